@@ -1,0 +1,43 @@
+/* The context's inside, and what every floor above uses of it: error sentences and memory. */
+#ifndef ATTN_BASE_CONTEXT_H
+#define ATTN_BASE_CONTEXT_H
+
+#include "attn.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+struct attn_ctx {
+    attn_ctx_config config; /* every field filled in: no NULL allocator, threads >= 1 */
+    uint32_t isa;           /* ATTN_ISA_* bits kernels may use */
+    const char *isa_name;   /* the greatest of them, or the one that ATTN_ISA forced */
+    atomic_flag error_lock;
+    char error[1024];
+};
+
+#if defined(__GNUC__)
+#define ATTN_PRINTF(f, a) __attribute__((format(printf, f, a)))
+#else
+#define ATTN_PRINTF(f, a)
+#endif
+
+/* Records the sentence and returns status, so that a check reads `return attn_fail(...)`. ctx may be NULL. */
+attn_status attn_fail(attn_ctx *ctx, attn_status status, const char *format, ...) ATTN_PRINTF(3, 4);
+void attn_log(attn_ctx *ctx, attn_log_level level, const char *format, ...) ATTN_PRINTF(3, 4);
+
+/* Memory of the context's allocator, aligned to 64. bytes 0 gives a pointer that may be freed. NULL if there is none: the
+ * caller reports it with attn_no_memory. */
+void *attn_alloc(attn_ctx *ctx, size_t bytes);
+void attn_free(attn_ctx *ctx, void *memory); /* NULL is allowed */
+attn_status attn_no_memory(attn_ctx *ctx, const char *what, size_t bytes);
+
+/* Sizes from outside are multiplied and added through these only. */
+static inline bool attn_mul_size(size_t a, size_t b, size_t *out) { return !__builtin_mul_overflow(a, b, out); }
+static inline bool attn_add_size(size_t a, size_t b, size_t *out) { return !__builtin_add_overflow(a, b, out); }
+
+static inline int64_t attn_min64(int64_t a, int64_t b) { return a < b ? a : b; }
+static inline int64_t attn_max64(int64_t a, int64_t b) { return a > b ? a : b; }
+static inline int64_t attn_div_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
+static inline size_t attn_round64(size_t bytes) { return (bytes + 63) & ~(size_t)63; }
+
+#endif

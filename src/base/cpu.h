@@ -1,0 +1,28 @@
+/* What the processor and the operating system offer: the one process-wide value of the library, found once, never changed. */
+#ifndef ATTN_BASE_CPU_H
+#define ATTN_BASE_CPU_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    ATTN_ISA_AVX2 = 1,        /* AVX2 and FMA */
+    ATTN_ISA_AVX512 = 2,      /* F, BW, DQ, VL */
+    ATTN_ISA_AVX512_BF16 = 4, /* the bfloat16 dot product */
+    ATTN_ISA_NEON = 8         /* 64-bit Arm */
+};
+
+/* Instruction sets that the processor has and the operating system saves the registers of. Thread-safe. */
+uint32_t attn_cpu_isa(void);
+
+/* "AMD EPYC 9R14" or "unknown"; writes at most size bytes. */
+void attn_cpu_name(char *text, size_t size);
+
+/* Processors this process may run on (its affinity), at least 1. */
+int attn_cpu_count(void);
+
+/* Names as in ATTN_ISA: "portable", "avx2", "avx512", "neon". Parsing answers the bits that a name allows, -1 for no name. */
+int64_t attn_isa_parse(const char *name);
+const char *attn_isa_name(uint32_t isa); /* of the greatest set in isa */
+
+#endif

@@ -1,0 +1,100 @@
+/* What a schedule is given, and the table of schedules. Everything here was checked by the plan: kernels only assert. */
+#ifndef ATTN_KERNEL_KERNEL_H
+#define ATTN_KERNEL_KERNEL_H
+
+#include "base/context.h"
+#include "mask/view.h"
+
+/* The part of a problem that a kernel plans on; defaults are filled in. */
+struct attn_shape {
+    attn_dtype dtype;
+    bool packed;             /* ATTN_THD */
+    uint32_t features;       /* ATTN_BACKWARD, ... */
+    int32_t heads, kv_heads; /* H, G */
+    int32_t dim, v_dim;      /* D, E */
+    int64_t batch;           /* capacities */
+    int64_t q_len, kv_len, q_tokens, kv_tokens;
+    double scale, softcap, dropout; /* softcap INFINITY: none */
+    attn_align alibi_align;
+    uint32_t bias_broadcast;
+    int threads; /* workers of an execution, >= 1 */
+};
+
+/* An array: strides in elements, batch, head, token, dim (bias: batch, head, query, key). data NULL: absent. */
+struct attn_array {
+    const void *data;
+    int64_t b, h, t, d;
+};
+struct attn_array_out {
+    void *data;
+    int64_t b, h, t, d;
+};
+
+/* One execution, resolved. */
+struct attn_exec {
+    attn_ctx *ctx; /* for attn_parallel only */
+    const struct attn_shape *shape;
+    const attn_mask *mask;
+    struct attn_array q, k, v, alibi, bias, sink, d_o, d_lse; /* alibi, sink: b, h */
+    struct attn_array_out o, lse, dq, dk, dv, dbias, dalibi, dsink;
+    int64_t batch;
+    int64_t q_len, kv_len;
+    const int32_t *q_lens, *kv_lens, *q_starts, *kv_starts, *cu_q, *cu_kv;
+    int64_t q_offset, kv_offset, global_q_len, global_kv_len; /* -1: offset + local length */
+    int64_t batch_offset;
+    int32_t head_offset;
+    uint64_t seed;
+    uint32_t accumulate;
+    void *workspace; /* aligned to 64, as large as the kernel stated */
+};
+
+/* Sequence b: where its tokens begin (row of the token axis, to be multiplied by a token stride) and how many there are. The batch stride is
+ * applied as well: element (b, h, i, c) of q is q.data[b * q.b + h * q.h + (q_row + i) * q.t + c * q.d]; q.b is 0 when packed. LSE has the rows of q. */
+struct attn_seq {
+    int64_t q_row, q_len, k_row, k_len;
+    int64_t global_q, global_k; /* global lengths, for alignment */
+};
+struct attn_seq attn_exec_seq(const struct attn_exec *x, int64_t b);
+
+/* The mask of sequence b and query head h. */
+void attn_exec_view(const struct attn_exec *x, int64_t b, int32_t h, const struct attn_seq *s, struct attn_mask_view *view);
+
+/* Distance 0 of ALiBi: the term is -slope * |i + q_offset + shift - (j + kv_offset)|. */
+int64_t attn_exec_alibi_shift(const struct attn_exec *x, const struct attn_seq *s);
+
+/* Dropout: is pair (i, j) (global indices) kept? Counter: (i, j / 4, head, sequence), key: seed, word j % 4 against p. `head` and
+ * `sequence` include the offsets. attn_dropout_words gives bit r of words[j - j0] for the rows i0 + r, r < lanes <= 32. */
+bool attn_dropout_keeps(uint64_t seed, double p, int64_t sequence, int32_t head, int64_t i, int64_t j);
+void attn_dropout_words(uint64_t seed, double p, int64_t sequence, int32_t head, int64_t i0, int lanes, int64_t j0, int64_t j1,
+                        uint32_t *words);
+
+/* A schedule for one data type and instruction set. */
+struct attn_kernel {
+    const char *name;    /* "flash", "naive" */
+    const char *isa;     /* "portable", "avx512" */
+    uint32_t isa_bits;   /* what it needs of attn_ctx.isa; 0: nothing */
+    attn_dtype dtype;
+    int rank;            /* the planner takes the greatest that is usable */
+    size_t (*workspace)(const struct attn_shape *shape); /* bytes; exact */
+    void (*forward)(const struct attn_exec *x);
+    void (*backward)(const struct attn_exec *x);
+    /* One line on tiles and the workspace formula for attn_plan_text. */
+    void (*describe)(const struct attn_shape *shape, char *text, size_t size);
+};
+
+/* The list expands into prototypes, table, tests and benchmarks: X(symbol). */
+#if defined(ATTN_HAVE_AVX512)
+#define ATTN_KERNEL_LIST_AVX512(X) X(attn_flash_f32__avx512)
+#else
+#define ATTN_KERNEL_LIST_AVX512(X)
+#endif
+#define ATTN_KERNEL_LIST(X) X(attn_naive_f32__portable) X(attn_naive_f64__portable) X(attn_flash_f32__portable) ATTN_KERNEL_LIST_AVX512(X)
+
+#define X(symbol) extern const struct attn_kernel symbol;
+ATTN_KERNEL_LIST(X)
+#undef X
+
+extern const struct attn_kernel *const attn_kernels[];
+extern const int attn_kernel_count;
+
+#endif
