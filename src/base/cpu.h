@@ -15,6 +15,9 @@ enum {
 /* Instruction sets that the processor has and the operating system saves the registers of. Thread-safe. */
 uint32_t attn_cpu_isa(void);
 
+/* Instruction sets that this build has kernels for beyond the portable ones. */
+uint32_t attn_isa_built(void);
+
 /* "AMD EPYC 9R14" or "unknown"; writes at most size bytes. */
 void attn_cpu_name(char *text, size_t size);
 

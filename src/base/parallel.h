@@ -1,8 +1,21 @@
-/* The only door to a threading runtime. A loop inside a loop's body runs serially. */
+/* The only door to a threading runtime. A loop inside a loop's body runs serially.
+ *
+ * After fork(): the child has none of the parent's worker threads. In a child of a thread that had run a loop on OpenMP, loops run
+ * serially on that thread (waking workers that are gone would wait for ever); results are the same bits. pthreads and serial
+ * executors are not affected. The caller's own executor answers for itself. */
 #ifndef ATTN_BASE_PARALLEL_H
 #define ATTN_BASE_PARALLEL_H
 
 #include "base/context.h"
+
+#if defined(ATTN_EXECUTOR_PTHREADS)
+#define ATTN_EXECUTOR_NAME "pthreads"
+#elif defined(_OPENMP) && !defined(ATTN_EXECUTOR_SERIAL)
+#define ATTN_EXECUTOR_OPENMP
+#define ATTN_EXECUTOR_NAME "openmp"
+#else
+#define ATTN_EXECUTOR_NAME "serial"
+#endif
 
 /* Runs task(arg, i, worker) for i in [0, count) on at most `workers` workers; indices are handed out in rising order, one at
  * a time, so the longest pieces belong first. Returns when all are done. */

@@ -1,0 +1,27 @@
+/* The library's version, in number and words: put together by the preprocessor, so that it is one static string. */
+#include "attn.h"
+#include "base/parallel.h"
+
+#define TEXT_(x) #x
+#define TEXT(x) TEXT_(x)
+
+#if defined(__clang__)
+#define COMPILER "clang " TEXT(__clang_major__) "." TEXT(__clang_minor__) "." TEXT(__clang_patchlevel__)
+#elif defined(__GNUC__)
+#define COMPILER "gcc " TEXT(__GNUC__) "." TEXT(__GNUC_MINOR__) "." TEXT(__GNUC_PATCHLEVEL__)
+#else
+#define COMPILER "unknown compiler"
+#endif
+
+#if defined(ATTN_HAVE_AVX512)
+#define KERNELS "portable avx512"
+#else
+#define KERNELS "portable"
+#endif
+
+int attn_version(void) { return ATTN_VERSION; }
+
+const char *attn_version_string(void) {
+    return "attn " TEXT(ATTN_VERSION_MAJOR) "." TEXT(ATTN_VERSION_MINOR) "." TEXT(ATTN_VERSION_PATCH) ", " COMPILER
+           ", " ATTN_EXECUTOR_NAME ", kernels: " KERNELS;
+}
