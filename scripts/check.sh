@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# check.sh check|check-fast|check-long: builds the configurations, then runs all their tests as one ctest run, whose closing line
+# is the last line. The checks that are not unit tests (layers, symbols, headers, manuals, examples, installation, ...) are
+# registered as tests too, in tests/checks.cmake.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+level=$1
+configs=(release sanitize tsan portable)
+select=(-LE long)
+case $level in
+check-fast) configs=(release); select=(-L fast -LE long) ;;
+check-long) select=(); export ATTN_TEST_LONG=1 ;;
+esac
+
+start=$SECONDS
+for config in "${configs[@]}"; do
+    scripts/build.sh "$config" -DATTN_WERROR=ON
+done
+echo "built ${configs[*]} in $((SECONDS - start)) s"
+
+# One test tree over all build trees: ctest reads CTestTestfile.cmake and nothing else.
+mkdir -p build/all
+for config in "${configs[@]}"; do
+    dir=build
+    [ "$config" = release ] || dir=build/$config
+    echo "subdirs(\"$PWD/$dir\")"
+done >build/all/CTestTestfile.cmake
+cd build/all
+ctest --parallel "$(nproc)" --output-on-failure "${select[@]}" 2>&1 | tee ctest.txt |
+    awk '/Failed|\*\*\*/ { show = 1 } /Passed/ { show = 0 } /tests passed/ { show = 1 } show || /tests failed/' || true
+[ "${PIPESTATUS[0]}" = 0 ] || grep -q '^100% tests passed' ctest.txt

@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# What `make demo` and `make check` need beyond a C compiler, as Debian packages (docs/dependencies.md says why). Where something
+# is missing, prints the line that installs it and runs it: as root, or by sudo if that asks no password. Silent otherwise.
+set -euo pipefail
+packages=(gcc libc6-dev make cmake pkg-config libcmocka-dev libpng-dev libopenblas-dev mandoc valgrind clang clang-tidy cppcheck
+    python3 python3-numpy)
+command -v dpkg-query >/dev/null || { [ "${1:-}" != -v ] || echo "not a Debian system; wanted: ${packages[*]}"; exit 0; }
+missing=()
+for package in "${packages[@]}"; do
+    dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+done
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+line="apt-get install -y --no-install-recommends ${missing[*]}"
+echo "$line"
+if [ "$(id -u)" = 0 ]; then
+    root=()
+elif sudo -n true 2>/dev/null; then
+    root=(sudo)
+else
+    echo "deps: run this line as root, then try again" >&2
+    exit 3
+fi
+export DEBIAN_FRONTEND=noninteractive
+log=$(mktemp)
+if ! { "${root[@]}" apt-get update && "${root[@]}" env DEBIAN_FRONTEND=noninteractive $line; } >"$log" 2>&1; then
+    tail -n 20 "$log"
+    echo "deps: apt-get failed; the whole log is $log" >&2
+    exit 3
+fi
+rm -f "$log"
