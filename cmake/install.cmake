@@ -1,0 +1,32 @@
+# Installation: header, both libraries, program, manual pages, completions, pkg-config file, CMake package. attn::attn is the shared
+# library and needs nothing else; find_package(attn COMPONENTS static) adds attn::static.
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/attn)
+install(FILES include/attn.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(TARGETS attn_shared EXPORT attnTargets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(TARGETS attn EXPORT attnStaticTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+set_target_properties(attn_shared PROPERTIES EXPORT_NAME attn)
+set_target_properties(attn PROPERTIES EXPORT_NAME static)
+install(EXPORT attnTargets NAMESPACE attn:: DESTINATION ${package_dir})
+install(EXPORT attnStaticTargets NAMESPACE attn:: DESTINATION ${package_dir})
+configure_package_config_file(cmake/attnConfig.cmake.in attnConfig.cmake INSTALL_DESTINATION ${package_dir})
+write_basic_package_version_file(attnConfigVersion.cmake COMPATIBILITY SameMajorVersion)
+configure_file(cmake/attn.pc.in attn.pc @ONLY)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/attnConfig.cmake ${CMAKE_CURRENT_BINARY_DIR}/attnConfigVersion.cmake DESTINATION ${package_dir})
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/attn.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+if(TARGET attn_program)
+  install(TARGETS attn_program RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  install(FILES docs/attn.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+  install(FILES docs/attn-mask.7 DESTINATION ${CMAKE_INSTALL_MANDIR}/man7)
+  install(FILES completions/attn.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME attn)
+  install(FILES completions/_attn DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)
+endif()
+
+# libattn.3 is made from the header, so it cannot say anything else.
+add_custom_command(OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/libattn.3
+  COMMAND awk -f ${CMAKE_CURRENT_SOURCE_DIR}/scripts/make_man3.awk ${CMAKE_CURRENT_SOURCE_DIR}/CHANGELOG.md
+    ${CMAKE_CURRENT_SOURCE_DIR}/include/attn.h > libattn.3
+  DEPENDS CHANGELOG.md include/attn.h scripts/make_man3.awk VERBATIM)
+add_custom_target(attn_man3 ALL DEPENDS ${CMAKE_CURRENT_BINARY_DIR}/libattn.3)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/libattn.3 DESTINATION ${CMAKE_INSTALL_MANDIR}/man3)

@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# include/attn.h alone compiles as C11 and as C++17, with gcc and with clang (where installed), without a warning; every internal
+# header compiles alone.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+strict=(-Wall -Wextra -Wpedantic -Werror -fsyntax-only -Iinclude)
+for compiler in gcc clang; do
+    command -v $compiler >/dev/null || continue
+    $compiler "${strict[@]}" -std=c11 -Wstrict-prototypes -Wundef -x c include/attn.h
+    $compiler "${strict[@]}" -std=c++17 -Wno-pragma-once-outside-header -x c++ include/attn.h
+done
+for header in $(find src bench -name '*.h' 2>/dev/null | LC_ALL=C sort); do
+    echo "#include \"$header\"" | gcc "${strict[@]}" -std=gnu11 -Isrc -I. -D_GNU_SOURCE -mavx512f -x c - || { echo "$header does not compile alone"; exit 1; }
+done

@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# lint.sh [clang|tidy|cppcheck]...: clang's warnings, clang-tidy and cppcheck over every file of build/compile_commands.json (which
+# `make` writes); all three without an argument. Silent where clean.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+[ -f build/compile_commands.json ] || scripts/build.sh release
+jobs=${ATTN_LINT_JOBS:-$(nproc)}
+
+# One line a file of the database: its path, then its compiler flags.
+commands() {
+    awk -F'"' '$2 == "command" { line = $4; sub(/^[^ ]+ /, "", line); sub(/ -o .*/, "", line) }
+               $2 == "file" { print $4, line }' build/compile_commands.json | LC_ALL=C sort -u
+}
+for what in "${@:-clang}" $([ $# -gt 0 ] || echo tidy cppcheck); do
+    case $what in
+    clang)
+        commands | while read -r file flags; do echo "clang $flags -Wno-unknown-warning-option -Werror -fsyntax-only $file"; done |
+            xargs -P "$jobs" -I{} sh -c '{}' ;;
+    tidy) commands | cut -d' ' -f1 | xargs -P "$jobs" -n 4 clang-tidy --quiet -p build 2>/dev/null ;;
+    cppcheck)
+        cppcheck -j "$jobs" --quiet --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,performance,portability \
+            --suppress=missingIncludeSystem -Iinclude -Isrc -I. $(ls -d src bench 2>/dev/null) ;;
+    *) echo "lint.sh: clang, tidy or cppcheck, not $what" >&2; exit 2 ;;
+    esac
+done
