@@ -26,6 +26,11 @@ for config in "${configs[@]}"; do
     echo "subdirs(\"$PWD/$dir\")"
 done >build/all/CTestTestfile.cmake
 cd build/all
-ctest --parallel "$(nproc)" --output-on-failure "${select[@]}" 2>&1 | tee ctest.txt |
-    awk '/Failed|\*\*\*/ { show = 1 } /Passed/ { show = 0 } /tests passed/ { show = 1 } show || /tests failed/' || true
-[ "${PIPESTATUS[0]}" = 0 ] || grep -q '^100% tests passed' ctest.txt
+status=0
+ctest --parallel "$(nproc)" --output-on-failure "${select[@]}" >ctest.txt 2>&1 || status=$?
+if [ $status -ne 0 ]; then
+    awk '/\*\*\*/ { show = 1 } / Passed / { show = 0 } /tests passed/ { show = 0 } /FAILED:/ { show = 1 } show' ctest.txt
+fi
+grep 'Total Test time' ctest.txt
+grep -E '[0-9]+% tests passed' ctest.txt
+exit $status

@@ -16,7 +16,10 @@ for what in "${@:-clang}" $([ $# -gt 0 ] || echo tidy cppcheck); do
     clang)
         commands | while read -r file flags; do echo "clang $flags -Wno-unknown-warning-option -Werror -fsyntax-only $file"; done |
             xargs -P "$jobs" -I{} sh -c '{}' ;;
-    tidy) commands | cut -d' ' -f1 | xargs -P "$jobs" -n 4 clang-tidy --quiet -p build 2>/dev/null ;;
+    tidy)
+        commands | cut -d' ' -f1 | grep -v src/base/context.c | xargs -P "$jobs" -n 2 clang-tidy --quiet -p build \
+            --extra-arg=-include --extra-arg="$PWD/scripts/analyzer_model.h" --extra-arg=-I"$PWD"/{src,include} 2>/dev/null
+        clang-tidy --quiet -p build src/base/context.c 2>/dev/null ;;
     cppcheck)
         cppcheck -j "$jobs" --quiet --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,performance,portability \
             --suppress=missingIncludeSystem -Iinclude -Isrc -I. $(ls -d src bench 2>/dev/null) ;;
