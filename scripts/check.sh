@@ -12,6 +12,14 @@ check-fast) configs=(release); select=(-L fast -LE long) ;;
 check-long) select=(); export ATTN_TEST_LONG=1 ;;
 esac
 
+if [ $level != check-fast ]; then
+    if command -v aarch64-linux-gnu-gcc >/dev/null && command -v qemu-aarch64 >/dev/null; then
+        configs+=(arm64)
+    else
+        echo "arm64: skipped, no cross compiler (gcc-aarch64-linux-gnu) or no emulator (qemu-user)"
+    fi
+fi
+
 start=$SECONDS
 for config in "${configs[@]}"; do
     scripts/build.sh "$config" -DATTN_WERROR=ON

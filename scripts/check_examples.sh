@@ -15,7 +15,9 @@ for source in examples/[0-9]*.c examples/[0-9]*.cpp; do
     name=$(basename "$source")
     name=${name%.*}
     case $source in
-    *.cpp) compile=("$cxx" -std=c++17) ;;
+    *.cpp)
+        command -v "$cxx" >/dev/null || { echo "$name: skipped, no $cxx"; continue; }
+        compile=("$cxx" -std=c++17) ;;
     *) compile=("$cc" -std=c11) ;;
     esac
     "${compile[@]}" -O2 -Wall -Wextra -Werror $(cache CMAKE_C_FLAGS) -Iinclude "$source" "$build/libattn.a" -fopenmp -pthread -lm -o "$out/$name"

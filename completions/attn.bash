@@ -1,0 +1,31 @@
+# bash completion of attn(1)
+_attn() {
+    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} options
+    local masks="full causal full_document causal_document sliding_window sliding_window_causal share_question causal_blockwise
+        prefix_lm_causal prefix_lm_document global_sliding_window block_causal_document"
+    case $before in
+    --q | --k | --v | --out | --lse | --do | --dlse | --dq | --dk | --dv | --alibi | --dalibi | --bias | --dbias | --sink | --dsink | --cu-q | --cu-k | --png)
+        COMPREPLY=($(compgen -f -- "$word"))
+        return ;;
+    --mask) COMPREPLY=($(compgen -W "$masks" -- "$word")); return ;;
+    --layout) COMPREPLY=($(compgen -W "bhtd bthd thd" -- "$word")); return ;;
+    --dtype) COMPREPLY=($(compgen -W "f32 f64" -- "$word")); return ;;
+    --pass) COMPREPLY=($(compgen -W "fwd bwd fwd+bwd" -- "$word")); return ;;
+    --kernel) COMPREPLY=($(compgen -W "flash naive" -- "$word")); return ;;
+    --peer) COMPREPLY=($(compgen -W "torch" -- "$word")); return ;;
+    --protocol) COMPREPLY=($(compgen -W "longca" -- "$word")); return ;;
+    bench) COMPREPLY=($(compgen -W "peak kernels masks sparse --help" -- "$word")); return ;;
+    mask) COMPREPLY=($(compgen -W "$masks" -- "$word")); return ;;
+    esac
+    case ${COMP_WORDS[1]} in
+    apply) options="--q --k --v --out --lse --do --dlse --dq --dk --dv --mask --scale --softcap --alibi --dalibi --bias --dbias --sink --dsink
+        --cu-q --cu-k --layout --dtype --kernel --threads --json --help" ;;
+    mask) options="--len --kv-len --png --json --help" ;;
+    bench) options="--kernel --dtype --pass --mask --heads --kv-heads --len --kv-len --dim --threads --repeat --budget --protocol --peer
+        --json --csv --help" ;;
+    doctor) options="--json --help" ;;
+    *) options="apply mask bench doctor --version --help" ;;
+    esac
+    COMPREPLY=($(compgen -W "$options" -- "$word"))
+}
+complete -F _attn attn
