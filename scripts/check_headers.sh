@@ -10,5 +10,16 @@ for compiler in gcc clang; do
     $compiler "${strict[@]}" -std=c++17 -Wno-pragma-once-outside-header -x c++ include/attn.h
 done
 for header in $(find src bench -name '*.h' 2>/dev/null | LC_ALL=C sort); do
-    echo "#include \"$header\"" | gcc "${strict[@]}" -std=gnu11 -Isrc -I. -D_GNU_SOURCE -mavx512f -x c - || { echo "$header does not compile alone"; exit 1; }
+    case $header in
+    *__avx2.h | *__avx512.h)
+        [ "$(uname -m)" = x86_64 ] || continue
+        isa=(-mavx2 -mfma -mavx512f -mavx512bw -mavx512dq -mavx512vl) ;;
+    *__neon.h)
+        [ "$(uname -m)" = aarch64 ] || continue
+        isa=() ;;
+    *_template.h) continue ;; # included after the names it is made from
+    *) isa=() ;;
+    esac
+    echo "#include \"$header\"" | gcc "${strict[@]}" -std=gnu11 -Isrc -I. -DATTN_HAVE_BENCH "${isa[@]}" -Wno-unused-function -x c - ||
+        { echo "$header does not compile alone"; exit 1; }
 done
