@@ -37,33 +37,35 @@ struct attn_mask {
     attn_ctx *ctx;
     atomic_int references;
     enum attn_mask_kind kind;
-    bool borrowed;          /* lies in memory of the caller: freeing it frees nothing */
-    bool square;            /* holds for T = S only: a diagonal whose alignment was not named, or a pattern defined so */
+    bool borrowed; /* lies in memory of the caller: freeing it frees nothing */
+    bool square;   /* holds for T = S only: a diagonal whose alignment was not named, or a pattern defined so */
     int nodes;
-    int64_t q_len, k_len;   /* -1: free */
-    size_t bytes;           /* of this node with its arrays */
-    attn_mask *parent[2];   /* operands; compiled: whose form this is, if not its own */
-    attn_mask *next_dead;   /* list of nodes being freed */
-    char *text;             /* canonical text of a leaf; NULL: none */
+    int64_t q_len, k_len; /* -1: free */
+    size_t bytes;         /* of this node with its arrays */
+    attn_mask *parent[2]; /* operands; compiled: whose form this is, if not its own */
+    attn_mask *next_dead; /* list of nodes being freed */
+    char *text;           /* canonical text of a leaf; NULL: none */
 
-    int64_t low[2], high[2];       /* band: by attn_align; a pair must lie within both. Set for every mask that is one band */
-    bool single;                   /* is one band, executable as it is */
-    attn_slice *slices;            /* slices */
-    const uint8_t *bits;           /* bits */
+    int64_t low[2], high[2]; /* band: by attn_align; a pair must lie within both. Set for every mask that is one band */
+    bool single;             /* is one band, executable as it is */
+    attn_slice *slices;      /* slices */
+    const uint8_t *bits;     /* bits */
     size_t row_bytes;
-    attn_mask_pair_fn allowed;     /* predicate */
+    attn_mask_pair_fn allowed; /* predicate */
     attn_mask_hint_fn hint;
     void *user;
-    const struct attn_form *form;  /* compiled */
-    int64_t q_shift, k_shift;      /* compiled: index here + shift = index in form */
-    attn_mask *const *member;      /* stack: [batch * heads] */
-    int64_t batch, count;          /* stack: sequences; slices: how many */
+    const struct attn_form *form; /* compiled */
+    int64_t q_shift, k_shift;     /* compiled: index here + shift = index in form */
+    attn_mask *const *member;     /* stack: [batch * heads] */
+    int64_t batch, count;         /* stack: sequences; slices: how many */
     int32_t heads;
 };
 
 /* A node with one more array of `extra` bytes behind it (at attn_mask_extra), zeroed. text may be NULL; it is copied. */
 attn_status attn_mask_node(attn_ctx *ctx, enum attn_mask_kind kind, size_t extra, const char *text, attn_mask **out);
-static inline void *attn_mask_extra(attn_mask *m) { return (char *)m + attn_round64(sizeof *m); }
+static inline void *attn_mask_extra(attn_mask *m) {
+    return (char *)m + attn_round64(sizeof *m);
+}
 attn_mask *attn_mask_retain(const attn_mask *m);
 
 /* Leaves with their canonical text: for the parser. Slices may be free (q_len = -1) and reach beyond any length. */

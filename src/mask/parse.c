@@ -15,48 +15,39 @@
 
 enum { SHOWN_BEFORE = 56, SHOWN_AFTER = 24 };
 
-attn_status attn_parse_fail(struct attn_parser *p, size_t at, const char *format, ...)
-{
+attn_status attn_parse_fail(struct attn_parser *p, size_t at, const char *format, ...) {
     char what[512], line[SHOWN_BEFORE + SHOWN_AFTER + 8];
     va_list args;
     va_start(args, format);
     vsnprintf(what, sizeof what, format, args);
     va_end(args);
     size_t begin = at > SHOWN_BEFORE ? at - SHOWN_BEFORE : 0, used = 0;
-    if (begin > 0)
-        used = (size_t)snprintf(line, sizeof line, "...");
+    if (begin > 0) used = (size_t)snprintf(line, sizeof line, "...");
     size_t caret = used + at - begin;
     size_t end = begin + strnlen(p->text + begin, at - begin + SHOWN_AFTER);
-    for (size_t i = begin; i < end; i++)
-        line[used++] = isprint((unsigned char)p->text[i]) ? p->text[i] : '?';
+    for (size_t i = begin; i < end; i++) line[used++] = isprint((unsigned char)p->text[i]) ? p->text[i] : '?';
     line[used] = 0;
     return attn_fail(p->ctx, ATTN_EMASK, "mask: %s\n  %s%s\n  %*s^", what, line, p->text[end] ? "..." : "", (int)caret, "");
 }
 
-void attn_parse_space(struct attn_parser *p)
-{
-    while (p->text[p->at] == ' ' || p->text[p->at] == '\t' || p->text[p->at] == '\n' || p->text[p->at] == '\r')
-        p->at++;
+void attn_parse_space(struct attn_parser *p) {
+    while (p->text[p->at] == ' ' || p->text[p->at] == '\t' || p->text[p->at] == '\n' || p->text[p->at] == '\r') p->at++;
 }
 
-bool attn_parse_accept(struct attn_parser *p, char c)
-{
+bool attn_parse_accept(struct attn_parser *p, char c) {
     attn_parse_space(p);
     bool here = p->text[p->at] == c;
     p->at += here;
     return here;
 }
 
-size_t attn_parse_name(const struct attn_parser *p)
-{
+size_t attn_parse_name(const struct attn_parser *p) {
     size_t n = 0;
-    for (const char *s = p->text + p->at; isalnum((unsigned char)s[n]) || s[n] == '_' || s[n] == '-';)
-        n++;
+    for (const char *s = p->text + p->at; isalnum((unsigned char)s[n]) || s[n] == '_' || s[n] == '-';) n++;
     return n;
 }
 
-bool attn_parse_word(struct attn_parser *p, const char *word)
-{
+bool attn_parse_word(struct attn_parser *p, const char *word) {
     attn_parse_space(p);
     size_t n = attn_parse_name(p);
     bool here = n == strlen(word) && memcmp(p->text + p->at, word, n) == 0;
@@ -64,8 +55,7 @@ bool attn_parse_word(struct attn_parser *p, const char *word)
     return here;
 }
 
-attn_status attn_parse_int(struct attn_parser *p, const char *what, int64_t least, int64_t most, int64_t *value)
-{
+attn_status attn_parse_int(struct attn_parser *p, const char *what, int64_t least, int64_t most, int64_t *value) {
     attn_parse_space(p);
     size_t begin = p->at;
     bool negative = p->text[p->at] == '-';
@@ -87,13 +77,11 @@ attn_status attn_parse_int(struct attn_parser *p, const char *what, int64_t leas
 
 static attn_status parse_or(struct attn_parser *p, attn_mask **out);
 
-static attn_status parse_not(struct attn_parser *p, attn_mask **out)
-{
+static attn_status parse_not(struct attn_parser *p, attn_mask **out) {
     attn_parse_space(p);
     size_t begin = p->at;
     bool negate = attn_parse_accept(p, '!') || attn_parse_word(p, "not"), open = !negate && attn_parse_accept(p, '(');
-    if (!negate && !open)
-        return attn_parse_leaf(p, out);
+    if (!negate && !open) return attn_parse_leaf(p, out);
     if (++p->nesting > ATTN_PARSE_NESTING)
         return attn_parse_fail(p, begin, "parentheses and nots are nested deeper than %d", ATTN_PARSE_NESTING);
     attn_mask *inner = NULL;
@@ -105,41 +93,36 @@ static attn_status parse_not(struct attn_parser *p, attn_mask **out)
         *out = inner;
         return status;
     }
-    if (status == ATTN_OK)
-        status = attn_mask_not(p->ctx, inner, out);
+    if (status == ATTN_OK) status = attn_mask_not(p->ctx, inner, out);
     attn_mask_destroy(inner);
     return status;
 }
 
 /* Replaces *left by left op right. */
-static attn_status join(struct attn_parser *p, size_t at, bool and, attn_mask **left, attn_mask *right)
-{
+static attn_status join(struct attn_parser *p, size_t at, bool and, attn_mask **left, attn_mask *right) {
     attn_mask *both = NULL, *a = *left;
     attn_status status;
     if (a->q_len >= 0 && right->q_len >= 0 && (a->q_len != right->q_len || a->k_len != right->k_len))
         status = attn_parse_fail(p, at, "the left side is bound to %lld x %lld tokens, the right side to %lld x %lld; they must be equal",
                                  (long long)a->q_len, (long long)a->k_len, (long long)right->q_len, (long long)right->k_len);
     else
-        status = and ? attn_mask_and(p->ctx, a, right, &both) : attn_mask_or(p->ctx, a, right, &both);
+        status = and? attn_mask_and(p->ctx, a, right, &both) : attn_mask_or(p->ctx, a, right, &both);
     attn_mask_destroy(a);
     attn_mask_destroy(right);
     *left = both;
     return status;
 }
 
-static attn_status parse_and(struct attn_parser *p, attn_mask **out)
-{
+static attn_status parse_and(struct attn_parser *p, attn_mask **out) {
     attn_mask *left = NULL;
     attn_status status = parse_not(p, &left);
     while (status == ATTN_OK) {
         attn_parse_space(p);
         size_t at = p->at;
-        if (!attn_parse_accept(p, '&') && !attn_parse_word(p, "and"))
-            break;
+        if (!attn_parse_accept(p, '&') && !attn_parse_word(p, "and")) break;
         attn_mask *right = NULL;
         status = parse_not(p, &right);
-        if (status == ATTN_OK)
-            status = join(p, at, true, &left, right);
+        if (status == ATTN_OK) status = join(p, at, true, &left, right);
     }
     if (status == ATTN_OK)
         *out = left;
@@ -148,19 +131,16 @@ static attn_status parse_and(struct attn_parser *p, attn_mask **out)
     return status;
 }
 
-static attn_status parse_or(struct attn_parser *p, attn_mask **out)
-{
+static attn_status parse_or(struct attn_parser *p, attn_mask **out) {
     attn_mask *left = NULL;
     attn_status status = parse_and(p, &left);
     while (status == ATTN_OK) {
         attn_parse_space(p);
         size_t at = p->at;
-        if (!attn_parse_accept(p, '|') && !attn_parse_word(p, "or"))
-            break;
+        if (!attn_parse_accept(p, '|') && !attn_parse_word(p, "or")) break;
         attn_mask *right = NULL;
         status = parse_and(p, &right);
-        if (status == ATTN_OK)
-            status = join(p, at, false, &left, right);
+        if (status == ATTN_OK) status = join(p, at, false, &left, right);
     }
     if (status == ATTN_OK)
         *out = left;
@@ -169,14 +149,12 @@ static attn_status parse_or(struct attn_parser *p, attn_mask **out)
     return status;
 }
 
-attn_status attn_mask_parse(attn_ctx *ctx, const char *text, attn_mask **out)
-{
-    if (!ctx)
-        return ATTN_EINVAL;
-    if (!text || !out)
-        return attn_fail(ctx, ATTN_EINVAL, "mask: %s is NULL", text ? "out" : "text");
+attn_status attn_mask_parse(attn_ctx *ctx, const char *text, attn_mask **out) {
+    if (!ctx) return ATTN_EINVAL;
+    if (!text || !out) return attn_fail(ctx, ATTN_EINVAL, "mask: %s is NULL", text ? "out" : "text");
     if (strnlen(text, ATTN_PARSE_TEXT + 1) > ATTN_PARSE_TEXT)
-        return attn_fail(ctx, ATTN_EMASK, "mask: the text is longer than %d bytes; put the lengths in a file and write @FILE", ATTN_PARSE_TEXT);
+        return attn_fail(ctx, ATTN_EMASK, "mask: the text is longer than %d bytes; put the lengths in a file and write @FILE",
+                         ATTN_PARSE_TEXT);
     struct attn_parser p = {.ctx = ctx, .text = text};
     attn_mask *mask = NULL;
     attn_status status = parse_or(&p, &mask);
@@ -185,7 +163,6 @@ attn_status attn_mask_parse(attn_ctx *ctx, const char *text, attn_mask **out)
         status = attn_parse_fail(&p, p.at, "expected '&', '|' or the end");
         attn_mask_destroy(mask);
     }
-    if (status == ATTN_OK)
-        *out = mask;
+    if (status == ATTN_OK) *out = mask;
     return status;
 }

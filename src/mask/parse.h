@@ -23,9 +23,9 @@ struct attn_parser {
 attn_status attn_parse_fail(struct attn_parser *p, size_t at, const char *format, ...) ATTN_PRINTF(3, 4);
 
 void attn_parse_space(struct attn_parser *p);
-bool attn_parse_accept(struct attn_parser *p, char c);                     /* after spaces; steps over it */
-bool attn_parse_word(struct attn_parser *p, const char *word);             /* steps over the word if it stands here as a whole */
-size_t attn_parse_name(const struct attn_parser *p);                       /* characters of the name that begins here */
+bool attn_parse_accept(struct attn_parser *p, char c);         /* after spaces; steps over it */
+bool attn_parse_word(struct attn_parser *p, const char *word); /* steps over the word if it stands here as a whole */
+size_t attn_parse_name(const struct attn_parser *p);           /* characters of the name that begins here */
 attn_status attn_parse_int(struct attn_parser *p, const char *what, int64_t least, int64_t most, int64_t *value);
 attn_status attn_parse_leaf(struct attn_parser *p, attn_mask **out);
 

@@ -18,31 +18,30 @@ struct pattern {
     int (*slices)(const struct attn_lengths *l, int64_t u, int64_t s, int64_t e, int64_t n, attn_slice *slice);
 };
 
-static attn_slice rect(int64_t q0, int64_t q1, int64_t k0, int64_t k1) { return (attn_slice){q0, q1, k0, k1, -ATTN_FAR, ATTN_FAR}; }
-static attn_slice below(int64_t q0, int64_t q1, int64_t k0, int64_t k1) { return (attn_slice){q0, q1, k0, k1, -ATTN_FAR, 0}; }
+static attn_slice rect(int64_t q0, int64_t q1, int64_t k0, int64_t k1) {
+    return (attn_slice){q0, q1, k0, k1, -ATTN_FAR, ATTN_FAR};
+}
+static attn_slice below(int64_t q0, int64_t q1, int64_t k0, int64_t k1) {
+    return (attn_slice){q0, q1, k0, k1, -ATTN_FAR, 0};
+}
 
 /* [:top-left|:bottom-right]; *named says whether it was there. */
-static attn_status read_align(struct attn_parser *p, attn_align *align, bool *named)
-{
+static attn_status read_align(struct attn_parser *p, attn_align *align, bool *named) {
     *align = ATTN_TOP_LEFT;
     *named = p->text[p->at] == ':';
-    if (!*named)
-        return ATTN_OK;
+    if (!*named) return ATTN_OK;
     p->at++;
-    if (attn_parse_word(p, "top-left"))
-        return ATTN_OK;
+    if (attn_parse_word(p, "top-left")) return ATTN_OK;
     *align = ATTN_BOTTOM_RIGHT;
     return attn_parse_word(p, "bottom-right") ? ATTN_OK : attn_parse_fail(p, p->at, "expected top-left or bottom-right");
 }
 
-static attn_status expect(struct attn_parser *p, char c, const char *what)
-{
+static attn_status expect(struct attn_parser *p, char c, const char *what) {
     return attn_parse_accept(p, c) ? ATTN_OK : attn_parse_fail(p, p->at, "expected '%c' and %s", c, what);
 }
 
 /* A number of keys or `inf`, at least `least`. */
-static attn_status read_side(struct attn_parser *p, const char *what, int64_t least, int64_t *side)
-{
+static attn_status read_side(struct attn_parser *p, const char *what, int64_t least, int64_t *side) {
     if (attn_parse_word(p, "inf")) {
         *side = ATTN_FAR;
         return ATTN_OK;
@@ -54,172 +53,136 @@ static attn_status read_side(struct attn_parser *p, const char *what, int64_t le
     return attn_parse_int(p, what, least, MOST, side);
 }
 
-static void print_side(char text[24], int64_t side)
-{
+static void print_side(char text[24], int64_t side) {
     snprintf(text, 24, side >= ATTN_FAR ? "inf" : side <= -ATTN_FAR ? "-inf" : "%lld", (long long)side);
 }
 
-static attn_status read_band_text(struct attn_parser *p, const char *head, int64_t low, int64_t high, attn_mask **out)
-{
+static attn_status read_band_text(struct attn_parser *p, const char *head, int64_t low, int64_t high, attn_mask **out) {
     attn_align align;
     bool named, diagonal = low > -ATTN_FAR || high < ATTN_FAR;
     char text[128];
     attn_status status = read_align(p, &align, &named);
-    if (status != ATTN_OK)
-        return status;
+    if (status != ATTN_OK) return status;
     bool band = strncmp(head, "band", 4) == 0;
     snprintf(text, sizeof text, "%s%s", head, align == ATTN_BOTTOM_RIGHT ? ":bottom-right" : named && !band ? ":top-left" : "");
     return attn_mask_make_band(p->ctx, low, high, align, diagonal && !named && !band, text, out);
 }
 
-static attn_status read_full(struct attn_parser *p, const struct pattern *pattern, attn_mask **out)
-{
+static attn_status read_full(struct attn_parser *p, const struct pattern *pattern, attn_mask **out) {
     return attn_mask_make_band(p->ctx, -ATTN_FAR, ATTN_FAR, ATTN_TOP_LEFT, false, pattern->canonical, out);
 }
 
-static attn_status read_causal(struct attn_parser *p, const struct pattern *pattern, attn_mask **out)
-{
+static attn_status read_causal(struct attn_parser *p, const struct pattern *pattern, attn_mask **out) {
     return read_band_text(p, pattern->canonical, -ATTN_FAR, 0, out);
 }
 
-static attn_status read_window(struct attn_parser *p, const struct pattern *pattern, attn_mask **out)
-{
+static attn_status read_window(struct attn_parser *p, const struct pattern *pattern, attn_mask **out) {
     int64_t l, r;
     char head[96], left[24], right[24];
     attn_status status = expect(p, ':', "the keys to the left and to the right: L,R");
-    if (status == ATTN_OK)
-        status = read_side(p, "the number of keys to the left", 0, &l);
-    if (status == ATTN_OK)
-        status = expect(p, ',', "the number of keys to the right");
-    if (status == ATTN_OK)
-        status = read_side(p, "the number of keys to the right", 0, &r);
-    if (status != ATTN_OK)
-        return status;
+    if (status == ATTN_OK) status = read_side(p, "the number of keys to the left", 0, &l);
+    if (status == ATTN_OK) status = expect(p, ',', "the number of keys to the right");
+    if (status == ATTN_OK) status = read_side(p, "the number of keys to the right", 0, &r);
+    if (status != ATTN_OK) return status;
     print_side(left, l);
     print_side(right, r);
     snprintf(head, sizeof head, "%s:%s,%s", pattern->canonical, left, right);
     return read_band_text(p, head, -l, r, out);
 }
 
-static attn_status read_window_causal(struct attn_parser *p, const struct pattern *pattern, attn_mask **out)
-{
+static attn_status read_window_causal(struct attn_parser *p, const struct pattern *pattern, attn_mask **out) {
     int64_t l;
     char head[64], left[24];
     attn_status status = expect(p, ':', "the number of keys to the left");
-    if (status == ATTN_OK)
-        status = read_side(p, "the number of keys to the left", 0, &l);
-    if (status != ATTN_OK)
-        return status;
+    if (status == ATTN_OK) status = read_side(p, "the number of keys to the left", 0, &l);
+    if (status != ATTN_OK) return status;
     print_side(left, l);
     snprintf(head, sizeof head, "%s:%s", pattern->canonical, left);
     return read_band_text(p, head, -l, 0, out);
 }
 
-static attn_status read_band(struct attn_parser *p, const struct pattern *pattern, attn_mask **out)
-{
+static attn_status read_band(struct attn_parser *p, const struct pattern *pattern, attn_mask **out) {
     int64_t low, high;
     char head[96], lo[24], hi[24];
     attn_status status = expect(p, ':', "the diagonals LOW,HIGH of j - i");
-    if (status == ATTN_OK)
-        status = read_side(p, "the lowest diagonal", -MOST, &low);
-    if (status == ATTN_OK)
-        status = expect(p, ',', "the highest diagonal");
+    if (status == ATTN_OK) status = read_side(p, "the lowest diagonal", -MOST, &low);
+    if (status == ATTN_OK) status = expect(p, ',', "the highest diagonal");
     attn_parse_space(p);
     size_t at = p->at;
-    if (status == ATTN_OK)
-        status = read_side(p, "the highest diagonal", -MOST, &high);
-    if (status == ATTN_OK && low > high)
-        status = attn_parse_fail(p, at, "the highest diagonal is below the lowest");
-    if (status != ATTN_OK)
-        return status;
+    if (status == ATTN_OK) status = read_side(p, "the highest diagonal", -MOST, &high);
+    if (status == ATTN_OK && low > high) status = attn_parse_fail(p, at, "the highest diagonal is below the lowest");
+    if (status != ATTN_OK) return status;
     print_side(lo, low);
     print_side(hi, high);
     snprintf(head, sizeof head, "%s:%s,%s", pattern->canonical, lo, hi);
     return read_band_text(p, head, low, high, out);
 }
 
-static attn_status read_strip(struct attn_parser *p, const struct pattern *pattern, attn_mask **out)
-{
+static attn_status read_strip(struct attn_parser *p, const struct pattern *pattern, attn_mask **out) {
     int64_t a, b;
     char text[64], end[24];
     attn_status status = expect(p, ':', "BEGIN,END, the end not included");
-    if (status == ATTN_OK)
-        status = attn_parse_int(p, "the first index", 0, MOST, &a);
-    if (status == ATTN_OK)
-        status = expect(p, ',', "the end, not included");
+    if (status == ATTN_OK) status = attn_parse_int(p, "the first index", 0, MOST, &a);
+    if (status == ATTN_OK) status = expect(p, ',', "the end, not included");
     attn_parse_space(p);
     size_t at = p->at;
-    if (status == ATTN_OK)
-        status = read_side(p, "the end", 0, &b);
-    if (status == ATTN_OK && b < a)
-        status = attn_parse_fail(p, at, "the end is before the beginning");
-    if (status != ATTN_OK)
-        return status;
+    if (status == ATTN_OK) status = read_side(p, "the end", 0, &b);
+    if (status == ATTN_OK && b < a) status = attn_parse_fail(p, at, "the end is before the beginning");
+    if (status != ATTN_OK) return status;
     print_side(end, b);
     snprintf(text, sizeof text, "%s:%lld,%s", pattern->canonical, (long long)a, end);
     attn_slice s = pattern->canonical[0] == 'r' ? rect(a, b, 0, ATTN_FAR) : rect(0, ATTN_FAR, a, b);
     return attn_mask_make_slices(p->ctx, -1, -1, &s, 1, false, text, out);
 }
 
-static attn_status read_prefix_causal(struct attn_parser *p, const struct pattern *pattern, attn_mask **out)
-{
+static attn_status read_prefix_causal(struct attn_parser *p, const struct pattern *pattern, attn_mask **out) {
     int64_t n;
     char text[64];
     attn_status status = expect(p, ':', "the number of prefix tokens");
-    if (status == ATTN_OK)
-        status = attn_parse_int(p, "the number of prefix tokens", 0, MOST, &n);
-    if (status != ATTN_OK)
-        return status;
+    if (status == ATTN_OK) status = attn_parse_int(p, "the number of prefix tokens", 0, MOST, &n);
+    if (status != ATTN_OK) return status;
     snprintf(text, sizeof text, "%s:%lld", pattern->canonical, (long long)n);
     attn_slice s[2] = {rect(0, n, 0, n), below(n, ATTN_FAR, 0, ATTN_FAR)};
     return attn_mask_make_slices(p->ctx, -1, -1, s, 2, true, text, out);
 }
 
-static attn_status read_global(struct attn_parser *p, const struct pattern *pattern, attn_mask **out)
-{
+static attn_status read_global(struct attn_parser *p, const struct pattern *pattern, attn_mask **out) {
     int64_t w;
     char text[64];
     attn_status status = expect(p, ':', "the window; twice as many first tokens are global");
-    if (status == ATTN_OK)
-        status = attn_parse_int(p, "the window", 0, MOST / 2, &w);
-    if (status != ATTN_OK)
-        return status;
+    if (status == ATTN_OK) status = attn_parse_int(p, "the window", 0, MOST / 2, &w);
+    if (status != ATTN_OK) return status;
     snprintf(text, sizeof text, "%s:%lld", pattern->canonical, (long long)w);
     attn_slice s[3] = {rect(0, 2 * w, 0, ATTN_FAR), rect(2 * w, ATTN_FAR, 0, 2 * w), {2 * w, ATTN_FAR, 2 * w, ATTN_FAR, -w, w}};
     return attn_mask_make_slices(p->ctx, -1, -1, s, 3, true, text, out);
 }
 
-static int slices_full(const struct attn_lengths *l, int64_t u, int64_t s, int64_t e, int64_t n, attn_slice *slice)
-{
+static int slices_full(const struct attn_lengths *l, int64_t u, int64_t s, int64_t e, int64_t n, attn_slice *slice) {
     (void)l, (void)u, (void)n;
     slice[0] = rect(s, e, s, e);
     return 1;
 }
 
-static int slices_causal(const struct attn_lengths *l, int64_t u, int64_t s, int64_t e, int64_t n, attn_slice *slice)
-{
+static int slices_causal(const struct attn_lengths *l, int64_t u, int64_t s, int64_t e, int64_t n, attn_slice *slice) {
     (void)l, (void)u, (void)n;
     slice[0] = below(s, e, s, e);
     return 1;
 }
 
-static int slices_share(const struct attn_lengths *l, int64_t u, int64_t s, int64_t e, int64_t n, attn_slice *slice)
-{
+static int slices_share(const struct attn_lengths *l, int64_t u, int64_t s, int64_t e, int64_t n, attn_slice *slice) {
     (void)n;
     slice[0] = below(s, e, s, e);
     slice[1] = rect(s, e, 0, u ? l->length[0] : 0);
     return 2;
 }
 
-static int slices_blockwise(const struct attn_lengths *l, int64_t u, int64_t s, int64_t e, int64_t n, attn_slice *slice)
-{
+static int slices_blockwise(const struct attn_lengths *l, int64_t u, int64_t s, int64_t e, int64_t n, attn_slice *slice) {
     (void)n;
     slice[0] = below(s, e, u == l->count - 1 ? 0 : s, e);
     return 1;
 }
 
-static int slices_prefix(const struct attn_lengths *l, int64_t u, int64_t s, int64_t e, int64_t n, attn_slice *slice)
-{
+static int slices_prefix(const struct attn_lengths *l, int64_t u, int64_t s, int64_t e, int64_t n, attn_slice *slice) {
     (void)l, (void)u;
     int64_t prefix = s + attn_min64(n, e - s);
     slice[0] = rect(s, prefix, s, prefix);
@@ -229,64 +192,50 @@ static int slices_prefix(const struct attn_lengths *l, int64_t u, int64_t s, int
 
 /* A mask of documents from its list. */
 static attn_status make_documents(struct attn_parser *p, const struct pattern *pattern, const struct attn_lengths *l, const char *head,
-                                  int64_t n, attn_mask **out)
-{
+                                  int64_t n, attn_mask **out) {
     size_t bytes = (size_t)l->count * (size_t)pattern->slices_each * sizeof(attn_slice);
     attn_slice *slices = attn_alloc(p->ctx, bytes);
     char *text = slices ? attn_lengths_text(l, head) : NULL;
     attn_status status = slices ? ATTN_ENOMEM : attn_no_memory(p->ctx, "slices", bytes);
     int64_t count = 0, s = 0;
-    for (int64_t u = 0; text && u < l->count; s += l->length[u++])
-        count += pattern->slices(l, u, s, s + l->length[u], n, slices + count);
-    if (text)
-        status = attn_mask_make_slices(p->ctx, l->total, l->total, slices, count, false, text, out);
+    for (int64_t u = 0; text && u < l->count; s += l->length[u++]) count += pattern->slices(l, u, s, s + l->length[u], n, slices + count);
+    if (text) status = attn_mask_make_slices(p->ctx, l->total, l->total, slices, count, false, text, out);
     attn_free(p->ctx, text);
     attn_free(p->ctx, slices);
     return status;
 }
 
-static attn_status read_documents(struct attn_parser *p, const struct pattern *pattern, attn_mask **out)
-{
+static attn_status read_documents(struct attn_parser *p, const struct pattern *pattern, attn_mask **out) {
     struct attn_lengths l = {.ctx = p->ctx};
     char head[64];
     attn_status status = expect(p, ':', "document lengths, or @FILE");
-    if (status == ATTN_OK)
-        status = attn_parse_lengths(p, &l);
+    if (status == ATTN_OK) status = attn_parse_lengths(p, &l);
     snprintf(head, sizeof head, "%s:", pattern->canonical);
-    if (status == ATTN_OK)
-        status = make_documents(p, pattern, &l, head, 0, out);
+    if (status == ATTN_OK) status = make_documents(p, pattern, &l, head, 0, out);
     attn_lengths_free(&l);
     return status;
 }
 
-static attn_status read_prefix_document(struct attn_parser *p, const struct pattern *pattern, attn_mask **out)
-{
+static attn_status read_prefix_document(struct attn_parser *p, const struct pattern *pattern, attn_mask **out) {
     struct attn_lengths l = {.ctx = p->ctx};
     char head[64];
     int64_t n = 0;
     attn_status status = expect(p, ':', "PREFIX;LENGTHS");
-    if (status == ATTN_OK)
-        status = attn_parse_int(p, "the number of prefix tokens", 0, MOST, &n);
-    if (status == ATTN_OK)
-        status = expect(p, ';', "document lengths, or @FILE");
-    if (status == ATTN_OK)
-        status = attn_parse_lengths(p, &l);
+    if (status == ATTN_OK) status = attn_parse_int(p, "the number of prefix tokens", 0, MOST, &n);
+    if (status == ATTN_OK) status = expect(p, ';', "document lengths, or @FILE");
+    if (status == ATTN_OK) status = attn_parse_lengths(p, &l);
     snprintf(head, sizeof head, "%s:%lld;", pattern->canonical, (long long)n);
-    if (status == ATTN_OK)
-        status = make_documents(p, pattern, &l, head, n, out);
+    if (status == ATTN_OK) status = make_documents(p, pattern, &l, head, n, out);
     attn_lengths_free(&l);
     return status;
 }
 
 /* One slice a block of queries: it sees its document up to the block's end. */
 static attn_status make_block_causal(struct attn_parser *p, const struct pattern *pattern, const struct attn_lengths *l, int64_t block,
-                                     size_t at, attn_mask **out)
-{
+                                     size_t at, attn_mask **out) {
     int64_t count = 0, s = 0;
-    for (int64_t u = 0; u < l->count && count <= ATTN_PARSE_LENGTHS; u++)
-        count += attn_div_up(l->length[u], block);
-    if (count > ATTN_PARSE_LENGTHS)
-        return attn_parse_fail(p, at, "more than %d blocks", ATTN_PARSE_LENGTHS);
+    for (int64_t u = 0; u < l->count && count <= ATTN_PARSE_LENGTHS; u++) count += attn_div_up(l->length[u], block);
+    if (count > ATTN_PARSE_LENGTHS) return attn_parse_fail(p, at, "more than %d blocks", ATTN_PARSE_LENGTHS);
     char head[64];
     snprintf(head, sizeof head, "%s:%lld;", pattern->canonical, (long long)block);
     attn_slice *slices = attn_alloc(p->ctx, (size_t)count * sizeof *slices);
@@ -298,15 +247,13 @@ static attn_status make_block_causal(struct attn_parser *p, const struct pattern
             int64_t end = s + attn_min64(b + block, l->length[u]);
             slices[count++] = rect(s + b, end, s, end);
         }
-    if (text)
-        status = attn_mask_make_slices(p->ctx, l->total, l->total, slices, count, false, text, out);
+    if (text) status = attn_mask_make_slices(p->ctx, l->total, l->total, slices, count, false, text, out);
     attn_free(p->ctx, text);
     attn_free(p->ctx, slices);
     return status;
 }
 
-static attn_status read_block_causal(struct attn_parser *p, const struct pattern *pattern, attn_mask **out)
-{
+static attn_status read_block_causal(struct attn_parser *p, const struct pattern *pattern, attn_mask **out) {
     struct attn_lengths l = {.ctx = p->ctx};
     int64_t block = 1024;
     attn_status status = expect(p, ':', "[BLOCK;]LENGTHS");
@@ -316,10 +263,8 @@ static attn_status read_block_causal(struct attn_parser *p, const struct pattern
         status = attn_parse_int(p, "the block", 1, MOST, &block);
         p->at += status == ATTN_OK;
     }
-    if (status == ATTN_OK)
-        status = attn_parse_lengths(p, &l);
-    if (status == ATTN_OK)
-        status = make_block_causal(p, pattern, &l, block, at, out);
+    if (status == ATTN_OK) status = attn_parse_lengths(p, &l);
+    if (status == ATTN_OK) status = make_block_causal(p, pattern, &l, block, at, out);
     attn_lengths_free(&l);
     return status;
 }
@@ -344,19 +289,16 @@ static const struct pattern PATTERNS[] = {
     {"cols", "cols", read_strip, 0, NULL},
 };
 
-attn_status attn_parse_leaf(struct attn_parser *p, attn_mask **out)
-{
+attn_status attn_parse_leaf(struct attn_parser *p, attn_mask **out) {
     attn_parse_space(p);
     size_t n = attn_parse_name(p);
     for (size_t i = 0; i < sizeof PATTERNS / sizeof *PATTERNS; i++)
         if (n == strlen(PATTERNS[i].name) && memcmp(p->text + p->at, PATTERNS[i].name, n) == 0) {
-            if (++p->leaves > ATTN_PARSE_LEAVES)
-                return attn_parse_fail(p, p->at, "more than %d patterns", ATTN_PARSE_LEAVES);
+            if (++p->leaves > ATTN_PARSE_LEAVES) return attn_parse_fail(p, p->at, "more than %d patterns", ATTN_PARSE_LEAVES);
             p->at += n;
             return PATTERNS[i].read(p, &PATTERNS[i], out);
         }
-    if (n == 0)
-        return attn_parse_fail(p, p->at, "expected a pattern, '!' or '('");
+    if (n == 0) return attn_parse_fail(p, p->at, "expected a pattern, '!' or '('");
     return attn_parse_fail(p, p->at, "no pattern has the name '%.*s'; attn-mask(7) lists them", (int)attn_min64((int64_t)n, 40),
                            p->text + p->at);
 }

@@ -12,7 +12,7 @@
 
 /* Lengths are below ATTN_MASK_LEN, diagonals are cut to +-ATTN_FAR: no sum of three of them overflows. */
 #define ATTN_MASK_LEN ((int64_t)1 << 60)
-#define ATTN_FAR ((int64_t)1 << 61)
+#define ATTN_FAR      ((int64_t)1 << 61)
 
 /* Intervals a row that algebra may produce before the result is held as a tile map instead. */
 enum { ATTN_MASK_INTERVALS = 256 };
@@ -72,11 +72,14 @@ attn_status attn_segs_union(struct attn_segs *out, attn_slice *slices, int64_t c
 /* The same list with rows and keys exchanged; no bitmaps. */
 attn_status attn_segs_transpose(struct attn_segs *out, const struct attn_side *side, int64_t k_len);
 
-static inline int64_t attn_bound_at(int64_t c, int32_t slope, int64_t x) { return c + (slope ? x : 0); }
-static inline int64_t attn_clamp64(int64_t v, int64_t lo, int64_t hi) { return v < lo ? lo : v > hi ? hi : v; }
+static inline int64_t attn_bound_at(int64_t c, int32_t slope, int64_t x) {
+    return c + (slope ? x : 0);
+}
+static inline int64_t attn_clamp64(int64_t v, int64_t lo, int64_t hi) {
+    return v < lo ? lo : v > hi ? hi : v;
+}
 /* a + b within +-ATTN_FAR. */
-static inline int64_t attn_far_add(int64_t a, int64_t b)
-{
+static inline int64_t attn_far_add(int64_t a, int64_t b) {
     return attn_clamp64(attn_clamp64(a, -ATTN_FAR, ATTN_FAR) + attn_clamp64(b, -ATTN_FAR, ATTN_FAR), -ATTN_FAR, ATTN_FAR);
 }
 

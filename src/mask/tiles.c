@@ -15,16 +15,14 @@ struct rect {
     int64_t q0, q1, k0, k1;
 };
 
-static const struct attn_side *leaf_side(const struct attn_lowered *l, int64_t *q_shift, int64_t *k_shift)
-{
+static const struct attn_side *leaf_side(const struct attn_lowered *l, int64_t *q_shift, int64_t *k_shift) {
     *q_shift = l->listed ? 0 : l->mask->q_shift;
     *k_shift = l->listed ? 0 : l->mask->k_shift;
     return l->listed ? &l->side : &l->mask->form->rows;
 }
 
 /* 0 none, 1 all, 2 not known. */
-static int classify(const struct attn_lowered *l, struct rect r)
-{
+static int classify(const struct attn_lowered *l, struct rect r) {
     if (l->listed || l->mask->kind == ATTN_MASK_COMPILED) {
         int64_t dq, dk;
         const struct attn_side *side = leaf_side(l, &dq, &dk);
@@ -35,39 +33,35 @@ static int classify(const struct attn_lowered *l, struct rect r)
         int hint = l->mask->hint ? l->mask->hint(l->mask->user, r.q0, r.q1, r.k0, r.k1) : 2;
         return hint == 0 || hint == 1 ? hint : 2;
     }
-    if (l->mask->kind == ATTN_MASK_BITS)
-        return 2;
+    if (l->mask->kind == ATTN_MASK_BITS) return 2;
     int a = classify(l->operand[0], r);
-    if (l->mask->kind == ATTN_MASK_NOT)
-        return a == 2 ? 2 : 1 - a;
+    if (l->mask->kind == ATTN_MASK_NOT) return a == 2 ? 2 : 1 - a;
     int decides = l->mask->kind == ATTN_MASK_OR;
     int b = a == decides ? a : classify(l->operand[1], r);
     return b == decides ? b : a == 2 || b == 2 ? 2 : a;
 }
 
-static inline uint64_t below(int64_t n) { return n <= 0 ? 0 : n >= 64 ? UINT64_MAX : ((uint64_t)1 << n) - 1; }
+static inline uint64_t below(int64_t n) {
+    return n <= 0 ? 0 : n >= 64 ? UINT64_MAX : ((uint64_t)1 << n) - 1;
+}
 
 /* Keys [y0, y1) of row x of a list, as bits. */
-static uint64_t row_bits(const struct attn_side *side, int64_t x, int64_t y0, int64_t y1)
-{
+static uint64_t row_bits(const struct attn_side *side, int64_t x, int64_t y0, int64_t y1) {
     uint64_t word = 0;
     int64_t n = attn_side_find(side, x);
     for (int64_t i = attn_side_first_after(side, n, x, y0); i < side->segment[n + 1].first; i++) {
         const struct attn_span *s = &side->span[i];
         int64_t a = attn_bound_at(s->a, s->a_slope, x), b = attn_min64(attn_bound_at(s->b, s->b_slope, x), y1);
-        if (a >= y1)
-            break;
+        if (a >= y1) break;
         a = attn_max64(a, y0);
-        if (s->tile < 0)
-            word |= below(b - y0) & ~below(a - y0);
+        if (s->tile < 0) word |= below(b - y0) & ~below(a - y0);
         for (int64_t y = a; s->tile >= 0 && y < b; y++)
             word |= (side->bits[s->tile * TILE + y - s->a] >> (x - side->segment[n].begin) & 1) << (y - y0);
     }
     return word;
 }
 
-static uint64_t leaf_bits(const struct attn_lowered *l, int64_t q, struct rect r)
-{
+static uint64_t leaf_bits(const struct attn_lowered *l, int64_t q, struct rect r) {
     uint64_t word = 0;
     if (l->listed || l->mask->kind == ATTN_MASK_COMPILED) {
         int64_t dq, dk;
@@ -83,29 +77,25 @@ static uint64_t leaf_bits(const struct attn_lowered *l, int64_t q, struct rect r
 }
 
 /* words[q - q0]: bit k - k0. Bits beyond the rectangle are 0. */
-static void evaluate(const struct attn_lowered *l, struct rect r, uint64_t words[TILE])
-{
+static void evaluate(const struct attn_lowered *l, struct rect r, uint64_t words[TILE]) {
     int known = classify(l, r);
     uint64_t row = below(r.k1 - r.k0);
     memset(words, 0, TILE * sizeof *words);
     if (known == 2 && l->operand[0]) {
         uint64_t other[TILE] = {0};
         evaluate(l->operand[0], r, words);
-        if (l->operand[1])
-            evaluate(l->operand[1], r, other);
+        if (l->operand[1]) evaluate(l->operand[1], r, other);
         for (int64_t q = 0; q < r.q1 - r.q0; q++)
-            words[q] = l->mask->kind == ATTN_MASK_AND ? words[q] & other[q]
+            words[q] = l->mask->kind == ATTN_MASK_AND  ? words[q] & other[q]
                        : l->mask->kind == ATTN_MASK_OR ? words[q] | other[q]
                                                        : ~words[q] & row;
         return;
     }
-    for (int64_t q = 0; known != 0 && q < r.q1 - r.q0; q++)
-        words[q] = known == 1 ? row : leaf_bits(l, r.q0 + q, r);
+    for (int64_t q = 0; known != 0 && q < r.q1 - r.q0; q++) words[q] = known == 1 ? row : leaf_bits(l, r.q0 + q, r);
 }
 
 /* Stores a bitmap and its transpose. */
-static int64_t store(struct attn_tile_map *map, const uint64_t words[TILE])
-{
+static int64_t store(struct attn_tile_map *map, const uint64_t words[TILE]) {
     attn_ctx *ctx = map->rows.ctx;
     if (map->tiles == map->capacity) {
         int64_t wanted = map->capacity ? 2 * map->capacity : TILE;
@@ -131,14 +121,12 @@ static int64_t store(struct attn_tile_map *map, const uint64_t words[TILE])
     memcpy(by_query, words, TILE * sizeof *words);
     memset(by_key, 0, TILE * sizeof *words);
     for (int q = 0; q < TILE; q++)
-        for (uint64_t left = words[q]; left; left &= left - 1)
-            by_key[__builtin_ctzll(left)] |= (uint64_t)1 << q;
+        for (uint64_t left = words[q]; left; left &= left - 1) by_key[__builtin_ctzll(left)] |= (uint64_t)1 << q;
     return map->tiles++;
 }
 
 /* Appends [a, b) to the open segment, to its last span if both are full and touch. */
-static void push(struct attn_segs *s, int64_t a, int64_t b, int64_t tile)
-{
+static void push(struct attn_segs *s, int64_t a, int64_t b, int64_t tile) {
     struct attn_span *last = s->count && s->spans > s->segment[s->count - 1].first ? &s->span[s->spans - 1] : NULL;
     if (last && tile < 0 && last->tile < 0 && last->b == a)
         last->b = b;
@@ -147,12 +135,10 @@ static void push(struct attn_segs *s, int64_t a, int64_t b, int64_t tile)
 }
 
 /* The part of a row of tiles between tile columns [c0, c1). */
-static void visit(struct attn_tile_map *map, const struct attn_lowered *l, struct rect row, int64_t c0, int64_t c1)
-{
+static void visit(struct attn_tile_map *map, const struct attn_lowered *l, struct rect row, int64_t c0, int64_t c1) {
     struct rect r = {row.q0, row.q1, c0 * TILE, attn_min64(c1 * TILE, row.k1)};
     int known = classify(l, r);
-    if (known == 0 || map->rows.status != ATTN_OK)
-        return;
+    if (known == 0 || map->rows.status != ATTN_OK) return;
     if (known == 2 && c1 - c0 > 1) {
         int64_t mid = c0 + (c1 - c0) / 2;
         visit(map, l, row, c0, mid);
@@ -166,8 +152,7 @@ static void visit(struct attn_tile_map *map, const struct attn_lowered *l, struc
             any |= words[q];
             all &= words[q];
         }
-        if (!any)
-            return;
+        if (!any) return;
     }
     bool full = known == 1 || all == below(r.k1 - r.k0);
     push(&map->rows, r.k0, r.k1, full ? -1 : store(map, words));
@@ -178,42 +163,36 @@ struct entry {
     int64_t segment, span;
 };
 
-static int64_t tile_of(int64_t key) { return (key + TILE - 1) / TILE; }
-
-/* Spans of the rows sorted by tile column: entry[first[c] .. first[c + 1]). Counting sort, stable in rows. */
-static void sort_entries(const struct attn_side *rows, int64_t *first, int64_t columns, struct entry *entry)
-{
-    for (int64_t i = 0; i < rows->segment[rows->count].first; i++)
-        for (int64_t c = tile_of(rows->span[i].a); c < tile_of(rows->span[i].b); c++)
-            first[c + 1]++;
-    for (int64_t c = 0; c < columns; c++)
-        first[c + 1] += first[c];
-    for (int64_t n = 0; n < rows->count; n++)
-        for (int64_t i = rows->segment[n].first; i < rows->segment[n + 1].first; i++)
-            for (int64_t c = tile_of(rows->span[i].a); c < tile_of(rows->span[i].b); c++)
-                entry[first[c]++] = (struct entry){n, i};
+static int64_t tile_of(int64_t key) {
+    return (key + TILE - 1) / TILE;
 }
 
-static attn_status transpose(attn_ctx *ctx, struct attn_tile_map *map, int64_t k_len)
-{
+/* Spans of the rows sorted by tile column: entry[first[c] .. first[c + 1]). Counting sort, stable in rows. */
+static void sort_entries(const struct attn_side *rows, int64_t *first, int64_t columns, struct entry *entry) {
+    for (int64_t i = 0; i < rows->segment[rows->count].first; i++)
+        for (int64_t c = tile_of(rows->span[i].a); c < tile_of(rows->span[i].b); c++) first[c + 1]++;
+    for (int64_t c = 0; c < columns; c++) first[c + 1] += first[c];
+    for (int64_t n = 0; n < rows->count; n++)
+        for (int64_t i = rows->segment[n].first; i < rows->segment[n + 1].first; i++)
+            for (int64_t c = tile_of(rows->span[i].a); c < tile_of(rows->span[i].b); c++) entry[first[c]++] = (struct entry){n, i};
+}
+
+static attn_status transpose(attn_ctx *ctx, struct attn_tile_map *map, int64_t k_len) {
     struct attn_side rows;
     attn_status status = attn_segs_finish(&map->rows, &rows);
-    if (status != ATTN_OK)
-        return status;
+    if (status != ATTN_OK) return status;
     int64_t columns = tile_of(k_len), entries = 0;
-    for (int64_t i = 0; i < map->rows.spans; i++)
-        entries += tile_of(rows.span[i].b) - tile_of(rows.span[i].a);
-    size_t first_bytes = attn_round64((size_t)(columns + 1) * sizeof(int64_t)), bytes = first_bytes + (size_t)entries * sizeof(struct entry);
+    for (int64_t i = 0; i < map->rows.spans; i++) entries += tile_of(rows.span[i].b) - tile_of(rows.span[i].a);
+    size_t first_bytes = attn_round64((size_t)(columns + 1) * sizeof(int64_t)),
+           bytes = first_bytes + (size_t)entries * sizeof(struct entry);
     int64_t *first = attn_alloc(ctx, bytes);
-    if (!first)
-        return attn_no_memory(ctx, "the columns of a tile map", bytes);
+    if (!first) return attn_no_memory(ctx, "the columns of a tile map", bytes);
     struct entry *entry = (struct entry *)(void *)((char *)first + first_bytes);
     memset(first, 0, first_bytes);
     sort_entries(&rows, first, columns, entry);
     int64_t e = 0;
     for (int64_t c = 0; c < columns; c++) {
-        if (map->cols.status != ATTN_OK)
-            break;
+        if (map->cols.status != ATTN_OK) break;
         attn_segs_open(&map->cols);
         for (; e < first[c]; e++) /* sorting moved first[c] to the end of column c */
             push(&map->cols, rows.segment[entry[e].segment].begin, rows.segment[entry[e].segment + 1].begin, rows.span[entry[e].span].tile);
@@ -223,26 +202,25 @@ static attn_status transpose(attn_ctx *ctx, struct attn_tile_map *map, int64_t k
     return map->cols.status;
 }
 
-attn_status attn_tile_map_build(attn_ctx *ctx, const struct attn_lowered *l, int64_t q_len, int64_t k_len, struct attn_tile_map *map)
-{
+attn_status attn_tile_map_build(attn_ctx *ctx, const struct attn_lowered *l, int64_t q_len, int64_t k_len, struct attn_tile_map *map) {
     memset(map, 0, sizeof *map);
     attn_segs_init(&map->rows, ctx, 0);
     attn_segs_init(&map->cols, ctx, 0);
     if (q_len > LENGTH_MAX || k_len > LENGTH_MAX)
-        return attn_fail(ctx, ATTN_EMASK, "mask: %lld x %lld; a mask with no short list of intervals (more than %d a row, predicate, bits) is "
-                         "held as a tile map, and its lengths must not pass 2^31", (long long)q_len, (long long)k_len, ATTN_MASK_INTERVALS);
+        return attn_fail(ctx, ATTN_EMASK,
+                         "mask: %lld x %lld; a mask with no short list of intervals (more than %d a row, predicate, bits) is "
+                         "held as a tile map, and its lengths must not pass 2^31",
+                         (long long)q_len, (long long)k_len, ATTN_MASK_INTERVALS);
     for (int64_t q = 0; q < q_len && map->rows.status == ATTN_OK; q += TILE) {
         struct rect row = {q, attn_min64(q + TILE, q_len), 0, k_len};
         attn_segs_open(&map->rows);
-        if (k_len > 0)
-            visit(map, l, row, 0, tile_of(k_len));
+        if (k_len > 0) visit(map, l, row, 0, tile_of(k_len));
         attn_segs_close(&map->rows, row.q1);
     }
     return map->rows.status == ATTN_OK ? transpose(ctx, map, k_len) : map->rows.status;
 }
 
-void attn_tile_map_free(attn_ctx *ctx, struct attn_tile_map *map)
-{
+void attn_tile_map_free(attn_ctx *ctx, struct attn_tile_map *map) {
     attn_segs_free(&map->rows);
     attn_segs_free(&map->cols);
     attn_free(ctx, map->by_key);

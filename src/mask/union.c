@@ -5,34 +5,26 @@
  */
 #include "mask/segments.h"
 
-static bool before(const attn_slice *p, const attn_slice *q)
-{
+static bool before(const attn_slice *p, const attn_slice *q) {
     return p->q_begin != q->q_begin ? p->q_begin < q->q_begin : p->k_begin < q->k_begin;
 }
 
-static void sift(attn_slice *s, int64_t root, int64_t count)
-{
+static void sift(attn_slice *s, int64_t root, int64_t count) {
     attn_slice moved = s[root];
     for (int64_t child; (child = 2 * root + 1) < count; root = child) {
-        if (child + 1 < count && before(&s[child], &s[child + 1]))
-            child++;
-        if (!before(&moved, &s[child]))
-            break;
+        if (child + 1 < count && before(&s[child], &s[child + 1])) child++;
+        if (!before(&moved, &s[child])) break;
         s[root] = s[child];
     }
     s[root] = moved;
 }
 
 /* Heap sort: in place, without the allocation that a C library's qsort may do. */
-static void sort(attn_slice *s, int64_t count)
-{
+static void sort(attn_slice *s, int64_t count) {
     bool sorted = true;
-    for (int64_t i = 1; i < count && sorted; i++)
-        sorted = !before(&s[i], &s[i - 1]);
-    if (sorted)
-        return;
-    for (int64_t i = count / 2; i-- > 0;)
-        sift(s, i, count);
+    for (int64_t i = 1; i < count && sorted; i++) sorted = !before(&s[i], &s[i - 1]);
+    if (sorted) return;
+    for (int64_t i = count / 2; i-- > 0;) sift(s, i, count);
     for (int64_t n = count - 1; n > 0; n--) {
         attn_slice last = s[n];
         s[n] = s[0];
@@ -42,8 +34,7 @@ static void sort(attn_slice *s, int64_t count)
 }
 
 /* Cuts to the lengths, drops what is empty. Returns how many are left. */
-static int64_t clip(attn_slice *s, int64_t count, int64_t q_len, int64_t k_len)
-{
+static int64_t clip(attn_slice *s, int64_t count, int64_t q_len, int64_t k_len) {
     int64_t kept = 0;
     for (int64_t i = 0; i < count; i++) {
         attn_slice c = s[i];
@@ -51,15 +42,13 @@ static int64_t clip(attn_slice *s, int64_t count, int64_t q_len, int64_t k_len)
         c.k_begin = attn_max64(c.k_begin, 0);
         c.q_end = attn_min64(c.q_end, q_len);
         c.k_end = attn_min64(c.k_end, k_len);
-        if (c.q_begin < c.q_end && c.k_begin < c.k_end && c.low <= c.high)
-            s[kept++] = c;
+        if (c.q_begin < c.q_end && c.k_begin < c.k_end && c.low <= c.high) s[kept++] = c;
     }
     return kept;
 }
 
 /* Appends rows [out->end, x1) of the union of a group. */
-static void unite(struct attn_segs *out, const attn_slice *s, int64_t count, int64_t x1)
-{
+static void unite(struct attn_segs *out, const attn_slice *s, int64_t count, int64_t x1) {
     if (count == 1) {
         attn_segs_append_slice(out, x1, s);
         return;
@@ -71,23 +60,19 @@ static void unite(struct attn_segs *out, const attn_slice *s, int64_t count, int
         half[n].end = out->end;
         unite(&half[n], n ? s + count / 2 : s, n ? count - count / 2 : count / 2, x1);
         attn_status status = attn_segs_finish(&half[n], &side[n]);
-        if (status != ATTN_OK)
-            out->status = status;
+        if (status != ATTN_OK) out->status = status;
     }
-    if (out->status == ATTN_OK)
-        attn_segs_combine(out, &side[0], &side[1], ATTN_TABLE_OR, x1);
+    if (out->status == ATTN_OK) attn_segs_combine(out, &side[0], &side[1], ATTN_TABLE_OR, x1);
     attn_segs_free(&half[0]);
     attn_segs_free(&half[1]);
 }
 
-attn_status attn_segs_union(struct attn_segs *out, attn_slice *slices, int64_t count, int64_t q_len, int64_t k_len)
-{
+attn_status attn_segs_union(struct attn_segs *out, attn_slice *slices, int64_t count, int64_t q_len, int64_t k_len) {
     count = clip(slices, count, q_len, k_len);
     sort(slices, count);
     for (int64_t i = 0, j; i < count && out->status == ATTN_OK; i = j) {
         int64_t end = slices[i].q_end;
-        for (j = i + 1; j < count && slices[j].q_begin < end; j++)
-            end = attn_max64(end, slices[j].q_end);
+        for (j = i + 1; j < count && slices[j].q_begin < end; j++) end = attn_max64(end, slices[j].q_end);
         attn_segs_append(out, slices[i].q_begin, NULL, 0);
         unite(out, slices + i, j - i, end);
     }
@@ -95,19 +80,20 @@ attn_status attn_segs_union(struct attn_segs *out, attn_slice *slices, int64_t c
     return out->status;
 }
 
-attn_status attn_segs_transpose(struct attn_segs *out, const struct attn_side *side, int64_t k_len)
-{
+attn_status attn_segs_transpose(struct attn_segs *out, const struct attn_side *side, int64_t k_len) {
     int64_t count = side->segment[side->count].first;
     attn_slice *s = attn_alloc(out->ctx, (size_t)count * sizeof *s);
-    if (!s)
-        return out->status = attn_no_memory(out->ctx, "the columns of a mask", (size_t)count * sizeof *s);
+    if (!s) return out->status = attn_no_memory(out->ctx, "the columns of a mask", (size_t)count * sizeof *s);
     for (int64_t n = 0; n < side->count; n++) {
         int64_t x0 = side->segment[n].begin, x1 = side->segment[n + 1].begin;
         for (int64_t i = side->segment[n].first; i < side->segment[n + 1].first; i++) {
             const struct attn_span *p = &side->span[i];
-            s[i] = (attn_slice){.q_begin = attn_bound_at(p->a, p->a_slope, x0), .q_end = attn_bound_at(p->b, p->b_slope, x1 - 1),
-                                .k_begin = x0, .k_end = x1,
-                                .low = p->b_slope ? 1 - p->b : -ATTN_FAR, .high = p->a_slope ? -p->a : ATTN_FAR};
+            s[i] = (attn_slice){.q_begin = attn_bound_at(p->a, p->a_slope, x0),
+                                .q_end = attn_bound_at(p->b, p->b_slope, x1 - 1),
+                                .k_begin = x0,
+                                .k_end = x1,
+                                .low = p->b_slope ? 1 - p->b : -ATTN_FAR,
+                                .high = p->a_slope ? -p->a : ATTN_FAR};
         }
     }
     attn_status status = attn_segs_union(out, s, count, k_len, side->segment[side->count].begin);
