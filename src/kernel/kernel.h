@@ -68,6 +68,12 @@ bool attn_dropout_keeps(uint64_t seed, double p, int64_t sequence, int32_t head,
 void attn_dropout_words(uint64_t seed, double p, int64_t sequence, int32_t head, int64_t i0, int lanes, int64_t j0, int64_t j1,
                         uint32_t *words);
 
+/* What kernels may rely on: batch strides are 0 when packed; absent arrays are NULL (sink and dsink are absent together); offsets,
+ * lengths and capacities were checked. Without ATTN_ACCUMULATE_REST, dbias, dalibi and dsink were set to 0 before the call: kernels
+ * ADD to them, in an order that does not depend on the threads. dbias element of pair (i, j): global indices i + q_offset,
+ * j + kv_offset; strides of shared axes are 0. Rows of no sequence are neither read nor written; rows of dk and dv that no query
+ * sees are set to 0 (or kept, with their accumulate flag). */
+
 /* A schedule for one data type and instruction set. */
 struct attn_kernel {
     const char *name;    /* "flash", "naive" */
@@ -83,12 +89,7 @@ struct attn_kernel {
 };
 
 /* The list expands into prototypes, table, tests and benchmarks: X(symbol). */
-#if defined(ATTN_HAVE_AVX512)
-#define ATTN_KERNEL_LIST_AVX512(X) X(attn_flash_f32__avx512)
-#else
-#define ATTN_KERNEL_LIST_AVX512(X)
-#endif
-#define ATTN_KERNEL_LIST(X) X(attn_naive_f32__portable) X(attn_naive_f64__portable) X(attn_flash_f32__portable) ATTN_KERNEL_LIST_AVX512(X)
+#define ATTN_KERNEL_LIST(X) X(attn_naive_f32__portable) X(attn_naive_f64__portable)
 
 #define X(symbol) extern const struct attn_kernel symbol;
 ATTN_KERNEL_LIST(X)

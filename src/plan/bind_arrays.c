@@ -1,0 +1,252 @@
+/* Arrays of an execution: which must be there, which must not, their strides and defaults, and that no output is another array.
+ * One table names them all; the checks are the same for each. Strides are in elements, axes batch, head, token, dim.
+ */
+#include "plan/plan.h"
+
+#include <stdint.h>
+
+enum need { FORBIDDEN, OPTIONAL, REQUIRED };
+enum kind { TENSOR, LSE, BIAS, PER_HEAD };
+
+struct array {
+    const char *name;
+    const void *data;
+    const int64_t *stride;
+    int64_t extent[4];
+    enum kind kind;
+    enum need need;
+    const char *feature; /* what announces it, for the sentence */
+    bool written;
+    size_t element;
+    struct attn_array *in; /* where the result goes: one of the two */
+    struct attn_array_out *out;
+};
+
+static bool is_default(const int64_t stride[4]) { return !(stride[0] | stride[1] | stride[2] | stride[3]); }
+
+static void default_strides(const attn_plan *plan, const struct array *a, int64_t stride[4]) {
+    const int64_t heads = a->extent[1], tokens = a->extent[2], last = a->extent[3];
+    int64_t step = 1;
+    switch (a->kind) {
+    case TENSOR:
+        stride[3] = 1;
+        stride[1] = plan->problem.layout == ATTN_BHTD ? tokens * last : last;
+        stride[2] = plan->problem.layout == ATTN_BHTD ? last : heads * last;
+        stride[0] = heads * tokens * last;
+        return;
+    case LSE:
+        stride[3] = 0;
+        stride[2] = 1;
+        stride[1] = tokens;
+        stride[0] = heads * tokens;
+        return;
+    case BIAS:
+        for (int axis = 3; axis >= 0; axis--) {
+            const bool shared = plan->shape.bias_broadcast & (1u << axis);
+            stride[axis] = shared ? 0 : step;
+            step *= a->extent[axis];
+        }
+        return;
+    case PER_HEAD:
+        stride[0] = stride[2] = stride[3] = 0;
+        stride[1] = 1;
+        return;
+    }
+}
+
+static const char *axis_name(enum kind kind, int axis) {
+    static const char *const tensor[] = {"batch", "head", "token", "dim"}, *const bias[] = {"batch", "head", "query", "key"};
+    return kind == BIAS ? bias[axis] : tensor[axis];
+}
+
+static attn_status check_stride(const attn_plan *plan, const struct array *a, int axis, int64_t stride) {
+    attn_ctx *ctx = plan->ctx;
+    const bool used = a->extent[axis] > 1;
+    if (stride < 0)
+        return attn_fail(ctx, ATTN_EINVAL, "execute: the %s stride of %s is %lld, expected at least 0", axis_name(a->kind, axis), a->name,
+                         (long long)stride);
+    if (a->kind == TENSOR && axis == 3 && used && stride != 1 && !(plan->shape.features & ATTN_DIM_STRIDE))
+        return attn_fail(ctx, ATTN_EINVAL, "execute: the dim stride of %s is %lld, expected 1, or ATTN_DIM_STRIDE among the plan's features",
+                         a->name, (long long)stride);
+    if (a->kind == BIAS && stride && (plan->shape.bias_broadcast & (1u << axis)))
+        return attn_fail(ctx, ATTN_EINVAL, "execute: the %s stride of %s is %lld, expected 0: bias_broadcast shares this axis",
+                         axis_name(a->kind, axis), a->name, (long long)stride);
+    const bool may_sum = a->kind == PER_HEAD && axis == 0;
+    if (a->written && used && stride == 0 && !may_sum && !(a->kind == BIAS && (plan->shape.bias_broadcast & (1u << axis))))
+        return attn_fail(ctx, ATTN_EINVAL, "execute: the %s stride of %s is 0 with %lld elements along it; an output must not overlap itself",
+                         axis_name(a->kind, axis), a->name, (long long)a->extent[axis]);
+    return ATTN_OK;
+}
+
+/* Strides as given or by default, checked; the batch stride of packed arrays counts as 0. */
+static attn_status resolve_strides(const attn_plan *plan, const struct array *a, int64_t stride[4]) {
+    const bool packed = plan->shape.packed && (a->kind == TENSOR || a->kind == LSE);
+    const bool given = !is_default(a->stride);
+    if (!given)
+        default_strides(plan, a, stride);
+    int64_t last = 0;
+    for (int axis = 0; axis < 4; axis++) {
+        if (given)
+            stride[axis] = a->stride[axis];
+        const bool unused = (packed && axis == 0) || (a->kind == LSE && axis == 3) || (a->kind == PER_HEAD && axis >= 2);
+        if (unused)
+            stride[axis] = 0;
+        if (given && !unused) {
+            const attn_status status = check_stride(plan, a, axis, stride[axis]);
+            if (status)
+                return status;
+        }
+        int64_t reach;
+        if (a->extent[axis] > 1 && (__builtin_mul_overflow(stride[axis], a->extent[axis] - 1, &reach) ||
+                                    __builtin_add_overflow(last, reach, &last) || last > INT64_MAX / 16))
+            return attn_fail(plan->ctx, ATTN_EINVAL, "execute: the strides of %s reach past memory's addresses (%s stride %lld)", a->name,
+                             axis_name(a->kind, axis), (long long)stride[axis]);
+    }
+    return ATTN_OK;
+}
+
+static attn_status bind_array(const attn_plan *plan, const struct array *a) {
+    attn_ctx *ctx = plan->ctx;
+    bool empty = false;
+    for (int axis = 0; axis < 4; axis++)
+        empty = empty || a->extent[axis] == 0;
+    if (a->need == REQUIRED && !a->data && !empty)
+        return attn_fail(ctx, ATTN_EINVAL, "execute: %s is NULL, expected an array%s%s", a->name, a->feature ? ", as the plan has " : "",
+                         a->feature ? a->feature : "");
+    if (a->need == FORBIDDEN && a->data)
+        return attn_fail(ctx, ATTN_EINVAL, "execute: %s is given, but the plan lacks %s; announce it in problem.features", a->name,
+                         a->feature);
+    if ((uintptr_t)a->data % a->element)
+        return attn_fail(ctx, ATTN_EINVAL, "execute: %s is not aligned to its elements of %zu bytes", a->name, a->element);
+    int64_t stride[4] = {0, 0, 0, 0};
+    const attn_status status = a->data ? resolve_strides(plan, a, stride) : ATTN_OK;
+    if (a->in)
+        *a->in = (struct attn_array){a->data, stride[0], stride[1], stride[2], stride[3]};
+    else
+        *a->out = (struct attn_array_out){(void *)(uintptr_t)a->data, stride[0], stride[1], stride[2], stride[3]};
+    return status;
+}
+
+/* Cheap, so not complete: partly overlapping arrays are the caller's word. */
+static attn_status check_aliases(const attn_plan *plan, const struct array *arrays, int count) {
+    for (int i = 0; i < count; i++)
+        for (int j = 0; j < count; j++)
+            if (i != j && arrays[i].written && arrays[i].data && arrays[i].data == arrays[j].data)
+                return attn_fail(plan->ctx, ATTN_EINVAL, "execute: the output %s is the same memory as %s; outputs must not overlap other arrays",
+                                 arrays[i].name, arrays[j].name);
+    return ATTN_OK;
+}
+
+void attn_bias_extents(const struct attn_exec *x, int64_t extents[4]) {
+    extents[0] = x->batch;
+    extents[1] = x->shape->heads;
+    extents[2] = x->global_q_len >= 0 ? x->global_q_len : x->q_offset + x->q_len;
+    extents[3] = x->global_kv_len >= 0 ? x->global_kv_len : x->kv_offset + x->kv_len;
+    for (int axis = 0; axis < 4; axis++)
+        if (x->shape->bias_broadcast & (1u << axis))
+            extents[axis] = 1;
+}
+
+struct extents {
+    int64_t q[4], k[4], v[4], o[4], lse[4], bias[4], head[4];
+};
+
+static struct extents extents_of(const struct attn_exec *x) {
+    const struct attn_shape *p = x->shape;
+    const int64_t batch = p->packed && x->batch ? 1 : x->batch;
+    const int64_t queries = p->packed ? x->cu_q[x->batch] : x->q_len, keys = p->packed ? x->cu_kv[x->batch] : x->kv_len;
+    struct extents e = {
+        .q = {batch, p->heads, queries, p->dim},
+        .k = {batch, p->kv_heads, keys, p->dim},
+        .v = {batch, p->kv_heads, keys, p->v_dim},
+        .o = {batch, p->heads, queries, p->v_dim},
+        .lse = {batch, p->heads, queries, 1},
+        .head = {x->batch, p->heads, 1, 1},
+    };
+    attn_bias_extents(x, e.bias);
+    return e;
+}
+
+static struct array array_of(const char *name, const void *data, const int64_t stride[4], const int64_t extent[4], enum kind kind,
+                             enum need need) {
+    return (struct array){.name = name, .data = data, .stride = stride, .kind = kind, .need = need,
+                          .extent = {extent[0], extent[1], extent[2], extent[3]}};
+}
+
+/* The arrays of attn_args. */
+static int list_args(const attn_plan *plan, const attn_args *g, enum attn_pass pass, struct attn_exec *x, const struct extents *e,
+                     struct array *list) {
+    const uint32_t features = plan->shape.features;
+    const bool forward = pass == ATTN_PASS_FORWARD, weights = pass == ATTN_PASS_WEIGHTS;
+    const bool lse_needed = !forward || (g->accumulate & ATTN_ACCUMULATE_O);
+    int n = 0;
+    list[n] = array_of("args.q", g->q.data, g->q.stride, e->q, TENSOR, REQUIRED);
+    list[n++].in = &x->q;
+    list[n] = array_of("args.k", g->k.data, g->k.stride, e->k, TENSOR, REQUIRED);
+    list[n++].in = &x->k;
+    list[n] = array_of("args.v", g->v.data, g->v.stride, e->v, TENSOR, weights ? OPTIONAL : REQUIRED);
+    list[n++].in = &x->v;
+    list[n] = array_of("args.o", g->o.data, g->o.stride, e->o, TENSOR, weights ? OPTIONAL : REQUIRED);
+    list[n].written = forward;
+    list[n++].out = &x->o;
+    list[n] = array_of("args.lse", g->lse.data, g->lse.stride, e->lse, LSE, lse_needed ? REQUIRED : OPTIONAL);
+    list[n].written = forward;
+    list[n++].out = &x->lse;
+    list[n] = array_of("args.alibi", g->alibi.data, g->alibi.stride, e->head, PER_HEAD, features & ATTN_ALIBI ? REQUIRED : FORBIDDEN);
+    list[n].feature = "ATTN_ALIBI";
+    list[n++].in = &x->alibi;
+    list[n] = array_of("args.bias", g->bias.data, g->bias.stride, e->bias, BIAS, features & ATTN_BIAS ? REQUIRED : FORBIDDEN);
+    list[n].feature = "ATTN_BIAS";
+    list[n++].in = &x->bias;
+    list[n] = array_of("args.sink", g->sink.data, g->sink.stride, e->head, PER_HEAD, features & ATTN_SINK ? OPTIONAL : FORBIDDEN);
+    list[n].feature = "ATTN_SINK";
+    list[n++].in = &x->sink;
+    return n;
+}
+
+/* The arrays of attn_gradients. */
+static int list_gradients(const attn_plan *plan, const attn_gradients *g, struct attn_exec *x, const struct extents *e, struct array *list) {
+    const uint32_t features = plan->shape.features;
+    int n = 0;
+    list[n] = array_of("gradients.d_o", g->d_o.data, g->d_o.stride, e->o, TENSOR, REQUIRED);
+    list[n++].in = &x->d_o;
+    list[n] = array_of("gradients.d_lse", g->d_lse.data, g->d_lse.stride, e->lse, LSE, OPTIONAL);
+    list[n++].in = &x->d_lse;
+    const int first_output = n;
+    list[n] = array_of("gradients.dq", g->dq.data, g->dq.stride, e->q, TENSOR, REQUIRED);
+    list[n++].out = &x->dq;
+    list[n] = array_of("gradients.dk", g->dk.data, g->dk.stride, e->k, TENSOR, REQUIRED);
+    list[n++].out = &x->dk;
+    list[n] = array_of("gradients.dv", g->dv.data, g->dv.stride, e->v, TENSOR, REQUIRED);
+    list[n++].out = &x->dv;
+    list[n] = array_of("gradients.dbias", g->dbias.data, g->dbias.stride, e->bias, BIAS, features & ATTN_BIAS_GRAD ? REQUIRED : FORBIDDEN);
+    list[n].feature = "ATTN_BIAS_GRAD";
+    list[n++].out = &x->dbias;
+    list[n] = array_of("gradients.dalibi", g->dalibi.data, g->dalibi.stride, e->head, PER_HEAD,
+                       features & ATTN_ALIBI ? OPTIONAL : FORBIDDEN);
+    list[n].feature = "ATTN_ALIBI";
+    list[n++].out = &x->dalibi;
+    list[n] = array_of("gradients.dsink", g->dsink.data, g->dsink.stride, e->head, PER_HEAD, features & ATTN_SINK ? OPTIONAL : FORBIDDEN);
+    list[n].feature = "ATTN_SINK";
+    list[n++].out = &x->dsink;
+    for (int i = first_output; i < n; i++)
+        list[i].written = true;
+    return n;
+}
+
+attn_status attn_bind_arrays(const attn_plan *plan, const attn_args *args, const attn_gradients *gradients, enum attn_pass pass,
+                             struct attn_exec *x) {
+    struct array list[24];
+    const struct extents e = extents_of(x);
+    int count = list_args(plan, args, pass, x, &e, list);
+    if (pass == ATTN_PASS_BACKWARD)
+        count += list_gradients(plan, gradients, x, &e, list + count);
+    for (int i = 0; i < count; i++) {
+        const bool tensor_type = list[i].kind == TENSOR || list[i].kind == LSE;
+        list[i].element = tensor_type && plan->shape.dtype == ATTN_F64 ? sizeof(double) : sizeof(float);
+        const attn_status status = bind_array(plan, &list[i]);
+        if (status)
+            return status;
+    }
+    return check_aliases(plan, list, count);
+}

@@ -1,0 +1,42 @@
+/* The plan's inside. A plan is a checked problem with its defaults filled in, the kernel that was chosen, and why.
+ * Invariant: nothing in it changes after attn_plan_create. */
+#ifndef ATTN_PLAN_PLAN_H
+#define ATTN_PLAN_PLAN_H
+
+#include "kernel/kernel.h"
+
+struct attn_plan {
+    attn_ctx *ctx;
+    attn_problem problem; /* defaults filled in; problem.kernel is not kept: it is the caller's text */
+    struct attn_shape shape;
+    const struct attn_kernel *kernel;
+    bool forced; /* by problem.kernel */
+    size_t workspace;
+};
+
+/* Checks every field of `in` and writes the problem with its defaults filled in. */
+attn_status attn_problem_check(attn_ctx *ctx, const attn_problem *in, attn_problem *out);
+
+/* The usable kernel of greatest rank for a checked problem, or the one that problem->kernel names. */
+attn_status attn_choose_kernel(attn_ctx *ctx, const attn_problem *problem, const struct attn_kernel **out);
+
+/* Which side of an execution the arguments are checked for. */
+enum attn_pass { ATTN_PASS_FORWARD, ATTN_PASS_BACKWARD, ATTN_PASS_WEIGHTS };
+
+/* Checks the arguments against the plan and resolves them: lengths, strides, absent arrays. Reads the lengths and the
+ * mask's, never the arrays. Allocates nothing. gradients is read for ATTN_PASS_BACKWARD only. */
+attn_status attn_bind(const attn_plan *plan, const attn_args *args, const attn_gradients *gradients, enum attn_pass pass,
+                      struct attn_exec *x);
+
+/* attn_bind's parts: batch, lengths, offsets (bind_lengths.c); then arrays (bind_arrays.c). */
+attn_status attn_bind_lengths(const attn_plan *plan, const attn_args *args, struct attn_exec *x);
+attn_status attn_bind_arrays(const attn_plan *plan, const attn_args *args, const attn_gradients *gradients, enum attn_pass pass,
+                             struct attn_exec *x);
+
+/* Extents of the bias array: 1 on shared axes; batch, head, query, key. */
+void attn_bias_extents(const struct attn_exec *x, int64_t extents[4]);
+
+const char *attn_dtype_name(attn_dtype dtype);   /* "f32" */
+const char *attn_layout_name(attn_layout layout); /* "bhtd" */
+
+#endif

@@ -1,0 +1,154 @@
+/* Every field of a problem is checked here, once: legal values, supported values, sizes that fit each other and memory's
+ * addresses. The sentence names field, value and what was expected; for what is not built yet, the nearest case that is.
+ */
+#include "plan/plan.h"
+
+#include <math.h>
+
+static attn_status check_choices(attn_ctx *ctx, const attn_problem *p) {
+    if ((unsigned)p->dtype > ATTN_F16)
+        return attn_fail(ctx, ATTN_EINVAL, "plan: problem.dtype is %d, expected ATTN_F32 or ATTN_F64", (int)p->dtype);
+    if (p->dtype == ATTN_BF16 || p->dtype == ATTN_F16)
+        return attn_fail(ctx, ATTN_EUNSUPPORTED, "plan: problem.dtype %s has no kernel yet; the nearest that has is ATTN_F32",
+                         p->dtype == ATTN_BF16 ? "ATTN_BF16" : "ATTN_F16");
+    if ((unsigned)p->layout > ATTN_THD)
+        return attn_fail(ctx, ATTN_EINVAL, "plan: problem.layout is %d, expected ATTN_BHTD, ATTN_BTHD or ATTN_THD", (int)p->layout);
+    if ((unsigned)p->score > ATTN_SCORE_LEARNED_QUERY)
+        return attn_fail(ctx, ATTN_EINVAL, "plan: problem.score is %d, expected ATTN_SCORE_DOT", (int)p->score);
+    if (p->score != ATTN_SCORE_DOT)
+        return attn_fail(ctx, ATTN_EUNSUPPORTED, "plan: problem.score %s has no kernel yet; the nearest that has is ATTN_SCORE_DOT",
+                         p->score == ATTN_SCORE_ADDITIVE ? "ATTN_SCORE_ADDITIVE" : "ATTN_SCORE_LEARNED_QUERY");
+    if ((unsigned)p->weighting > ATTN_RAW)
+        return attn_fail(ctx, ATTN_EINVAL, "plan: problem.weighting is %d, expected ATTN_SOFTMAX", (int)p->weighting);
+    if (p->weighting != ATTN_SOFTMAX)
+        return attn_fail(ctx, ATTN_EUNSUPPORTED, "plan: problem.weighting %s has no kernel yet; the nearest that has is ATTN_SOFTMAX",
+                         p->weighting == ATTN_SIGMOID ? "ATTN_SIGMOID" : "ATTN_RAW");
+    if ((unsigned)p->alibi_align > ATTN_BOTTOM_RIGHT)
+        return attn_fail(ctx, ATTN_EINVAL, "plan: problem.alibi_align is %d, expected ATTN_TOP_LEFT or ATTN_BOTTOM_RIGHT",
+                         (int)p->alibi_align);
+    if ((unsigned)p->effort > ATTN_MEASURE)
+        return attn_fail(ctx, ATTN_EINVAL, "plan: problem.effort is %d, expected ATTN_ESTIMATE", (int)p->effort);
+    if (p->effort != ATTN_ESTIMATE)
+        return attn_fail(ctx, ATTN_EUNSUPPORTED, "plan: problem.effort ATTN_MEASURE is not built yet; the nearest is ATTN_ESTIMATE");
+    return ATTN_OK;
+}
+
+static attn_status check_features(attn_ctx *ctx, const attn_problem *p) {
+    const uint32_t known =
+        ATTN_BACKWARD | ATTN_ALIBI | ATTN_BIAS | ATTN_SINK | ATTN_DROPOUT | ATTN_DIM_STRIDE | ATTN_BIAS_GRAD;
+    const uint32_t axes = ATTN_SHARE_BATCH | ATTN_SHARE_HEAD | ATTN_SHARE_QUERY | ATTN_SHARE_KEY;
+    if (p->features & ~known)
+        return attn_fail(ctx, ATTN_EINVAL, "plan: problem.features is 0x%x, of which 0x%x is no feature; expected a combination of 0x%x",
+                         p->features, p->features & ~known, known);
+    if ((p->features & ATTN_BIAS_GRAD) && (p->features & (ATTN_BIAS | ATTN_BACKWARD)) != (ATTN_BIAS | ATTN_BACKWARD))
+        return attn_fail(ctx, ATTN_EINVAL, "plan: problem.features has ATTN_BIAS_GRAD without %s; expected both ATTN_BIAS and ATTN_BACKWARD",
+                         p->features & ATTN_BIAS ? "ATTN_BACKWARD" : "ATTN_BIAS");
+    if (p->bias_broadcast & ~axes)
+        return attn_fail(ctx, ATTN_EINVAL, "plan: problem.bias_broadcast is 0x%x, expected a combination of the ATTN_SHARE_ axes, 0x%x",
+                         p->bias_broadcast, axes);
+    if (isinf(p->scale))
+        return attn_fail(ctx, ATTN_EINVAL, "plan: problem.scale is %g, expected a finite number, or NaN for 1 / sqrt(dim)", p->scale);
+    if (!(p->softcap > 0))
+        return attn_fail(ctx, ATTN_EINVAL, "plan: problem.softcap is %g, expected a number greater than 0, or INFINITY for none",
+                         p->softcap);
+    if (!(p->dropout >= 0 && p->dropout < 1))
+        return attn_fail(ctx, ATTN_EINVAL, "plan: problem.dropout is %g, expected a probability from 0 to below 1", p->dropout);
+    if (p->dropout > 0 && !(p->features & ATTN_DROPOUT))
+        return attn_fail(ctx, ATTN_EINVAL, "plan: problem.dropout is %g, but problem.features lacks ATTN_DROPOUT", p->dropout);
+    return ATTN_OK;
+}
+
+static attn_status check_heads(attn_ctx *ctx, const attn_problem *p) {
+    if (p->heads < 1)
+        return attn_fail(ctx, ATTN_EINVAL, "plan: problem.heads is %d, expected the number of query heads, at least 1", p->heads);
+    if (p->kv_heads < 1)
+        return attn_fail(ctx, ATTN_EINVAL, "plan: problem.kv_heads is %d, expected at least 1, or -1 for as many as heads", p->kv_heads);
+    if (p->heads % p->kv_heads)
+        return attn_fail(ctx, ATTN_ESHAPE, "plan: problem.kv_heads is %d, expected a divisor of problem.heads, %d", p->kv_heads, p->heads);
+    if (p->dim < 1)
+        return attn_fail(ctx, ATTN_EINVAL, "plan: problem.dim is %d, expected the head size of query and key, at least 1", p->dim);
+    if (p->v_dim < 1)
+        return attn_fail(ctx, ATTN_EINVAL, "plan: problem.v_dim is %d, expected at least 1, or -1 for as dim", p->v_dim);
+    if (p->threads < 0)
+        return attn_fail(ctx, ATTN_EINVAL, "plan: problem.threads is %d, expected at least 1, or 0 for the context's", p->threads);
+    return ATTN_OK;
+}
+
+static attn_status check_capacity(attn_ctx *ctx, const char *field, int64_t value, const char *meaning) {
+    if (value < 0)
+        return attn_fail(ctx, ATTN_EINVAL, "plan: problem.%s is %lld, expected %s, at least 0", field, (long long)value, meaning);
+    if (value > INT32_MAX)
+        return attn_fail(ctx, ATTN_ESHAPE, "plan: problem.%s is %lld, expected at most %d", field, (long long)value, INT32_MAX);
+    return ATTN_OK;
+}
+
+/* Products of sizes that kernels form: elements of the largest arrays, and of a whole bias. Kept below 2^59 elements, so that
+ * bytes and sums of a few offsets fit 63 bits. */
+static attn_status check_products(attn_ctx *ctx, const attn_problem *p) {
+    const size_t limit = (size_t)1 << 59, widest = (size_t)(p->dim > p->v_dim ? p->dim : p->v_dim);
+    const size_t tokens[2] = {(size_t)attn_max64(p->q_tokens, p->q_len), (size_t)attn_max64(p->kv_tokens, p->kv_len)};
+    static const char *const names[2] = {"q_tokens (batch * q_len)", "kv_tokens (batch * kv_len)"};
+    for (int side = 0; side < 2; side++) {
+        size_t n;
+        if (!attn_mul_size(tokens[side], (size_t)p->heads, &n) || !attn_mul_size(n, widest, &n) || n > limit)
+            return attn_fail(ctx, ATTN_ESHAPE, "plan: problem.%s %zu times heads %d times head size %zu does not fit memory's addresses",
+                             names[side], tokens[side], p->heads, widest);
+    }
+    size_t n = (size_t)p->batch;
+    if ((p->features & ATTN_BIAS) &&
+        (!attn_mul_size(n, (size_t)p->heads, &n) || !attn_mul_size(n, (size_t)p->q_len, &n) || !attn_mul_size(n, (size_t)p->kv_len, &n) ||
+         n > limit))
+        return attn_fail(ctx, ATTN_ESHAPE, "plan: a bias of batch %lld, heads %d, q_len %lld, kv_len %lld does not fit memory's addresses",
+                         (long long)p->batch, p->heads, (long long)p->q_len, (long long)p->kv_len);
+    return ATTN_OK;
+}
+
+static attn_status check_lengths(attn_ctx *ctx, attn_problem *p) {
+    attn_status status = check_capacity(ctx, "batch", p->batch, "the greatest number of sequences");
+    if (!status)
+        status = check_capacity(ctx, "q_len", p->q_len, "the greatest number of queries of a sequence (it must be set)");
+    if (!status && p->kv_len == -1)
+        p->kv_len = p->q_len;
+    if (!status)
+        status = check_capacity(ctx, "kv_len", p->kv_len, "the greatest number of keys of a sequence, or -1 for as q_len");
+    if (status)
+        return status;
+    const bool packed = p->layout == ATTN_THD;
+    if (!packed || p->q_tokens == -1)
+        p->q_tokens = p->batch * p->q_len; /* both below 2^31 */
+    if (!packed || p->kv_tokens == -1)
+        p->kv_tokens = p->batch * p->kv_len;
+    if (packed) {
+        status = check_capacity(ctx, "q_tokens", p->q_tokens, "the greatest number of queries of all sequences, or -1 for batch * q_len");
+        if (!status)
+            status = check_capacity(ctx, "kv_tokens", p->kv_tokens, "the greatest number of keys of all sequences, or -1 for batch * kv_len");
+    }
+    return status ? status : check_products(ctx, p);
+}
+
+attn_status attn_problem_check(attn_ctx *ctx, const attn_problem *in, attn_problem *out) {
+    if (!in)
+        return attn_fail(ctx, ATTN_EINVAL, "plan: problem is NULL, expected a problem set by attn_problem_init");
+    if (in->size != sizeof(*in))
+        return attn_fail(ctx, ATTN_EINVAL, "plan: problem.size is %zu, expected %zu; call attn_problem_init first", in->size, sizeof(*in));
+    *out = *in;
+    if (out->kv_heads == -1)
+        out->kv_heads = out->heads;
+    if (out->v_dim == -1)
+        out->v_dim = out->dim;
+    attn_status status = check_choices(ctx, out);
+    if (!status)
+        status = check_heads(ctx, out);
+    if (!status)
+        status = check_features(ctx, out);
+    if (!status)
+        status = check_lengths(ctx, out);
+    if (status)
+        return status;
+    if (isnan(out->scale))
+        out->scale = 1 / sqrt((double)out->dim);
+    const int most = attn_ctx_threads(ctx);
+    if (out->threads == 0 || out->threads > most)
+        out->threads = most;
+    return ATTN_OK;
+}
