@@ -1,0 +1,63 @@
+/* The naive kernels: in double they equal brute force on matrices, in single they stay near, on random problems of every feature. */
+#include "support/compare.h"
+#include "support/problem.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+static bool equals_brute(const struct test_case *c, const struct test_result *got, const struct test_result *want) {
+    bool good = true;
+    for (int which = 0; which < TEST_OUTPUTS; which++) {
+        if (!want->data[which])
+            continue;
+        /* dBias, dALiBi and dSink leave in float whatever the problem's type is. */
+        const double rtol = which >= TEST_DBIAS ? 1.2e-7 : 1e-12;
+        const double scale = fmax(1.0, test_max_abs(want->count[which], want->data[which]));
+        good = test_all_near(test_output_names[which], want->count[which], got->data[which], want->data[which], rtol,
+                             scale * (which >= TEST_DBIAS ? 1e-7 : 1e-12)) &&
+               good;
+    }
+    if (!good)
+        test_case_print(c);
+    return good;
+}
+
+static void check_rounds(int64_t rounds, const struct test_options *options) {
+    uint64_t seed;
+    rounds = test_rounds(rounds, &seed);
+    attn_ctx *ctx = test_context(2);
+    for (const uint64_t end = seed + (uint64_t)rounds; seed < end; seed++) {
+        struct test_case c;
+        struct test_result want, exact, plain;
+        test_case_make(&c, ctx, seed, options);
+        test_brute(&c, &want);
+        assert_true(test_run(&c, ATTN_F64, "naive", 2, &exact));
+        assert_true(equals_brute(&c, &exact, &want));
+        assert_true(test_run(&c, ATTN_F32, "naive", 1, &plain));
+        assert_true(test_run(&c, ATTN_F32, "naive", 2, &exact) && test_result_same(&exact, &plain));
+        test_result_free(&want);
+        test_result_free(&exact);
+        test_result_free(&plain);
+        test_case_free(&c);
+    }
+    attn_ctx_destroy(ctx);
+}
+
+static void double_equals_brute_force_on_every_feature(void **state) {
+    (void)state;
+    struct test_options options;
+    test_options_init(&options);
+    check_rounds(120, &options);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(double_equals_brute_force_on_every_feature),
+    };
+    return cmocka_run_group_tests_name("kernel: naive", tests, NULL, NULL);
+}
