@@ -150,7 +150,7 @@ attn_status attn_mask_compile(attn_ctx *ctx, const attn_mask *mask, int64_t q_le
 }
 
 attn_status attn_mask_cut(attn_ctx *ctx, const attn_mask *mask, int64_t q0, int64_t q1, int64_t k0, int64_t k1, attn_mask **out) {
-    attn_mask *m;
+    attn_mask *m = NULL;
     if (!ctx) return ATTN_EINVAL;
     if (!out || !mask) return attn_fail(ctx, ATTN_EINVAL, "mask: %s is NULL", mask ? "out" : "the mask to cut");
     if (mask->kind != ATTN_MASK_COMPILED)

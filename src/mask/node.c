@@ -69,7 +69,7 @@ static attn_status check_size(attn_ctx *ctx, int64_t q_len, int64_t k_len) {
 
 attn_status attn_mask_make_band(attn_ctx *ctx, int64_t low, int64_t high, attn_align align, bool square, const char *text,
                                 attn_mask **out) {
-    attn_mask *m;
+    attn_mask *m = NULL;
     attn_status status = attn_mask_node(ctx, ATTN_MASK_BAND, 0, text, &m);
     if (status != ATTN_OK) return status;
     for (int n = 0; n < 2; n++) {
@@ -113,7 +113,7 @@ attn_status attn_mask_band(attn_ctx *ctx, int64_t low, int64_t high, attn_align 
 attn_status attn_mask_make_slices(attn_ctx *ctx, int64_t q_len, int64_t k_len, const attn_slice *slices, int64_t count, bool square,
                                   const char *text, attn_mask **out) {
     size_t bytes;
-    attn_mask *m;
+    attn_mask *m = NULL;
     if (!attn_mul_size((size_t)count, sizeof *slices, &bytes)) return attn_no_memory(ctx, "slices", SIZE_MAX);
     attn_status status = attn_mask_node(ctx, ATTN_MASK_SLICES, bytes, text, &m);
     if (status != ATTN_OK) return status;
@@ -146,7 +146,7 @@ attn_status attn_mask_slices(attn_ctx *ctx, int64_t q_len, int64_t kv_len, const
 
 attn_status attn_mask_bits(attn_ctx *ctx, int64_t q_len, int64_t kv_len, const uint8_t *bits, size_t row_bytes, attn_mask **out) {
     size_t bytes;
-    attn_mask *m;
+    attn_mask *m = NULL;
     attn_status status = check_out(ctx, out);
     if (status == ATTN_OK) status = check_size(ctx, q_len, kv_len);
     if (status != ATTN_OK) return status;
@@ -169,7 +169,7 @@ attn_status attn_mask_bits(attn_ctx *ctx, int64_t q_len, int64_t kv_len, const u
 
 attn_status attn_mask_predicate(attn_ctx *ctx, int64_t q_len, int64_t kv_len, attn_mask_pair_fn allowed, attn_mask_hint_fn hint, void *user,
                                 attn_mask **out) {
-    attn_mask *m;
+    attn_mask *m = NULL;
     attn_status status = check_out(ctx, out);
     if (status == ATTN_OK) status = check_size(ctx, q_len, kv_len);
     if (status != ATTN_OK) return status;
@@ -186,7 +186,7 @@ attn_status attn_mask_predicate(attn_ctx *ctx, int64_t q_len, int64_t kv_len, at
 }
 
 static attn_status combine(attn_ctx *ctx, enum attn_mask_kind kind, const attn_mask *a, const attn_mask *b, attn_mask **out) {
-    attn_mask *m;
+    attn_mask *m = NULL;
     attn_status status = check_out(ctx, out);
     if (status != ATTN_OK) return status;
     if (!a || (!b && kind != ATTN_MASK_NOT)) return attn_fail(ctx, ATTN_EINVAL, "mask: an operand is NULL");
@@ -230,7 +230,7 @@ attn_status attn_mask_not(attn_ctx *ctx, const attn_mask *a, attn_mask **out) {
 }
 
 attn_status attn_mask_stack(attn_ctx *ctx, int64_t batch, int32_t heads, const attn_mask *const *masks, attn_mask **out) {
-    attn_mask *m;
+    attn_mask *m = NULL;
     attn_status status = check_out(ctx, out);
     if (status != ATTN_OK) return status;
     if (batch < 1 || heads < 1 || batch > INT32_MAX || !masks)
