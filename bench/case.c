@@ -1,0 +1,177 @@
+/* Building and running one case. Inputs lie outside the counting context, so that its peak is what attention itself needs: mask, plan,
+ * workspace, outputs. */
+#include "bench/case.h"
+
+#include "base/context.h"
+#include "base/random.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+const char *attn_pass_name(enum attn_pass pass) {
+    static const char *const names[] = {"fwd", "bwd", "fwd+bwd"};
+    return names[pass];
+}
+
+size_t attn_case_element(const struct attn_case *c) {
+    return c->spec.dtype == ATTN_F64 ? sizeof(double) : sizeof(float);
+}
+
+static attn_status fail(struct attn_case *c, attn_status status) {
+    attn_ctx_error(c->ctx, c->message, sizeof c->message);
+    return status;
+}
+
+/* N(0, sigma) in the case's data type: the same numbers for both types, rounded to float. */
+static void *random_array(const struct attn_case *c, int64_t count, double sigma, uint64_t stream) {
+    enum { PAGE = 4096 };
+    struct attn_random random;
+    const size_t bytes = ((size_t)count * sizeof(double) / (c->spec.dtype == ATTN_F64 ? 1 : 2) / PAGE + 1) * PAGE;
+    float *single = aligned_alloc(PAGE, bytes);
+    if (single == NULL)
+        return NULL;
+    attn_random_init(&random, c->spec.seed * 16 + stream);
+    attn_random_fill_normal(&random, single, count, (float)sigma);
+    for (int64_t i = c->spec.dtype == ATTN_F64 ? count - 1 : -1; i >= 0; i--) { /* from the end: only converted ones are covered */
+        const double wide = (double)single[i];
+        memcpy((char *)single + (size_t)i * sizeof wide, &wide, sizeof wide);
+    }
+    return single;
+}
+
+attn_status attn_case_open(struct attn_case *c, const struct attn_case_spec *spec) {
+    memset(c, 0, sizeof *c);
+    c->spec = *spec;
+    const attn_status status = attn_memory_context(&c->memory, spec->threads, &c->ctx, c->message, sizeof c->message);
+    if (status != ATTN_OK)
+        return status;
+    const int64_t q_rows = spec->batch * spec->heads * spec->q_len, kv_rows = spec->batch * spec->kv_heads * spec->kv_len;
+    c->q = random_array(c, q_rows * spec->dim, spec->gain, 0);
+    c->k = random_array(c, kv_rows * spec->dim, 1.0, 1);
+    c->v = random_array(c, kv_rows * spec->v_dim, 1.0, 2);
+    c->d_o = spec->backward ? random_array(c, q_rows * spec->v_dim, 1.0, 3) : NULL;
+    if (c->q == NULL || c->k == NULL || c->v == NULL || (spec->backward && c->d_o == NULL))
+        return fail(c, attn_fail(c->ctx, ATTN_ENOMEM, "bench: no memory for inputs of %lld tokens", (long long)spec->q_len));
+    return ATTN_OK;
+}
+
+attn_status attn_case_mask_list(struct attn_case *c, attn_mask *const *masks, int count) {
+    attn_status status = ATTN_OK;
+    c->masks = attn_alloc(c->ctx, (size_t)count * sizeof(attn_mask *));
+    if (c->masks == NULL)
+        status = attn_no_memory(c->ctx, "masks", (size_t)count * sizeof(attn_mask *));
+    for (int i = 0; i < count; i++) {
+        if (status == ATTN_OK)
+            status = attn_mask_compile(c->ctx, masks[i], c->spec.q_len, c->spec.kv_len, &c->masks[i]);
+        if (status == ATTN_OK) {
+            c->mask_count++;
+            c->pairs += (double)attn_mask_area(c->masks[i]) * (double)(c->spec.heads / count) * (double)c->spec.batch;
+        }
+        attn_mask_destroy(masks[i]);
+    }
+    if (status == ATTN_OK && count > 1)
+        status = attn_mask_stack(c->ctx, 1, count, (const attn_mask *const *)c->masks, &c->stack);
+    return status == ATTN_OK ? ATTN_OK : fail(c, status);
+}
+
+attn_status attn_case_mask_text(struct attn_case *c, const char *text) {
+    attn_mask *mask;
+    const attn_status status = attn_mask_parse(c->ctx, text, &mask);
+    return status == ATTN_OK ? attn_case_mask_list(c, &mask, 1) : fail(c, status);
+}
+
+const attn_mask *attn_case_mask_of(const struct attn_case *c, int32_t head) {
+    return c->masks[c->mask_count == 1 ? 0 : head / (c->spec.heads / c->mask_count)];
+}
+
+static attn_status allocate_outputs(struct attn_case *c) {
+    const size_t size = attn_case_element(c);
+    const size_t q_rows = (size_t)(c->spec.batch * c->spec.heads * c->spec.q_len);
+    const size_t kv_rows = (size_t)(c->spec.batch * c->spec.kv_heads * c->spec.kv_len), d = (size_t)c->spec.dim, e = (size_t)c->spec.v_dim;
+    const struct {
+        void **array;
+        size_t bytes;
+        bool wanted;
+    } outputs[] = {{&c->o, q_rows * e * size, true},
+                   {&c->lse, q_rows * size, true},
+                   {&c->dq, q_rows * d * size, c->spec.backward},
+                   {&c->dk, kv_rows * d * size, c->spec.backward},
+                   {&c->dv, kv_rows * e * size, c->spec.backward},
+                   {&c->args.workspace, attn_plan_workspace(c->plan), true}};
+    for (size_t i = 0; i < sizeof outputs / sizeof outputs[0]; i++) {
+        if (!outputs[i].wanted)
+            continue;
+        *outputs[i].array = attn_alloc(c->ctx, outputs[i].bytes);
+        if (*outputs[i].array == NULL)
+            return attn_no_memory(c->ctx, "outputs and workspace", outputs[i].bytes);
+        memset(*outputs[i].array, 0, outputs[i].bytes); /* first touch is not part of a run */
+    }
+    return ATTN_OK;
+}
+
+attn_status attn_case_plan(struct attn_case *c) {
+    attn_problem problem;
+    attn_problem_init(&problem);
+    problem.dtype = c->spec.dtype;
+    problem.kernel = c->spec.kernel;
+    problem.heads = c->spec.heads;
+    problem.kv_heads = c->spec.kv_heads;
+    problem.dim = c->spec.dim;
+    problem.v_dim = c->spec.v_dim;
+    problem.batch = c->spec.batch;
+    problem.q_len = c->spec.q_len;
+    problem.kv_len = c->spec.kv_len;
+    problem.threads = c->spec.threads;
+    problem.features = c->spec.backward ? ATTN_BACKWARD : 0;
+    attn_args_init(&c->args);
+    attn_gradients_init(&c->gradients);
+    attn_status status = attn_plan_create(c->ctx, &problem, &c->plan);
+    if (status == ATTN_OK)
+        status = allocate_outputs(c);
+    if (status != ATTN_OK)
+        return fail(c, status);
+    c->args.q.data = c->q;
+    c->args.k.data = c->k;
+    c->args.v.data = c->v;
+    c->args.o.data = c->o;
+    c->args.lse.data = c->lse;
+    c->args.mask = c->stack != NULL ? c->stack : c->masks[0];
+    c->args.workspace_bytes = attn_plan_workspace(c->plan);
+    c->gradients.d_o.data = c->d_o;
+    c->gradients.dq.data = c->dq;
+    c->gradients.dk.data = c->dk;
+    c->gradients.dv.data = c->dv;
+    return ATTN_OK;
+}
+
+attn_status attn_case_run(struct attn_case *c, enum attn_pass pass) {
+    attn_status status = ATTN_OK;
+    if (pass != ATTN_PASS_BWD)
+        status = attn_forward(c->plan, &c->args);
+    if (status == ATTN_OK && pass != ATTN_PASS_FWD)
+        status = attn_backward(c->plan, &c->args, &c->gradients);
+    return status == ATTN_OK ? ATTN_OK : fail(c, status);
+}
+
+double attn_case_flops(const struct attn_case *c, enum attn_pass pass) {
+    const double forward = 2.0 * c->pairs * (double)(c->spec.dim + c->spec.v_dim);
+    return pass == ATTN_PASS_FWD ? forward : pass == ATTN_PASS_BWD ? 2.5 * forward : 3.5 * forward;
+}
+
+void attn_case_close(struct attn_case *c) {
+    if (c->ctx != NULL) {
+        void *const outputs[] = {c->o, c->lse, c->dq, c->dk, c->dv, c->args.workspace};
+        for (size_t i = 0; i < sizeof outputs / sizeof outputs[0]; i++)
+            attn_free(c->ctx, outputs[i]);
+        attn_plan_destroy(c->plan);
+        attn_mask_destroy(c->stack);
+        for (int i = 0; i < c->mask_count; i++)
+            attn_mask_destroy(c->masks[i]);
+        attn_free(c->ctx, c->masks);
+        attn_ctx_destroy(c->ctx);
+    }
+    void *const inputs[] = {c->q, c->k, c->v, c->d_o};
+    for (size_t i = 0; i < sizeof inputs / sizeof inputs[0]; i++)
+        free(inputs[i]);
+    memset(c, 0, sizeof *c);
+}

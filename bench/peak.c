@@ -1,0 +1,171 @@
+/* Peak loops. Twelve chains of multiply-adds hide the latency of any processor known (4 cycles, two units); constants that the
+ * compiler cannot know keep it from folding them. Each x86 loop is compiled for its own instruction set by a function attribute, so
+ * this file needs no flags. */
+#include "bench/peak.h"
+
+#include "base/clock.h"
+#include "base/context.h"
+#include "base/cpu.h"
+#include "base/parallel.h"
+
+#include <string.h>
+
+enum { CHAINS = 12, STEPS = 64 };
+
+static volatile float factor = 0.9999999f, addend = 1e-7f;
+static volatile float sink;
+
+/* The loop: CHAINS vectors of `type`, STEPS multiply-adds each in a round. */
+#define FMA_LOOP(name, attribute, type, set, multiply_add)                                                                                    \
+    attribute static void name(int64_t rounds) {                                                                                              \
+        const type a = set(factor), b = set(addend);                                                                                          \
+        type x[CHAINS];                                                                                                                       \
+        for (int c = 0; c < CHAINS; c++)                                                                                                      \
+            x[c] = set(addend);                                                                                                               \
+        for (int64_t r = 0; r < rounds; r++)                                                                                                  \
+            for (int s = 0; s < STEPS; s++)                                                                                                   \
+                for (int c = 0; c < CHAINS; c++)                                                                                              \
+                    x[c] = multiply_add(x[c], a, b);                                                                                          \
+        for (int c = 1; c < CHAINS; c++)                                                                                                      \
+            x[0] = multiply_add(x[0], x[c], b);                                                                                               \
+        sink = (float)x[0][0];                                                                                                                \
+    }
+
+#define PLAIN(x, a, b) ((x) * (a) + (b))
+
+/* The compiler's own vectors: what plain C gets without asking for more than the target's base instruction set. */
+typedef float float4 __attribute__((vector_size(16)));
+typedef double double2 __attribute__((vector_size(16)));
+static float4 set_float4(float f) { return (float4){f, f, f, f}; }
+static double2 set_double2(float f) { return (double2){(double)f, (double)f}; }
+FMA_LOOP(run_f32_portable, , float4, set_float4, PLAIN)
+FMA_LOOP(run_f64_portable, , double2, set_double2, PLAIN)
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#define SET_PD(f) _mm512_set1_pd((double)(f))
+#define SET_YPD(f) _mm256_set1_pd((double)(f))
+#define AVX2 __attribute__((target("avx2,fma")))
+#define AVX512 __attribute__((target("avx512f")))
+#define AVX512_BF16 __attribute__((target("avx512f,avx512bw,avx512vl,avx512bf16")))
+FMA_LOOP(run_f32_avx2, AVX2, __m256, _mm256_set1_ps, _mm256_fmadd_ps)
+FMA_LOOP(run_f64_avx2, AVX2, __m256d, SET_YPD, _mm256_fmadd_pd)
+FMA_LOOP(run_f32_avx512, AVX512, __m512, _mm512_set1_ps, _mm512_fmadd_ps)
+FMA_LOOP(run_f64_avx512, AVX512, __m512d, SET_PD, _mm512_fmadd_pd)
+
+AVX512_BF16 static void run_bf16_avx512(int64_t rounds) {
+    const __m512bh a = _mm512_cvtne2ps_pbh(_mm512_set1_ps(factor), _mm512_set1_ps(factor));
+    const __m512bh b = _mm512_cvtne2ps_pbh(_mm512_set1_ps(addend), _mm512_set1_ps(addend));
+    __m512 x[CHAINS];
+    for (int c = 0; c < CHAINS; c++)
+        x[c] = _mm512_set1_ps(addend);
+    for (int64_t r = 0; r < rounds; r++)
+        for (int s = 0; s < STEPS; s++)
+            for (int c = 0; c < CHAINS; c++)
+                x[c] = _mm512_dpbf16_ps(x[c], a, b);
+    for (int c = 1; c < CHAINS; c++)
+        x[0] = _mm512_add_ps(x[0], x[c]);
+    sink = x[0][0];
+}
+#endif
+
+#if defined(__aarch64__)
+#include <arm_neon.h>
+#define NEON_PS(x, a, b) vfmaq_f32(b, x, a)
+#define NEON_PD(x, a, b) vfmaq_f64(b, x, a)
+#define SET_NPD(f) vdupq_n_f64((double)(f))
+FMA_LOOP(run_f32_neon, , float32x4_t, vdupq_n_f32, NEON_PS)
+FMA_LOOP(run_f64_neon, , float64x2_t, SET_NPD, NEON_PD)
+#endif
+
+/* Worst first: the last that the processor can run is the best. A multiply-add counts two. */
+#define FLOPS(lanes) (2.0 * CHAINS * STEPS * (lanes))
+const struct attn_fma attn_fma_loops[] = {
+    {"portable", ATTN_F32, 0, FLOPS(4), run_f32_portable},
+    {"portable", ATTN_F64, 0, FLOPS(2), run_f64_portable},
+#if defined(__x86_64__)
+    {"avx2", ATTN_F32, ATTN_ISA_AVX2, FLOPS(8), run_f32_avx2},
+    {"avx2", ATTN_F64, ATTN_ISA_AVX2, FLOPS(4), run_f64_avx2},
+    {"avx512", ATTN_F32, ATTN_ISA_AVX512, FLOPS(16), run_f32_avx512},
+    {"avx512", ATTN_F64, ATTN_ISA_AVX512, FLOPS(8), run_f64_avx512},
+    {"avx512", ATTN_BF16, ATTN_ISA_AVX512 | ATTN_ISA_AVX512_BF16, FLOPS(32), run_bf16_avx512},
+#endif
+#if defined(__aarch64__)
+    {"neon", ATTN_F32, ATTN_ISA_NEON, FLOPS(4), run_f32_neon},
+    {"neon", ATTN_F64, ATTN_ISA_NEON, FLOPS(2), run_f64_neon},
+#endif
+};
+const int attn_fma_count = sizeof attn_fma_loops / sizeof attn_fma_loops[0];
+
+const struct attn_fma *attn_fma_best(attn_dtype dtype) {
+    const struct attn_fma *best = NULL;
+    const uint32_t isa = attn_cpu_isa();
+    for (int i = 0; i < attn_fma_count; i++)
+        if (attn_fma_loops[i].dtype == dtype && (attn_fma_loops[i].isa_bits & ~isa) == 0)
+            best = &attn_fma_loops[i];
+    return best != NULL ? best : attn_fma_best(ATTN_F32);
+}
+
+struct fma_job {
+    const struct attn_fma *fma;
+    int64_t rounds;
+};
+
+static void fma_task(void *arg, int64_t index, int worker) {
+    const struct fma_job *job = arg;
+    (void)index;
+    (void)worker;
+    job->fma->run(job->rounds);
+}
+
+static double fma_time(attn_ctx *ctx, struct fma_job *job, int threads) {
+    const double start = attn_clock();
+    attn_parallel(ctx, threads, threads, fma_task, job);
+    return attn_clock() - start;
+}
+
+double attn_fma_rate(attn_ctx *ctx, const struct attn_fma *fma, int threads, double seconds) {
+    /* Assumes 100 GFLOP/s for half a millisecond first; whatever the truth, the second guess is right. */
+    struct fma_job job = {fma, 1 + (int64_t)(1e11 * 0.0005 / fma->flops)};
+    const double trial = fma_time(ctx, &job, threads);
+    const double rounds = (double)job.rounds * (seconds / (trial > 1e-9 ? trial : 1e-9));
+    job.rounds = 1 + (int64_t)(rounds < 1e15 ? rounds : 1e15);
+    const double elapsed = fma_time(ctx, &job, threads);
+    return (double)job.rounds * fma->flops * threads / elapsed * 1e-9;
+}
+
+struct read_job {
+    const uint64_t *words;
+    int64_t count; /* words of a piece */
+};
+
+static void read_task(void *arg, int64_t index, int worker) {
+    const struct read_job *job = arg;
+    const uint64_t *words = job->words + index * job->count;
+    uint64_t sum[16] = {0};
+    (void)worker;
+    for (int64_t i = 0; i + 16 <= job->count; i += 16)
+        for (int lane = 0; lane < 16; lane++)
+            sum[lane] += words[i + lane];
+    for (int lane = 1; lane < 16; lane++)
+        sum[0] ^= sum[lane];
+    sink = (float)sum[0];
+}
+
+double attn_read_bandwidth(attn_ctx *ctx, int threads, size_t bytes, double seconds) {
+    const int64_t pieces = 8 * (int64_t)threads;
+    uint64_t *words = attn_alloc(ctx, bytes);
+    if (words == NULL)
+        return 0.0;
+    memset(words, 1, bytes);
+    struct read_job job = {words, (int64_t)(bytes / sizeof *words) / pieces};
+    double best = 0.0;
+    for (const double end = attn_clock() + seconds; attn_clock() < end;) {
+        const double start = attn_clock();
+        attn_parallel(ctx, pieces, threads, read_task, &job);
+        const double rate = (double)(pieces * job.count) * sizeof *words / (attn_clock() - start);
+        best = rate > best ? rate : best;
+    }
+    attn_free(ctx, words);
+    return best;
+}

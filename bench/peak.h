@@ -1,0 +1,28 @@
+/* The machine's limits: multiply-adds a second in registers, and bytes a second from memory. A kernel's speed is stated as a fraction of
+ * the first, measured in the same run. */
+#ifndef ATTN_BENCH_PEAK_H
+#define ATTN_BENCH_PEAK_H
+
+#include "attn.h"
+
+/* One loop of independent multiply-adds in registers. */
+struct attn_fma {
+    const char *isa; /* "avx512" */
+    attn_dtype dtype;
+    uint32_t isa_bits; /* what it needs of the processor */
+    double flops;      /* of one round */
+    void (*run)(int64_t rounds);
+};
+extern const struct attn_fma attn_fma_loops[];
+extern const int attn_fma_count;
+
+/* The fastest loop that this processor can run for a data type; for a type without a multiply-add of its own, that of float. */
+const struct attn_fma *attn_fma_best(attn_dtype dtype);
+
+/* GFLOP/s of `threads` loops at once that run for about `seconds`. */
+double attn_fma_rate(attn_ctx *ctx, const struct attn_fma *fma, int threads, double seconds);
+
+/* Bytes a second of reading `bytes` bytes of memory with `threads` workers; 0 if there is no memory for that. */
+double attn_read_bandwidth(attn_ctx *ctx, int threads, size_t bytes, double seconds);
+
+#endif
