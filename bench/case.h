@@ -26,7 +26,7 @@ struct attn_case {
     struct attn_case_spec spec;
     attn_ctx *ctx;
     struct attn_memory memory;
-    char message[1024]; /* why the last step failed */
+    char message[960]; /* why the last step failed */
 
     attn_mask **masks; /* compiled; mask_count of them, 1 or one for each kv head */
     int mask_count;
