@@ -69,6 +69,21 @@ bool attn_words_split(char *text, char separator, struct attn_words *out) {
     return true;
 }
 
+bool attn_words_and(const struct attn_words *words, char *text, size_t size) {
+    size_t used = 0;
+    text[0] = '\0';
+    for (int i = 0; i < words->count; i++) {
+        if (words->count > 1 && strchr(words->item[i], ';') != NULL)
+            return false;
+        const int wrote = words->count == 1 ? snprintf(text, size, "%s", words->item[0])
+                                            : snprintf(text + used, size - used, "%s(%s)", i > 0 ? " & " : "", words->item[i]);
+        used += (size_t)wrote;
+        if (used >= size)
+            return false;
+    }
+    return true;
+}
+
 static bool integer_prefix(const char *text, const char **end, int64_t *out) {
     char *stop;
     errno = 0;

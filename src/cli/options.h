@@ -5,6 +5,7 @@
 #define ATTN_CLI_OPTIONS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum { ATTN_OPTION_VALUES = 64 };
@@ -57,6 +58,9 @@ const char *attn_nearest(const char *word, const char *const *candidates, int co
 
 /* Cuts `text` at `separator` in place; blanks around the pieces are dropped. False: more than ATTN_OPTION_VALUES pieces. */
 bool attn_words_split(char *text, char separator, struct attn_words *out);
+
+/* The words as one mask: "a" or "(a) & (b) & ...". False: longer than size, or more than one mask (';') among several words. */
+bool attn_words_and(const struct attn_words *words, char *text, size_t size);
 
 /* "16K", "-3", "1048576". False: no integer, or out of range. */
 bool attn_integer_parse(const char *text, int64_t *out);

@@ -1,0 +1,20 @@
+/* The twelve masks of the Long-Context Attention Benchmark as texts: a bare name gets its parameters drawn as the benchmark does. */
+#ifndef ATTN_BENCH_PATTERNS_H
+#define ATTN_BENCH_PATTERNS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct attn_pattern {
+    char name[64];     /* "causal_document" */
+    char text[131072]; /* with its parameters, for attn_mask_parse */
+};
+
+/* All twelve with ';' between, in the order of the benchmark. */
+extern const char attn_pattern_names[];
+
+/* `spec` is any mask text; if it is the bare name of one of the twelve, document lengths (sec. 8) and other parameters are drawn from
+ * `seed`. False: the text does not fit. */
+bool attn_pattern_make(const char *spec, int64_t q_len, int64_t kv_len, uint64_t seed, struct attn_pattern *out);
+
+#endif

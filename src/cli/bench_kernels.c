@@ -1,0 +1,259 @@
+/* attn bench kernels: every combination of the values given to the options is one experiment. */
+#include "bench/patterns.h"
+#include "cli/bench_rows.h"
+#include "cli/cli.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct attn_column columns[] = {
+    {"kernel", "kernel", 9, 0, 0},      {"isa", "isa", 8, 0, 0},           {"dtype", "type", 4, 0, 0},
+    {"pass", "pass", 7, 0, 0},          {"mask", "mask", 22, 0, 0},        {"heads", "heads", 5, 0, 0},
+    {"kv_heads", "kv", 3, 0, 0},        {"q_len", "len", 6, 0, 0},         {"dim", "dim", 3, 0, 0},
+    {"threads", "thr", 3, 0, 0},        {"status", "status", 14, 0, 0},    {"seconds_median", "ms", 9, 2, 1e-3},
+    {"gflops", "GFLOP/s", 8, 1, 0},     {"fraction_of_peak", "of peak", 7, 3, 0}, {"peak_bytes", "MiB", 7, 1, 1048576},
+    {"max_error", "error", 8, 1, 1e-7}, {"times_ours", "x ours", 6, 2, 0},
+};
+
+/* The lists that are combined, the last one fastest. */
+enum { DIMS, LENS, MASKS, THREADS, DTYPES, PASSES, KERNELS, AXES };
+
+struct sweep {
+    struct attn_integers dims, lens, threads;
+    struct attn_words masks, dtypes, passes, kernels;
+    int64_t heads, kv_heads, kv_len, v_dim, batch, repeat, seed;
+    double budget, gain;
+    const char *peer, *python;
+    bool longca;
+    struct attn_experiment experiment; /* what all have in common */
+};
+
+static int extent(const struct sweep *s, int axis) {
+    const int counts[AXES] = {s->dims.count,   s->lens.count,   s->masks.count,  s->threads.count,
+                              s->dtypes.count, s->passes.count, s->kernels.count};
+    return counts[axis];
+}
+
+static int combinations(const struct sweep *s) {
+    int product = 1;
+    for (int axis = 0; axis < AXES; axis++)
+        product *= extent(s, axis);
+    return product;
+}
+
+/* Experiment `index` of the sweep; its mask's name and text go to `mask`. */
+static int choose(const struct sweep *s, int index, struct attn_experiment *e, struct attn_pattern *mask) {
+    int at[AXES];
+    for (int axis = AXES - 1; axis >= 0; axis--) {
+        at[axis] = index % extent(s, axis);
+        index /= extent(s, axis);
+    }
+    *e = s->experiment;
+    struct attn_case_spec *spec = &e->spec;
+    spec->dim = (int32_t)s->dims.item[at[DIMS]];
+    spec->v_dim = s->v_dim > 0 ? (int32_t)s->v_dim : spec->dim;
+    spec->q_len = s->lens.item[at[LENS]];
+    spec->kv_len = s->kv_len > 0 ? s->kv_len : spec->q_len;
+    spec->threads = (int)s->threads.item[at[THREADS]];
+    spec->kernel = strcmp(s->kernels.item[at[KERNELS]], "auto") == 0 ? NULL : s->kernels.item[at[KERNELS]];
+    e->protocol.threads = spec->threads;
+    int status = attn_bench_dtype("bench kernels", s->dtypes.item[at[DTYPES]], &spec->dtype);
+    if (status < 0)
+        status = attn_bench_pass("bench kernels", s->passes.item[at[PASSES]], &e->pass);
+    if (status < 0 && !attn_pattern_make(s->masks.item[at[MASKS]], spec->q_len, spec->kv_len, spec->seed, mask))
+        status = attn_complain("bench kernels: --mask %s: the text is longer than %zu bytes", s->masks.item[at[MASKS]], sizeof mask->text);
+    spec->backward = e->pass != ATTN_PASS_FWD;
+    e->protocol.fma = attn_fma_best(spec->dtype);
+    e->mask = mask->text;
+    return status;
+}
+
+/* Checks all combinations, so that a mistake ends the program before the first long run, and adds up the predicted time. */
+static int predict(attn_ctx *ctx, const struct sweep *s, double *seconds) {
+    static struct attn_pattern pattern;
+    struct attn_experiment e;
+    *seconds = 0.0;
+    for (int i = 0; i < combinations(s); i++) {
+        int status = choose(s, i, &e, &pattern);
+        attn_mask *mask = NULL, *compiled = NULL;
+        if (status >= 0)
+            return status;
+        attn_status made = attn_mask_parse(ctx, pattern.text, &mask);
+        if (made == ATTN_OK)
+            made = attn_mask_compile(ctx, mask, e.spec.q_len, e.spec.kv_len, &compiled);
+        if (made != ATTN_OK) {
+            attn_mask_destroy(mask);
+            return attn_complain_status(ctx, made);
+        }
+        const double once = attn_experiment_guess(&e, (double)attn_mask_area(compiled)) * (1 + 1.5 * e.peer_count);
+        const double all = once * (e.protocol.repeats + e.protocol.warmups + 2) + 0.05 * e.protocol.repeats;
+        *seconds += e.protocol.budget > 0.0 ? fmin(all, e.protocol.budget) : all;
+        attn_mask_destroy(compiled);
+        attn_mask_destroy(mask);
+    }
+    return -1;
+}
+
+static void fill_ratio(struct attn_record *record, void *user, int figure) {
+    const struct attn_outcome *outcome = user;
+    const struct attn_figures *f = &outcome->figures[figure];
+    if (figure > 0 && f->timing.repeats > 0 && outcome->figures[0].timing.repeats > 0)
+        attn_record_real(record, "times_ours", f->timing.median / outcome->figures[0].timing.median);
+}
+
+static int run_all(attn_ctx *ctx, const struct sweep *s, struct attn_bench_output *out) {
+    static struct attn_pattern pattern;
+    const int total = combinations(s);
+    double sgemm[4097];
+    for (int i = 0; i <= 4096; i++)
+        sgemm[i] = -1.0;
+    for (int i = 0; i < total && !attn_stop_asked(); i++) {
+        struct attn_experiment e;
+        struct attn_outcome outcome;
+        char message[1024], text[128];
+        int exit_status = choose(s, i, &e, &pattern);
+        if (exit_status >= 0)
+            return exit_status;
+        snprintf(text, sizeof text, "%d of %d: %s, %lld tokens, %s", i + 1, total, pattern.name, (long long)e.spec.q_len, attn_pass_name(e.pass));
+        attn_progress(text);
+        if (sgemm[e.spec.threads] < 0.0)
+            sgemm[e.spec.threads] = attn_bench_sgemm(ctx, e.spec.threads);
+        out->sgemm = sgemm[e.spec.threads];
+        const attn_status status = attn_experiment_run(ctx, &e, &outcome, message);
+        if (attn_stop_asked())
+            break;
+        if (status != ATTN_OK) {
+            attn_progress(NULL);
+            attn_complain("%s", message);
+            return status == ATTN_ENOMEM || status == ATTN_ESYSTEM ? ATTN_EXIT_SYSTEM : ATTN_EXIT_USAGE;
+        }
+        attn_bench_print(out, &e, &outcome, pattern.name, pattern.text, out->report.form == ATTN_FORM_TABLE ? fill_ratio : NULL, &outcome);
+    }
+    attn_progress(NULL);
+    return attn_stop_asked() ? ATTN_EXIT_STOPPED : out->surprised ? ATTN_EXIT_SURPRISE : ATTN_EXIT_DONE;
+}
+
+/* A list option's text cut at `separator`, or the default's. The text must outlive the sweep. */
+static bool list(const char *given, const char *standard, char separator, char *text, size_t size, struct attn_words *out) {
+    if (strlen(given != NULL ? given : standard) >= size)
+        return false;
+    strcpy(text, given != NULL ? given : standard);
+    return attn_words_split(text, separator, out);
+}
+
+static void integers(struct attn_integers *list_of, const int64_t *standard, int count) {
+    if (list_of->count == 0)
+        while (list_of->count < count) {
+            list_of->item[list_of->count] = standard[list_of->count];
+            list_of->count++;
+        }
+}
+
+/* What the options leave open, by the suite's own choice or by the protocol of the Long-Context Attention Benchmark (sec. 9): 64 query and 8 key/value
+ * heads, D 128, 1K to 48K tokens, 5 warm-ups, 20 runs, 256 MiB written before each. */
+static void fill_in(struct sweep *s) {
+    static const int64_t lens[] = {1024, 4096}, dims[] = {64, 128}, one[] = {1};
+    static const int64_t long_lens[] = {1024, 2048, 4096, 8192, 16384, 24576, 32768, 40960, 49152}, long_dims[] = {128};
+    struct attn_experiment *e = &s->experiment;
+    integers(&s->lens, s->longca ? long_lens : lens, s->longca ? 9 : 2);
+    integers(&s->dims, s->longca ? long_dims : dims, s->longca ? 1 : 2);
+    integers(&s->threads, one, 1);
+    if (s->heads == 0)
+        s->heads = s->longca ? 64 : 8;
+    if (s->kv_heads == 0)
+        s->kv_heads = s->longca ? 8 : s->heads;
+    e->spec.batch = s->batch;
+    e->spec.heads = (int32_t)s->heads;
+    e->spec.kv_heads = (int32_t)s->kv_heads;
+    e->spec.gain = s->gain;
+    e->spec.seed = (uint64_t)s->seed;
+    e->protocol.warmups = s->longca ? 5 : 1;
+    e->protocol.repeats = s->repeat > 0 ? (int)s->repeat : s->longca ? 20 : 15;
+    e->protocol.flush_bytes = s->longca ? (size_t)256 << 20 : 0;
+    e->protocol.budget = s->budget;
+    e->protocol.stopped = attn_stop_asked;
+}
+
+static int run(struct sweep *s, struct attn_bench_output *out, int64_t most_threads) {
+    int status = -1;
+    if (s->kv_heads > s->heads || s->heads % s->kv_heads != 0)
+        return attn_complain("bench kernels: --heads %lld --kv-heads %lld: heads must be a multiple of kv-heads", (long long)s->heads,
+                             (long long)s->kv_heads);
+    if (s->peer != NULL && (status = attn_bench_peers("bench kernels", s->peer, &s->experiment)) >= 0)
+        return status;
+    if (s->longca)
+        fprintf(stderr, "attn: bench kernels: protocol longca measures bfloat16; this version computes in %s\n", s->dtypes.item[0]);
+    attn_ctx *ctx = attn_cli_context((int)most_threads, &status);
+    double seconds;
+    if (ctx == NULL)
+        return status;
+    status = predict(ctx, s, &seconds);
+    if (status < 0) {
+        attn_predict("bench kernels", combinations(s), seconds);
+        attn_stop_catch();
+        status = run_all(ctx, s, out);
+    }
+    attn_ctx_destroy(ctx);
+    return status;
+}
+
+int attn_cmd_bench_kernels(int argc, char **argv) {
+    static struct sweep s = {.batch = 1, .seed = 42, .gain = 1.0};
+    static char mask_text[65536], text[3][256];
+    const char *kernel = NULL, *dtype = NULL, *pass = NULL, *protocol = NULL;
+    struct attn_words mask = {.count = 0};
+    bool json = false, csv = false;
+    const struct attn_option options[] = {
+        {"kernel", ATTN_OPTION_TEXT, &kernel, "LIST", "auto (default), flash, naive", 0, 0},
+        {"dtype", ATTN_OPTION_TEXT, &dtype, "LIST", "f32 (default), f64", 0, 0},
+        {"pass", ATTN_OPTION_TEXT, &pass, "LIST", "fwd,bwd (default), fwd+bwd", 0, 0},
+        {"mask", ATTN_OPTION_WORDS, &mask, "SPEC", "a mask, or several with ';' between; repeated: and (default full;causal)", 0, 0},
+        {"batch", ATTN_OPTION_INTEGER, &s.batch, "B", "sequences (default 1)", 1, 65536},
+        {"heads", ATTN_OPTION_INTEGER, &s.heads, "H", "query heads (default 8)", 1, 4096},
+        {"kv-heads", ATTN_OPTION_INTEGER, &s.kv_heads, "G", "key/value heads (default: as heads)", 1, 4096},
+        {"len", ATTN_OPTION_INTEGERS, &s.lens, "LIST", "queries, e.g. 1K,4K,16K (default 1K,4K)", 1, 1 << 24},
+        {"kv-len", ATTN_OPTION_INTEGER, &s.kv_len, "S", "keys (default: as queries)", 1, 1 << 24},
+        {"dim", ATTN_OPTION_INTEGERS, &s.dims, "LIST", "head sizes (default 64,128)", 1, 4096},
+        {"v-dim", ATTN_OPTION_INTEGER, &s.v_dim, "E", "head size of values (default: as dim)", 1, 4096},
+        {"threads", ATTN_OPTION_INTEGERS, &s.threads, "LIST", "threads (default 1)", 1, 4096},
+        {"repeat", ATTN_OPTION_INTEGER, &s.repeat, "N", "runs; the median counts (default 15)", 1, ATTN_REPEATS},
+        {"budget", ATTN_OPTION_REAL, &s.budget, "SECONDS", "a measurement predicted to take longer is skipped", 0, 1e9},
+        {"gain", ATTN_OPTION_REAL, &s.gain, "X", "scores X times larger than those of N(0,1) data (default 1)", 0, 1e6},
+        {"seed", ATTN_OPTION_INTEGER, &s.seed, "N", "of the data (default 42)", 0, 9e18},
+        {"protocol", ATTN_OPTION_TEXT, &protocol, "NAME", "longca: the Long-Context Attention Benchmark's", 0, 0},
+        {"peer", ATTN_OPTION_TEXT, &s.peer, "LIST", "rowpanel, torch: measured in turns with ours", 0, 0},
+        {"python", ATTN_OPTION_TEXT, &s.python, "PATH", "of the peer torch (default: ATTN_PYTHON, then python3)", 0, 0},
+        {"json", ATTN_OPTION_FLAG, &json, NULL, "one JSON object a line", 0, 0},
+        {"csv", ATTN_OPTION_FLAG, &csv, NULL, "comma-separated values with a header", 0, 0},
+    };
+    const struct attn_usage usage = {"bench kernels",
+                                     NULL,
+                                     "Times attention, every combination of the lists given. A kernel is timed only after it was checked against\n"
+                                     "double precision in the same run; every run stands beside a run of the multiply-add peak loop.",
+                                     "attn bench kernels --len 4K --dim 128 --mask 'full;causal' --pass fwd,bwd --peer rowpanel",
+                                     options,
+                                     sizeof options / sizeof options[0]};
+    struct attn_bench_output out;
+    char joined[32768] = "";
+    const int status = attn_options_parse(&usage, argc, argv, NULL);
+    if (status >= 0)
+        return status;
+    if (protocol != NULL && strcmp(protocol, "longca") != 0)
+        return attn_complain("bench kernels: --protocol %s: expected longca", protocol);
+    if (!attn_bench_output_init(&out, json, csv, columns, sizeof columns / sizeof columns[0]))
+        return ATTN_EXIT_USAGE;
+    s.longca = protocol != NULL;
+    fill_in(&s);
+    if (s.python != NULL && setenv("ATTN_PYTHON", s.python, 1) != 0)
+        return ATTN_EXIT_SYSTEM;
+    if (!attn_words_and(&mask, joined, sizeof joined) ||
+        !list(mask.count > 0 ? joined : NULL, s.longca ? attn_pattern_names : "full;causal", ';', mask_text, sizeof mask_text, &s.masks) ||
+        !list(kernel, "auto", ',', text[0], sizeof text[0], &s.kernels) || !list(dtype, "f32", ',', text[1], sizeof text[1], &s.dtypes) ||
+        !list(pass, "fwd,bwd", ',', text[2], sizeof text[2], &s.passes))
+        return attn_complain("bench kernels: a list is too long");
+    int64_t most = 1;
+    for (int i = 0; i < s.threads.count; i++)
+        most = s.threads.item[i] > most ? s.threads.item[i] : most;
+    return run(&s, &out, most);
+}

@@ -1,0 +1,35 @@
+/* What the suites of `attn bench` print: one record for each kernel or peer of an experiment, with the same keys in every suite. */
+#ifndef ATTN_CLI_BENCH_ROWS_H
+#define ATTN_CLI_BENCH_ROWS_H
+
+#include "bench/experiment.h"
+#include "cli/options.h"
+#include "cli/print.h"
+
+struct attn_bench_output {
+    struct attn_report report;
+    char cpu[128], compiler[64], version[32];
+    double sgemm; /* GFLOP/s at the experiment's threads; NaN without a BLAS */
+    bool surprised, explained;
+};
+
+/* Sets the form from the flags. False after a complaint: both were given. */
+bool attn_bench_output_init(struct attn_bench_output *out, bool json, bool csv, const struct attn_column *columns, int count);
+
+/* Prints a record for each figure of the outcome; explains on stderr what is not ok. `fill` (may be NULL) adds fields of the suite. */
+void attn_bench_print(struct attn_bench_output *out, const struct attn_experiment *e, const struct attn_outcome *outcome, const char *mask,
+                      const char *spec, void (*fill)(struct attn_record *record, void *user, int figure), void *user);
+
+/* Names to numbers, with a complaint that lists what there is. -1: go on. */
+int attn_bench_dtype(const char *command, const char *name, attn_dtype *out);
+int attn_bench_pass(const char *command, const char *name, enum attn_pass *out);
+int attn_bench_peers(const char *command, const char *names, struct attn_experiment *e);
+const char *attn_dtype_name(attn_dtype dtype);
+
+/* "about 3 minutes", for the line that is printed before long work. */
+void attn_predict(const char *command, int measurements, double seconds);
+
+/* GFLOP/s of sgemm on so many threads, NaN without a BLAS. */
+double attn_bench_sgemm(attn_ctx *ctx, int threads);
+
+#endif
