@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *attn_pass_name(enum attn_pass pass) {
+const char *attn_pass_name(enum attn_direction pass) {
     static const char *const names[] = {"fwd", "bwd", "fwd+bwd"};
     return names[pass];
 }
@@ -144,18 +144,18 @@ attn_status attn_case_plan(struct attn_case *c) {
     return ATTN_OK;
 }
 
-attn_status attn_case_run(struct attn_case *c, enum attn_pass pass) {
+attn_status attn_case_run(struct attn_case *c, enum attn_direction pass) {
     attn_status status = ATTN_OK;
-    if (pass != ATTN_PASS_BWD)
+    if (pass != ATTN_BWD)
         status = attn_forward(c->plan, &c->args);
-    if (status == ATTN_OK && pass != ATTN_PASS_FWD)
+    if (status == ATTN_OK && pass != ATTN_FWD)
         status = attn_backward(c->plan, &c->args, &c->gradients);
     return status == ATTN_OK ? ATTN_OK : fail(c, status);
 }
 
-double attn_case_flops(const struct attn_case *c, enum attn_pass pass) {
+double attn_case_flops(const struct attn_case *c, enum attn_direction pass) {
     const double forward = 2.0 * c->pairs * (double)(c->spec.dim + c->spec.v_dim);
-    return pass == ATTN_PASS_FWD ? forward : pass == ATTN_PASS_BWD ? 2.5 * forward : 3.5 * forward;
+    return pass == ATTN_FWD ? forward : pass == ATTN_BWD ? 2.5 * forward : 3.5 * forward;
 }
 
 void attn_case_close(struct attn_case *c) {

@@ -7,8 +7,8 @@
 
 #include <stdbool.h>
 
-enum attn_pass { ATTN_PASS_FWD, ATTN_PASS_BWD, ATTN_PASS_BOTH };
-const char *attn_pass_name(enum attn_pass pass); /* "fwd", "bwd", "fwd+bwd" */
+enum attn_direction { ATTN_FWD, ATTN_BWD, ATTN_BOTH };
+const char *attn_pass_name(enum attn_direction pass); /* "fwd", "bwd", "fwd+bwd" */
 
 /* What to measure. */
 struct attn_case_spec {
@@ -49,10 +49,10 @@ attn_status attn_case_mask_list(struct attn_case *c, attn_mask *const *masks, in
 attn_status attn_case_plan(struct attn_case *c);
 void attn_case_close(struct attn_case *c);
 
-attn_status attn_case_run(struct attn_case *c, enum attn_pass pass);
+attn_status attn_case_run(struct attn_case *c, enum attn_direction pass);
 
 /* FLOPs of a pass: 2 (D + E) a pair forward, 2.5 times that backward. */
-double attn_case_flops(const struct attn_case *c, enum attn_pass pass);
+double attn_case_flops(const struct attn_case *c, enum attn_direction pass);
 const attn_mask *attn_case_mask_of(const struct attn_case *c, int32_t head);
 size_t attn_case_element(const struct attn_case *c); /* bytes of an element */
 

@@ -16,7 +16,7 @@ struct running {
 };
 
 double attn_experiment_guess(const struct attn_experiment *e, double pairs) {
-    const double factor = e->pass == ATTN_PASS_FWD ? 1.0 : e->pass == ATTN_PASS_BWD ? 2.5 : 3.5;
+    const double factor = e->pass == ATTN_FWD ? 1.0 : e->pass == ATTN_BWD ? 2.5 : 3.5;
     const double flops = 2.0 * factor * pairs * (double)(e->spec.dim + e->spec.v_dim) * e->spec.heads * (double)e->spec.batch;
     const bool slow = e->spec.dtype == ATTN_F64 || (e->spec.kernel != NULL && strcmp(e->spec.kernel, "naive") == 0);
     return flops / ((slow ? 1e9 : 80e9) * e->spec.threads);
@@ -47,7 +47,7 @@ static attn_status build(const struct attn_experiment *e, struct running *r) {
 
 /* Both passes are run before a backward is checked or timed: it reads what forward wrote. */
 static attn_status first_run(const struct attn_experiment *e, struct running *r, struct attn_figures *f) {
-    attn_status status = attn_case_run(&r->c, e->pass == ATTN_PASS_FWD ? ATTN_PASS_FWD : ATTN_PASS_BOTH);
+    attn_status status = attn_case_run(&r->c, e->pass == ATTN_FWD ? ATTN_FWD : ATTN_BOTH);
     f->peak_bytes = atomic_load(&r->c.memory.peak);
     const struct attn_outputs outputs = attn_case_outputs(&r->c);
     if (status == ATTN_OK)
@@ -60,7 +60,7 @@ static attn_status first_run(const struct attn_experiment *e, struct running *r,
     return status;
 }
 
-static void add_subject(struct running *r, const char *name, void *self, attn_status (*run)(void *, enum attn_pass, double *), int figure) {
+static void add_subject(struct running *r, const char *name, void *self, attn_status (*run)(void *, enum attn_direction, double *), int figure) {
     r->subjects[r->count] = (struct attn_subject){name, self, run};
     r->figure_of[r->count++] = figure;
 }
@@ -76,7 +76,7 @@ static attn_status add_peer(const struct attn_experiment *e, struct running *r, 
     f->max_error = (double)NAN;
     attn_status status = peer->open(&r->c, e->pass, &r->peer[index]);
     if (status == ATTN_OK)
-        status = peer->run(r->peer[index], e->pass == ATTN_PASS_FWD ? ATTN_PASS_FWD : ATTN_PASS_BOTH, &seconds);
+        status = peer->run(r->peer[index], e->pass == ATTN_FWD ? ATTN_FWD : ATTN_BOTH, &seconds);
     if (status == ATTN_OK)
         status = peer->outputs(r->peer[index], &outputs);
     if (status == ATTN_OK)

@@ -11,7 +11,7 @@ struct attn_experiment {
     /* Builds masks with c->ctx, fills masks[] (room for kv_heads) and *count. */
     attn_status (*make_masks)(struct attn_case *c, void *user, attn_mask **masks, int *count);
     void *user;
-    enum attn_pass pass;
+    enum attn_direction pass;
     struct attn_protocol protocol;
     const struct attn_peer *peers[ATTN_SUBJECTS - 1];
     int peer_count;

@@ -10,7 +10,7 @@
 
 static const double short_run = 0.002;
 
-attn_status attn_case_subject(void *self, enum attn_pass pass, double *seconds) {
+attn_status attn_case_subject(void *self, enum attn_direction pass, double *seconds) {
     const double start = attn_clock();
     const attn_status status = attn_case_run(self, pass);
     *seconds = attn_clock() - start;
@@ -20,7 +20,7 @@ attn_status attn_case_subject(void *self, enum attn_pass pass, double *seconds) 
 struct sampler {
     attn_ctx *ctx;
     const struct attn_protocol *protocol;
-    enum attn_pass pass;
+    enum attn_direction pass;
     double flops;
     unsigned char *flush;
     int runs;             /* samples asked for */
@@ -91,7 +91,7 @@ static void summarise(const struct sampler *s, int index, int runs, struct attn_
     t->gflops = s->flops / t->median * 1e-9;
 }
 
-attn_status attn_measure(attn_ctx *ctx, const struct attn_subject *subjects, int count, enum attn_pass pass, double flops,
+attn_status attn_measure(attn_ctx *ctx, const struct attn_subject *subjects, int count, enum attn_direction pass, double flops,
                          const struct attn_protocol *protocol, struct attn_timing *timing) {
     struct sampler s = {.ctx = ctx, .protocol = protocol, .pass = pass, .flops = flops};
     const size_t each = (size_t)protocol->repeats;

@@ -10,7 +10,7 @@
 struct attn_subject {
     const char *name;
     void *self;
-    attn_status (*run)(void *self, enum attn_pass pass, double *seconds);
+    attn_status (*run)(void *self, enum attn_direction pass, double *seconds);
 };
 
 struct attn_protocol {
@@ -35,10 +35,10 @@ struct attn_timing {
 enum { ATTN_REPEATS = 1000, ATTN_SUBJECTS = 4 };
 
 /* Times `count` subjects; timing[i] belongs to subjects[i]. Fails with the first subject that fails. */
-attn_status attn_measure(attn_ctx *ctx, const struct attn_subject *subjects, int count, enum attn_pass pass, double flops,
+attn_status attn_measure(attn_ctx *ctx, const struct attn_subject *subjects, int count, enum attn_direction pass, double flops,
                          const struct attn_protocol *protocol, struct attn_timing *timing);
 
 /* The library's own kernel as a subject; self is a struct attn_case. */
-attn_status attn_case_subject(void *self, enum attn_pass pass, double *seconds);
+attn_status attn_case_subject(void *self, enum attn_direction pass, double *seconds);
 
 #endif

@@ -7,8 +7,8 @@
 struct attn_peer {
     const char *name;
     /* Readies the peer for the case, which must have been planned. ATTN_EUNSUPPORTED with c->message where it cannot do what is asked. */
-    attn_status (*open)(struct attn_case *c, enum attn_pass pass, void **self);
-    attn_status (*run)(void *self, enum attn_pass pass, double *seconds);
+    attn_status (*open)(struct attn_case *c, enum attn_direction pass, void **self);
+    attn_status (*run)(void *self, enum attn_direction pass, double *seconds);
     /* What the last run computed; valid until close. */
     attn_status (*outputs)(void *self, struct attn_outputs *outputs);
     size_t (*peak_bytes)(void *self); /* above the inputs; 0: not known */

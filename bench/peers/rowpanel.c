@@ -167,14 +167,14 @@ static void backward_task(void *arg, int64_t index, int worker) {
             backward_panel(r, index / s->kv_heads, h, q0, attn_min64(r->backward_panel, s->q_len - q0), worker);
 }
 
-static attn_status rowpanel_run(void *self, enum attn_pass pass, double *seconds) {
+static attn_status rowpanel_run(void *self, enum attn_direction pass, double *seconds) {
     struct rowpanel *r = self;
     const struct attn_case_spec *s = &r->c->spec;
     attn_blas_threads(1);
     const double start = attn_clock();
-    if (pass != ATTN_PASS_BWD)
+    if (pass != ATTN_BWD)
         attn_parallel(r->c->ctx, attn_div_up(s->q_len, r->forward_panel) * s->batch * s->heads, s->threads, forward_task, r);
-    if (pass != ATTN_PASS_FWD)
+    if (pass != ATTN_FWD)
         attn_parallel(r->c->ctx, s->batch * s->kv_heads, s->threads, backward_task, r);
     *seconds = attn_clock() - start;
     if (atomic_load(&r->failed) == 0)
@@ -217,11 +217,11 @@ static void rowpanel_close(void *self) {
     attn_free(ctx, r);
 }
 
-static attn_status rowpanel_open(struct attn_case *c, enum attn_pass pass, void **self) {
+static attn_status rowpanel_open(struct attn_case *c, enum attn_direction pass, void **self) {
     const struct attn_case_spec *s = &c->spec;
     const size_t q_rows = (size_t)(s->batch * s->heads * s->q_len), kv_rows = (size_t)(s->batch * s->kv_heads * s->kv_len);
     const size_t d = (size_t)s->dim, e = (size_t)s->v_dim;
-    const bool backward = pass != ATTN_PASS_FWD;
+    const bool backward = pass != ATTN_FWD;
     if (s->dtype != ATTN_F32) {
         snprintf(c->message, sizeof c->message, "it computes in float32 only");
         return ATTN_EUNSUPPORTED;

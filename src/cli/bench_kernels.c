@@ -9,11 +9,11 @@
 
 static const struct attn_column columns[] = {
     {"kernel", "kernel", 9, 0, 0},      {"isa", "isa", 8, 0, 0},           {"dtype", "type", 4, 0, 0},
-    {"pass", "pass", 7, 0, 0},          {"mask", "mask", 22, 0, 0},        {"heads", "heads", 5, 0, 0},
+    {"pass", "pass", 7, 0, 0},          {"mask", "mask", 21, 0, 0},        {"heads", "heads", 5, 0, 0},
     {"kv_heads", "kv", 3, 0, 0},        {"q_len", "len", 6, 0, 0},         {"dim", "dim", 3, 0, 0},
-    {"threads", "thr", 3, 0, 0},        {"status", "status", 14, 0, 0},    {"seconds_median", "ms", 9, 2, 1e-3},
+    {"threads", "thr", 3, 0, 0},        {"status", "status", 11, 0, 0},    {"seconds_median", "ms", 9, 2, 1e-3},
     {"gflops", "GFLOP/s", 8, 1, 0},     {"fraction_of_peak", "of peak", 7, 3, 0}, {"peak_bytes", "MiB", 7, 1, 1048576},
-    {"max_error", "error", 8, 1, 1e-7}, {"times_ours", "x ours", 6, 2, 0},
+    {"max_error", "err 1e-7", 8, 1, 1e-7}, {"times_ours", "x ours", 6, 2, 0},
 };
 
 /* The lists that are combined, the last one fastest. */
@@ -63,7 +63,7 @@ static int choose(const struct sweep *s, int index, struct attn_experiment *e, s
         status = attn_bench_pass("bench kernels", s->passes.item[at[PASSES]], &e->pass);
     if (status < 0 && !attn_pattern_make(s->masks.item[at[MASKS]], spec->q_len, spec->kv_len, spec->seed, mask))
         status = attn_complain("bench kernels: --mask %s: the text is longer than %zu bytes", s->masks.item[at[MASKS]], sizeof mask->text);
-    spec->backward = e->pass != ATTN_PASS_FWD;
+    spec->backward = e->pass != ATTN_FWD;
     e->protocol.fma = attn_fma_best(spec->dtype);
     e->mask = mask->text;
     return status;

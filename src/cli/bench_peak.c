@@ -5,6 +5,7 @@
 
 #include "base/cpu.h"
 #include "bench/peers/peer.h"
+#include "plan/plan.h"
 
 #include <math.h>
 

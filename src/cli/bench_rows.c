@@ -3,6 +3,7 @@
 
 #include "base/cpu.h"
 #include "cli/cli.h"
+#include "plan/plan.h"
 
 #include <math.h>
 #include <string.h>
@@ -27,11 +28,6 @@ bool attn_bench_output_init(struct attn_bench_output *out, bool json, bool csv, 
     attn_cpu_name(out->cpu, sizeof out->cpu);
     split_version(out);
     return true;
-}
-
-const char *attn_dtype_name(attn_dtype dtype) {
-    static const char *const names[] = {"f32", "f64", "bf16", "f16"};
-    return names[dtype];
 }
 
 static void record_case(struct attn_record *record, const struct attn_experiment *e, const struct attn_outcome *outcome, const char *mask,
@@ -109,10 +105,10 @@ int attn_bench_dtype(const char *command, const char *name, attn_dtype *out) {
     return attn_complain("%s: --dtype %s: expected f32, f64, bf16 or f16", command, name);
 }
 
-int attn_bench_pass(const char *command, const char *name, enum attn_pass *out) {
-    for (int i = ATTN_PASS_FWD; i <= ATTN_PASS_BOTH; i++)
-        if (strcmp(name, attn_pass_name((enum attn_pass)i)) == 0) {
-            *out = (enum attn_pass)i;
+int attn_bench_pass(const char *command, const char *name, enum attn_direction *out) {
+    for (int i = ATTN_FWD; i <= ATTN_BOTH; i++)
+        if (strcmp(name, attn_pass_name((enum attn_direction)i)) == 0) {
+            *out = (enum attn_direction)i;
             return -1;
         }
     return attn_complain("%s: --pass %s: expected fwd, bwd or fwd+bwd", command, name);

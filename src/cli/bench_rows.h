@@ -22,9 +22,8 @@ void attn_bench_print(struct attn_bench_output *out, const struct attn_experimen
 
 /* Names to numbers, with a complaint that lists what there is. -1: go on. */
 int attn_bench_dtype(const char *command, const char *name, attn_dtype *out);
-int attn_bench_pass(const char *command, const char *name, enum attn_pass *out);
+int attn_bench_pass(const char *command, const char *name, enum attn_direction *out);
 int attn_bench_peers(const char *command, const char *names, struct attn_experiment *e);
-const char *attn_dtype_name(attn_dtype dtype);
 
 /* "about 3 minutes", for the line that is printed before long work. */
 void attn_predict(const char *command, int measurements, double seconds);

@@ -49,10 +49,18 @@ const char *attn_nearest(const char *word, const char *const *candidates, int co
     return best;
 }
 
+/* The next separator; of masks ';' it is none before a number or '@', where it stands inside a mask (prefix_lm_document:32;512,300). */
+static char *find_separator(char *at, char separator) {
+    char *end = strchr(at, separator);
+    while (end != NULL && separator == ';' && (isdigit((unsigned char)end[1]) || end[1] == '@'))
+        end = strchr(end + 1, separator);
+    return end;
+}
+
 bool attn_words_split(char *text, char separator, struct attn_words *out) {
     out->count = 0;
     for (char *at = text; at != NULL;) {
-        char *end = strchr(at, separator);
+        char *end = find_separator(at, separator);
         char *next = end == NULL ? NULL : end + 1;
         if (end == NULL)
             end = at + strlen(at);
@@ -73,8 +81,6 @@ bool attn_words_and(const struct attn_words *words, char *text, size_t size) {
     size_t used = 0;
     text[0] = '\0';
     for (int i = 0; i < words->count; i++) {
-        if (words->count > 1 && strchr(words->item[i], ';') != NULL)
-            return false;
         const int wrote = words->count == 1 ? snprintf(text, size, "%s", words->item[0])
                                             : snprintf(text + used, size - used, "%s(%s)", i > 0 ? " & " : "", words->item[i]);
         used += (size_t)wrote;

@@ -56,10 +56,10 @@ int attn_options_parse(const struct attn_usage *usage, int argc, char **argv, st
 /* The candidate nearest to `word`, or NULL if none is near enough to be meant. */
 const char *attn_nearest(const char *word, const char *const *candidates, int count);
 
-/* Cuts `text` at `separator` in place; blanks around the pieces are dropped. False: more than ATTN_OPTION_VALUES pieces. */
+/* Cuts `text` at `separator` in place (',', or ';' between masks); blanks around the pieces are dropped. False: more than ATTN_OPTION_VALUES pieces. */
 bool attn_words_split(char *text, char separator, struct attn_words *out);
 
-/* The words as one mask: "a" or "(a) & (b) & ...". False: longer than size, or more than one mask (';') among several words. */
+/* The words as one mask: "a" or "(a) & (b) & ...". False: longer than size. */
 bool attn_words_and(const struct attn_words *words, char *text, size_t size);
 
 /* "16K", "-3", "1048576". False: no integer, or out of range. */

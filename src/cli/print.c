@@ -33,6 +33,10 @@ void attn_record_bool(struct attn_record *record, const char *name, bool value) 
 }
 
 const char *attn_real_text(double value, char *text, size_t size) {
+    if (value == floor(value) && fabs(value) < 1e15) {
+        snprintf(text, size, "%.0f", value);
+        return text;
+    }
     for (int digits = 6; digits <= 17; digits++) {
         snprintf(text, size, "%.*g", digits, value);
         if (strtod(text, NULL) == value)

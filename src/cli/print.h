@@ -37,11 +37,11 @@ struct attn_column {
     double unit; /* a real or integer is divided by this; 0: as it is */
 };
 
-enum attn_form { ATTN_FORM_TABLE, ATTN_FORM_JSON, ATTN_FORM_CSV };
+enum attn_print_form { ATTN_FORM_TABLE, ATTN_FORM_JSON, ATTN_FORM_CSV };
 
 struct attn_report {
     FILE *file;
-    enum attn_form form;
+    enum attn_print_form form;
     const struct attn_column *columns;
     int column_count;
     int rows;

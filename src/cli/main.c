@@ -1,0 +1,58 @@
+/* The program `attn`: finds the command and calls it. */
+#include "cli/cli.h"
+#include "cli/options.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *summary;
+} commands[] = {
+    {"bench", attn_cmd_bench, "measure this machine and the kernels: peak, kernels, masks, sparse"},
+};
+enum { COMMANDS = sizeof commands / sizeof commands[0] };
+
+static int print_help(void) {
+    printf("usage: attn COMMAND [options]\n\nExact attention on the CPU, forward and backward, under any mask.\n\nCommands:\n");
+    for (int i = 0; i < COMMANDS; i++)
+        printf("  %-8s %s\n", commands[i].name, commands[i].summary);
+    printf("  %-8s %s\n\nattn COMMAND --help explains one of them; attn --version says what was built.\n\nExample:\n"
+           "  attn bench masks --len 4K\n",
+           "help", "this text");
+    return ATTN_EXIT_DONE;
+}
+
+static int unknown_command(const char *word) {
+    const char *names[COMMANDS + 1];
+    for (int i = 0; i < COMMANDS; i++)
+        names[i] = commands[i].name;
+    names[COMMANDS] = "help";
+    const char *nearest = attn_nearest(word, names, COMMANDS + 1);
+    if (nearest != NULL)
+        return attn_complain("there is no command '%s'; did you mean '%s'?", word, nearest);
+    return attn_complain("there is no command '%s'; see attn help", word);
+}
+
+int main(int argc, char **argv) {
+    if (argc < 2) {
+        print_help();
+        return ATTN_EXIT_USAGE;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("%s\n", attn_version_string());
+        return ATTN_EXIT_DONE;
+    }
+    for (int i = 0; i < COMMANDS; i++) {
+        if (strcmp(argv[1], commands[i].name) == 0)
+            return commands[i].run(argc - 1, argv + 1);
+        if (strcmp(argv[1], "help") == 0 && argc > 2 && strcmp(argv[2], commands[i].name) == 0) {
+            char *help[] = {argv[2], (char[]){"--help"}, NULL};
+            return commands[i].run(2, help);
+        }
+    }
+    if (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0)
+        return print_help();
+    return unknown_command(argv[1]);
+}
