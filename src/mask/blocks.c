@@ -72,8 +72,7 @@ static void sift(const float *row, int64_t *heap, int64_t root, int64_t count) {
     heap[root] = moved;
 }
 
-/* Marks the k best of n. O(n log k). */
-static void keep_best(const float *row, int64_t n, int64_t k, int64_t *heap, uint8_t *keep) {
+void attn_mask_keep_best(const float *row, int64_t n, int64_t k, int64_t *heap, uint8_t *keep) {
     for (int64_t i = 0; i < k; i++) heap[i] = i;
     for (int64_t i = k / 2; i-- > 0;) sift(row, heap, i, k);
     for (int64_t i = k; k > 0 && i < n; i++)
@@ -99,7 +98,7 @@ attn_status attn_mask_top_blocks(attn_ctx *ctx, const int64_t *q_cuts, int64_t q
     if (!keep) return attn_no_memory(ctx, "the blocks of a mask", bytes);
     memset(keep, 0, cells);
     for (int64_t a = 0; a < q_blocks; a++)
-        keep_best(scores + a * k_blocks, k_blocks, k, (int64_t *)(void *)(keep + attn_round64(cells)), keep + a * k_blocks);
+        attn_mask_keep_best(scores + a * k_blocks, k_blocks, k, (int64_t *)(void *)(keep + attn_round64(cells)), keep + a * k_blocks);
     status = attn_mask_blocks(ctx, q_cuts, q_blocks, k_cuts, k_blocks, keep, out);
     attn_free(ctx, keep);
     return status;

@@ -1,7 +1,7 @@
 /* Lists of document lengths, inline or from a file: 512,300x4,212 or @lengths.txt.
  *
  * A file holds whole numbers separated by commas, spaces or line ends; # begins a comment. Every number is checked as it is read, so
- * the memory taken is bounded by ATTN_PARSE_LENGTHS whatever the file says.
+ * the memory taken is bounded by ATTN_LENGTHS_MAX whatever the file says.
  */
 #include "base/file.h"
 #include "mask/parse.h"
@@ -17,11 +17,10 @@ void attn_lengths_free(struct attn_lengths *l) {
     l->length = NULL;
 }
 
-/* NULL, or what is wrong. */
-static const char *append(struct attn_lengths *l, int64_t length, int64_t times) {
+const char *attn_lengths_append(struct attn_lengths *l, int64_t length, int64_t times) {
     int64_t sum;
     if (length < 1) return "a document has at least 1 token";
-    if (times < 1 || times > ATTN_PARSE_LENGTHS - l->count) return "more than 16777216 documents, or none";
+    if (times < 1 || times > ATTN_LENGTHS_MAX - l->count) return "more than 16777216 documents, or none";
     if (__builtin_mul_overflow(length, times, &sum) || __builtin_add_overflow(sum, l->total, &sum) || sum > ATTN_MASK_LEN)
         return "the documents have more than 2^60 tokens";
     l->total = sum;
@@ -61,7 +60,7 @@ static attn_status read_numbers(attn_ctx *ctx, struct reader *r, struct attn_len
         int64_t v = 0;
         for (; !wrong && r->at < r->end && isdigit(*r->at); r->at++)
             if (__builtin_mul_overflow(v, 10, &v) || __builtin_add_overflow(v, *r->at - '0', &v)) wrong = "the number is too large";
-        if (!wrong) wrong = append(l, v, 1);
+        if (!wrong) wrong = attn_lengths_append(l, v, 1);
         if (wrong) return attn_fail(ctx, ATTN_EMASK, "%s:%ld: %s", r->name, r->line, wrong);
     }
     return l->count ? ATTN_OK : attn_fail(ctx, ATTN_EMASK, "%s: holds no document length", r->name);
@@ -100,10 +99,10 @@ attn_status attn_parse_lengths(struct attn_parser *p, struct attn_lengths *l) {
         attn_status status = attn_parse_int(p, "a document length", 1, ATTN_MASK_LEN, &length);
         if (status == ATTN_OK && p->text[p->at] == 'x') {
             p->at++;
-            status = attn_parse_int(p, "how often the length is repeated", 1, ATTN_PARSE_LENGTHS, &times);
+            status = attn_parse_int(p, "how often the length is repeated", 1, ATTN_LENGTHS_MAX, &times);
         }
         if (status != ATTN_OK) return status;
-        const char *wrong = append(l, length, times);
+        const char *wrong = attn_lengths_append(l, length, times);
         if (wrong) return attn_parse_fail(p, begin, "%s", wrong);
     } while (attn_parse_accept(p, ','));
     return ATTN_OK;

@@ -73,6 +73,9 @@ attn_status attn_mask_make_band(attn_ctx *ctx, int64_t low, int64_t high, attn_a
 attn_status attn_mask_make_slices(attn_ctx *ctx, int64_t q_len, int64_t k_len, const attn_slice *slices, int64_t count, bool square,
                                   const char *text, attn_mask **out);
 
+/* Marks the k best of n scores: the greatest, ties to the lower index. heap has room for k. O(n log k). */
+void attn_mask_keep_best(const float *row, int64_t n, int64_t k, int64_t *heap, uint8_t *keep);
+
 /* An expression lowered for lengths T x S: where it has short segments they are in `side`, else it is an operation on lowered
  * operands, or a leaf that is asked pair by pair. */
 struct attn_lowered {

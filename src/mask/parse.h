@@ -2,14 +2,14 @@
 #ifndef ATTN_MASK_PARSE_H
 #define ATTN_MASK_PARSE_H
 
+#include "mask/lengths.h"
 #include "mask/mask.h"
 
 enum {
-    ATTN_PARSE_TEXT = 1 << 24,    /* bytes of a text */
-    ATTN_PARSE_NESTING = 64,      /* open parentheses and nots */
-    ATTN_PARSE_LEAVES = 1024,     /* patterns of one text */
-    ATTN_PARSE_LENGTHS = 1 << 24, /* documents of one list */
-    ATTN_PARSE_BLOCKS = 1 << 22   /* blocks that block_sparse may choose from */
+    ATTN_PARSE_TEXT = 1 << 24,  /* bytes of a text */
+    ATTN_PARSE_NESTING = 64,    /* open parentheses and nots */
+    ATTN_PARSE_LEAVES = 1024,   /* patterns of one text */
+    ATTN_PARSE_BLOCKS = 1 << 22 /* blocks that block_sparse may choose from */
 };
 
 struct attn_parser {
@@ -29,16 +29,7 @@ size_t attn_parse_name(const struct attn_parser *p);           /* characters of 
 attn_status attn_parse_int(struct attn_parser *p, const char *what, int64_t least, int64_t most, int64_t *value);
 attn_status attn_parse_leaf(struct attn_parser *p, attn_mask **out);
 
-/* Document lengths, each at least 1; total fits ATTN_MASK_LEN. */
-struct attn_lengths {
-    attn_ctx *ctx;
-    int64_t *length;
-    int64_t count, capacity, total;
-};
-void attn_lengths_free(struct attn_lengths *l);
 /* LENGTH[xCOUNT], ... or @FILE or @"FILE". */
 attn_status attn_parse_lengths(struct attn_parser *p, struct attn_lengths *l);
-/* "512,300x4,212" in memory of the context. NULL: no memory, recorded. */
-char *attn_lengths_text(const struct attn_lengths *l, const char *prefix);
 
 #endif

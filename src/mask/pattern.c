@@ -3,6 +3,7 @@
  * A pattern is correct where its slices are: rows of documents follow the table of the Long-Context Attention Benchmark (Bu et
  * al. 2025), with P prefix keys, not P + 1, and blocks that end before the next one begins.
  */
+#include "mask/generate.h"
 #include "mask/parse.h"
 
 #include <stdio.h>
@@ -234,8 +235,8 @@ static attn_status read_prefix_document(struct attn_parser *p, const struct patt
 static attn_status make_block_causal(struct attn_parser *p, const struct pattern *pattern, const struct attn_lengths *l, int64_t block,
                                      size_t at, attn_mask **out) {
     int64_t count = 0, s = 0;
-    for (int64_t u = 0; u < l->count && count <= ATTN_PARSE_LENGTHS; u++) count += attn_div_up(l->length[u], block);
-    if (count > ATTN_PARSE_LENGTHS) return attn_parse_fail(p, at, "more than %d blocks", ATTN_PARSE_LENGTHS);
+    for (int64_t u = 0; u < l->count && count <= ATTN_LENGTHS_MAX; u++) count += attn_div_up(l->length[u], block);
+    if (count > ATTN_LENGTHS_MAX) return attn_parse_fail(p, at, "more than %d blocks", ATTN_LENGTHS_MAX);
     char head[64];
     snprintf(head, sizeof head, "%s:%lld;", pattern->canonical, (long long)block);
     attn_slice *slices = attn_alloc(p->ctx, (size_t)count * sizeof *slices);
@@ -269,6 +270,45 @@ static attn_status read_block_causal(struct attn_parser *p, const struct pattern
     return status;
 }
 
+/* A fraction from 0 to 1, written as 0.25. */
+static attn_status read_ratio(struct attn_parser *p, double *ratio) {
+    attn_parse_space(p);
+    size_t begin = p->at;
+    double value = 0.0, unit = 1.0;
+    for (; p->text[p->at] >= '0' && p->text[p->at] <= '9'; p->at++) value = value * 10.0 + (p->text[p->at] - '0');
+    if (p->at > begin && p->text[p->at] == '.')
+        for (p->at++; p->text[p->at] >= '0' && p->text[p->at] <= '9'; p->at++) value += (p->text[p->at] - '0') * (unit /= 10.0);
+    if (p->at == begin || p->at - begin > 20 || value > 1.0)
+        return attn_parse_fail(p, begin, "expected the kept fraction of blocks, from 0 to 1, such as 0.25");
+    *ratio = value;
+    return ATTN_OK;
+}
+
+/* BLOCK,RATIO,SEED;T[,S] */
+static attn_status read_block_sparse(struct attn_parser *p, const struct pattern *pattern, attn_mask **out) {
+    int64_t block = 0, seed = 0, q_len = 0, k_len;
+    double ratio = 0.0;
+    char text[160];
+    attn_status status = expect(p, ':', "BLOCK,RATIO,SEED;T");
+    if (status == ATTN_OK) status = attn_parse_int(p, "the block", 1, MOST, &block);
+    if (status == ATTN_OK) status = expect(p, ',', "the kept fraction of blocks");
+    if (status == ATTN_OK) status = read_ratio(p, &ratio);
+    if (status == ATTN_OK) status = expect(p, ',', "a seed");
+    if (status == ATTN_OK) status = attn_parse_int(p, "the seed", 0, INT64_MAX, &seed);
+    if (status == ATTN_OK) status = expect(p, ';', "the length");
+    attn_parse_space(p);
+    size_t at = p->at;
+    if (status == ATTN_OK) status = attn_parse_int(p, "the length", 1, MOST, &q_len);
+    k_len = q_len;
+    if (status == ATTN_OK && attn_parse_accept(p, ',')) status = attn_parse_int(p, "the number of keys", 1, MOST, &k_len);
+    if (status != ATTN_OK) return status;
+    if (attn_div_up(q_len, block) > ATTN_PARSE_BLOCKS / attn_div_up(k_len, block))
+        return attn_parse_fail(p, at, "more than %d blocks", ATTN_PARSE_BLOCKS);
+    snprintf(text, sizeof text, "%s:%lld,%.17g,%lld;%lld,%lld", pattern->canonical, (long long)block, ratio, (long long)seed,
+             (long long)q_len, (long long)k_len);
+    return attn_generate_block_sparse(p->ctx, q_len, k_len, block, ratio, (uint64_t)seed, text, out);
+}
+
 static const struct pattern PATTERNS[] = {
     {"full", "full", read_full, 0, NULL},
     {"causal", "causal", read_causal, 0, NULL},
@@ -287,6 +327,7 @@ static const struct pattern PATTERNS[] = {
     {"band", "band", read_band, 0, NULL},
     {"rows", "rows", read_strip, 0, NULL},
     {"cols", "cols", read_strip, 0, NULL},
+    {"block_sparse", "block_sparse", read_block_sparse, 0, NULL},
 };
 
 attn_status attn_parse_leaf(struct attn_parser *p, attn_mask **out) {
