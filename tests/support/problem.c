@@ -19,6 +19,7 @@ void test_options_init(struct test_options *options) {
         .max_dim = 20,
         .mask = TEST_MASK_ANY,
         .layout = -1,
+        .bias_broadcast = -1,
     };
 }
 
@@ -69,8 +70,6 @@ static void choose_features(struct test_case *c, struct attn_random *r, const st
     for (uint32_t bit = 1; bit <= ATTN_BIAS_GRAD; bit <<= 1)
         if ((o->features & bit) && test_chance(r, bit == ATTN_BACKWARD ? 0.8 : 0.35))
             chosen |= bit;
-    if (chosen & ATTN_BIAS_GRAD & o->always)
-        chosen |= ATTN_BIAS | ATTN_BACKWARD;
     if ((chosen & (ATTN_BIAS | ATTN_BACKWARD)) != (ATTN_BIAS | ATTN_BACKWARD))
         chosen &= ~(uint32_t)ATTN_BIAS_GRAD;
     c->problem.features = chosen;
@@ -81,7 +80,7 @@ static void choose_features(struct test_case *c, struct attn_random *r, const st
     if (test_chance(r, 0.3))
         c->problem.scale = 0.1 + attn_random_uniform(r);
     c->problem.alibi_align = test_chance(r, 0.5) ? ATTN_TOP_LEFT : ATTN_BOTTOM_RIGHT;
-    c->problem.bias_broadcast = (uint32_t)below(r, 16);
+    c->problem.bias_broadcast = o->bias_broadcast >= 0 ? (uint32_t)o->bias_broadcast : (uint32_t)below(r, 16);
 }
 
 static void choose_heads(struct test_case *c, struct attn_random *r, const struct test_options *o) {

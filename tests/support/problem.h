@@ -37,6 +37,7 @@ struct test_options {
     int32_t max_heads, max_dim;
     enum test_mask_kind mask; /* default TEST_MASK_ANY */
     int layout;               /* an attn_layout, or -1 (default): any */
+    int bias_broadcast;       /* ATTN_SHARE_*, or -1 (default): any */
     bool plain;               /* no ragged lengths, offsets, gaps, accumulation */
 };
 void test_options_init(struct test_options *options);
