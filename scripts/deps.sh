@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# What `make demo` and `make check` need beyond a C compiler, as Debian packages (docs/dependencies.md says why). Where something
-# is missing, prints the line that installs it and runs it: as root, or by sudo if that asks no password. Silent otherwise.
+# deps.sh [demo]: what `make check` (`make demo`) needs, as Debian packages; docs/dependencies.md says why. Where something is
+# missing, prints the line that installs it and runs it: as root, or by sudo if that asks no password. Silent otherwise.
 set -euo pipefail
-packages=(gcc libc6-dev make cmake pkg-config libcmocka-dev libpng-dev libopenblas-dev mandoc valgrind clang clang-tidy libomp-dev cppcheck
-    gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user g++ python3 python3-numpy)
-command -v dpkg-query >/dev/null || { [ "${1:-}" != -v ] || echo "not a Debian system; wanted: ${packages[*]}"; exit 0; }
+packages=(gcc libc6-dev make cmake pkg-config libpng-dev libopenblas-dev)
+[ "${1:-}" = demo ] || packages+=(libcmocka-dev g++ clang clang-tidy libomp-dev cppcheck valgrind mandoc binutils
+    gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user python3 python3-numpy)
+command -v dpkg-query >/dev/null || { echo "deps: not a Debian system; what is wanted has these names there: ${packages[*]}"; exit 0; }
 missing=()
 for package in "${packages[@]}"; do
     dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")

@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# check_docs.sh BUILD: every manual page, the one made from the header too, is clean for mandoc; manual and completions know every
+# command; every path that a document names exists; the README's program is examples/01_forward.c and prints what it says.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+mandoc -Tlint -Wwarning docs/*.[1-9] "$1"/libattn.3
+status=0
+complain() { echo "$*"; status=1; }
+for command in apply mask bench doctor; do
+    for file in docs/attn.1 completions/attn.bash completions/_attn; do
+        grep -qw -- "$command" "$file" || complain "$file does not know \`attn $command\`"
+    done
+done
+for path in $(git ls-files 2>/dev/null | grep '\.md$' | grep -v -e '^docs/adding' -e '^CHANGELOG' |
+    xargs grep -ohE '\b(src|bench|tests|docs|examples|scripts|cmake|include|fuzz|completions)/[A-Za-z0-9_./-]*[A-Za-z0-9_]' | sort -u); do
+    [ -e "$path" ] || complain "a document names $path, which is not there"
+done
+shown() { awk -v fence="$1" '$0 == fence { on = 1; next } /^```$/ { on = 0 } on' README.md; }
+[ "$(shown '```c')" = "$(cat examples/01_forward.c)" ] || complain "the C program in README.md is not examples/01_forward.c"
+[ "$(shown '```text')" = "$(cat examples/01_forward.expected)" ] || complain "README.md shows another output of examples/01_forward.c"
+exit $status
