@@ -19,6 +19,7 @@ install(FILES ${CMAKE_CURRENT_BINARY_DIR}/attn.pc DESTINATION ${CMAKE_INSTALL_LI
 if(TARGET attn_program)
   install(TARGETS attn_program RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
   install(FILES docs/attn.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+  install(FILES docs/attn-mask.7 DESTINATION ${CMAKE_INSTALL_MANDIR}/man7)
   install(FILES completions/attn.bash DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME attn)
   install(FILES completions/_attn DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)
 endif()
