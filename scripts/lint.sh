@@ -17,7 +17,7 @@ for what in "${@:-clang}" $([ $# -gt 0 ] || echo tidy cppcheck); do
         commands | while read -r file flags; do echo "clang $flags -Wno-unknown-warning-option -Werror -fsyntax-only $file"; done |
             xargs -P "$jobs" -I{} sh -c '{}' ;;
     tidy)
-        commands | cut -d' ' -f1 | grep -v src/base/context.c | xargs -P "$jobs" -n 2 clang-tidy --quiet -p build \
+        commands | cut -d' ' -f1 | grep -v -e src/base/context.c -e /tests/ | xargs -P "$jobs" -n 2 clang-tidy --quiet -p build \
             --extra-arg=-UNDEBUG --extra-arg=-include --extra-arg="$PWD/scripts/analyzer_model.h" --extra-arg=-I"$PWD"/{src,include} 2>/dev/null
         clang-tidy --quiet -p build src/base/context.c 2>/dev/null ;;
     cppcheck)

@@ -8,6 +8,7 @@
  */
 #include "mask/parse.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -99,14 +100,15 @@ static attn_status parse_not(struct attn_parser *p, attn_mask **out) {
 }
 
 /* Replaces *left by left op right. */
-static attn_status join(struct attn_parser *p, size_t at, bool and, attn_mask **left, attn_mask *right) {
+static attn_status join(struct attn_parser *p, size_t at, bool is_and, attn_mask **left, attn_mask *right) {
     attn_mask *both = NULL, *a = *left;
     attn_status status;
+    assert(a && right);
     if (a->q_len >= 0 && right->q_len >= 0 && (a->q_len != right->q_len || a->k_len != right->k_len))
         status = attn_parse_fail(p, at, "the left side is bound to %lld x %lld tokens, the right side to %lld x %lld; they must be equal",
                                  (long long)a->q_len, (long long)a->k_len, (long long)right->q_len, (long long)right->k_len);
     else
-        status = and? attn_mask_and(p->ctx, a, right, &both) : attn_mask_or(p->ctx, a, right, &both);
+        status = is_and ? attn_mask_and(p->ctx, a, right, &both) : attn_mask_or(p->ctx, a, right, &both);
     attn_mask_destroy(a);
     attn_mask_destroy(right);
     *left = both;

@@ -103,7 +103,7 @@ static attn_status read_window_causal(struct attn_parser *p, const struct patter
 }
 
 static attn_status read_band(struct attn_parser *p, const struct pattern *pattern, attn_mask **out) {
-    int64_t low, high;
+    int64_t low = 0, high = 0;
     char head[96], lo[24], hi[24];
     attn_status status = expect(p, ':', "the diagonals LOW,HIGH of j - i");
     if (status == ATTN_OK) status = read_side(p, "the lowest diagonal", -MOST, &low);
@@ -120,7 +120,7 @@ static attn_status read_band(struct attn_parser *p, const struct pattern *patter
 }
 
 static attn_status read_strip(struct attn_parser *p, const struct pattern *pattern, attn_mask **out) {
-    int64_t a, b;
+    int64_t a = 0, b = 0;
     char text[64], end[24];
     attn_status status = expect(p, ':', "BEGIN,END, the end not included");
     if (status == ATTN_OK) status = attn_parse_int(p, "the first index", 0, MOST, &a);

@@ -31,6 +31,7 @@ static inline uint32_t lanes_at(const struct law *w, uint32_t lanes, int64_t e) 
 
 /* Adds [begin, end); false if it does not follow what is there, or there is no room. */
 static bool add_run(struct panel *p, int64_t begin, int64_t end, bool full) {
+    assert(p->runs);
     if (begin >= end) return true;
     struct attn_mask_run *last = p->count ? &p->runs[p->count - 1] : NULL;
     if (last && begin < last->end) return false;

