@@ -81,7 +81,7 @@ static int draw_bin(const struct bin *bins, int count, struct attn_random *r) {
 
 static attn_status append(struct attn_lengths *out, int64_t length) {
     const char *wrong = attn_lengths_append(out, length, 1);
-    return wrong ? attn_fail(out->ctx, ATTN_EINVAL, "documents: %s", wrong) : ATTN_OK;
+    return wrong ? attn_fail(out->ctx, out->no_memory ? ATTN_ENOMEM : ATTN_EINVAL, "documents: %s", wrong) : ATTN_OK;
 }
 
 static void shuffle(int64_t *x, int64_t count, struct attn_random *r) {

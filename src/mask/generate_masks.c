@@ -36,7 +36,7 @@ static attn_status documents(int64_t total, bool several, struct attn_random *r,
 static attn_status block_documents(int64_t total, struct attn_random *r, struct attn_lengths *out) {
     while (out->total < total) {
         const char *wrong = attn_lengths_append(out, attn_min64(between(r, 1, BLOCKS_MOST) * BLOCK, total - out->total), 1);
-        if (wrong) return attn_fail(out->ctx, ATTN_EINVAL, "documents: %s", wrong);
+        if (wrong) return attn_fail(out->ctx, out->no_memory ? ATTN_ENOMEM : ATTN_EINVAL, "documents: %s", wrong);
     }
     return ATTN_OK;
 }

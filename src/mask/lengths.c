@@ -27,6 +27,7 @@ const char *attn_lengths_append(struct attn_lengths *l, int64_t length, int64_t 
     if (l->count + times > l->capacity) {
         int64_t wanted = attn_max64(2 * l->capacity, attn_max64(64, l->count + times));
         int64_t *larger = attn_alloc(l->ctx, (size_t)wanted * sizeof *larger);
+        l->no_memory = !larger;
         if (!larger) return "there is no memory for the lengths";
         if (l->count) memcpy(larger, l->length, (size_t)l->count * sizeof *larger);
         attn_free(l->ctx, l->length);
@@ -61,7 +62,7 @@ static attn_status read_numbers(attn_ctx *ctx, struct reader *r, struct attn_len
         for (; !wrong && r->at < r->end && isdigit(*r->at); r->at++)
             if (__builtin_mul_overflow(v, 10, &v) || __builtin_add_overflow(v, *r->at - '0', &v)) wrong = "the number is too large";
         if (!wrong) wrong = attn_lengths_append(l, v, 1);
-        if (wrong) return attn_fail(ctx, ATTN_EMASK, "%s:%ld: %s", r->name, r->line, wrong);
+        if (wrong) return attn_fail(ctx, l->no_memory ? ATTN_ENOMEM : ATTN_EMASK, "%s:%ld: %s", r->name, r->line, wrong);
     }
     return l->count ? ATTN_OK : attn_fail(ctx, ATTN_EMASK, "%s: holds no document length", r->name);
 }
@@ -103,6 +104,7 @@ attn_status attn_parse_lengths(struct attn_parser *p, struct attn_lengths *l) {
         }
         if (status != ATTN_OK) return status;
         const char *wrong = attn_lengths_append(l, length, times);
+        if (l->no_memory) return attn_fail(p->ctx, ATTN_ENOMEM, "mask: %s", wrong);
         if (wrong) return attn_parse_fail(p, begin, "%s", wrong);
     } while (attn_parse_accept(p, ','));
     return ATTN_OK;

@@ -11,6 +11,7 @@ struct attn_lengths {
     attn_ctx *ctx; /* set by the caller; the rest is 0 at first */
     int64_t *length;
     int64_t count, capacity, total;
+    bool no_memory; /* why the last append failed */
 };
 
 void attn_lengths_free(struct attn_lengths *l);
