@@ -33,16 +33,17 @@ static void check_rounds(int64_t rounds, const struct test_options *options) {
     attn_ctx *ctx = test_context(2);
     for (const uint64_t end = seed + (uint64_t)rounds; seed < end; seed++) {
         struct test_case c;
-        struct test_result want, exact, plain;
+        struct test_result want, exact, plain, threaded;
         test_case_make(&c, ctx, seed, options);
         test_brute(&c, &want);
         assert_true(test_run(&c, ATTN_F64, "naive", 2, &exact));
         assert_true(equals_brute(&c, &exact, &want));
         assert_true(test_run(&c, ATTN_F32, "naive", 1, &plain));
-        assert_true(test_run(&c, ATTN_F32, "naive", 2, &exact) && test_result_same(&exact, &plain));
+        assert_true(test_run(&c, ATTN_F32, "naive", 2, &threaded) && test_result_same(&threaded, &plain));
         test_result_free(&want);
         test_result_free(&exact);
         test_result_free(&plain);
+        test_result_free(&threaded);
         test_case_free(&c);
     }
     attn_ctx_destroy(ctx);

@@ -1,6 +1,7 @@
 /* Plans at work: one plan for changing lengths without a single allocation, many documents, rows of weights, the one-shot call, rows
  * without keys, the caller's executor. */
 #include "base/clock.h"
+#include "base/parallel.h"
 #include "plan/plan.h"
 #include "support/compare.h"
 #include "support/problem.h"
@@ -134,7 +135,7 @@ static void binding_4096_documents_takes_at_most_100_us(void **state) {
         best = fmin(best, attn_clock() - start);
     }
     print_message("binding %d documents with a mask: %.1f us\n", DOCUMENTS, best * 1e6);
-    assert_true(best <= 100e-6);
+    assert_true(best <= 100e-6 || !test_times_count());
     must(ctx, attn_forward(plan, &args));
     free(args.workspace);
     free(x);
@@ -317,6 +318,49 @@ static void the_callers_executor_in_any_order_gives_the_same_bits(void **state) 
     attn_ctx_destroy(theirs);
 }
 
+struct shared {
+    attn_ctx *ctx;
+    const attn_plan *plan;
+    struct small *callers;
+};
+
+/* One caller: runs the shared plan on its own arrays, and fails once on purpose in between. */
+static void call(void *arg, int64_t index, int worker) {
+    struct shared *shared = arg;
+    struct small *s = &shared->callers[index];
+    char text[256];
+    (void)worker;
+    s->args.workspace_bytes = attn_plan_workspace(shared->plan);
+    s->args.workspace = aligned_alloc(64, s->args.workspace_bytes);
+    attn_args wrong = s->args;
+    wrong.q.data = NULL;
+    if (attn_forward(shared->plan, &wrong) != ATTN_EINVAL || !strstr(attn_ctx_error(shared->ctx, text, sizeof(text)), "args.q is NULL") ||
+        attn_forward(shared->plan, &s->args) != ATTN_OK || attn_backward(shared->plan, &s->args, &s->gradients) != ATTN_OK)
+        s->o[0] = (double)NAN;
+    free(s->args.workspace);
+}
+
+static void many_threads_share_a_plan_and_a_context(void **state) {
+    (void)state;
+    enum { CALLERS = 16 };
+    static struct small callers[CALLERS];
+    attn_ctx *threads = test_context(4), *ctx = test_context(2);
+    attn_plan *plan;
+    for (int n = 0; n < CALLERS; n++)
+        fill_small(&callers[n]);
+    must(ctx, attn_plan_create(ctx, &callers[0].problem, &plan));
+    struct shared shared = {ctx, plan, callers};
+    attn_parallel(threads, CALLERS, 4, call, &shared);
+    for (int n = 1; n < CALLERS; n++) {
+        assert_memory_equal(callers[n].o, callers[0].o, sizeof(callers[0].o));
+        assert_memory_equal(callers[n].dk, callers[0].dk, sizeof(callers[0].dk));
+    }
+    assert_true(isfinite(callers[0].o[0]));
+    attn_plan_destroy(plan);
+    attn_ctx_destroy(ctx);
+    attn_ctx_destroy(threads);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(changing_lengths_on_one_plan_allocate_nothing),
@@ -324,6 +368,7 @@ int main(void) {
         cmocka_unit_test(rows_of_weights_give_o_and_sum_to_1),
         cmocka_unit_test(the_one_shot_call_compiles_the_mask_and_equals_the_long_way),
         cmocka_unit_test(rows_without_keys_give_0_minus_infinity_and_no_gradient),
+        cmocka_unit_test(many_threads_share_a_plan_and_a_context),
         cmocka_unit_test(the_callers_executor_in_any_order_gives_the_same_bits),
     };
     return cmocka_run_group_tests_name("plan: execution", tests, NULL, NULL);

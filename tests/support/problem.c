@@ -45,9 +45,21 @@ attn_ctx *test_context(int threads) {
     return ctx;
 }
 
+bool test_times_count(void) {
+#if defined(NDEBUG)
+    return getenv("ATTN_TEST_QUICK") == NULL;
+#else
+    return false;
+#endif
+}
+
 int64_t test_rounds(int64_t rounds, uint64_t *first_seed) {
     const char *text = getenv("ATTN_TEST_SEED");
     *first_seed = text ? strtoull(text, NULL, 10) : 1;
+    if (getenv("ATTN_TEST_QUICK"))
+        rounds = rounds / 10 + 1;
+    if (getenv("ATTN_TEST_LONG"))
+        rounds *= 50;
     return text ? 1 : rounds;
 }
 

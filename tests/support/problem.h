@@ -101,7 +101,11 @@ bool test_result_same(const struct test_result *a, const struct test_result *b);
 /* A context on the library's own executor with `threads` workers; stops the program if there is none. */
 attn_ctx *test_context(int threads);
 
-/* Seeds of a test's rounds: `rounds` of them, or the one in the environment variable ATTN_TEST_SEED. */
+/* Do times mean anything in this build? Not with asserts, sanitizers or under valgrind. */
+bool test_times_count(void);
+
+/* Seeds of a test's rounds: `rounds` of them (a tenth with ATTN_TEST_QUICK, fifty times as many with ATTN_TEST_LONG), or the one in
+ * the environment variable ATTN_TEST_SEED. */
 int64_t test_rounds(int64_t rounds, uint64_t *first_seed);
 
 #endif
