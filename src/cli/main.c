@@ -10,6 +10,7 @@ static const struct {
     int (*run)(int argc, char **argv);
     const char *summary;
 } commands[] = {
+    {"apply", attn_cmd_apply, "one attention, forward and backward, on arrays from files"},
     {"bench", attn_cmd_bench, "measure this machine and the kernels: peak, kernels, masks, sparse"},
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };

@@ -1,0 +1,126 @@
+/* attn apply: one attention on arrays from files. */
+#include "io/apply.h"
+
+#include "cli/cli.h"
+#include "cli/options.h"
+#include "cli/print.h"
+#include "plan/plan.h"
+
+#include <math.h>
+#include <string.h>
+
+static const char *const help_in[ATTN_APPLY_INPUTS] = {
+    "queries [B,H,T,D]", "keys [B,G,S,D]", "values [B,G,S,E]", "gradient of the output: computes the backward pass too",
+    "gradient of the log-sum-exp (default 0)", "ALiBi slopes [H]", "additive bias [B,H,T,S], an extent of 1 is shared", "sink logits [H]",
+    "cumulative lengths of queries, --layout thd", "cumulative lengths of keys, --layout thd"};
+static const char *const help_out[ATTN_APPLY_OUTPUTS] = {
+    "the output, laid out as q with v's width", "log-sum-exp [B,H,T], packed [H,T]", "gradient of q", "gradient of k", "gradient of v",
+    "gradient of the slopes", "gradient of the bias, summed over shared axes", "gradient of the sinks"};
+
+struct words {
+    struct attn_words mask;
+    const char *layout, *dtype;
+    int64_t threads, seed;
+    bool json;
+};
+
+/* The table of options: the files by their roles, then the rest. */
+static int list_options(struct attn_apply *a, struct words *w, struct attn_option *options) {
+    int n = 0;
+    for (int i = 0; i < ATTN_APPLY_INPUTS; i++)
+        options[n++] = (struct attn_option){attn_apply_input_names[i], ATTN_OPTION_TEXT, &a->in[i], "FILE", help_in[i], 0, 0};
+    for (int i = 0; i < ATTN_APPLY_OUTPUTS; i++)
+        options[n++] = (struct attn_option){attn_apply_output_names[i], ATTN_OPTION_TEXT, &a->out[i], "FILE", help_out[i], 0, 0};
+    const struct attn_option rest[] = {
+        {"mask", ATTN_OPTION_WORDS, &w->mask, "SPEC", "e.g. causal, 'window:128,0'; repeated: and (default full)", 0, 0},
+        {"scale", ATTN_OPTION_REAL, &a->scale, "X", "factor of the logits (default 1/sqrt(D))", -1e30, 1e30},
+        {"softcap", ATTN_OPTION_REAL, &a->softcap, "X", "soft-cap of the logits (default none)", 1e-30, 1e30},
+        {"dropout", ATTN_OPTION_REAL, &a->dropout, "P", "probability of dropping a weight (default 0)", 0, 0.999999},
+        {"seed", ATTN_OPTION_INTEGER, &w->seed, "N", "of dropout (default 0)", 0, 9e18},
+        {"layout", ATTN_OPTION_TEXT, &w->layout, "NAME", "bhtd (default), bthd, thd (packed)", 0, 0},
+        {"dtype", ATTN_OPTION_TEXT, &w->dtype, "NAME", "what is computed in: f32 (default), f64", 0, 0},
+        {"kernel", ATTN_OPTION_TEXT, &a->kernel, "NAME", "flash, naive (default: the planner's choice)", 0, 0},
+        {"threads", ATTN_OPTION_INTEGER, &w->threads, "N", "threads (default: all processors)", 1, 4096},
+        {"json", ATTN_OPTION_FLAG, &w->json, NULL, "one JSON object about what was done", 0, 0},
+    };
+    memcpy(options + n, rest, sizeof rest);
+    return n + (int)(sizeof rest / sizeof rest[0]);
+}
+
+static int choose_names(struct attn_apply *a, const struct words *w) {
+    static const char *const layouts[] = {"bhtd", "bthd", "thd"};
+    int layout = -1, dtype = -1;
+    for (int i = 0; i < 3; i++)
+        if (strcmp(w->layout, layouts[i]) == 0)
+            layout = i;
+    for (int i = ATTN_F32; i <= ATTN_F16; i++)
+        if (strcmp(w->dtype, attn_dtype_name((attn_dtype)i)) == 0)
+            dtype = i;
+    if (layout < 0)
+        return attn_complain("apply: --layout %s: expected bhtd, bthd or thd", w->layout);
+    if (dtype < 0)
+        return attn_complain("apply: --dtype %s: expected f32 or f64", w->dtype);
+    a->layout = (attn_layout)layout;
+    a->dtype = (attn_dtype)dtype;
+    return -1;
+}
+
+static void print_report(const struct attn_apply_report *r, const struct attn_apply *a, bool json) {
+    struct attn_record record = {.count = 0};
+    attn_record_text(&record, "kernel", r->kernel);
+    attn_record_text(&record, "isa", r->isa);
+    attn_record_text(&record, "dtype", attn_dtype_name(a->dtype));
+    attn_record_text(&record, "pass", r->backward ? "fwd+bwd" : "fwd");
+    attn_record_integer(&record, "batch", r->batch);
+    attn_record_integer(&record, "heads", r->heads);
+    attn_record_integer(&record, "kv_heads", r->kv_heads);
+    attn_record_integer(&record, "q_len", r->q_len);
+    attn_record_integer(&record, "kv_len", r->kv_len);
+    attn_record_integer(&record, "dim", r->dim);
+    attn_record_integer(&record, "v_dim", r->v_dim);
+    attn_record_real(&record, "seconds", r->seconds);
+    if (json)
+        attn_json_line(stdout, &record);
+    else
+        fprintf(stderr, "attn: apply: %s with %s/%s in %.3g s\n", r->backward ? "forward and backward" : "forward", r->kernel, r->isa, r->seconds);
+}
+
+int attn_cmd_apply(int argc, char **argv) {
+    static char mask[65536];
+    struct attn_apply a = {.scale = (double)NAN, .softcap = (double)INFINITY, .stopped = attn_stop_asked};
+    struct words w = {.layout = "bhtd", .dtype = "f32"};
+    struct attn_option options[ATTN_APPLY_INPUTS + ATTN_APPLY_OUTPUTS + 16];
+    struct attn_apply_report report;
+    const int count = list_options(&a, &w, options);
+    const struct attn_usage usage = {"apply",
+                                     NULL,
+                                     "Attention on .npy arrays (float16, float32, float64), forward, and backward where --do is given. Outputs appear\n"
+                                     "only when all are complete.",
+                                     "attn apply --q q.npy --k k.npy --v v.npy --mask causal --out o.npy --lse lse.npy",
+                                     options,
+                                     count};
+    int status = attn_options_parse(&usage, argc, argv, NULL);
+    if (status < 0)
+        status = choose_names(&a, &w);
+    if (status >= 0)
+        return status;
+    if (!attn_words_and(&w.mask, mask, sizeof mask))
+        return attn_complain("apply: --mask: the text is longer than %zu bytes", sizeof mask);
+    a.mask = w.mask.count > 0 ? mask : NULL;
+    a.seed = (uint64_t)w.seed;
+    attn_ctx *ctx = attn_cli_context((int)w.threads, &status);
+    if (ctx == NULL)
+        return status;
+    attn_stop_catch();
+    const attn_status done = attn_apply_files(ctx, &a, &report);
+    if (done != ATTN_OK)
+        status = attn_complain_status(ctx, done);
+    else if (report.stopped)
+        status = ATTN_EXIT_STOPPED;
+    else
+        status = ATTN_EXIT_DONE;
+    if (status == ATTN_EXIT_DONE)
+        print_report(&report, &a, w.json);
+    attn_ctx_destroy(ctx);
+    return status;
+}

@@ -1,0 +1,182 @@
+/* attn_apply_files: which options belong together, then read, plan, mask, execute, write. */
+#include "io/apply.h"
+
+#include "base/clock.h"
+#include "io/apply_job.h"
+
+#include <math.h>
+#include <string.h>
+
+/* What an option needs beside it. */
+static attn_status check_together(struct attn_apply_job *job) {
+    const struct attn_apply *a = job->apply;
+    static const struct {
+        int out, in;
+    } needs[] = {{ATTN_OUT_DQ, ATTN_IN_DO},         {ATTN_OUT_DK, ATTN_IN_DO},       {ATTN_OUT_DV, ATTN_IN_DO},
+                 {ATTN_OUT_DALIBI, ATTN_IN_DO},     {ATTN_OUT_DBIAS, ATTN_IN_DO},    {ATTN_OUT_DSINK, ATTN_IN_DO},
+                 {ATTN_OUT_DALIBI, ATTN_IN_ALIBI},  {ATTN_OUT_DBIAS, ATTN_IN_BIAS},  {ATTN_OUT_DSINK, ATTN_IN_SINK}};
+    for (int which = ATTN_IN_Q; which <= ATTN_IN_V; which++)
+        if (a->in[which] == NULL)
+            return attn_fail(job->ctx, ATTN_EINVAL, "apply: --%s is missing; expected the .npy file of an array", attn_apply_input_names[which]);
+    for (size_t i = 0; i < sizeof needs / sizeof needs[0]; i++)
+        if (a->out[needs[i].out] != NULL && a->in[needs[i].in] == NULL)
+            return attn_fail(job->ctx, ATTN_EINVAL, "apply: --%s is given without --%s, which it is computed from",
+                             attn_apply_output_names[needs[i].out], attn_apply_input_names[needs[i].in]);
+    if (a->in[ATTN_IN_DLSE] != NULL && a->in[ATTN_IN_DO] == NULL)
+        return attn_fail(job->ctx, ATTN_EINVAL, "apply: --dlse is given without --do; give a --do of zeros if there is none");
+    for (int which = ATTN_IN_CU_Q; which <= ATTN_IN_CU_K; which++)
+        if ((a->in[which] != NULL) != job->packed)
+            return attn_fail(job->ctx, ATTN_EINVAL, "apply: --%s %s --layout thd", attn_apply_input_names[which],
+                             job->packed ? "is missing; it cuts the sequences of" : "is given, expected it only with");
+    for (int i = 0; i < ATTN_APPLY_OUTPUTS; i++)
+        for (int j = 0; j < i; j++)
+            if (a->out[i] != NULL && a->out[j] != NULL && strcmp(a->out[i], a->out[j]) == 0)
+                return attn_fail(job->ctx, ATTN_EINVAL, "apply: --%s and --%s are the same file %s", attn_apply_output_names[j],
+                                 attn_apply_output_names[i], a->out[i]);
+    return ATTN_OK;
+}
+
+static attn_status plan(struct attn_apply_job *job) {
+    const struct attn_apply *a = job->apply;
+    attn_problem p;
+    attn_problem_init(&p);
+    p.dtype = a->dtype;
+    p.layout = a->layout;
+    p.heads = job->heads;
+    p.kv_heads = job->kv_heads;
+    p.dim = job->dim;
+    p.v_dim = job->v_dim;
+    p.batch = job->batch;
+    p.q_len = job->q_len;
+    p.kv_len = job->kv_len;
+    if (job->packed) {
+        p.q_tokens = job->q_tokens;
+        p.kv_tokens = job->kv_tokens;
+    }
+    p.scale = a->scale;
+    p.softcap = a->softcap;
+    p.dropout = a->dropout;
+    p.bias_broadcast = job->bias_shared;
+    p.threads = a->threads;
+    p.kernel = a->kernel;
+    p.features = (job->backward ? ATTN_BACKWARD : 0u) | (job->input[ATTN_IN_ALIBI] != NULL ? ATTN_ALIBI : 0u) |
+                 (job->input[ATTN_IN_BIAS] != NULL ? ATTN_BIAS : 0u) | (job->input[ATTN_IN_SINK] != NULL ? ATTN_SINK : 0u) |
+                 (a->dropout > 0.0 ? ATTN_DROPOUT : 0u) | (job->result[ATTN_OUT_DBIAS].data != NULL ? ATTN_BIAS_GRAD : 0u);
+    attn_status status = attn_plan_create(job->ctx, &p, &job->plan);
+    if (status == ATTN_OK && (job->workspace = attn_alloc(job->ctx, attn_plan_workspace(job->plan))) == NULL)
+        status = attn_no_memory(job->ctx, "workspace", attn_plan_workspace(job->plan));
+    return status;
+}
+
+/* Compiles the mask for the lengths; packed sequences get one each, stacked. */
+static attn_status compile_mask(struct attn_apply_job *job) {
+    const int32_t *cu_q = job->input[ATTN_IN_CU_Q], *cu_k = job->input[ATTN_IN_CU_K];
+    attn_mask *parsed;
+    if (job->apply->mask == NULL || job->batch == 0)
+        return ATTN_OK;
+    attn_status status = attn_mask_parse(job->ctx, job->apply->mask, &parsed);
+    if (status != ATTN_OK)
+        return status;
+    const int64_t count = job->packed ? job->batch : 1;
+    job->compiled = attn_alloc(job->ctx, (size_t)count * sizeof(attn_mask *));
+    if (job->compiled == NULL)
+        status = attn_no_memory(job->ctx, "masks", (size_t)count * sizeof(attn_mask *));
+    for (int64_t b = 0; b < count && status == ATTN_OK; b++) {
+        const int64_t q_len = job->packed ? cu_q[b + 1] - cu_q[b] : job->q_len, kv_len = job->packed ? cu_k[b + 1] - cu_k[b] : job->kv_len;
+        status = attn_mask_compile(job->ctx, parsed, q_len, kv_len, &job->compiled[b]);
+        if (status == ATTN_OK)
+            job->compiled_count++;
+    }
+    attn_mask_destroy(parsed);
+    if (status == ATTN_OK && job->packed)
+        return attn_mask_stack(job->ctx, count, 1, (const attn_mask *const *)job->compiled, &job->mask);
+    if (status == ATTN_OK)
+        job->mask = job->compiled[0];
+    return status;
+}
+
+/* An array [head] or [batch, head]: its batch stride is 0 or the heads. */
+static void per_head(const struct attn_apply_job *job, int which, int64_t stride[4]) {
+    stride[0] = job->array[which].rank == 2 ? job->heads : 0;
+    stride[1] = 1;
+}
+
+static attn_status execute(struct attn_apply_job *job) {
+    attn_args args;
+    attn_gradients gradients;
+    attn_args_init(&args);
+    attn_gradients_init(&gradients);
+    args.q.data = job->input[ATTN_IN_Q];
+    args.k.data = job->input[ATTN_IN_K];
+    args.v.data = job->input[ATTN_IN_V];
+    args.o.data = job->result[ATTN_OUT_O].data;
+    args.lse.data = job->result[ATTN_OUT_LSE].data;
+    args.cu_q = job->input[ATTN_IN_CU_Q];
+    args.cu_kv = job->input[ATTN_IN_CU_K];
+    args.mask = job->mask;
+    args.bias.data = job->input[ATTN_IN_BIAS];
+    args.alibi.data = job->input[ATTN_IN_ALIBI];
+    args.sink.data = job->input[ATTN_IN_SINK];
+    per_head(job, ATTN_IN_ALIBI, args.alibi.stride);
+    per_head(job, ATTN_IN_SINK, args.sink.stride);
+    args.seed = job->apply->seed;
+    args.workspace = job->workspace;
+    args.workspace_bytes = attn_plan_workspace(job->plan);
+    attn_status status = attn_forward(job->plan, &args);
+    if (status != ATTN_OK || !job->backward)
+        return status;
+    gradients.d_o.data = job->input[ATTN_IN_DO];
+    gradients.d_lse.data = job->input[ATTN_IN_DLSE];
+    gradients.dq.data = job->result[ATTN_OUT_DQ].data;
+    gradients.dk.data = job->result[ATTN_OUT_DK].data;
+    gradients.dv.data = job->result[ATTN_OUT_DV].data;
+    gradients.dbias.data = job->result[ATTN_OUT_DBIAS].data;
+    gradients.dalibi.data = job->result[ATTN_OUT_DALIBI].data;
+    gradients.dsink.data = job->result[ATTN_OUT_DSINK].data;
+    per_head(job, ATTN_IN_ALIBI, gradients.dalibi.stride);
+    per_head(job, ATTN_IN_SINK, gradients.dsink.stride);
+    return attn_backward(job->plan, &args, &gradients);
+}
+
+static void free_job(struct attn_apply_job *job) {
+    for (int which = 0; which < ATTN_APPLY_INPUTS; which++) {
+        attn_npy_free(job->ctx, &job->array[which]);
+        attn_free(job->ctx, job->input[which]);
+    }
+    for (int which = 0; which < ATTN_APPLY_OUTPUTS; which++)
+        attn_free(job->ctx, job->result[which].data);
+    if (job->packed)
+        attn_mask_destroy(job->mask);
+    for (int64_t b = 0; b < job->compiled_count; b++)
+        attn_mask_destroy(job->compiled[b]);
+    attn_free(job->ctx, job->compiled);
+    attn_plan_destroy(job->plan);
+    attn_free(job->ctx, job->workspace);
+}
+
+attn_status attn_apply_files(attn_ctx *ctx, const struct attn_apply *apply, struct attn_apply_report *report) {
+    struct attn_apply_job job = {.ctx = ctx, .apply = apply, .packed = apply->layout == ATTN_THD, .backward = apply->in[ATTN_IN_DO] != NULL};
+    double seconds = 0.0;
+    bool stopped = false;
+    attn_status status = check_together(&job);
+    if (status == ATTN_OK)
+        status = attn_apply_read(&job);
+    if (status == ATTN_OK)
+        status = attn_apply_results(&job);
+    if (status == ATTN_OK)
+        status = plan(&job);
+    if (status == ATTN_OK)
+        status = compile_mask(&job);
+    if (status == ATTN_OK) {
+        const double start = attn_clock();
+        status = execute(&job);
+        seconds = attn_clock() - start;
+    }
+    if (status == ATTN_OK)
+        status = attn_apply_write(&job, &stopped);
+    if (status == ATTN_OK)
+        *report = (struct attn_apply_report){job.batch, job.q_len, job.kv_len, job.heads, job.kv_heads, job.dim, job.v_dim,
+                                             attn_plan_kernel(job.plan), attn_plan_isa(job.plan), seconds, job.backward, stopped};
+    free_job(&job);
+    return status;
+}

@@ -1,0 +1,43 @@
+/* What the parts of attn_apply_files share. */
+#ifndef ATTN_IO_APPLY_JOB_H
+#define ATTN_IO_APPLY_JOB_H
+
+#include "io/apply.h"
+
+/* A result: its memory, type and shape, as it will be written. */
+struct attn_result {
+    void *data;
+    enum attn_npy_type type;
+    int rank;
+    int64_t shape[4];
+    size_t count;
+};
+
+struct attn_apply_job {
+    attn_ctx *ctx;
+    const struct attn_apply *apply;
+    bool packed, backward;
+    struct attn_npy array[ATTN_APPLY_INPUTS]; /* as read; data NULL: not given */
+    void *input[ATTN_APPLY_INPUTS];           /* converted to the type that is computed in */
+    struct attn_result result[ATTN_APPLY_OUTPUTS];
+
+    /* the problem's sizes, found in the shapes */
+    int64_t batch, q_len, kv_len, q_tokens, kv_tokens;
+    int32_t heads, kv_heads, dim, v_dim;
+    uint32_t bias_shared; /* ATTN_SHARE_* */
+
+    attn_mask *mask;      /* what is executed */
+    attn_mask **compiled; /* its parts, kept until the end */
+    int64_t compiled_count;
+    attn_plan *plan;
+    void *workspace;
+};
+
+/* Reads all inputs, checks their shapes against each other and converts them. */
+attn_status attn_apply_read(struct attn_apply_job *job);
+/* Memory and shapes of the results. */
+attn_status attn_apply_results(struct attn_apply_job *job);
+/* Writes the wanted results: all to temporary files, then all renamed. *stopped: the user asked, nothing was written. */
+attn_status attn_apply_write(struct attn_apply_job *job, bool *stopped);
+
+#endif
