@@ -1,0 +1,272 @@
+"""attn apply against NumPy in double: forward, backward and every feature, through files.
+
+The oracle below is written from the formulas at the top of attn.h and shares no code with the library: dense T x S arrays, gradients
+written out. Usage: apply_numpy.py PROGRAM. Exit 77 (skipped) without NumPy.
+"""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+try:
+    import numpy as np
+except ImportError:
+    print("skipped: this python3 has no numpy (Debian: python3-numpy)")
+    sys.exit(77)
+
+
+def philox_uniform_words(seed, sequence, head, rows, keys):
+    """Word of each pair: Philox4x32-10, counter (i, j / 4, head, sequence), key the seed (Salmon et al. 2011)."""
+    i, block = np.meshgrid(np.arange(rows), np.arange((keys + 3) // 4), indexing="ij")
+    x = [i.astype(np.uint64), block.astype(np.uint64), np.full(i.shape, head, np.uint64), np.full(i.shape, sequence, np.uint64)]
+    low = np.uint64(0xFFFFFFFF)
+    k0, k1 = seed & 0xFFFFFFFF, seed >> 32
+    for _ in range(10):
+        a, b = x[0] * np.uint64(0xD2511F53), x[2] * np.uint64(0xCD9E8D57)
+        x = [(b >> np.uint64(32)) ^ x[1] ^ np.uint64(k0), b & low, (a >> np.uint64(32)) ^ x[3] ^ np.uint64(k1), a & low]
+        k0, k1 = (k0 + 0x9E3779B9) & 0xFFFFFFFF, (k1 + 0xBB67AE85) & 0xFFFFFFFF
+    return np.stack(x, -1).reshape(rows, -1)[:, :keys]
+
+
+def attention(c, q, k, v, allowed, sequence, bias, dout, dlse):
+    """One sequence: q [H,T,D], k [G,S,D], v [G,S,E], allowed [T,S], bias [H,T,S]. Returns results and gradients."""
+    heads, rows, dim = q.shape
+    group, keys = heads // k.shape[0], k.shape[1]
+    scale = c.get("scale", dim ** -0.5)
+    out = {n: np.zeros(s) for n, s in dict(out=(heads, rows, v.shape[2]), lse=(heads, rows), dq=q.shape, dk=k.shape, dv=v.shape,
+                                           dalibi=(heads,), dsink=(heads,), dbias=(heads, rows, keys)).items()}
+    distance = np.abs(np.arange(rows)[:, None] + keys - rows - np.arange(keys)[None])
+    for h in range(heads):
+        g = h // group
+        raw = scale * q[h] @ k[g].T
+        s = raw
+        if "softcap" in c:
+            s = c["softcap"] * np.tanh(raw / c["softcap"])
+        if "alibi" in c:
+            s = s - c["alibi"][h] * distance
+        s = np.where(allowed, s + bias[h], -np.inf)
+        sink = c["sink"][h] if "sink" in c else -np.inf
+        top = np.maximum(s.max(axis=1, initial=-np.inf), sink)
+        safe = np.where(np.isfinite(top), top, 0)
+        weight = np.exp(s - safe[:, None])
+        total = weight.sum(axis=1) + np.exp(sink - safe)
+        with np.errstate(divide="ignore"):
+            lse = np.where(total > 0, safe + np.log(total), -np.inf)
+        p = weight / np.where(total > 0, total, 1)[:, None]
+        keep = np.ones((rows, keys))
+        if "dropout" in c:
+            words = philox_uniform_words(c["seed"], sequence, h, rows, keys)
+            keep = (words >= int(c["dropout"] * 2.0 ** 32)) / (1 - c["dropout"])
+        out["out"][h] = (p * keep) @ v[g]
+        out["lse"][h] = lse
+        if dout is None:
+            continue
+        delta = (dout[h] * out["out"][h]).sum(axis=1) - dlse[h]
+        dp = keep * (dout[h] @ v[g].T)
+        ds = p * (dp - delta[:, None])
+        out["dv"][g] += (p * keep).T @ dout[h]
+        out["dbias"][h] = ds
+        out["dalibi"][h] = -(ds * distance).sum()
+        if "sink" in c:
+            psink = np.where(total > 0, np.exp(sink - np.where(np.isfinite(lse), lse, 0)), 0)
+            out["dsink"][h] = -(psink * delta).sum()
+        draw = ds * (1 - np.tanh(raw / c["softcap"]) ** 2) if "softcap" in c else ds
+        out["dq"][h] = scale * draw @ k[g]
+        out["dk"][g] += scale * draw.T @ q[h]
+    return out
+
+
+def documents(lengths):
+    start, allowed = 0, np.zeros((sum(lengths), sum(lengths)), bool)
+    for n in lengths:
+        allowed[start:start + n, start:start + n] = True
+        start += n
+    return allowed
+
+
+def window(left, right, rows, keys):
+    d = np.arange(keys)[None] - np.arange(rows)[:, None]
+    return (d >= -left) & (d <= right)
+
+
+def full(rows, keys):
+    return np.ones((rows, keys), bool)
+
+
+def causal(rows, keys):
+    return window(10 ** 9, 0, rows, keys)
+
+
+def bottom_right(rows, keys):
+    return np.tril(np.ones((rows, keys), bool), keys - rows)
+
+
+def cases(rng):
+    """Each: what differs from a plain forward and backward of 2 sequences, 4 heads, 37 queries, 37 keys, D 16."""
+    yield "plain", {}
+    yield "f64", dict(dtype="f64")
+    yield "naive", dict(kernel="naive")
+    yield "forward only", dict(backward=False)
+    yield "grouped heads, other value width", dict(kv_heads=2, v_dim=24)
+    yield "multi-query, odd head size", dict(kv_heads=1, dim=5, v_dim=3)
+    yield "large head size", dict(dim=80)
+    yield "other lengths, causal top-left", dict(keys=50, mask=["causal:top-left"], allowed=causal)
+    yield "other lengths, causal bottom-right", dict(keys=50, mask=["causal:bottom-right"], allowed=bottom_right)
+    yield "more queries than keys, bottom-right", dict(keys=20, mask=["causal:bottom-right"], allowed=bottom_right)
+    yield "long", dict(rows=300, keys=300, mask=["causal"], allowed=causal)
+    yield "scale and soft-cap", dict(scale=0.7, softcap=1.5)
+    yield "soft-cap f64", dict(scale=0.7, softcap=1.5, dtype="f64")
+    yield "alibi", dict(alibi=rng.random(4), keys=41)
+    yield "alibi f64", dict(alibi=rng.random(4).astype("f4"), keys=41, dtype="f64")
+    yield "sink", dict(sink=rng.normal(size=4))
+    yield "sink and empty rows", dict(sink=rng.normal(size=4), keys=20, mask=["causal:bottom-right"], allowed=bottom_right)
+    yield "dlse", dict(dlse=True)
+    yield "dlse and sink f64", dict(dlse=True, sink=rng.normal(size=4).astype("f4"), dtype="f64")
+    for shape in [(2, 4, 37, 37), (1, 4, 37, 37), (2, 1, 37, 37), (1, 1, 37, 37), (2, 4, 1, 37), (2, 4, 37, 1), (1, 1, 1, 37), (1, 4, 1, 1),
+                  (4, 37, 37), (37, 37), (37,)]:
+        yield "bias %s" % (shape,), dict(bias=rng.normal(size=shape).astype("f4"))
+    yield "everything f64", dict(bias=rng.normal(size=(1, 4, 37, 50)).astype("f4"), alibi=rng.random(4).astype("f4"), dlse=True, softcap=2.0,
+                                 sink=rng.normal(size=4).astype("f4"), kv_heads=2, keys=50, mask=["causal:bottom-right"],
+                                 allowed=bottom_right, dtype="f64")
+    yield "dropout", dict(dropout=0.3, seed=123456789012)
+    yield "dropout f64, grouped, causal", dict(dropout=0.5, seed=7, kv_heads=2, dtype="f64", mask=["causal"], allowed=causal)
+    yield "window", dict(mask=["window:5,2"], allowed=lambda t, s: window(5, 2, t, s))
+    yield "documents", dict(mask=["document:10,20,7"], allowed=lambda t, s: documents([10, 20, 7]))
+    yield "repeated masks are and", dict(mask=["document:10,20,7", "causal"], allowed=lambda t, s: documents([10, 20, 7]) & causal(t, s))
+    yield "or, not", dict(mask=["window:3,0 | !window:20,inf"], allowed=lambda t, s: window(3, 0, t, s) | ~window(20, 10 ** 9, t, s))
+    yield "token-major", dict(layout="bthd", kv_heads=2)
+    yield "packed", dict(layout="thd", cu=([0, 5, 5, 20, 37], [0, 9, 12, 12, 37]), kv_heads=2)
+    yield "packed, window", dict(layout="thd", cu=([0, 11, 37], [0, 11, 37]), mask=["window:4,0"], allowed=lambda t, s: window(4, 0, t, s))
+    yield "packed, everything f64", dict(layout="thd", cu=([0, 11, 37], [0, 20, 37]), dtype="f64", dlse=True, softcap=2.0,
+                                         alibi=rng.random(4).astype("f4"), sink=rng.normal(size=4).astype("f4"), mask=["causal:top-left"],
+                                         allowed=causal)
+    yield "float16 files", dict(file="<f2")
+    yield "double files", dict(file="<f8")
+    yield "big-endian files", dict(file=">f4")
+    yield "column-major files", dict(order="F")
+    yield "two threads", dict(threads=2)
+
+
+def to_layout(a, layout):
+    return a if layout == "bhtd" else a.transpose(0, 2, 1, 3) if layout == "bthd" else a[0].transpose(1, 0, 2)
+
+
+def from_layout(a, layout):
+    return a if layout == "bhtd" else a.transpose(0, 2, 1, 3) if layout == "bthd" else a.transpose(1, 0, 2)[None]
+
+
+def make(c, rng):
+    packed = c.get("layout") == "thd"
+    batch, heads, groups = 1 if packed else 2, 4, c.get("kv_heads", 4)
+    rows, keys, dim = c.get("rows", 37), c.get("keys", 37), c.get("dim", 16)
+    width = c.get("v_dim", dim)
+    kind = np.dtype(c.get("file", "<f4"))
+    shapes = dict(q=(batch, heads, rows, dim), k=(batch, groups, keys, dim), v=(batch, groups, keys, width), do=(batch, heads, rows, width))
+    return {n: rng.normal(size=s).astype(kind) for n, s in shapes.items()}, rng.normal(size=(batch, heads, rows)).astype(kind)
+
+
+def expected(c, x, dlse):
+    x = {n: a.astype("f8") for n, a in x.items()}
+    packed, backward = c.get("layout") == "thd", c.get("backward", True)
+    batch, heads, rows = x["q"].shape[:3]
+    keys = x["k"].shape[2]
+    if packed:
+        pieces = [(0, slice(*a), slice(*b)) for a, b in zip(zip(c["cu"][0], c["cu"][0][1:]), zip(c["cu"][1], c["cu"][1][1:]))]
+    else:
+        pieces = [(b, slice(0, rows), slice(0, keys)) for b in range(batch)]
+    bias = np.zeros((batch, heads, rows, keys)) + np.asarray(c.get("bias", 0.0), "f8")
+    total = {n: np.zeros(s) for n, s in dict(out=x["do"].shape, lse=x["q"].shape[:3], dq=x["q"].shape, dk=x["k"].shape, dv=x["v"].shape,
+                                             dalibi=(heads,), dsink=(heads,), dbias=bias.shape).items()}
+    for sequence, (b, t, s) in enumerate(pieces):
+        allowed = c.get("allowed", full)(t.stop - t.start, s.stop - s.start)
+        r = attention(c, x["q"][b, :, t], x["k"][b, :, s], x["v"][b, :, s], allowed, sequence, bias[b, :, t, s],
+                      x["do"][b, :, t] if backward else None, dlse[b, :, t].astype("f8") if c.get("dlse") else np.zeros((heads, t.stop - t.start)))
+        for n in ("out", "lse", "dq"):
+            total[n][b, :, t] = r[n]
+        for n in ("dk", "dv"):
+            total[n][b, :, s] = r[n]
+        total["dbias"][b, :, t, s] = r["dbias"]
+        total["dalibi"] += r["dalibi"]
+        total["dsink"] += r["dsink"]
+    if "bias" in c:
+        shape = (1,) * (4 - c["bias"].ndim) + c["bias"].shape
+        shared = tuple(a for a in range(4) if shape[a] == 1)
+        total["dbias"] = total["dbias"].sum(axis=shared, keepdims=True).reshape(c["bias"].shape)
+    return total
+
+
+def run(program, folder, c, x, dlse):
+    layout = c.get("layout", "bhtd")
+    path = lambda n: os.path.join(folder, n + ".npy")
+    command = [program, "apply", "--layout", layout, "--json"]
+
+    def give(name, array):
+        np.save(path(name), np.asarray(array, order=c.get("order", "C")))
+        command.extend(["--" + name, path(name)])
+
+    backward = c.get("backward", True)
+    wanted = ["out", "lse"] + (["dq", "dk", "dv"] if backward else [])
+    for n in ["q", "k", "v"] + (["do"] if backward else []):
+        give(n, to_layout(x[n], layout))
+    if c.get("dlse"):
+        give("dlse", dlse[0] if layout == "thd" else dlse)
+    for n in ("alibi", "bias", "sink"):
+        if n in c:
+            give(n, np.asarray(c[n], "f4"))
+            c[n] = np.asarray(c[n], "f4").astype("f8")
+            wanted += ["d" + n]
+    if layout == "thd":
+        give("cu-q", np.array(c["cu"][0], "i4"))
+        give("cu-k", np.array(c["cu"][1], "i8"))
+    for m in c.get("mask", []):
+        command += ["--mask", m]
+    for n in ("scale", "softcap", "dropout", "seed", "dtype", "kernel", "threads"):
+        if n in c:
+            command += ["--" + n, str(c[n])]
+    for n in wanted:
+        command += ["--" + n, path("r-" + n)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise AssertionError("exit %d: %s\n%s" % (done.returncode, done.stderr, " ".join(command)))
+    json.loads(done.stdout)
+    result = {n: np.load(path("r-" + n)) for n in wanted}
+    for n in ("out", "dq", "dk", "dv"):
+        if n in result:
+            result[n] = from_layout(result[n], layout)
+    if layout == "thd":
+        result["lse"] = result["lse"][None]
+    return result
+
+
+def main():
+    program, failures, count = sys.argv[1], 0, 0
+    seed = int(os.environ.get("ATTN_TEST_SEED", "1"))
+    for index, (name, c) in enumerate(cases(np.random.default_rng(seed))):
+        rng = np.random.default_rng([seed, index])
+        x, dlse = make(c, rng)
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                got = run(program, folder, c, x, dlse)
+            except AssertionError as problem:
+                print("FAILED %s (ATTN_TEST_SEED=%d): %s" % (name, seed, problem))
+                failures += 1
+                continue
+        want = expected(c, x, dlse)
+        for n, a in got.items():
+            count += 1
+            exact = c.get("dtype") == "f64" and a.dtype == np.float64
+            finite = np.isfinite(want[n])
+            size = max(1.0, np.abs(want[n][finite]).max(initial=0))
+            same = a.shape == want[n].shape and np.array_equal(np.where(finite, 0, want[n]), np.where(finite, 0, a), equal_nan=True)
+            error = np.abs(a[finite] - want[n][finite]).max(initial=0) / size if same else np.inf
+            if not error <= (1e-12 if exact else 1e-5):
+                print("FAILED %s (ATTN_TEST_SEED=%d): %s differs by %.3g of its size; shapes %s and %s" %
+                      (name, seed, n, error, a.shape, want[n].shape))
+                failures += 1
+    print("%d arrays compared with NumPy, %d failed" % (count, failures))
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
