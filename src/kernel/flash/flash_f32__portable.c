@@ -1,0 +1,31 @@
+/* The flash schedule in float32: plain C for any processor. */
+#include "kernel/flash/backward_ops.h"
+#include "kernel/flash/flash.h"
+#include "kernel/flash/micro__portable.h"
+
+static const struct attn_flash_forward_ops forward_ops = {
+    .logits = attn_logits_f32_2x16__portable,
+    .logits_exp = attn_logits_exp_f32_2x16__portable,
+    .max = attn_max_f32_16__portable,
+    .weights = attn_weights_f32_16__portable,
+    .values = attn_values_f32_2x16__portable,
+    .pack_queries = attn_pack_queries_f32_16__portable,
+    .pack_values = attn_pack_values_f32_16__portable,
+    .store_rows = attn_store_rows_f32_16__portable,
+    .softcap = attn_softcap_f32_16__portable,
+};
+
+static void forward(const struct attn_exec *x) { attn_flash_forward(x, &forward_ops); }
+static void backward(const struct attn_exec *x) { attn_flash_backward(x, &attn_flash_backward_ops__portable); }
+
+const struct attn_kernel attn_flash_f32__portable = {
+    .name = "flash",
+    .isa = "portable",
+    .isa_bits = 0,
+    .dtype = ATTN_F32,
+    .rank = 10,
+    .workspace = attn_flash_workspace,
+    .forward = forward,
+    .backward = backward,
+    .describe = attn_flash_describe,
+};

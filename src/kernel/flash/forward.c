@@ -1,0 +1,242 @@
+/* Flash forward pass (Dao 2023, alg. 1): one unit of work is a chunk of queries of one sequence and head. For each tile of keys that the mask
+ * leaves to the chunk, every panel of 16 queries computes its logits, turns them into weights against its running maximum m, and adds the weighted
+ * values. Nothing of the size T x S exists.
+ *
+ * Invariant, for each query after each tile: o = sum_j 2^(s_j - m) v_j and l = sum_j 2^(s_j - m) over the keys so far, s in units of log2.
+ * m follows the true maximum lazily: it is raised to the tile's maximum only where that is more than 20 above it (2^20 is far from
+ * float's limits), so most tiles need no rescaling. Whether a panel takes the fused path (weights computed with the logits against the old m) or the
+ * plain one (logits, maximum, weights) is a matter of speed: both give the same bits, and a lane's bits depend on its own
+ * allowed pairs alone.
+ */
+#include "kernel/flash/forward_ops.h"
+#include "kernel/flash/forward_parts.h"
+
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+static const float raise_above = 20.0f; /* log2 units */
+static const float narrow = 4.0f;       /* a weight sum below this after the first tile: peaked rows, whose maximum will move again */
+
+struct panel {
+    float *q, *o, *m, *l;
+    int64_t row;       /* first query */
+    int lanes;         /* queries */
+    bool fused, first; /* fused: try the old maximum first; first: no key seen yet */
+};
+
+struct tile {
+    const float *k; /* row of the first key */
+    ptrdiff_t k_stride;
+    const float *v; /* packed */
+    bool v_finite;
+    int64_t begin, n; /* keys [begin, begin + n) */
+    struct attn_ahead ahead;
+};
+
+/* Full runs that end inside a step of the logits kernel hand the rest to the partial run behind them, so that only one of the two has a
+ * tail. */
+static void align_runs(struct attn_mask_run *runs, int count, uint32_t *words, int lanes)
+{
+    for (int r = 0; r + 1 < count; r++) {
+        if (!runs[r].full || runs[r + 1].full || runs[r].end != runs[r + 1].begin)
+            continue;
+        int32_t rest = (runs[r].end - runs[r].begin) % ATTN_KEY_STEP;
+        for (int32_t j = runs[r].end - rest; j < runs[r].end; j++)
+            words[j] = (uint32_t)((1ull << lanes) - 1);
+        runs[r].end -= rest;
+        runs[r + 1].begin -= rest;
+    }
+}
+
+/* Weights of a tile against the old maximum. False, and l unchanged, if a lane must raise its maximum first. */
+static bool weigh_fused(const struct attn_flash_work *w, const struct panel *p, const struct tile *t, const struct attn_mask_run *runs, int count)
+{
+    float top[ATTN_LANES], sum[ATTN_LANES], ignored[ATTN_LANES];
+    struct attn_ahead ahead = t->ahead;
+    for (int r = 0; r < ATTN_LANES; r++) {
+        top[r] = -INFINITY;
+        sum[r] = 0.0f;
+        ignored[r] = 0.0f;
+    }
+    for (int i = 0; i < count; i++) {
+        const struct attn_mask_run *run = &runs[i];
+        int64_t n = run->end - run->begin;
+        float *s = w->s + run->begin * ATTN_LANES;
+        const float *k = t->k + run->begin * t->k_stride;
+        if (run->full) {
+            w->ops->logits_exp(p->q, k, t->k_stride, n, w->dim, s, p->m, sum, top, ahead);
+        } else {
+            w->ops->logits(p->q, k, t->k_stride, n, w->dim, s, ignored, ahead);
+            w->ops->max(s, w->words + run->begin, n, top);
+            w->ops->weights(s, w->words + run->begin, n, p->m, sum);
+        }
+        ahead.stride = 0;
+    }
+    for (int r = 0; r < p->lanes; r++)
+        if (top[r] > p->m[r] + raise_above)
+            return false;
+    for (int r = 0; r < ATTN_LANES; r++)
+        p->l[r] += sum[r];
+    return true;
+}
+
+/* Weights of a tile after raising the maximum where needed. Returns the factors of what was summed before, or NULL if all are 1. */
+static const float *weigh(const struct attn_flash_work *w, struct panel *p, const struct tile *t, const struct attn_mask_run *runs, int count,
+                          float *alpha)
+{
+    float top[ATTN_LANES], ignored[ATTN_LANES];
+    struct attn_ahead ahead = t->ahead;
+    for (int r = 0; r < ATTN_LANES; r++) {
+        top[r] = -INFINITY;
+        ignored[r] = 0.0f;
+    }
+    for (int i = 0; i < count; i++) {
+        const struct attn_mask_run *run = &runs[i];
+        int64_t n = run->end - run->begin;
+        float *s = w->s + run->begin * ATTN_LANES;
+        bool plain = run->full && !w->features;
+        w->ops->logits(p->q, t->k + run->begin * t->k_stride, t->k_stride, n, w->dim, s, plain ? top : ignored, ahead);
+        ahead.stride = 0;
+        if (w->features)
+            attn_flash_adjust_logits(w, s, p->row, p->lanes, t->begin + run->begin, n);
+        if (!plain)
+            w->ops->max(s, run->full ? NULL : w->words + run->begin, n, top);
+    }
+    bool raised = false;
+    float shift[ATTN_LANES], sum[ATTN_LANES] = {0};
+    for (int r = 0; r < ATTN_LANES; r++) {
+        alpha[r] = 1.0f;
+        if (top[r] > p->m[r] + raise_above) {
+            alpha[r] = exp2f(p->m[r] - top[r]);
+            p->m[r] = top[r];
+            p->l[r] *= alpha[r];
+            raised = true;
+        }
+        shift[r] = p->m[r] == -INFINITY ? 0.0f : p->m[r];
+    }
+    for (int i = 0; i < count; i++)
+        w->ops->weights(w->s + runs[i].begin * ATTN_LANES, runs[i].full ? NULL : w->words + runs[i].begin, runs[i].end - runs[i].begin, shift, sum);
+    for (int r = 0; r < ATTN_LANES; r++)
+        p->l[r] += sum[r];
+    return raised ? alpha : NULL;
+}
+
+/* o = alpha * o + weights * values. Neighbouring runs are one stretch: where a pair is excluded its weight is 0, which a finite value
+ * turns into nothing; a tile with a value that is not finite is multiplied run by run, excluded pairs left out. */
+static void sum_values(const struct attn_flash_work *w, const struct panel *p, const struct tile *t, const struct attn_mask_run *runs, int count,
+                       const float *alpha)
+{
+    for (int i = 0; i < count;) {
+        int32_t begin = runs[i].begin, end = runs[i].end;
+        const uint32_t *words = NULL;
+        if (!t->v_finite && !runs[i].full)
+            words = w->words + begin;
+        i++;
+        while (t->v_finite && i < count && runs[i].begin == end)
+            end = runs[i++].end;
+        w->ops->values(w->s + begin * ATTN_LANES, words, end - begin, t->v + begin * 16, ATTN_KEY_TILE, w->columns, alpha, p->o);
+        alpha = NULL;
+    }
+}
+
+static void panel_step(const struct attn_flash_work *w, struct panel *p, const struct tile *t)
+{
+    struct attn_mask_run runs[ATTN_MASK_RUNS];
+    float alpha[ATTN_LANES];
+    const float *rescale = NULL;
+    int count = attn_mask_runs_of_keys(&w->view, p->row, p->lanes, t->begin, t->begin + t->n, w->words, runs);
+    if (count == 0)
+        return;
+    align_runs(runs, count, w->words, p->lanes);
+    if (!p->fused || !weigh_fused(w, p, t, runs, count)) {
+        bool retried = p->fused;
+        rescale = weigh(w, p, t, runs, count, alpha);
+        p->fused = p->first && !w->features;
+        for (int r = 0; r < p->lanes; r++)
+            p->fused = p->fused && !retried && p->l[r] > narrow;
+    }
+    p->first = false;
+    if (w->x->shape->features & ATTN_DROPOUT)
+        attn_flash_drop_weights(w, p->row, p->lanes, t->begin, runs, count);
+    sum_values(w, p, t, runs, count, rescale);
+}
+
+/* Writes O and LSE of a panel: o / l with the sink in the denominator, merged with what is there if asked. */
+static void panel_finish(const struct attn_flash_work *w, const struct panel *p)
+{
+    float scale[ATTN_LANES], keep[ATTN_LANES];
+    for (int r = 0; r < p->lanes; r++) {
+        float total = p->l[r], m = p->m[r], part = 1.0f;
+        keep[r] = 0.0f;
+        if (w->has_sink && w->sink > -INFINITY) {
+            float top = fmaxf(m, w->sink);
+            part = exp2f(m - top);
+            total = total * part + exp2f(w->sink - top);
+            m = top;
+        }
+        float lse = total == 0.0f ? -INFINITY : (m + log2f(total)) * (float)M_LN2;
+        scale[r] = total == 0.0f ? 0.0f : part / total;
+        float *out = attn_flash_lse(w, p->row + r);
+        if (out && (w->x->accumulate & ATTN_ACCUMULATE_O)) {
+            float before = *out, top = fmaxf(before, lse);
+            if (top > -INFINITY) {
+                float merged = top + log1pf(expf(fminf(before, lse) - top));
+                keep[r] = expf(before - merged);
+                scale[r] *= expf(lse - merged);
+                lse = merged;
+            }
+        }
+        if (out)
+            *out = lse;
+    }
+    attn_flash_store(w, p->o, scale, w->x->accumulate & ATTN_ACCUMULATE_O ? keep : NULL, p->row, p->lanes);
+}
+
+static void tile_step(struct attn_flash_work *w, struct panel *panels, int count, int64_t begin, int64_t n, int64_t limit)
+{
+    struct tile t = {.begin = begin, .n = n, .v = w->v};
+    t.k = attn_flash_keys(w, begin, n, &t.k_stride);
+    t.v_finite = attn_flash_pack_values(w, begin, n);
+    /* While these keys are computed with, the rows of the next tile come into the second-level cache: keys first, then values. */
+    int64_t steps = n / ATTN_KEY_STEP * ATTN_AHEAD_ROWS, next = attn_min64(limit - begin - n, ATTN_KEY_TILE);
+    for (int i = 0; i < count; i++) {
+        int64_t at = i * steps;
+        t.ahead = (struct attn_ahead){w->q, 0};
+        if (at < next)
+            t.ahead = attn_flash_ahead(w, &w->x->k, w->kv_row + begin + n + at);
+        else if (at < 2 * next)
+            t.ahead = attn_flash_ahead(w, &w->x->v, w->kv_row + begin + at);
+        panel_step(w, &panels[i], &t);
+    }
+}
+
+void attn_flash_forward_chunk(struct attn_flash_work *w, int64_t q0, int64_t q1)
+{
+    struct panel panels[ATTN_CHUNK_MAX / ATTN_LANES];
+    int count = (int)attn_div_up(q1 - q0, ATTN_LANES);
+    assert(q1 - q0 <= ATTN_CHUNK_MAX);
+    for (int i = 0; i < count; i++) {
+        int64_t row = q0 + (int64_t)i * ATTN_LANES;
+        struct panel *p = &panels[i];
+        *p = (struct panel){.row = row, .lanes = (int)attn_min64(ATTN_LANES, q1 - row), .first = true};
+        p->q = w->q + (int64_t)i * ATTN_LANES * w->dim;
+        p->o = w->o + (int64_t)i * ATTN_LANES * w->columns;
+        p->m = w->m + (int64_t)i * ATTN_LANES;
+        p->l = w->l + (int64_t)i * ATTN_LANES;
+        attn_flash_pack_queries(w, row, p->lanes, p->q);
+        for (int r = 0; r < ATTN_LANES; r++) {
+            p->m[r] = -INFINITY;
+            p->l[r] = 0.0f;
+        }
+        memset(p->o, 0, sizeof(float) * ATTN_LANES * (size_t)w->columns);
+    }
+    int64_t from = 0, k0, k1;
+    while (attn_mask_next_keys(&w->view, q0, q1, from, &k0, &k1)) {
+        for (int64_t k = k0; k < k1; k += ATTN_KEY_TILE)
+            tile_step(w, panels, count, k, attn_min64(ATTN_KEY_TILE, k1 - k), k1);
+        from = k1;
+    }
+    for (int i = 0; i < count; i++)
+        panel_finish(w, &panels[i]);
+}

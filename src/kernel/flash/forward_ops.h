@@ -1,0 +1,54 @@
+/* The microkernels of the flash forward pass, one table an instruction set.
+ *
+ * The lanes of a vector are QUERIES: a panel of 16 queries is held as q[c][16], its logits as s[j][16] (one vector a key), its output as
+ * o[c][16]. Maximum, sum and rescaling are then lane-wise: there is no horizontal reduction, and keys and values are read as
+ * scalars to broadcast, straight from their rows. Logits are in units of log2: scale * log2(e) is folded into q.
+ */
+#ifndef ATTN_KERNEL_FLASH_FORWARD_OPS_H
+#define ATTN_KERNEL_FLASH_FORWARD_OPS_H
+
+#include "kernel/kernel.h"
+
+enum {
+    ATTN_LANES = 16,       /* queries of a panel */
+    ATTN_KEY_TILE = 240,   /* keys whose logits are held at once: 16 KiB, half of a first-level cache */
+    ATTN_KEY_STEP = 24,    /* keys of one step of the logits kernel */
+    ATTN_AHEAD_ROWS = 4    /* rows of `ahead` that each such step prefetches */
+};
+
+/* Rows to fetch into the cache while computing; stride 0: nothing to do. */
+struct attn_ahead {
+    const float *row;
+    ptrdiff_t stride; /* elements */
+};
+
+struct attn_flash_forward_ops {
+    /* s[j][r] = sum_c q[c][r] * k_j[c] for n keys, k_j = k + j * k_stride; max[r] = max(max[r], s[j][r]). */
+    void (*logits)(const float *q, const float *k, ptrdiff_t k_stride, int64_t n, int64_t d, float *s, float *max, struct attn_ahead ahead);
+    /* The same, at once turned into weights: s[j][r] = 2^(logit - m[r]), sum[r] += s[j][r], max as above. The bits are those of
+     * `logits` followed by `weights`. */
+    void (*logits_exp)(const float *q, const float *k, ptrdiff_t k_stride, int64_t n, int64_t d, float *s, const float *m, float *sum,
+                       float *max, struct attn_ahead ahead);
+    /* max[r] = max over j with bit r of words[j] of s[j][r] and max[r]. words NULL: all. */
+    void (*max)(const float *s, const uint32_t *words, int64_t n, float *max);
+    /* s[j][r] = 2^(s[j][r] - m[r]), 0 where bit r of words[j] is not set (words NULL: all are); sum[r] += s[j][r], in the
+     * order of the keys. */
+    void (*weights)(float *s, const uint32_t *words, int64_t n, const float *m, float *sum);
+    /* o[c][r] = alpha[r] * o[c][r] + sum_j s[j][r] * v[c / 16][j][c % 16]; alpha NULL: 1. v is packed with v_rows keys a panel; e is
+     * a multiple of 4. words not NULL: pairs whose bit is not set are not multiplied. */
+    void (*values)(const float *s, const uint32_t *words, int64_t n, const float *v, int64_t v_rows, int64_t e, const float *alpha, float *o);
+    /* q[c][r] = factor * row_r[c] for r < n, 0 for the other lanes. */
+    void (*pack_queries)(const float *row, ptrdiff_t stride, int64_t n, int64_t d, float factor, float *q);
+    /* v[c / 16][j][c % 16] = row_j[c], columns e to the next multiple of 16 are 0. Returns whether all are finite. */
+    bool (*pack_values)(const float *row, ptrdiff_t stride, int64_t n, int64_t e, int64_t v_rows, float *v);
+    /* row_r[c] = scale[r] * o[c][r] for r < n; keep not NULL: + keep[r] * row_r[c] as it is there (where keep[r] is 0, it is not read). */
+    void (*store_rows)(const float *o, const float *scale, const float *keep, int64_t n, int64_t e, float *row, ptrdiff_t stride);
+    /* s[j][r] = cap * tanh(s[j][r] / cap). */
+    void (*softcap)(float *s, int64_t n, float cap);
+};
+
+void attn_flash_forward(const struct attn_exec *x, const struct attn_flash_forward_ops *ops);
+size_t attn_flash_forward_workspace(const struct attn_shape *shape);
+int64_t attn_flash_forward_chunk_rows(const struct attn_shape *shape); /* queries of a unit of work */
+
+#endif

@@ -1,0 +1,42 @@
+/* What the files of the flash forward pass share: the state of one worker on one chunk. */
+#ifndef ATTN_KERNEL_FLASH_FORWARD_PARTS_H
+#define ATTN_KERNEL_FLASH_FORWARD_PARTS_H
+
+#include "kernel/flash/forward_ops.h"
+
+enum { ATTN_CHUNK_MAX = 512 /* queries of a chunk */ };
+
+struct attn_flash_work {
+    const struct attn_exec *x;
+    const struct attn_flash_forward_ops *ops;
+    struct attn_seq seq;
+    struct attn_mask_view view;
+    int64_t sequence, kv_row; /* kv_row: token row of local key 0 */
+    int32_t head, kv_head;
+    int64_t dim, v_dim, columns; /* columns: v_dim up to a multiple of 4 */
+    bool features, has_sink;     /* features: logits change after the dot product */
+    float sink;                  /* log2 units */
+    /* the worker's memory */
+    float *q, *o, *m, *l; /* panels: q[chunk / 16][dim][16], o[chunk / 16][columns][16], m, l [chunk] */
+    float *s;             /* [ATTN_KEY_TILE][16] */
+    float *v;             /* packed: [columns / 16][ATTN_KEY_TILE][16] */
+    float *k, *row;       /* with ATTN_DIM_STRIDE: copies [ATTN_KEY_TILE][dim] of keys, [16][max(dim, v_dim)] of rows */
+    uint32_t *words;      /* [ATTN_MASK_SPAN] */
+};
+
+/* forward.c: O and LSE of the queries [q0, q1). */
+void attn_flash_forward_chunk(struct attn_flash_work *w, int64_t q0, int64_t q1);
+
+/* forward_arrays.c: between the caller's arrays, at any strides, and the panels. */
+void attn_flash_pack_queries(const struct attn_flash_work *w, int64_t row, int lanes, float *q);
+const float *attn_flash_keys(const struct attn_flash_work *w, int64_t begin, int64_t n, ptrdiff_t *stride);
+bool attn_flash_pack_values(const struct attn_flash_work *w, int64_t begin, int64_t n);
+void attn_flash_store(const struct attn_flash_work *w, const float *o, const float *scale, const float *keep, int64_t row, int lanes);
+float *attn_flash_lse(const struct attn_flash_work *w, int64_t row); /* NULL: not wanted */
+struct attn_ahead attn_flash_ahead(const struct attn_flash_work *w, const struct attn_array *a, int64_t row);
+
+/* forward_features.c: soft-cap, ALiBi and bias on the logits of n keys from `key`; dropout on the weights of a tile's runs. */
+void attn_flash_adjust_logits(const struct attn_flash_work *w, float *s, int64_t row, int lanes, int64_t key, int64_t n);
+void attn_flash_drop_weights(const struct attn_flash_work *w, int64_t row, int lanes, int64_t key, const struct attn_mask_run *runs, int count);
+
+#endif

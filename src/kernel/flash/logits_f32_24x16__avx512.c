@@ -1,0 +1,77 @@
+/* Logits of 16 queries (lanes) with keys, 24 at a time: 24 accumulators, one query vector and 24 broadcast multiply-adds a
+ * column. Keys are read in place, at any row stride. Two forms: the logits themselves with their running maximum, and, when a maximum is
+ * known to be good enough, the weights 2^(s - m) at once, so that the exponential overlaps the next keys' multiply-adds.
+ */
+#include "kernel/flash/exp2__avx512.h"
+#include "kernel/flash/micro__avx512.h"
+
+#define INLINE static inline __attribute__((always_inline))
+
+/* acc[r] += sum over d columns; rows are k + r * stride. */
+INLINE void dot_rows(const int rows, __m512 *acc, const float *q, const float *k, ptrdiff_t stride, int64_t d, struct attn_ahead ahead)
+{
+    const float *k8 = k + 8 * stride, *k16 = k + 16 * stride;
+    const char *fetch = (const char *)ahead.row;
+    ptrdiff_t step = ahead.stride * (ptrdiff_t)sizeof(float);
+    for (int64_t c = 0; c < d; c++) {
+        __m512 x = _mm512_load_ps(q + c * ATTN_LANES);
+        if (rows == 24 && c % 4 == 0)
+            _mm_prefetch(fetch + (c / 4 % ATTN_AHEAD_ROWS) * step + c / 16 * 64, _MM_HINT_T1);
+#pragma GCC unroll 24
+        for (int r = 0; r < rows; r++) {
+            const float *base = r < 8 ? k : r < 16 ? k8 : k16;
+            acc[r] = _mm512_fmadd_ps(_mm512_set1_ps(base[(r & 7) * stride + c]), x, acc[r]);
+        }
+    }
+}
+
+INLINE void block(const int rows, const bool exps, const float *q, const float *k, ptrdiff_t stride, int64_t d, float *s, __m512 m, __m512 *sum,
+                  __m512 *max, struct attn_ahead ahead)
+{
+    __m512 acc[24];
+#pragma GCC unroll 24
+    for (int r = 0; r < rows; r++)
+        acc[r] = _mm512_setzero_ps();
+    dot_rows(rows, acc, q, k, stride, d, ahead);
+#pragma GCC unroll 24
+    for (int r = 0; r < rows; r++) {
+        *max = _mm512_max_ps(acc[r], *max);
+        __m512 y = exps ? attn_exp2_ps(_mm512_sub_ps(acc[r], m)) : acc[r];
+        if (exps)
+            *sum = _mm512_add_ps(*sum, y);
+        _mm512_store_ps(s + r * ATTN_LANES, y);
+    }
+}
+
+INLINE void run(const bool exps, const float *q, const float *k, ptrdiff_t stride, int64_t n, int64_t d, float *s, __m512 m, float *sum, float *max,
+                struct attn_ahead ahead)
+{
+    __m512 t = exps ? _mm512_loadu_ps(sum) : m, top = _mm512_loadu_ps(max);
+    int64_t j = 0;
+    for (; j + ATTN_KEY_STEP <= n; j += ATTN_KEY_STEP) {
+        block(ATTN_KEY_STEP, exps, q, k + j * stride, stride, d, s + j * ATTN_LANES, m, &t, &top, ahead);
+        ahead.row += ATTN_AHEAD_ROWS * ahead.stride;
+    }
+    struct attn_ahead none = {q, 0};
+    for (; j + 8 <= n; j += 8)
+        block(8, exps, q, k + j * stride, stride, d, s + j * ATTN_LANES, m, &t, &top, none);
+    for (; j + 4 <= n; j += 4)
+        block(4, exps, q, k + j * stride, stride, d, s + j * ATTN_LANES, m, &t, &top, none);
+    for (; j < n; j++)
+        block(1, exps, q, k + j * stride, stride, d, s + j * ATTN_LANES, m, &t, &top, none);
+    if (exps)
+        _mm512_storeu_ps(sum, t);
+    _mm512_storeu_ps(max, top);
+}
+
+void attn_logits_f32_24x16__avx512(const float *q, const float *k, ptrdiff_t k_stride, int64_t n, int64_t d, float *s, float *max,
+                                   struct attn_ahead ahead)
+{
+    run(false, q, k, k_stride, n, d, s, _mm512_setzero_ps(), NULL, max, ahead);
+}
+
+void attn_logits_exp_f32_24x16__avx512(const float *q, const float *k, ptrdiff_t k_stride, int64_t n, int64_t d, float *s, const float *m,
+                                       float *sum, float *max, struct attn_ahead ahead)
+{
+    run(true, q, k, k_stride, n, d, s, _mm512_loadu_ps(m), sum, max, ahead);
+}
