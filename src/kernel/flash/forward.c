@@ -49,7 +49,8 @@ static void align_runs(struct attn_mask_run *runs, int count, uint32_t *words, i
     }
 }
 
-/* Weights of a tile against the old maximum. False, and l unchanged, if a lane must raise its maximum first. */
+/* Weights of a tile against the old maximum. False, and l unchanged, if a lane must raise its maximum first, or has a logit that only the plain path
+ * can tell from NaN. */
 static bool weigh_fused(const struct attn_flash_work *w, const struct panel *p, const struct tile *t, const struct attn_mask_run *runs, int count)
 {
     float top[ATTN_LANES], sum[ATTN_LANES], ignored[ATTN_LANES];
@@ -74,7 +75,7 @@ static bool weigh_fused(const struct attn_flash_work *w, const struct panel *p, 
         ahead.stride = 0;
     }
     for (int r = 0; r < p->lanes; r++)
-        if (top[r] > p->m[r] + raise_above)
+        if (top[r] > p->m[r] + raise_above || isnan(sum[r]))
             return false;
     for (int r = 0; r < ATTN_LANES; r++)
         p->l[r] += sum[r];

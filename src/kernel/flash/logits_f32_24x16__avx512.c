@@ -36,7 +36,7 @@ INLINE void block(const int rows, const bool exps, const float *q, const float *
 #pragma GCC unroll 24
     for (int r = 0; r < rows; r++) {
         *max = _mm512_max_ps(acc[r], *max);
-        __m512 y = exps ? attn_exp2_ps(_mm512_sub_ps(acc[r], m)) : acc[r];
+        __m512 y = exps ? attn_exp2_finite_ps(_mm512_sub_ps(acc[r], m)) : acc[r];
         if (exps)
             *sum = _mm512_add_ps(*sum, y);
         _mm512_store_ps(s + r * ATTN_LANES, y);
