@@ -4,9 +4,9 @@
  *
  * Invariant, for each query after each tile: o = sum_j 2^(s_j - m) v_j and l = sum_j 2^(s_j - m) over the keys so far, s in units of log2.
  * m follows the true maximum lazily: it is raised to the tile's maximum only where that is more than 20 above it (2^20 is far from
- * float's limits), so most tiles need no rescaling. Whether a panel takes the fused path (weights computed with the logits against the old m) or the
- * plain one (logits, maximum, weights) is a matter of speed: both give the same bits, and a lane's bits depend on its own
- * allowed pairs alone.
+ * float's limits), so most tiles need no rescaling. Where |m| is small the accumulators of logits start at -m, which makes the subtraction
+ * free. Whether a panel takes the fused path (weights computed with the logits against the old m) or the plain one (logits, maximum, weights) is a
+ * matter of speed: both give the same bits, and a lane's bits depend on its own allowed pairs alone.
  */
 #include "kernel/flash/forward_ops.h"
 #include "kernel/flash/forward_parts.h"
@@ -16,13 +16,14 @@
 #include <string.h>
 
 static const float raise_above = 20.0f; /* log2 units */
-static const float narrow = 4.0f;       /* a weight sum below this after the first tile: peaked rows, whose maximum will move again */
+static const float near = 32.0f;        /* a maximum this near to 0 may be subtracted before the dot product without losing digits */
 
 struct panel {
     float *q, *o, *m, *l;
-    int64_t row;       /* first query */
-    int lanes;         /* queries */
-    bool fused, first; /* fused: try the old maximum first; first: no key seen yet */
+    int64_t row; /* first query */
+    int lanes;   /* queries */
+    bool fused;  /* try the old maximum first */
+    bool failed; /* that went wrong once: it will again */
 };
 
 struct tile {
@@ -49,72 +50,82 @@ static void align_runs(struct attn_mask_run *runs, int count, uint32_t *words, i
     }
 }
 
-/* Weights of a tile against the old maximum. False, and l unchanged, if a lane must raise its maximum first, or has a logit that only the plain path
- * can tell from NaN. */
+static bool is_near(float m) { return fabsf(m) < near; }
+
+/* Weights of a tile against the old maximum. False, and l unchanged, if a lane may have to raise its maximum first, or has a logit that only
+ * the plain path can tell from NaN: its sum is then above 2^raise_above, or NaN. */
 static bool weigh_fused(const struct attn_flash_work *w, const struct panel *p, const struct tile *t, const struct attn_mask_run *runs, int count)
 {
-    float top[ATTN_LANES], sum[ATTN_LANES], ignored[ATTN_LANES];
+    float start[ATTN_LANES], sum[ATTN_LANES] = {0}, ignored[ATTN_LANES] = {0};
+    static const float zero[ATTN_LANES] = {0};
     struct attn_ahead ahead = t->ahead;
-    for (int r = 0; r < ATTN_LANES; r++) {
-        top[r] = -INFINITY;
-        sum[r] = 0.0f;
-        ignored[r] = 0.0f;
-    }
+    for (int r = 0; r < ATTN_LANES; r++)
+        start[r] = -p->m[r];
     for (int i = 0; i < count; i++) {
         const struct attn_mask_run *run = &runs[i];
         int64_t n = run->end - run->begin;
         float *s = w->s + run->begin * ATTN_LANES;
         const float *k = t->k + run->begin * t->k_stride;
         if (run->full) {
-            w->ops->logits_exp(p->q, k, t->k_stride, n, w->dim, s, p->m, sum, top, ahead);
+            w->ops->logits_exp(p->q, k, t->k_stride, n, w->dim, start, s, sum, ahead);
         } else {
-            w->ops->logits(p->q, k, t->k_stride, n, w->dim, s, ignored, ahead);
-            w->ops->max(s, w->words + run->begin, n, top);
-            w->ops->weights(s, w->words + run->begin, n, p->m, sum);
+            w->ops->logits(p->q, k, t->k_stride, n, w->dim, start, s, ignored, ahead);
+            w->ops->weights(s, w->words + run->begin, n, zero, sum);
         }
         ahead.stride = 0;
     }
     for (int r = 0; r < p->lanes; r++)
-        if (top[r] > p->m[r] + raise_above || isnan(sum[r]))
+        if (!(sum[r] <= 0x1p20f))
             return false;
     for (int r = 0; r < ATTN_LANES; r++)
         p->l[r] += sum[r];
     return true;
 }
 
-/* Weights of a tile after raising the maximum where needed. Returns the factors of what was summed before, or NULL if all are 1. */
-static const float *weigh(const struct attn_flash_work *w, struct panel *p, const struct tile *t, const struct attn_mask_run *runs, int count,
-                          float *alpha)
+/* Logits of a tile minus origin[r], and their maximum over the allowed pairs. */
+static void tile_logits(const struct attn_flash_work *w, const struct panel *p, const struct tile *t, const struct attn_mask_run *runs, int count,
+                        const float *origin, float *top)
 {
-    float top[ATTN_LANES], ignored[ATTN_LANES];
+    float start[ATTN_LANES], ignored[ATTN_LANES] = {0};
     struct attn_ahead ahead = t->ahead;
     for (int r = 0; r < ATTN_LANES; r++) {
+        start[r] = -origin[r];
         top[r] = -INFINITY;
-        ignored[r] = 0.0f;
     }
     for (int i = 0; i < count; i++) {
         const struct attn_mask_run *run = &runs[i];
         int64_t n = run->end - run->begin;
         float *s = w->s + run->begin * ATTN_LANES;
         bool plain = run->full && !w->features;
-        w->ops->logits(p->q, t->k + run->begin * t->k_stride, t->k_stride, n, w->dim, s, plain ? top : ignored, ahead);
+        w->ops->logits(p->q, t->k + run->begin * t->k_stride, t->k_stride, n, w->dim, start, s, plain ? top : ignored, ahead);
         ahead.stride = 0;
         if (w->features)
             attn_flash_adjust_logits(w, s, p->row, p->lanes, t->begin + run->begin, n);
         if (!plain)
             w->ops->max(s, run->full ? NULL : w->words + run->begin, n, top);
     }
+}
+
+/* Weights of a tile after raising the maximum where needed. Returns the factors of what was summed before, or NULL if all are 1. */
+static const float *weigh(const struct attn_flash_work *w, struct panel *p, const struct tile *t, const struct attn_mask_run *runs, int count,
+                          float *alpha)
+{
+    float origin[ATTN_LANES], shift[ATTN_LANES], top[ATTN_LANES], sum[ATTN_LANES] = {0};
     bool raised = false;
-    float shift[ATTN_LANES], sum[ATTN_LANES] = {0};
+    for (int r = 0; r < ATTN_LANES; r++)
+        origin[r] = !w->features && is_near(p->m[r]) ? p->m[r] : 0.0f;
+    tile_logits(w, p, t, runs, count, origin, top);
     for (int r = 0; r < ATTN_LANES; r++) {
+        float m = p->m[r] - origin[r];
         alpha[r] = 1.0f;
-        if (top[r] > p->m[r] + raise_above) {
-            alpha[r] = exp2f(p->m[r] - top[r]);
-            p->m[r] = top[r];
+        shift[r] = m == -INFINITY ? 0.0f : m;
+        if (top[r] > m + raise_above) {
+            alpha[r] = exp2f(m - top[r]);
+            shift[r] = top[r];
+            p->m[r] = origin[r] + top[r];
             p->l[r] *= alpha[r];
             raised = true;
         }
-        shift[r] = p->m[r] == -INFINITY ? 0.0f : p->m[r];
     }
     for (int i = 0; i < count; i++)
         w->ops->weights(w->s + runs[i].begin * ATTN_LANES, runs[i].full ? NULL : w->words + runs[i].begin, runs[i].end - runs[i].begin, shift, sum);
@@ -151,13 +162,12 @@ static void panel_step(const struct attn_flash_work *w, struct panel *p, const s
         return;
     align_runs(runs, count, w->words, p->lanes);
     if (!p->fused || !weigh_fused(w, p, t, runs, count)) {
-        bool retried = p->fused;
+        p->failed |= p->fused;
         rescale = weigh(w, p, t, runs, count, alpha);
-        p->fused = p->first && !w->features;
+        p->fused = !p->failed && !w->features;
         for (int r = 0; r < p->lanes; r++)
-            p->fused = p->fused && !retried && p->l[r] > narrow;
+            p->fused = p->fused && is_near(p->m[r]);
     }
-    p->first = false;
     if (w->x->shape->features & ATTN_DROPOUT)
         attn_flash_drop_weights(w, p->row, p->lanes, t->begin, runs, count);
     sum_values(w, p, t, runs, count, rescale);
@@ -220,7 +230,7 @@ void attn_flash_forward_chunk(struct attn_flash_work *w, int64_t q0, int64_t q1)
     for (int i = 0; i < count; i++) {
         int64_t row = q0 + (int64_t)i * ATTN_LANES;
         struct panel *p = &panels[i];
-        *p = (struct panel){.row = row, .lanes = (int)attn_min64(ATTN_LANES, q1 - row), .first = true};
+        *p = (struct panel){.row = row, .lanes = (int)attn_min64(ATTN_LANES, q1 - row)};
         p->q = w->q + (int64_t)i * ATTN_LANES * w->dim;
         p->o = w->o + (int64_t)i * ATTN_LANES * w->columns;
         p->m = w->m + (int64_t)i * ATTN_LANES;

@@ -23,12 +23,13 @@ struct attn_ahead {
 };
 
 struct attn_flash_forward_ops {
-    /* s[j][r] = sum_c q[c][r] * k_j[c] for n keys, k_j = k + j * k_stride; max[r] = max(max[r], s[j][r]). */
-    void (*logits)(const float *q, const float *k, ptrdiff_t k_stride, int64_t n, int64_t d, float *s, float *max, struct attn_ahead ahead);
-    /* The same, at once turned into weights: s[j][r] = 2^(logit - m[r]), sum[r] += s[j][r], max as above. The bits are those of
-     * `logits` followed by `weights`, except that a logit of -inf may make the sum NaN. */
-    void (*logits_exp)(const float *q, const float *k, ptrdiff_t k_stride, int64_t n, int64_t d, float *s, const float *m, float *sum,
-                       float *max, struct attn_ahead ahead);
+    /* s[j][r] = start[r] + sum_c q[c][r] * k_j[c] for n keys, k_j = k + j * k_stride; max[r] = max(max[r], s[j][r]). */
+    void (*logits)(const float *q, const float *k, ptrdiff_t k_stride, int64_t n, int64_t d, const float *start, float *s, float *max,
+                   struct attn_ahead ahead);
+    /* s[j][r] = 2^(start[r] + sum_c q[c][r] * k_j[c]), sum[r] += s[j][r]. The bits are those of `logits` followed by `weights` with
+     * m = 0, except that a logit of -inf may make the sum NaN. */
+    void (*logits_exp)(const float *q, const float *k, ptrdiff_t k_stride, int64_t n, int64_t d, const float *start, float *s, float *sum,
+                       struct attn_ahead ahead);
     /* max[r] = max over j with bit r of words[j] of s[j][r] and max[r]. words NULL: all. */
     void (*max)(const float *s, const uint32_t *words, int64_t n, float *max);
     /* s[j][r] = 2^(s[j][r] - m[r]), 0 where bit r of words[j] is not set (words NULL: all are); sum[r] += s[j][r], in the

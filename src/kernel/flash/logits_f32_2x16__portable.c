@@ -6,10 +6,13 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-INLINE void block(const int rows, const bool exps, const float *q, const float *k, ptrdiff_t stride, int64_t d, float *s, const float *m, float *sum,
-                  float *max)
+INLINE void block(const int rows, const bool exps, const float *q, const float *k, ptrdiff_t stride, int64_t d, const float *start, float *s,
+                  float *tally)
 {
-    attn_v4 acc[2][ATTN_V4_LANES] = {{{0}}};
+    attn_v4 acc[2][ATTN_V4_LANES];
+    for (int r = 0; r < rows; r++)
+        for (int v = 0; v < ATTN_V4_LANES; v++)
+            acc[r][v] = attn_v4_load(start + v * ATTN_V4);
     for (int64_t c = 0; c < d; c++)
         for (int r = 0; r < rows; r++) {
             attn_v4 x = attn_v4_set(k[r * stride + c]);
@@ -18,35 +21,31 @@ INLINE void block(const int rows, const bool exps, const float *q, const float *
         }
     for (int r = 0; r < rows; r++)
         for (int v = 0; v < ATTN_V4_LANES; v++) {
-            attn_v4 y = acc[r][v];
-            attn_v4_store(max + v * ATTN_V4, attn_v4_max(y, attn_v4_load(max + v * ATTN_V4)));
-            if (exps) {
-                y = attn_v4_exp2(y - attn_v4_load(m + v * ATTN_V4));
-                attn_v4_store(sum + v * ATTN_V4, attn_v4_load(sum + v * ATTN_V4) + y);
-            }
+            attn_v4 y = exps ? attn_v4_exp2(acc[r][v]) : acc[r][v], t = attn_v4_load(tally + v * ATTN_V4);
+            attn_v4_store(tally + v * ATTN_V4, exps ? t + y : attn_v4_max(y, t));
             attn_v4_store(s + r * ATTN_LANES + v * ATTN_V4, y);
         }
 }
 
-INLINE void run(const bool exps, const float *q, const float *k, ptrdiff_t stride, int64_t n, int64_t d, float *s, const float *m, float *sum, float *max)
+INLINE void run(const bool exps, const float *q, const float *k, ptrdiff_t stride, int64_t n, int64_t d, const float *start, float *s, float *tally)
 {
     int64_t j = 0;
     for (; j + 2 <= n; j += 2)
-        block(2, exps, q, k + j * stride, stride, d, s + j * ATTN_LANES, m, sum, max);
+        block(2, exps, q, k + j * stride, stride, d, start, s + j * ATTN_LANES, tally);
     if (j < n)
-        block(1, exps, q, k + j * stride, stride, d, s + j * ATTN_LANES, m, sum, max);
+        block(1, exps, q, k + j * stride, stride, d, start, s + j * ATTN_LANES, tally);
 }
 
-void attn_logits_f32_2x16__portable(const float *q, const float *k, ptrdiff_t k_stride, int64_t n, int64_t d, float *s, float *max,
-                                    struct attn_ahead ahead)
+void attn_logits_f32_2x16__portable(const float *q, const float *k, ptrdiff_t k_stride, int64_t n, int64_t d, const float *start, float *s,
+                                    float *max, struct attn_ahead ahead)
 {
     (void)ahead;
-    run(false, q, k, k_stride, n, d, s, NULL, NULL, max);
+    run(false, q, k, k_stride, n, d, start, s, max);
 }
 
-void attn_logits_exp_f32_2x16__portable(const float *q, const float *k, ptrdiff_t k_stride, int64_t n, int64_t d, float *s, const float *m,
-                                        float *sum, float *max, struct attn_ahead ahead)
+void attn_logits_exp_f32_2x16__portable(const float *q, const float *k, ptrdiff_t k_stride, int64_t n, int64_t d, const float *start, float *s,
+                                        float *sum, struct attn_ahead ahead)
 {
     (void)ahead;
-    run(true, q, k, k_stride, n, d, s, m, sum, max);
+    run(true, q, k, k_stride, n, d, start, s, sum);
 }

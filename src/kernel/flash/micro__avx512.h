@@ -6,10 +6,10 @@
 
 #include <immintrin.h>
 
-void attn_logits_f32_24x16__avx512(const float *q, const float *k, ptrdiff_t k_stride, int64_t n, int64_t d, float *s, float *max,
-                                   struct attn_ahead ahead);
-void attn_logits_exp_f32_24x16__avx512(const float *q, const float *k, ptrdiff_t k_stride, int64_t n, int64_t d, float *s, const float *m,
-                                       float *sum, float *max, struct attn_ahead ahead);
+void attn_logits_f32_24x16__avx512(const float *q, const float *k, ptrdiff_t k_stride, int64_t n, int64_t d, const float *start, float *s,
+                                   float *max, struct attn_ahead ahead);
+void attn_logits_exp_f32_24x16__avx512(const float *q, const float *k, ptrdiff_t k_stride, int64_t n, int64_t d, const float *start, float *s,
+                                       float *sum, struct attn_ahead ahead);
 void attn_max_f32_16__avx512(const float *s, const uint32_t *words, int64_t n, float *max);
 void attn_weights_f32_16__avx512(float *s, const uint32_t *words, int64_t n, const float *m, float *sum);
 void attn_softcap_f32_16__avx512(float *s, int64_t n, float cap);
