@@ -1,0 +1,412 @@
+/* The backward loop of the flash schedule (Dao 2023, alg. 2): for each key tile, for each query tile that sees it,
+ *
+ *   P  = exp2(log2(e) scale Q K^T - log2(e) LSE)        dV += P^T dO
+ *   dS = P (scale dO V^T - scale delta)                 dK += dS^T Q      dQ += dS K
+ *
+ * The scales are folded into the packed K^T and V^T, the subtractions into the start of the accumulators. dK and dV of the key tile stay
+ * in the worker's buffers, dQ is summed over key tiles in rising order. Nothing is transposed but K and V, once for each key tile.
+ *
+ * A partial tile computes only the spans of rows that the mask leaves; there P and dS are selected to 0 by the mask's bits, and if
+ * a row of it is NaN or infinite, the tile's products are taken pair by pair, so that no excluded 0 * NaN arises.
+ */
+#include "kernel/flash/backward_tile.h"
+
+#include <math.h>
+#include <string.h>
+
+/* What is fixed for one key tile of one kv head. */
+struct key_tile {
+    int64_t b, k0;
+    int32_t kv_head;
+    int keys;
+    bool finite;
+    struct attn_seq seq;
+    int64_t first_row, first_tile; /* of the sequence, in delta and in touched */
+};
+
+/* What is fixed for one query head of it. */
+struct head {
+    const struct attn_backward *s;
+    struct attn_backward_worker *w;
+    const struct key_tile *key;
+    int32_t h;
+    struct attn_mask_view view;
+    const float *q, *d_o, *lse, *delta;
+    float *dq;
+    int64_t dq_t, dq_d;
+    uint8_t *touched;
+    bool q_in_place, do_in_place, dq_in_place, keep_dq; /* keep_dq: what is in dq is to be added to */
+};
+
+/* A stretch of rows that a tile covers, and where the search goes on. */
+struct cursor {
+    int64_t at, end;
+};
+
+static bool next_tile(const struct head *head, struct cursor *c, int64_t *i0, int *rows) {
+    const struct key_tile *key = head->key;
+    if (c->at >= c->end && !attn_mask_next_queries(&head->view, key->k0, key->k0 + key->keys, c->end, &c->at, &c->end))
+        return false;
+    const int64_t left = c->end - c->at;
+    *i0 = c->at;
+    *rows = (int)attn_min64(left, ATTN_QUERY_TILE);
+    if (left > ATTN_QUERY_TILE && left < 2 * ATTN_QUERY_TILE) /* two halves rather than a tile and a sliver */
+        *rows = (int)(attn_div_up(left, 2 * ATTN_ROW_BLOCK) * ATTN_ROW_BLOCK);
+    c->at += *rows;
+    return true;
+}
+
+/* ---- the rows of a query tile ---- */
+
+static struct attn_rows rows_of(const struct attn_array *x, const float *data, bool in_place, int64_t i0, int rows, int dim, int pad, float *copy) {
+    if (in_place)
+        return (struct attn_rows){data + i0 * x->t, x->t};
+    attn_backward_copy_rows(copy, pad, data + i0 * x->t, x->t, x->d, rows, dim);
+    return (struct attn_rows){copy, pad};
+}
+
+static void starts(const struct head *head, int64_t i0, int rows) {
+    const float log2e = 0x1.715476p+0f, factor = -head->s->v_factor;
+    const int64_t stride = head->s->x->lse.t;
+    for (int r = 0; r < rows; r++) {
+        const float lse = head->lse[(i0 + r) * stride];
+        head->w->start_p[r] = lse == -INFINITY ? -INFINITY : -lse * log2e;
+        head->w->start_ds[r] = factor * head->delta[i0 + r];
+    }
+}
+
+/* Marks the query tiles of these rows; a tile that is met for the first time is set to 0. `whole`: the caller overwrites the rows, which are one tile.
+ * Returns whether sums are to be added to what is there. */
+static bool touch(const struct head *head, int64_t i0, int rows, bool whole) {
+    const int64_t first = i0 / ATTN_QUERY_TILE, last = (i0 + rows - 1) / ATTN_QUERY_TILE;
+    bool add = true;
+    for (int64_t tile = first; tile <= last; tile++) {
+        if (head->touched[tile])
+            continue;
+        head->touched[tile] = 1;
+        if (head->keep_dq)
+            continue;
+        const int64_t begin = tile * ATTN_QUERY_TILE, end = attn_min64(begin + ATTN_QUERY_TILE, head->key->seq.q_len);
+        if (whole && begin == i0 && end == i0 + rows) {
+            add = false;
+            continue;
+        }
+        for (int64_t i = begin; i < end; i++)
+            for (int c = 0; c < head->s->x->shape->dim; c++)
+                head->dq[i * head->dq_t + c * head->dq_d] = 0.0f;
+    }
+    return add;
+}
+
+/* ---- the five products ---- */
+
+static void scores(const struct head *head, const struct attn_backward_tile *tile, struct attn_rows q, struct attn_rows d_o, int64_t next, const struct attn_rows *ahead) {
+    const struct attn_backward *s = head->s;
+    const struct attn_backward_worker *w = head->w;
+    const struct attn_shape *shape = s->x->shape;
+    (void)next;
+    for (int panel = 0; panel < tile->panels; panel++)
+        for (int i = 0; i < tile->span_count[panel]; i++) {
+            const struct attn_span *span = &tile->spans[panel][i];
+            const int64_t at = (int64_t)span->begin * ATTN_TILE_STRIDE + panel * ATTN_PANEL;
+            struct attn_panel_product t = {.rows = span->end - span->begin, .dim = shape->dim, .a = q.data + span->begin * q.stride, .a_stride = q.stride,
+                                           .b = w->kt + (int64_t)panel * ATTN_PANEL * shape->dim, .start = w->start_p + span->begin, .out = w->p + at,
+                                           .words = span->full ? NULL : w->words + panel * ATTN_QUERY_TILE + span->begin, .out_stride = ATTN_TILE_STRIDE};
+            for (int j = 0; j < 2; j++)
+                if (ahead[j].data) {
+                    t.next[j] = (const char *)(ahead[j].data + span->begin * ahead[j].stride) + panel * shape->dim;
+                    t.next_stride[j] = ahead[j].stride * (int64_t)sizeof(float);
+                }
+            t.next_lines = (shape->dim + 63) / 64;
+            s->ops->weights(&t);
+            t.dim = shape->v_dim;
+            t.a = d_o.data + span->begin * d_o.stride;
+            t.a_stride = d_o.stride;
+            t.b = w->vt + (int64_t)panel * ATTN_PANEL * shape->v_dim;
+            t.start = w->start_ds + span->begin;
+            t.p = w->p + at;
+            t.out = w->ds + at;
+            t.next[0] = ahead[2].data ? (const char *)(ahead[2].data + span->begin * ahead[2].stride) + panel * shape->v_dim : NULL;
+            t.next_stride[0] = ahead[2].stride * (int64_t)sizeof(float);
+            t.next[1] = NULL;
+            t.next_lines = (shape->v_dim + 63) / 64;
+            s->ops->gradients(&t);
+        }
+}
+
+/* dV += P^T dO, dK += dS^T Q for `panels` panels that have the span in common. */
+static void add_to_keys(const struct head *head, const struct attn_backward_tile *tile, int panel, int panels, const struct attn_span *span,
+                        struct attn_rows q, struct attn_rows d_o) {
+    const struct attn_backward *s = head->s;
+    const struct attn_backward_worker *w = head->w;
+    const int key = panel * ATTN_PANEL, keys = tile->keys - key;
+    const int64_t at = (int64_t)span->first * ATTN_TILE_STRIDE + key;
+    struct attn_tile_product t = {.rows = keys < panels * ATTN_PANEL ? keys : panels * ATTN_PANEL, .columns = s->l.e_pad, .depth = span->last - span->first,
+                                  .add = true, .a = w->p + at, .a_stride = ATTN_TILE_STRIDE, .b = d_o.data + span->first * d_o.stride,
+                                  .b_stride = d_o.stride, .c = w->dv + (int64_t)key * s->l.e_pad, .c_stride = s->l.e_pad};
+    s->ops->by_keys(&t);
+    t.columns = s->l.d_pad;
+    t.a = w->ds + at;
+    t.b = q.data + span->first * q.stride;
+    t.b_stride = q.stride;
+    t.c = w->dk + (int64_t)key * s->l.d_pad;
+    t.c_stride = s->l.d_pad;
+    s->ops->by_keys(&t);
+}
+
+static bool same_span(const struct attn_backward_tile *tile, int a, int b) {
+    return tile->span_count[a] == 1 && tile->span_count[b] == 1 && tile->spans[a][0].first == tile->spans[b][0].first &&
+           tile->spans[a][0].last == tile->spans[b][0].last;
+}
+
+static void key_products(const struct head *head, const struct attn_backward_tile *tile, struct attn_rows q, struct attn_rows d_o) {
+    for (int panel = 0, panels; panel < tile->panels; panel += panels) {
+        panels = 1;
+        while (panel + panels < tile->panels && same_span(tile, panel, panel + panels))
+            panels++;
+        for (int i = 0; i < tile->span_count[panel]; i++)
+            add_to_keys(head, tile, panel, panels, &tile->spans[panel][i], q, d_o);
+    }
+}
+
+/* dQ += dS K over the panels [panel, panel + panels) for rows [begin, end). */
+static void add_to_queries(const struct head *head, const struct attn_backward_tile *tile, int begin, int end, int panel, int panels, float *dq, int64_t stride, bool add) {
+    const struct attn_backward *s = head->s;
+    const struct attn_backward_worker *w = head->w;
+    const int key = panel * ATTN_PANEL, keys = tile->keys - key;
+    const struct attn_tile_product t = {.rows = end - begin, .columns = s->l.d_pad, .depth = keys < panels * ATTN_PANEL ? keys : panels * ATTN_PANEL,
+                                        .add = add, .a = w->ds + (int64_t)begin * ATTN_TILE_STRIDE + key, .a_stride = ATTN_TILE_STRIDE,
+                                        .b = w->k_rows + (int64_t)key * s->l.d_pad, .b_stride = s->l.d_pad, .c = dq + begin * stride, .c_stride = stride};
+    s->ops->by_queries(&t);
+}
+
+/* Blocks of rows that see the same panels go together; a gap between panels ends a product. */
+static void query_products(const struct head *head, const struct attn_backward_tile *tile, float *dq, int64_t stride, bool add) {
+    if (tile->full) {
+        add_to_queries(head, tile, 0, tile->rows, 0, tile->panels, dq, stride, add);
+        return;
+    }
+    unsigned seen[ATTN_TILE_BLOCKS + 1] = {0};
+    const int blocks = (tile->rows + ATTN_ROW_BLOCK - 1) / ATTN_ROW_BLOCK;
+    for (int panel = 0; panel < tile->panels; panel++)
+        for (int i = 0; i < tile->span_count[panel]; i++)
+            for (int block = tile->spans[panel][i].begin / ATTN_ROW_BLOCK; block * ATTN_ROW_BLOCK < tile->spans[panel][i].end; block++)
+                seen[block] |= 1u << panel;
+    for (int block = 0, end; block < blocks; block = end) {
+        end = block + 1;
+        while (end < blocks && seen[end] == seen[block])
+            end++;
+        const int last_row = end * ATTN_ROW_BLOCK < tile->rows ? end * ATTN_ROW_BLOCK : tile->rows;
+        for (int panel = 0, panels; panel < tile->panels; panel += panels) {
+            panels = 1;
+            if (!(seen[block] >> panel & 1u))
+                continue;
+            while (seen[block] >> (panel + panels) & 1u)
+                panels++;
+            add_to_queries(head, tile, block * ATTN_ROW_BLOCK, last_row, panel, panels, dq, stride, true);
+        }
+    }
+}
+
+/* The three products pair by pair, over allowed pairs only. */
+static void exact_products(const struct head *head, const struct attn_backward_tile *tile, struct attn_rows q, struct attn_rows d_o, float *dq, int64_t stride) {
+    const struct attn_backward *s = head->s;
+    const struct attn_backward_worker *w = head->w;
+    for (int r = 0; r < tile->rows; r++)
+        for (int k = 0; k < tile->keys; k++) {
+            if (!(w->words[k / ATTN_PANEL * ATTN_QUERY_TILE + r] >> (k % ATTN_PANEL) & 1u))
+                continue;
+            const float p = w->p[r * ATTN_TILE_STRIDE + k], ds = w->ds[r * ATTN_TILE_STRIDE + k];
+            for (int c = 0; c < s->x->shape->v_dim; c++)
+                w->dv[k * s->l.e_pad + c] += p * d_o.data[r * d_o.stride + c];
+            for (int c = 0; c < s->x->shape->dim; c++) {
+                w->dk[k * s->l.d_pad + c] += ds * q.data[r * q.stride + c];
+                dq[r * stride + c] += ds * w->k_rows[k * s->l.d_pad + c];
+            }
+        }
+}
+
+static void query_tile(const struct head *head, int64_t i0, int rows, const struct attn_rows *ahead) {
+    const struct attn_backward *s = head->s;
+    struct attn_backward_worker *w = head->w;
+    const struct key_tile *key = head->key;
+    const struct attn_shape *shape = s->x->shape;
+    struct attn_backward_tile tile = {.b = key->b, .h = head->h, .i0 = i0, .k0 = key->k0, .rows = rows, .keys = key->keys, .panels = (key->keys + ATTN_PANEL - 1) / ATTN_PANEL};
+    attn_backward_spans(&tile, &head->view, w->words);
+    const struct attn_rows q = rows_of(&s->x->q, head->q, head->q_in_place, i0, rows, shape->dim, s->l.d_pad, w->q_rows);
+    const struct attn_rows d_o = rows_of(&s->x->d_o, head->d_o, head->do_in_place, i0, rows, shape->v_dim, s->l.e_pad, w->do_rows);
+    const bool exact = !tile.full && !(key->finite && s->ops->finite(q.data, q.stride, rows, shape->dim) && s->ops->finite(d_o.data, d_o.stride, rows, shape->v_dim));
+    starts(head, i0, rows);
+    scores(head, &tile, q, d_o, 0, ahead);
+
+    float *to = head->dq + i0 * head->dq_t, *dq = head->dq_in_place ? to : w->dq_rows;
+    const int64_t stride = head->dq_in_place ? head->dq_t : s->l.d_pad;
+    const bool add = touch(head, i0, rows, tile.full);
+    if (!head->dq_in_place && !tile.full)
+        memset(dq, 0, (size_t)(rows * stride) * sizeof *dq);
+    if (exact) {
+        exact_products(head, &tile, q, d_o, dq, stride);
+    } else {
+        key_products(head, &tile, q, d_o);
+        query_products(head, &tile, dq, stride, add && head->dq_in_place);
+    }
+    if (!head->dq_in_place)
+        attn_backward_write_rows(to, head->dq_t, head->dq_d, dq, s->l.d_pad, rows, shape->dim, add);
+}
+
+/* ---- one query head under one key tile ---- */
+
+static void head_init(struct head *head, const struct attn_backward *s, struct attn_backward_worker *w, const struct key_tile *key, int32_t h, int64_t chunk) {
+    const struct attn_exec *x = s->x;
+    const struct attn_seq *seq = &key->seq;
+    const int64_t plane = chunk * x->shape->heads + h;
+    *head = (struct head){.s = s, .w = w, .key = key, .h = h};
+    attn_exec_view(x, key->b, h, seq, &head->view);
+    head->q = (const float *)x->q.data + key->b * x->q.b + h * x->q.h + seq->q_row * x->q.t;
+    head->d_o = (const float *)x->d_o.data + key->b * x->d_o.b + h * x->d_o.h + seq->q_row * x->d_o.t;
+    head->lse = (const float *)x->lse.data + key->b * x->lse.b + h * x->lse.h + seq->q_row * x->lse.t;
+    head->delta = s->delta + h * s->l.rows + key->first_row;
+    head->touched = s->touched + plane * s->l.tiles + key->first_tile;
+    head->q_in_place = x->q.d == 1 && x->shape->dim == s->l.d_pad;
+    head->do_in_place = x->d_o.d == 1 && x->shape->v_dim == s->l.e_pad;
+    if (s->l.chunks > 1) {
+        head->dq = s->dq + (plane * s->l.rows + key->first_row) * s->l.d_pad;
+        head->dq_t = s->l.d_pad;
+        head->dq_d = 1;
+        head->dq_in_place = true;
+    } else {
+        head->dq = (float *)x->dq.data + key->b * x->dq.b + h * x->dq.h + seq->q_row * x->dq.t;
+        head->dq_t = x->dq.t;
+        head->dq_d = x->dq.d;
+        head->dq_in_place = x->dq.d == 1 && x->shape->dim == s->l.d_pad;
+        head->keep_dq = x->accumulate & ATTN_ACCUMULATE_DQ;
+    }
+}
+
+static void head_tiles(const struct head *head) {
+    struct cursor cursor = {0, 0};
+    const struct attn_exec *x = head->s->x;
+    int64_t i0, next_i0 = 0;
+    int rows, next_rows = 0;
+    bool more = next_tile(head, &cursor, &i0, &rows);
+    while (more) {
+        more = next_tile(head, &cursor, &next_i0, &next_rows);
+        struct attn_rows ahead[3] = {{0}};
+        if (more) {
+            ahead[0] = (struct attn_rows){head->q + next_i0 * x->q.t, x->q.t};
+            ahead[1] = (struct attn_rows){head->dq + next_i0 * head->dq_t, head->dq_t};
+            ahead[2] = (struct attn_rows){head->d_o + next_i0 * x->d_o.t, x->d_o.t};
+        }
+        query_tile(head, i0, rows, ahead);
+        i0 = next_i0;
+        rows = next_rows;
+    }
+}
+
+/* ---- key tiles ---- */
+
+static void load_keys(const struct attn_backward *s, struct attn_backward_worker *w, struct key_tile *key) {
+    const struct attn_exec *x = s->x;
+    const int dim = x->shape->dim, v_dim = x->shape->v_dim;
+    const float *k = (const float *)x->k.data + key->b * x->k.b + key->kv_head * x->k.h + (key->seq.k_row + key->k0) * x->k.t;
+    const float *v = (const float *)x->v.data + key->b * x->v.b + key->kv_head * x->v.h + (key->seq.k_row + key->k0) * x->v.t;
+    attn_backward_copy_rows(w->k_rows, s->l.d_pad, k, x->k.t, x->k.d, key->keys, dim);
+    key->finite = s->ops->finite(w->k_rows, s->l.d_pad, key->keys, dim);
+    int64_t v_stride = x->v.t;
+    if (x->v.d != 1) { /* the buffer of dO is free here and has rows of this size */
+        attn_backward_copy_rows(w->do_rows, s->l.e_pad, v, x->v.t, x->v.d, key->keys, v_dim);
+        v = w->do_rows;
+        v_stride = s->l.e_pad;
+    }
+    for (int l = 0; l < key->keys; l += ATTN_PANEL) {
+        const int keys = key->keys - l < ATTN_PANEL ? key->keys - l : ATTN_PANEL;
+        s->ops->pack(w->k_rows + (int64_t)l * s->l.d_pad, s->l.d_pad, keys, dim, s->k_factor, w->kt + (int64_t)l * dim);
+        s->ops->pack(v + l * v_stride, v_stride, keys, v_dim, s->v_factor, w->vt + (int64_t)l * v_dim);
+    }
+    memset(w->dk, 0, (size_t)(key->keys * s->l.d_pad) * sizeof *w->dk);
+    memset(w->dv, 0, (size_t)(key->keys * s->l.e_pad) * sizeof *w->dv);
+}
+
+static void store_keys(const struct attn_backward *s, const struct attn_backward_worker *w, const struct key_tile *key) {
+    const struct attn_exec *x = s->x;
+    float *dk = (float *)x->dk.data + key->b * x->dk.b + key->kv_head * x->dk.h + (key->seq.k_row + key->k0) * x->dk.t;
+    float *dv = (float *)x->dv.data + key->b * x->dv.b + key->kv_head * x->dv.h + (key->seq.k_row + key->k0) * x->dv.t;
+    attn_backward_write_rows(dk, x->dk.t, x->dk.d, w->dk, s->l.d_pad, key->keys, x->shape->dim, x->accumulate & ATTN_ACCUMULATE_DK);
+    attn_backward_write_rows(dv, x->dv.t, x->dv.d, w->dv, s->l.e_pad, key->keys, x->shape->v_dim, x->accumulate & ATTN_ACCUMULATE_DV);
+}
+
+static void one_key_tile(const struct attn_backward *s, struct attn_backward_worker *w, struct key_tile *key, int64_t chunk) {
+    struct head head;
+    load_keys(s, w, key);
+    for (int g = 0; g < s->group; g++) {
+        head_init(&head, s, w, key, key->kv_head * s->group + g, chunk);
+        head_tiles(&head);
+    }
+    store_keys(s, w, key);
+}
+
+/* Key tiles [*begin, *end) of a chunk: borders where the area of the group's first head reaches equal parts; each tile counts one row more
+ * than it has, so that empty tiles are spread too. */
+static void chunk_tiles(const struct attn_backward *s, const struct key_tile *key, int64_t chunk, int64_t *begin, int64_t *end) {
+    const int64_t chunks = s->l.chunks, tiles = attn_div_up(key->seq.k_len, ATTN_KEY_TILE);
+    struct attn_mask_view view;
+    *begin = 0;
+    *end = tiles;
+    if (chunks == 1)
+        return;
+    attn_exec_view(s->x, key->b, key->kv_head * s->group, &key->seq, &view);
+    double total = 0.0;
+    for (int pass = 0; pass < 2; pass++) {
+        double sum = 0.0;
+        *begin = *end = 0;
+        for (int64_t t = 0; t < tiles; t++) {
+            const int64_t k0 = t * ATTN_KEY_TILE, k1 = attn_min64(k0 + ATTN_KEY_TILE, key->seq.k_len);
+            const double area = (double)attn_mask_view_area(&view, 0, key->seq.q_len, k0, k1) + ATTN_KEY_TILE;
+            if (pass) {
+                const int64_t owner = attn_min64((int64_t)((sum + 0.5 * area) * (double)chunks / total), chunks - 1);
+                *begin += owner < chunk;
+                *end += owner <= chunk;
+            }
+            sum += area;
+        }
+        total = sum;
+    }
+}
+
+/* dQ of query tiles that no key tile touched, where the unit alone writes dQ. */
+static void clear_untouched(const struct attn_backward *s, struct attn_backward_worker *w, const struct key_tile *key) {
+    struct head head;
+    if (s->l.chunks > 1)
+        return;
+    for (int g = 0; g < s->group; g++) {
+        head_init(&head, s, w, key, key->kv_head * s->group + g, 0);
+        for (int64_t i = 0; i < key->seq.q_len; i += ATTN_QUERY_TILE)
+            (void)touch(&head, i, 1, false);
+    }
+}
+
+static void kv_head_chunk(const struct attn_backward *s, struct attn_backward_worker *w, int64_t b, int32_t kv_head, int64_t chunk) {
+    const struct attn_shape *shape = s->x->shape;
+    struct key_tile key = {.b = b, .kv_head = kv_head, .seq = attn_exec_seq(s->x, b)};
+    key.first_row = shape->packed ? key.seq.q_row : b * shape->q_len;
+    key.first_tile = shape->packed ? key.seq.q_row / ATTN_QUERY_TILE + b : b * attn_div_up(shape->q_len, ATTN_QUERY_TILE);
+    int64_t begin, end;
+    chunk_tiles(s, &key, chunk, &begin, &end);
+    for (int64_t t = begin; t < end; t++) {
+        key.k0 = t * ATTN_KEY_TILE;
+        key.keys = (int)attn_min64(ATTN_KEY_TILE, key.seq.k_len - key.k0);
+        one_key_tile(s, w, &key, chunk);
+    }
+    clear_untouched(s, w, &key);
+}
+
+void attn_backward_unit(const struct attn_backward *s, int64_t unit, struct attn_backward_worker *w) {
+    const struct attn_exec *x = s->x;
+    const int64_t chunk = unit % s->l.chunks, head_group = unit / s->l.chunks % s->l.head_groups, batch_group = unit / s->l.chunks / s->l.head_groups;
+    const bool all_heads = s->l.head_groups != x->shape->kv_heads, all_batch = s->l.batch_groups != x->shape->batch;
+    const int64_t b0 = all_batch ? 0 : batch_group, b1 = all_batch ? x->batch : batch_group + 1;
+    const int64_t h0 = all_heads ? 0 : head_group, h1 = all_heads ? x->shape->kv_heads : head_group + 1;
+    for (int64_t b = b0; b < b1; b++)
+        for (int64_t h = h0; h < h1; h++)
+            kv_head_chunk(s, w, b, (int32_t)h, chunk);
+}

@@ -1,0 +1,65 @@
+/* The backward pass of the flash schedule: its entry points, and the table of microkernels that an instruction set gives it.
+ *
+ * Tiles are rows of queries and columns of keys: P and dS are kept [query][key]. Keys come in panels of ATTN_PANEL; K^T and V^T
+ * are packed [dim][ATTN_PANEL], so that logits have the lanes keys. All other products have the lanes head dimensions, whose
+ * rows are padded to ATTN_DIM_PAD: no microkernel ever meets a rest of columns.
+ */
+#ifndef ATTN_KERNEL_FLASH_BACKWARD_OPS_H
+#define ATTN_KERNEL_FLASH_BACKWARD_OPS_H
+
+#include "kernel/kernel.h"
+
+enum { ATTN_PANEL = 32, ATTN_DIM_PAD = 16 };
+
+/* A product of query rows with one panel: x[r][l] = start[r] + sum over c < dim of a[r][c] * b[c][l], and what becomes of it. */
+struct attn_panel_product {
+    int rows, dim;
+    const float *a; /* [rows][dim], a_stride elements apart */
+    int64_t a_stride;
+    const float *b;        /* [dim][ATTN_PANEL] */
+    const float *start;    /* [rows] */
+    const uint32_t *words; /* [rows]: lanes whose bit is clear become 0, whatever x is; NULL: all lanes are wanted */
+    const float *p;        /* second operand of `gradients`, rows out_stride apart */
+    float *out;            /* [rows][ATTN_PANEL], out_stride elements apart */
+    int64_t out_stride;
+    /* Lines that are wanted soon: `lines` of them from each of `rows` rows, next_stride bytes apart; NULL: none. */
+    const char *next[2];
+    int64_t next_stride[2];
+    int next_lines;
+};
+
+/* c[m][n] = (add ? c[m][n] : 0) + sum over p < depth of a(m, p) * b[p][n]; columns is a multiple of ATTN_DIM_PAD. */
+struct attn_tile_product {
+    int rows, columns, depth;
+    bool add;
+    const float *a;
+    int64_t a_stride;
+    const float *b;
+    int64_t b_stride;
+    float *c;
+    int64_t c_stride;
+};
+
+struct attn_flash_backward_ops {
+    void (*weights)(const struct attn_panel_product *t);      /* out = exp2(x) */
+    void (*gradients)(const struct attn_panel_product *t);    /* out = p * x */
+    void (*logits)(const struct attn_panel_product *t);       /* out = x; start is not read, words are not applied */
+    void (*by_keys)(const struct attn_tile_product *t);       /* a(m, p) = a[p * a_stride + m]: dV += P^T dO, dK += dS^T Q */
+    void (*by_queries)(const struct attn_tile_product *t);    /* a(m, p) = a[m * a_stride + p]: dQ += dS K */
+    /* panel[c][l] = factor * x[l * stride + c] for l < keys, 0 for the other lanes. */
+    void (*pack)(const float *x, int64_t stride, int keys, int dim, float factor, float *panel);
+    /* No element is NaN or infinite. */
+    bool (*finite)(const float *x, int64_t stride, int rows, int dim);
+};
+
+extern const struct attn_flash_backward_ops attn_flash_backward_ops__portable;
+#if defined(ATTN_HAVE_AVX512)
+extern const struct attn_flash_backward_ops attn_flash_backward_ops__avx512;
+#endif
+
+/* Bytes of workspace for any execution of this shape; exact. */
+size_t attn_flash_backward_workspace(const struct attn_shape *shape);
+
+void attn_flash_backward(const struct attn_exec *x, const struct attn_flash_backward_ops *ops);
+
+#endif

@@ -1,0 +1,205 @@
+/* How a backward execution is cut into units, and the passes around them.
+ *
+ * The unit is (batch group, head group, chunk of key tiles). dK and dV belong to one unit; dQ is summed in the order of the keys,
+ * straight into the caller's array if there is one chunk, else in one buffer for each chunk, which are added in order at the end.
+ * The number of chunks depends on the shape alone, their borders on the mask's area: no result depends on threads.
+ */
+#include "kernel/flash/backward_tile.h"
+
+#include "base/parallel.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { UNITS_WANTED = 8, CHUNK_TILES = 2, ROWS_OF_A_TASK = 1024 };
+static const size_t chunk_bytes_limit = (size_t)256 << 20;
+
+static int64_t round_up(int64_t n, int64_t multiple) { return attn_div_up(n, multiple) * multiple; }
+
+static size_t take(size_t *bytes, size_t size) {
+    const size_t at = *bytes;
+    *bytes += attn_round64(size);
+    return at;
+}
+
+static void layout_groups(struct attn_backward_layout *l, const struct attn_shape *shape) {
+    const bool together = shape->features & ATTN_BIAS_GRAD;
+    l->batch_groups = together && (shape->bias_broadcast & ATTN_SHARE_BATCH) ? 1 : shape->batch;
+    l->head_groups = together && (shape->bias_broadcast & ATTN_SHARE_HEAD) ? 1 : shape->kv_heads;
+    l->chunks = 1;
+    const int64_t groups = attn_max64(l->batch_groups * l->head_groups, 1);
+    if (groups >= UNITS_WANTED || (together && (shape->bias_broadcast & ATTN_SHARE_KEY)))
+        return;
+    const int64_t key_tiles = attn_div_up(shape->kv_len, ATTN_KEY_TILE);
+    const size_t chunk_bytes = (size_t)(shape->heads * l->rows * l->d_pad) * sizeof(float);
+    const int64_t affordable = (int64_t)(chunk_bytes_limit / (chunk_bytes + 1));
+    const int64_t chunks = attn_min64(attn_min64(attn_div_up(UNITS_WANTED, groups), key_tiles / CHUNK_TILES), affordable);
+    l->chunks = attn_max64(chunks, 1);
+}
+
+void attn_backward_layout_init(struct attn_backward_layout *l, const struct attn_shape *shape) {
+    *l = (struct attn_backward_layout){.d_pad = (int)round_up(shape->dim, ATTN_DIM_PAD), .e_pad = (int)round_up(shape->v_dim, ATTN_DIM_PAD)};
+    l->general = isfinite(shape->softcap) || (shape->features & (ATTN_ALIBI | ATTN_BIAS | ATTN_DROPOUT));
+    l->rows = shape->packed ? shape->q_tokens : shape->batch * shape->q_len;
+    l->tiles = shape->packed ? shape->q_tokens / ATTN_QUERY_TILE + shape->batch : shape->batch * attn_div_up(shape->q_len, ATTN_QUERY_TILE);
+    layout_groups(l, shape);
+    const size_t heads = (size_t)shape->heads, rows = heads * (size_t)l->rows;
+    l->order = take(&l->bytes, (size_t)(l->batch_groups * l->head_groups * l->chunks) * sizeof(int32_t));
+    l->delta = take(&l->bytes, rows * sizeof(float));
+    l->touched = take(&l->bytes, (size_t)l->chunks * heads * (size_t)l->tiles);
+    l->dalibi = take(&l->bytes, shape->features & ATTN_ALIBI ? (size_t)(shape->batch * l->chunks) * heads * sizeof(double) : 0);
+    l->dq = take(&l->bytes, l->chunks > 1 ? (size_t)l->chunks * rows * (size_t)l->d_pad * sizeof(float) : 0);
+    struct attn_backward_worker none;
+    l->worker_bytes = attn_backward_worker_init(&none, shape, l, NULL);
+    l->workers = take(&l->bytes, l->worker_bytes * (size_t)shape->threads);
+}
+
+size_t attn_backward_worker_init(struct attn_backward_worker *w, const struct attn_shape *shape, const struct attn_backward_layout *l,
+                                 char *memory) {
+    const size_t d = (size_t)l->d_pad, e = (size_t)l->e_pad, keys = ATTN_KEY_TILE, queries = ATTN_QUERY_TILE;
+    const struct {
+        float **at;
+        size_t count;
+    } parts[] = {
+        {&w->kt, keys * (size_t)shape->dim}, {&w->vt, keys * (size_t)shape->v_dim}, {&w->k_rows, keys * d}, {&w->dk, keys * d},
+        {&w->dv, keys * e}, {&w->p, queries * ATTN_TILE_STRIDE}, {&w->ds, queries * ATTN_TILE_STRIDE}, {&w->q_rows, queries * d},
+        {&w->do_rows, queries * e}, {&w->dq_rows, queries * d}, {&w->start_p, queries}, {&w->start_ds, queries},
+    };
+    size_t bytes = 0;
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        const size_t at = take(&bytes, parts[i].count * sizeof(float));
+        *parts[i].at = memory ? (float *)(void *)(memory + at) : NULL;
+    }
+    const size_t at = take(&bytes, ATTN_TILE_PANELS * queries * sizeof(uint32_t));
+    w->words = memory ? (uint32_t *)(void *)(memory + at) : NULL;
+    return bytes;
+}
+
+size_t attn_flash_backward_workspace(const struct attn_shape *shape) {
+    struct attn_backward_layout l;
+    attn_backward_layout_init(&l, shape);
+    return l.bytes;
+}
+
+/* ---- before: delta, and no tile touched yet ---- */
+
+static int64_t blocks_of_rows(const struct attn_exec *x) {
+    const int64_t rows = x->shape->packed ? (x->batch ? x->cu_q[x->batch] : 0) : x->q_len;
+    return attn_div_up(rows, ROWS_OF_A_TASK);
+}
+
+static void prepare_rows(void *arg, int64_t index, int worker) {
+    const struct attn_backward *s = arg;
+    const struct attn_exec *x = s->x;
+    (void)worker;
+    const int64_t blocks = blocks_of_rows(x), block = index % blocks, heads = x->shape->heads;
+    const int32_t h = (int32_t)(index / blocks % heads);
+    const int64_t b = index / blocks / heads;
+    int64_t begin = block * ROWS_OF_A_TASK, end = begin + ROWS_OF_A_TASK, base = 0, row = 0;
+    if (x->shape->packed) {
+        end = attn_min64(end, x->cu_q[x->batch]);
+    } else {
+        const struct attn_seq seq = attn_exec_seq(x, b);
+        end = attn_min64(end, seq.q_len);
+        base = b * x->shape->q_len;
+        row = seq.q_row;
+    }
+    if (begin < end)
+        attn_backward_row_dots(x, b, h, row + begin, (int)(end - begin), s->delta + h * s->l.rows + base + begin);
+}
+
+/* ---- after: chunks of dQ are added in order ---- */
+
+static void reduce_tile(const struct attn_backward *s, const struct attn_seq *seq, int64_t b, int32_t h, int64_t tile) {
+    const struct attn_exec *x = s->x;
+    const int64_t i0 = tile * ATTN_QUERY_TILE, dim = x->shape->dim;
+    const int n = (int)attn_min64(ATTN_QUERY_TILE, seq->q_len - i0);
+    const int64_t first_row = (x->shape->packed ? seq->q_row : b * x->shape->q_len) + i0;
+    const int64_t first_tile = x->shape->packed ? seq->q_row / ATTN_QUERY_TILE + b : b * attn_div_up(x->shape->q_len, ATTN_QUERY_TILE);
+    float *to = (float *)x->dq.data + b * x->dq.b + h * x->dq.h + (seq->q_row + i0) * x->dq.t;
+    bool add = x->accumulate & ATTN_ACCUMULATE_DQ;
+    for (int64_t c = 0; c < s->l.chunks; c++) {
+        const int64_t plane = c * x->shape->heads + h;
+        if (!s->touched[plane * s->l.tiles + first_tile + tile])
+            continue;
+        attn_backward_write_rows(to, x->dq.t, x->dq.d, s->dq + (plane * s->l.rows + first_row) * s->l.d_pad, s->l.d_pad, n, (int)dim, add);
+        add = true;
+    }
+    if (!add)
+        for (int r = 0; r < n; r++)
+            for (int64_t c = 0; c < dim; c++)
+                to[r * x->dq.t + c * x->dq.d] = 0.0f;
+}
+
+static int64_t blocks_of_sequence(const struct attn_exec *x) {
+    return attn_div_up(x->shape->packed ? x->shape->q_len : x->q_len, ROWS_OF_A_TASK);
+}
+
+static void reduce_rows(void *arg, int64_t index, int worker) {
+    const struct attn_backward *s = arg;
+    const struct attn_exec *x = s->x;
+    (void)worker;
+    const int64_t blocks = blocks_of_sequence(x), block = index % blocks, b = index / blocks / x->shape->heads;
+    const struct attn_seq seq = attn_exec_seq(x, b);
+    const int64_t per_block = ROWS_OF_A_TASK / ATTN_QUERY_TILE, tiles = attn_div_up(seq.q_len, ATTN_QUERY_TILE);
+    for (int64_t tile = block * per_block; tile < attn_min64(tiles, (block + 1) * per_block); tile++)
+        reduce_tile(s, &seq, b, (int32_t)(index / blocks % x->shape->heads), tile);
+}
+
+/* ---- units ---- */
+
+static int64_t batch_groups(const struct attn_backward *s) { return s->l.batch_groups == s->x->shape->batch ? s->x->batch : 1; }
+
+/* A class of cost: four for each power of two, 0 the greatest. Of groups of all sequences there is only one. */
+static int cost_class(const struct attn_backward *s, int64_t unit) {
+    const int64_t b = unit / (s->l.head_groups * s->l.chunks);
+    const struct attn_seq seq = attn_exec_seq(s->x, b);
+    const double cost = (double)(seq.q_len + 1) * (double)(seq.k_len + 1);
+    int exponent;
+    const double fraction = frexp(cost, &exponent);
+    return (int)(255 - attn_min64(4 * exponent + (int)((fraction - 0.5) * 8.0), 255));
+}
+
+static void order_units(const struct attn_backward *s, int64_t units) {
+    int64_t begin[257] = {0};
+    for (int64_t u = 0; u < units; u++)
+        begin[cost_class(s, u) + 1]++;
+    for (int c = 0; c < 256; c++)
+        begin[c + 1] += begin[c];
+    for (int64_t u = 0; u < units; u++)
+        s->order[begin[cost_class(s, u)]++] = (int32_t)u;
+}
+
+static void run_unit(void *arg, int64_t index, int worker) {
+    const struct attn_backward *s = arg;
+    struct attn_backward_worker w;
+    char *memory = (char *)s->x->workspace + s->l.workers + (size_t)worker * s->l.worker_bytes;
+    (void)attn_backward_worker_init(&w, s->x->shape, &s->l, memory);
+    attn_backward_unit(s, s->order[index], &w);
+}
+
+static void state_init(struct attn_backward *s, const struct attn_exec *x, const struct attn_flash_backward_ops *ops) {
+    *s = (struct attn_backward){.x = x, .ops = ops, .group = x->shape->heads / x->shape->kv_heads};
+    attn_backward_layout_init(&s->l, x->shape);
+    char *memory = x->workspace;
+    s->order = (int32_t *)(void *)(memory + s->l.order);
+    s->delta = (float *)(void *)(memory + s->l.delta);
+    s->touched = (uint8_t *)(memory + s->l.touched);
+    s->dalibi = (double *)(void *)(memory + s->l.dalibi);
+    s->dq = (float *)(void *)(memory + s->l.dq);
+    s->k_factor = (float)(x->shape->scale * 0x1.71547652b82fep+0); /* log2(e) */
+    s->v_factor = s->l.general ? 1.0f : (float)x->shape->scale;
+}
+
+void attn_flash_backward(const struct attn_exec *x, const struct attn_flash_backward_ops *ops) {
+    struct attn_backward s;
+    state_init(&s, x, ops);
+    const int threads = x->shape->threads, heads = x->shape->heads;
+    const int64_t units = batch_groups(&s) * s.l.head_groups * s.l.chunks;
+    memset(s.touched, 0, (size_t)(s.l.chunks * heads * s.l.tiles));
+    order_units(&s, units);
+    attn_parallel(x->ctx, (x->shape->packed ? 1 : x->batch) * heads * blocks_of_rows(x), threads, prepare_rows, &s);
+    attn_parallel(x->ctx, units, threads, run_unit, &s);
+    if (s.l.chunks > 1)
+        attn_parallel(x->ctx, x->batch * heads * blocks_of_sequence(x), threads, reduce_rows, &s);
+}

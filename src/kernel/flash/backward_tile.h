@@ -1,0 +1,90 @@
+/* What the files of the backward pass share: the state of one execution, the memory of one worker, one tile. */
+#ifndef ATTN_KERNEL_FLASH_BACKWARD_TILE_H
+#define ATTN_KERNEL_FLASH_BACKWARD_TILE_H
+
+#include "kernel/flash/backward_ops.h"
+
+enum {
+    ATTN_QUERY_TILE = 128,
+    ATTN_KEY_TILE = 128,
+    ATTN_TILE_PANELS = ATTN_KEY_TILE / ATTN_PANEL,
+    ATTN_TILE_STRIDE = ATTN_KEY_TILE + 16, /* of P and dS; not a power of two, so that rows fall into different cache sets */
+    ATTN_ROW_BLOCK = 8,
+    ATTN_TILE_BLOCKS = ATTN_QUERY_TILE / ATTN_ROW_BLOCK
+};
+
+/* Everything that depends on the shape alone: sizes, the split into units and the places in the workspace (byte offsets). */
+struct attn_backward_layout {
+    int d_pad, e_pad;
+    bool general; /* the feature epilogue is needed */
+    /* A unit is (batch group, head group, chunk of key tiles); a group is one sequence or kv head, or all of them where several
+     * would write the same element of dBias. */
+    int64_t batch_groups, head_groups, chunks;
+    int64_t rows, tiles; /* query rows and query tiles of one head, over all sequences */
+    size_t order, delta, touched, dq, dalibi, workers, worker_bytes, bytes;
+};
+void attn_backward_layout_init(struct attn_backward_layout *l, const struct attn_shape *shape);
+
+struct attn_backward {
+    const struct attn_exec *x;
+    const struct attn_flash_backward_ops *ops;
+    struct attn_backward_layout l;
+    int group;                /* query heads of a kv head */
+    float k_factor, v_factor; /* folded into the packed panels */
+    float *delta;             /* [heads][rows]: rowsum(dO O) - dLSE */
+    uint8_t *touched;         /* [chunks][heads][tiles]: dQ of this query tile holds sums */
+    float *dq;                /* [chunks][heads][rows][d_pad] if chunks > 1 */
+    double *dalibi;           /* [batch][heads][chunks] */
+    int32_t *order;           /* units, the longest first */
+};
+
+/* Buffers of one worker. */
+struct attn_backward_worker {
+    float *kt, *vt;                     /* [panel][dim][ATTN_PANEL], factors folded in */
+    float *k_rows;                      /* [ATTN_KEY_TILE][d_pad] */
+    float *dk, *dv;                     /* sums of the key tile, rows padded */
+    float *p, *ds;                      /* [ATTN_QUERY_TILE][ATTN_TILE_STRIDE] */
+    float *q_rows, *do_rows, *dq_rows;  /* padded copies where the caller's rows cannot be used in place */
+    float *start_p, *start_ds;          /* [ATTN_QUERY_TILE]: -LSE in base 2, -delta */
+    uint32_t *words;                    /* [panel][ATTN_QUERY_TILE] */
+};
+/* Places the buffers in memory (NULL: only counts). Returns the bytes. */
+size_t attn_backward_worker_init(struct attn_backward_worker *w, const struct attn_shape *shape, const struct attn_backward_layout *l,
+                                 char *memory);
+
+/* Rows [begin, end) of one panel that some pair needs, begin and end multiples of ATTN_ROW_BLOCK (or the tile's end); pairs lie in [first, last). */
+struct attn_span {
+    int begin, end, first, last;
+    bool full;
+};
+
+/* One tile: queries [i0, i0 + rows) of sequence b and head h against the key tile at k0. */
+struct attn_backward_tile {
+    int64_t b, i0, k0;
+    int32_t h;
+    int rows, keys, panels;
+    bool full;
+    int span_count[ATTN_TILE_PANELS];
+    struct attn_span spans[ATTN_TILE_PANELS][ATTN_TILE_BLOCKS];
+};
+
+/* Rows that may be used as a right operand as they are. */
+struct attn_rows {
+    const float *data;
+    int64_t stride;
+};
+
+/* n rows of dim elements into rows of pad elements, the rest 0. */
+void attn_backward_copy_rows(float *to, int pad, const float *x, int64_t t, int64_t d, int n, int dim);
+/* The same rows back: to = x, or to += x. */
+void attn_backward_write_rows(float *to, int64_t t, int64_t d, const float *x, int pad, int n, int dim, bool add);
+/* rowsum(dO O) - dLSE of n rows. */
+void attn_backward_row_dots(const struct attn_exec *x, int64_t b, int32_t h, int64_t row, int n, float *delta);
+
+/* Spans and words of a tile from its mask; tile->full if every pair is allowed. */
+void attn_backward_spans(struct attn_backward_tile *tile, const struct attn_mask_view *view, uint32_t *words);
+
+/* The chunk's key tiles of all sequences and heads of one unit. */
+void attn_backward_unit(const struct attn_backward *s, int64_t unit, struct attn_backward_worker *w);
+
+#endif

@@ -1,0 +1,92 @@
+/* Microkernels of the backward pass for AVX-512: 8 rows x 2 vectors of 16 (3 where the columns are odd). */
+#include "kernel/flash/backward_ops.h"
+
+#include <immintrin.h>
+
+enum { LANES = 16 };
+#define ROWS 8
+
+typedef __m512 vec;
+
+static inline vec vec_load(const float *x) { return _mm512_loadu_ps(x); }
+static inline void vec_store(float *to, vec x) { _mm512_storeu_ps(to, x); }
+static inline vec vec_set1(float x) { return _mm512_set1_ps(x); }
+static inline vec vec_fma(vec a, vec b, vec c) { return _mm512_fmadd_ps(a, b, c); }
+static inline vec vec_mul(vec a, vec b) { return _mm512_mul_ps(a, b); }
+static inline vec vec_keep(vec x, uint32_t bits) { return _mm512_maskz_mov_ps((__mmask16)(bits & 0xffff), x); }
+static inline void prefetch(const char *address) { _mm_prefetch(address, _MM_HINT_T1); }
+
+/* 2^x = 2^n 2^f with n the nearest integer; 2^f by a minimax polynomial of degree 5 that is 1 at 0 (own Remez exchange and search
+ * over the neighbouring floats): relative error below 9.7e-8 before rounding. -inf gives 0, overflow inf, NaN NaN. */
+static inline vec vec_exp2(vec x) {
+    const vec n = _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    const vec f = _mm512_sub_ps(x, n);
+    vec p = vec_set1(0x1.5bb86ep-10f);
+    p = vec_fma(p, f, vec_set1(0x1.3ceb7ep-7f));
+    p = vec_fma(p, f, vec_set1(0x1.c6b714p-5f));
+    p = vec_fma(p, f, vec_set1(0x1.ebf9bcp-3f));
+    p = vec_fma(p, f, vec_set1(0x1.62e42ap-1f));
+    p = vec_fma(p, f, vec_set1(1.0f));
+    return _mm512_scalef_ps(p, n);
+}
+
+#include "kernel/flash/gemm_f32.h"
+
+/* Rows r[0..15] become columns. */
+static inline void transpose(vec r[16]) {
+    vec t[16];
+    for (int i = 0; i < 16; i += 2) {
+        t[i] = _mm512_unpacklo_ps(r[i], r[i + 1]);
+        t[i + 1] = _mm512_unpackhi_ps(r[i], r[i + 1]);
+    }
+    for (int i = 0; i < 16; i += 4) {
+        for (int j = 0; j < 2; j++) {
+            const __m512d a = _mm512_castps_pd(t[i + j]), b = _mm512_castps_pd(t[i + j + 2]);
+            r[i + 2 * j] = _mm512_castpd_ps(_mm512_unpacklo_pd(a, b));
+            r[i + 2 * j + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(a, b));
+        }
+    }
+    for (int i = 0; i < 16; i += 8)
+        for (int j = 0; j < 4; j++) {
+            t[i + j] = _mm512_shuffle_f32x4(r[i + j], r[i + j + 4], 0x88);
+            t[i + j + 4] = _mm512_shuffle_f32x4(r[i + j], r[i + j + 4], 0xdd);
+        }
+    for (int j = 0; j < 8; j++) {
+        r[j] = _mm512_shuffle_f32x4(t[j], t[j + 8], 0x88);
+        r[j + 8] = _mm512_shuffle_f32x4(t[j], t[j + 8], 0xdd);
+    }
+}
+
+static void pack(const float *x, int64_t stride, int keys, int dim, float factor, float *panel) {
+    const vec scale = vec_set1(factor);
+    for (int half = 0; half < ATTN_PANEL; half += 16)
+        for (int c = 0; c < dim; c += 16) {
+            const __mmask16 columns = (__mmask16)(dim - c < 16 ? (1u << (dim - c)) - 1u : 0xffffu);
+            vec r[16];
+            for (int i = 0; i < 16; i++)
+                r[i] = half + i < keys ? _mm512_maskz_loadu_ps(columns, x + (half + i) * stride + c) : _mm512_setzero_ps();
+            transpose(r);
+            for (int i = 0; i < 16 && c + i < dim; i++)
+                vec_store(panel + (c + i) * ATTN_PANEL + half, vec_mul(r[i], scale));
+        }
+}
+
+static bool all_finite(const float *x, int64_t stride, int rows, int dim) {
+    __mmask16 bad = 0;
+    for (int r = 0; r < rows; r++)
+        for (int c = 0; c < dim; c += 16) {
+            const __mmask16 columns = (__mmask16)(dim - c < 16 ? (1u << (dim - c)) - 1u : 0xffffu);
+            bad |= _mm512_fpclass_ps_mask(_mm512_maskz_loadu_ps(columns, x + r * stride + c), 0x99); /* quiet, signalling NaN, +-inf */
+        }
+    return !bad;
+}
+
+const struct attn_flash_backward_ops attn_flash_backward_ops__avx512 = {
+    .weights = weights,
+    .gradients = gradients,
+    .logits = logits,
+    .by_keys = by_keys,
+    .by_queries = by_queries,
+    .pack = pack,
+    .finite = all_finite,
+};
