@@ -89,7 +89,12 @@ struct attn_kernel {
 };
 
 /* The list expands into prototypes, table, tests and benchmarks: X(symbol). */
-#define ATTN_KERNEL_LIST(X) X(attn_naive_f32__portable) X(attn_naive_f64__portable)
+#if defined(ATTN_HAVE_AVX512)
+#define ATTN_KERNEL_LIST_AVX512(X) X(attn_flash_f32__avx512)
+#else
+#define ATTN_KERNEL_LIST_AVX512(X)
+#endif
+#define ATTN_KERNEL_LIST(X) X(attn_naive_f32__portable) X(attn_naive_f64__portable) X(attn_flash_f32__portable) ATTN_KERNEL_LIST_AVX512(X)
 
 #define X(symbol) extern const struct attn_kernel symbol;
 ATTN_KERNEL_LIST(X)

@@ -45,8 +45,7 @@ struct cursor {
 
 static bool next_tile(const struct head *head, struct cursor *c, int64_t *i0, int *rows) {
     const struct key_tile *key = head->key;
-    if (c->at >= c->end && !attn_mask_next_queries(&head->view, key->k0, key->k0 + key->keys, c->end, &c->at, &c->end))
-        return false;
+    if (c->at >= c->end && !attn_mask_next_queries(&head->view, key->k0, key->k0 + key->keys, c->end, &c->at, &c->end)) return false;
     const int64_t left = c->end - c->at;
     *i0 = c->at;
     *rows = (int)attn_min64(left, ATTN_QUERY_TILE);
@@ -58,9 +57,9 @@ static bool next_tile(const struct head *head, struct cursor *c, int64_t *i0, in
 
 /* ---- the rows of a query tile ---- */
 
-static struct attn_rows rows_of(const struct attn_array *x, const float *data, bool in_place, int64_t i0, int rows, int dim, int pad, float *copy) {
-    if (in_place)
-        return (struct attn_rows){data + i0 * x->t, x->t};
+static struct attn_rows rows_of(const struct attn_array *x, const float *data, bool in_place, int64_t i0, int rows, int dim, int pad,
+                                float *copy) {
+    if (in_place) return (struct attn_rows){data + i0 * x->t, x->t};
     attn_backward_copy_rows(copy, pad, data + i0 * x->t, x->t, x->d, rows, dim);
     return (struct attn_rows){copy, pad};
 }
@@ -81,26 +80,24 @@ static bool touch(const struct head *head, int64_t i0, int rows, bool whole) {
     const int64_t first = i0 / ATTN_QUERY_TILE, last = (i0 + rows - 1) / ATTN_QUERY_TILE;
     bool add = true;
     for (int64_t tile = first; tile <= last; tile++) {
-        if (head->touched[tile])
-            continue;
+        if (head->touched[tile]) continue;
         head->touched[tile] = 1;
-        if (head->keep_dq)
-            continue;
+        if (head->keep_dq) continue;
         const int64_t begin = tile * ATTN_QUERY_TILE, end = attn_min64(begin + ATTN_QUERY_TILE, head->key->seq.q_len);
         if (whole && begin == i0 && end == i0 + rows) {
             add = false;
             continue;
         }
         for (int64_t i = begin; i < end; i++)
-            for (int c = 0; c < head->s->x->shape->dim; c++)
-                head->dq[i * head->dq_t + c * head->dq_d] = 0.0f;
+            for (int c = 0; c < head->s->x->shape->dim; c++) head->dq[i * head->dq_t + c * head->dq_d] = 0.0f;
     }
     return add;
 }
 
 /* ---- the five products ---- */
 
-static void scores(const struct head *head, const struct attn_backward_tile *tile, struct attn_rows q, struct attn_rows d_o, int64_t next, const struct attn_rows *ahead) {
+static void scores(const struct head *head, const struct attn_backward_tile *tile, struct attn_rows q, struct attn_rows d_o, int64_t next,
+                   const struct attn_rows *ahead) {
     const struct attn_backward *s = head->s;
     const struct attn_backward_worker *w = head->w;
     const struct attn_shape *shape = s->x->shape;
@@ -109,9 +106,15 @@ static void scores(const struct head *head, const struct attn_backward_tile *til
         for (int i = 0; i < tile->span_count[panel]; i++) {
             const struct attn_span *span = &tile->spans[panel][i];
             const int64_t at = (int64_t)span->begin * ATTN_TILE_STRIDE + panel * ATTN_PANEL;
-            struct attn_panel_product t = {.rows = span->end - span->begin, .dim = shape->dim, .a = q.data + span->begin * q.stride, .a_stride = q.stride,
-                                           .b = w->kt + (int64_t)panel * ATTN_PANEL * shape->dim, .start = w->start_p + span->begin, .out = w->p + at,
-                                           .words = span->full ? NULL : w->words + panel * ATTN_QUERY_TILE + span->begin, .out_stride = ATTN_TILE_STRIDE};
+            struct attn_panel_product t = {.rows = span->end - span->begin,
+                                           .dim = shape->dim,
+                                           .a = q.data + span->begin * q.stride,
+                                           .a_stride = q.stride,
+                                           .b = w->kt + (int64_t)panel * ATTN_PANEL * shape->dim,
+                                           .start = w->start_p + span->begin,
+                                           .out = w->p + at,
+                                           .words = span->full ? NULL : w->words + panel * ATTN_QUERY_TILE + span->begin,
+                                           .out_stride = ATTN_TILE_STRIDE};
             for (int j = 0; j < 2; j++)
                 if (ahead[j].data) {
                     t.next[j] = (const char *)(ahead[j].data + span->begin * ahead[j].stride) + panel * shape->dim;
@@ -141,9 +144,16 @@ static void add_to_keys(const struct head *head, const struct attn_backward_tile
     const struct attn_backward_worker *w = head->w;
     const int key = panel * ATTN_PANEL, keys = tile->keys - key;
     const int64_t at = (int64_t)span->first * ATTN_TILE_STRIDE + key;
-    struct attn_tile_product t = {.rows = keys < panels * ATTN_PANEL ? keys : panels * ATTN_PANEL, .columns = s->l.e_pad, .depth = span->last - span->first,
-                                  .add = true, .a = w->p + at, .a_stride = ATTN_TILE_STRIDE, .b = d_o.data + span->first * d_o.stride,
-                                  .b_stride = d_o.stride, .c = w->dv + (int64_t)key * s->l.e_pad, .c_stride = s->l.e_pad};
+    struct attn_tile_product t = {.rows = keys < panels * ATTN_PANEL ? keys : panels * ATTN_PANEL,
+                                  .columns = s->l.e_pad,
+                                  .depth = span->last - span->first,
+                                  .add = true,
+                                  .a = w->p + at,
+                                  .a_stride = ATTN_TILE_STRIDE,
+                                  .b = d_o.data + span->first * d_o.stride,
+                                  .b_stride = d_o.stride,
+                                  .c = w->dv + (int64_t)key * s->l.e_pad,
+                                  .c_stride = s->l.e_pad};
     s->ops->by_keys(&t);
     t.columns = s->l.d_pad;
     t.a = w->ds + at;
@@ -162,21 +172,27 @@ static bool same_span(const struct attn_backward_tile *tile, int a, int b) {
 static void key_products(const struct head *head, const struct attn_backward_tile *tile, struct attn_rows q, struct attn_rows d_o) {
     for (int panel = 0, panels; panel < tile->panels; panel += panels) {
         panels = 1;
-        while (panel + panels < tile->panels && same_span(tile, panel, panel + panels))
-            panels++;
-        for (int i = 0; i < tile->span_count[panel]; i++)
-            add_to_keys(head, tile, panel, panels, &tile->spans[panel][i], q, d_o);
+        while (panel + panels < tile->panels && same_span(tile, panel, panel + panels)) panels++;
+        for (int i = 0; i < tile->span_count[panel]; i++) add_to_keys(head, tile, panel, panels, &tile->spans[panel][i], q, d_o);
     }
 }
 
 /* dQ += dS K over the panels [panel, panel + panels) for rows [begin, end). */
-static void add_to_queries(const struct head *head, const struct attn_backward_tile *tile, int begin, int end, int panel, int panels, float *dq, int64_t stride, bool add) {
+static void add_to_queries(const struct head *head, const struct attn_backward_tile *tile, int begin, int end, int panel, int panels,
+                           float *dq, int64_t stride, bool add) {
     const struct attn_backward *s = head->s;
     const struct attn_backward_worker *w = head->w;
     const int key = panel * ATTN_PANEL, keys = tile->keys - key;
-    const struct attn_tile_product t = {.rows = end - begin, .columns = s->l.d_pad, .depth = keys < panels * ATTN_PANEL ? keys : panels * ATTN_PANEL,
-                                        .add = add, .a = w->ds + (int64_t)begin * ATTN_TILE_STRIDE + key, .a_stride = ATTN_TILE_STRIDE,
-                                        .b = w->k_rows + (int64_t)key * s->l.d_pad, .b_stride = s->l.d_pad, .c = dq + begin * stride, .c_stride = stride};
+    const struct attn_tile_product t = {.rows = end - begin,
+                                        .columns = s->l.d_pad,
+                                        .depth = keys < panels * ATTN_PANEL ? keys : panels * ATTN_PANEL,
+                                        .add = add,
+                                        .a = w->ds + (int64_t)begin * ATTN_TILE_STRIDE + key,
+                                        .a_stride = ATTN_TILE_STRIDE,
+                                        .b = w->k_rows + (int64_t)key * s->l.d_pad,
+                                        .b_stride = s->l.d_pad,
+                                        .c = dq + begin * stride,
+                                        .c_stride = stride};
     s->ops->by_queries(&t);
 }
 
@@ -194,31 +210,27 @@ static void query_products(const struct head *head, const struct attn_backward_t
                 seen[block] |= 1u << panel;
     for (int block = 0, end; block < blocks; block = end) {
         end = block + 1;
-        while (end < blocks && seen[end] == seen[block])
-            end++;
+        while (end < blocks && seen[end] == seen[block]) end++;
         const int last_row = end * ATTN_ROW_BLOCK < tile->rows ? end * ATTN_ROW_BLOCK : tile->rows;
         for (int panel = 0, panels; panel < tile->panels; panel += panels) {
             panels = 1;
-            if (!(seen[block] >> panel & 1u))
-                continue;
-            while (seen[block] >> (panel + panels) & 1u)
-                panels++;
+            if (!(seen[block] >> panel & 1u)) continue;
+            while (seen[block] >> (panel + panels) & 1u) panels++;
             add_to_queries(head, tile, block * ATTN_ROW_BLOCK, last_row, panel, panels, dq, stride, true);
         }
     }
 }
 
 /* The three products pair by pair, over allowed pairs only. */
-static void exact_products(const struct head *head, const struct attn_backward_tile *tile, struct attn_rows q, struct attn_rows d_o, float *dq, int64_t stride) {
+static void exact_products(const struct head *head, const struct attn_backward_tile *tile, struct attn_rows q, struct attn_rows d_o,
+                           float *dq, int64_t stride) {
     const struct attn_backward *s = head->s;
     const struct attn_backward_worker *w = head->w;
     for (int r = 0; r < tile->rows; r++)
         for (int k = 0; k < tile->keys; k++) {
-            if (!(w->words[k / ATTN_PANEL * ATTN_QUERY_TILE + r] >> (k % ATTN_PANEL) & 1u))
-                continue;
+            if (!(w->words[k / ATTN_PANEL * ATTN_QUERY_TILE + r] >> (k % ATTN_PANEL) & 1u)) continue;
             const float p = w->p[r * ATTN_TILE_STRIDE + k], ds = w->ds[r * ATTN_TILE_STRIDE + k];
-            for (int c = 0; c < s->x->shape->v_dim; c++)
-                w->dv[k * s->l.e_pad + c] += p * d_o.data[r * d_o.stride + c];
+            for (int c = 0; c < s->x->shape->v_dim; c++) w->dv[k * s->l.e_pad + c] += p * d_o.data[r * d_o.stride + c];
             for (int c = 0; c < s->x->shape->dim; c++) {
                 w->dk[k * s->l.d_pad + c] += ds * q.data[r * q.stride + c];
                 dq[r * stride + c] += ds * w->k_rows[k * s->l.d_pad + c];
@@ -231,32 +243,38 @@ static void query_tile(const struct head *head, int64_t i0, int rows, const stru
     struct attn_backward_worker *w = head->w;
     const struct key_tile *key = head->key;
     const struct attn_shape *shape = s->x->shape;
-    struct attn_backward_tile tile = {.b = key->b, .h = head->h, .i0 = i0, .k0 = key->k0, .rows = rows, .keys = key->keys, .panels = (key->keys + ATTN_PANEL - 1) / ATTN_PANEL};
+    struct attn_backward_tile tile = {.b = key->b,
+                                      .h = head->h,
+                                      .i0 = i0,
+                                      .k0 = key->k0,
+                                      .rows = rows,
+                                      .keys = key->keys,
+                                      .panels = (key->keys + ATTN_PANEL - 1) / ATTN_PANEL};
     attn_backward_spans(&tile, &head->view, w->words);
     const struct attn_rows q = rows_of(&s->x->q, head->q, head->q_in_place, i0, rows, shape->dim, s->l.d_pad, w->q_rows);
     const struct attn_rows d_o = rows_of(&s->x->d_o, head->d_o, head->do_in_place, i0, rows, shape->v_dim, s->l.e_pad, w->do_rows);
-    const bool exact = !tile.full && !(key->finite && s->ops->finite(q.data, q.stride, rows, shape->dim) && s->ops->finite(d_o.data, d_o.stride, rows, shape->v_dim));
+    const bool exact = !tile.full && !(key->finite && s->ops->finite(q.data, q.stride, rows, shape->dim) &&
+                                       s->ops->finite(d_o.data, d_o.stride, rows, shape->v_dim));
     starts(head, i0, rows);
     scores(head, &tile, q, d_o, 0, ahead);
 
     float *to = head->dq + i0 * head->dq_t, *dq = head->dq_in_place ? to : w->dq_rows;
     const int64_t stride = head->dq_in_place ? head->dq_t : s->l.d_pad;
     const bool add = touch(head, i0, rows, tile.full);
-    if (!head->dq_in_place && !tile.full)
-        memset(dq, 0, (size_t)(rows * stride) * sizeof *dq);
+    if (!head->dq_in_place && !tile.full) memset(dq, 0, (size_t)(rows * stride) * sizeof *dq);
     if (exact) {
         exact_products(head, &tile, q, d_o, dq, stride);
     } else {
         key_products(head, &tile, q, d_o);
         query_products(head, &tile, dq, stride, add && head->dq_in_place);
     }
-    if (!head->dq_in_place)
-        attn_backward_write_rows(to, head->dq_t, head->dq_d, dq, s->l.d_pad, rows, shape->dim, add);
+    if (!head->dq_in_place) attn_backward_write_rows(to, head->dq_t, head->dq_d, dq, s->l.d_pad, rows, shape->dim, add);
 }
 
 /* ---- one query head under one key tile ---- */
 
-static void head_init(struct head *head, const struct attn_backward *s, struct attn_backward_worker *w, const struct key_tile *key, int32_t h, int64_t chunk) {
+static void head_init(struct head *head, const struct attn_backward *s, struct attn_backward_worker *w, const struct key_tile *key,
+                      int32_t h, int64_t chunk) {
     const struct attn_exec *x = s->x;
     const struct attn_seq *seq = &key->seq;
     const int64_t plane = chunk * x->shape->heads + h;
@@ -352,8 +370,7 @@ static void chunk_tiles(const struct attn_backward *s, const struct key_tile *ke
     struct attn_mask_view view;
     *begin = 0;
     *end = tiles;
-    if (chunks == 1)
-        return;
+    if (chunks == 1) return;
     attn_exec_view(s->x, key->b, key->kv_head * s->group, &key->seq, &view);
     double total = 0.0;
     for (int pass = 0; pass < 2; pass++) {
@@ -376,12 +393,10 @@ static void chunk_tiles(const struct attn_backward *s, const struct key_tile *ke
 /* dQ of query tiles that no key tile touched, where the unit alone writes dQ. */
 static void clear_untouched(const struct attn_backward *s, struct attn_backward_worker *w, const struct key_tile *key) {
     struct head head;
-    if (s->l.chunks > 1)
-        return;
+    if (s->l.chunks > 1) return;
     for (int g = 0; g < s->group; g++) {
         head_init(&head, s, w, key, key->kv_head * s->group + g, 0);
-        for (int64_t i = 0; i < key->seq.q_len; i += ATTN_QUERY_TILE)
-            (void)touch(&head, i, 1, false);
+        for (int64_t i = 0; i < key->seq.q_len; i += ATTN_QUERY_TILE) (void)touch(&head, i, 1, false);
     }
 }
 
@@ -402,11 +417,11 @@ static void kv_head_chunk(const struct attn_backward *s, struct attn_backward_wo
 
 void attn_backward_unit(const struct attn_backward *s, int64_t unit, struct attn_backward_worker *w) {
     const struct attn_exec *x = s->x;
-    const int64_t chunk = unit % s->l.chunks, head_group = unit / s->l.chunks % s->l.head_groups, batch_group = unit / s->l.chunks / s->l.head_groups;
+    const int64_t chunk = unit % s->l.chunks, head_group = unit / s->l.chunks % s->l.head_groups,
+                  batch_group = unit / s->l.chunks / s->l.head_groups;
     const bool all_heads = s->l.head_groups != x->shape->kv_heads, all_batch = s->l.batch_groups != x->shape->batch;
     const int64_t b0 = all_batch ? 0 : batch_group, b1 = all_batch ? x->batch : batch_group + 1;
     const int64_t h0 = all_heads ? 0 : head_group, h1 = all_heads ? x->shape->kv_heads : head_group + 1;
     for (int64_t b = b0; b < b1; b++)
-        for (int64_t h = h0; h < h1; h++)
-            kv_head_chunk(s, w, b, (int32_t)h, chunk);
+        for (int64_t h = h0; h < h1; h++) kv_head_chunk(s, w, b, (int32_t)h, chunk);
 }

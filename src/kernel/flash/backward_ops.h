@@ -41,11 +41,11 @@ struct attn_tile_product {
 };
 
 struct attn_flash_backward_ops {
-    void (*weights)(const struct attn_panel_product *t);      /* out = exp2(x) */
-    void (*gradients)(const struct attn_panel_product *t);    /* out = p * x */
-    void (*logits)(const struct attn_panel_product *t);       /* out = x; start is not read, words are not applied */
-    void (*by_keys)(const struct attn_tile_product *t);       /* a(m, p) = a[p * a_stride + m]: dV += P^T dO, dK += dS^T Q */
-    void (*by_queries)(const struct attn_tile_product *t);    /* a(m, p) = a[m * a_stride + p]: dQ += dS K */
+    void (*weights)(const struct attn_panel_product *t);   /* out = exp2(x) */
+    void (*gradients)(const struct attn_panel_product *t); /* out = p * x */
+    void (*logits)(const struct attn_panel_product *t);    /* out = x; start is not read, words are not applied */
+    void (*by_keys)(const struct attn_tile_product *t);    /* a(m, p) = a[p * a_stride + m]: dV += P^T dO, dK += dS^T Q */
+    void (*by_queries)(const struct attn_tile_product *t); /* a(m, p) = a[m * a_stride + p]: dQ += dS K */
     /* panel[c][l] = factor * x[l * stride + c] for l < keys, 0 for the other lanes. */
     void (*pack)(const float *x, int64_t stride, int keys, int dim, float factor, float *panel);
     /* No element is NaN or infinite. */

@@ -24,20 +24,18 @@ static void panel_spans(struct attn_backward_tile *tile, int panel, const struct
     struct attn_mask_run runs[ATTN_MASK_RUNS];
     const int64_t k0 = tile->k0 + panel * ATTN_PANEL;
     const int left = tile->keys - panel * ATTN_PANEL;
-    const int count = attn_mask_runs_of_queries(view, k0, left < ATTN_PANEL ? left : ATTN_PANEL, tile->i0, tile->i0 + tile->rows, words, runs);
+    const int count =
+        attn_mask_runs_of_queries(view, k0, left < ATTN_PANEL ? left : ATTN_PANEL, tile->i0, tile->i0 + tile->rows, words, runs);
     int row = 0;
     tile->span_count[panel] = 0;
     for (int i = 0; i < count; i++) {
-        for (; row < runs[i].begin; row++)
-            words[row] = 0;
+        for (; row < runs[i].begin; row++) words[row] = 0;
         if (runs[i].full)
-            for (; row < runs[i].end; row++)
-                words[row] = UINT32_MAX;
+            for (; row < runs[i].end; row++) words[row] = UINT32_MAX;
         row = runs[i].end;
         add_run(tile, panel, &runs[i]);
     }
-    for (; row < tile->rows; row++)
-        words[row] = 0;
+    for (; row < tile->rows; row++) words[row] = 0;
 }
 
 void attn_backward_spans(struct attn_backward_tile *tile, const struct attn_mask_view *view, uint32_t *words) {

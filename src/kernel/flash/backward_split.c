@@ -14,7 +14,9 @@
 enum { UNITS_WANTED = 8, CHUNK_TILES = 2, ROWS_OF_A_TASK = 1024 };
 static const size_t chunk_bytes_limit = (size_t)256 << 20;
 
-static int64_t round_up(int64_t n, int64_t multiple) { return attn_div_up(n, multiple) * multiple; }
+static int64_t round_up(int64_t n, int64_t multiple) {
+    return attn_div_up(n, multiple) * multiple;
+}
 
 static size_t take(size_t *bytes, size_t size) {
     const size_t at = *bytes;
@@ -28,8 +30,7 @@ static void layout_groups(struct attn_backward_layout *l, const struct attn_shap
     l->head_groups = together && (shape->bias_broadcast & ATTN_SHARE_HEAD) ? 1 : shape->kv_heads;
     l->chunks = 1;
     const int64_t groups = attn_max64(l->batch_groups * l->head_groups, 1);
-    if (groups >= UNITS_WANTED || (together && (shape->bias_broadcast & ATTN_SHARE_KEY)))
-        return;
+    if (groups >= UNITS_WANTED || (together && (shape->bias_broadcast & ATTN_SHARE_KEY))) return;
     const int64_t key_tiles = attn_div_up(shape->kv_len, ATTN_KEY_TILE);
     const size_t chunk_bytes = (size_t)(shape->heads * l->rows * l->d_pad) * sizeof(float);
     const int64_t affordable = (int64_t)(chunk_bytes_limit / (chunk_bytes + 1));
@@ -38,7 +39,8 @@ static void layout_groups(struct attn_backward_layout *l, const struct attn_shap
 }
 
 void attn_backward_layout_init(struct attn_backward_layout *l, const struct attn_shape *shape) {
-    *l = (struct attn_backward_layout){.d_pad = (int)round_up(shape->dim, ATTN_DIM_PAD), .e_pad = (int)round_up(shape->v_dim, ATTN_DIM_PAD)};
+    *l =
+        (struct attn_backward_layout){.d_pad = (int)round_up(shape->dim, ATTN_DIM_PAD), .e_pad = (int)round_up(shape->v_dim, ATTN_DIM_PAD)};
     l->general = isfinite(shape->softcap) || (shape->features & (ATTN_ALIBI | ATTN_BIAS | ATTN_DROPOUT));
     l->rows = shape->packed ? shape->q_tokens : shape->batch * shape->q_len;
     l->tiles = shape->packed ? shape->q_tokens / ATTN_QUERY_TILE + shape->batch : shape->batch * attn_div_up(shape->q_len, ATTN_QUERY_TILE);
@@ -61,9 +63,18 @@ size_t attn_backward_worker_init(struct attn_backward_worker *w, const struct at
         float **at;
         size_t count;
     } parts[] = {
-        {&w->kt, keys * (size_t)shape->dim}, {&w->vt, keys * (size_t)shape->v_dim}, {&w->k_rows, keys * d}, {&w->dk, keys * d},
-        {&w->dv, keys * e}, {&w->p, queries * ATTN_TILE_STRIDE}, {&w->ds, queries * ATTN_TILE_STRIDE}, {&w->q_rows, queries * d},
-        {&w->do_rows, queries * e}, {&w->dq_rows, queries * d}, {&w->start_p, queries}, {&w->start_ds, queries},
+        {&w->kt, keys * (size_t)shape->dim},
+        {&w->vt, keys * (size_t)shape->v_dim},
+        {&w->k_rows, keys * d},
+        {&w->dk, keys * d},
+        {&w->dv, keys * e},
+        {&w->p, queries * ATTN_TILE_STRIDE},
+        {&w->ds, queries * ATTN_TILE_STRIDE},
+        {&w->q_rows, queries * d},
+        {&w->do_rows, queries * e},
+        {&w->dq_rows, queries * d},
+        {&w->start_p, queries},
+        {&w->start_ds, queries},
     };
     size_t bytes = 0;
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
@@ -104,8 +115,7 @@ static void prepare_rows(void *arg, int64_t index, int worker) {
         base = b * x->shape->q_len;
         row = seq.q_row;
     }
-    if (begin < end)
-        attn_backward_row_dots(x, b, h, row + begin, (int)(end - begin), s->delta + h * s->l.rows + base + begin);
+    if (begin < end) attn_backward_row_dots(x, b, h, row + begin, (int)(end - begin), s->delta + h * s->l.rows + base + begin);
 }
 
 /* ---- after: chunks of dQ are added in order ---- */
@@ -120,15 +130,13 @@ static void reduce_tile(const struct attn_backward *s, const struct attn_seq *se
     bool add = x->accumulate & ATTN_ACCUMULATE_DQ;
     for (int64_t c = 0; c < s->l.chunks; c++) {
         const int64_t plane = c * x->shape->heads + h;
-        if (!s->touched[plane * s->l.tiles + first_tile + tile])
-            continue;
+        if (!s->touched[plane * s->l.tiles + first_tile + tile]) continue;
         attn_backward_write_rows(to, x->dq.t, x->dq.d, s->dq + (plane * s->l.rows + first_row) * s->l.d_pad, s->l.d_pad, n, (int)dim, add);
         add = true;
     }
     if (!add)
         for (int r = 0; r < n; r++)
-            for (int64_t c = 0; c < dim; c++)
-                to[r * x->dq.t + c * x->dq.d] = 0.0f;
+            for (int64_t c = 0; c < dim; c++) to[r * x->dq.t + c * x->dq.d] = 0.0f;
 }
 
 static int64_t blocks_of_sequence(const struct attn_exec *x) {
@@ -148,7 +156,9 @@ static void reduce_rows(void *arg, int64_t index, int worker) {
 
 /* ---- units ---- */
 
-static int64_t batch_groups(const struct attn_backward *s) { return s->l.batch_groups == s->x->shape->batch ? s->x->batch : 1; }
+static int64_t batch_groups(const struct attn_backward *s) {
+    return s->l.batch_groups == s->x->shape->batch ? s->x->batch : 1;
+}
 
 /* A class of cost: four for each power of two, 0 the greatest. Of groups of all sequences there is only one. */
 static int cost_class(const struct attn_backward *s, int64_t unit) {
@@ -162,12 +172,9 @@ static int cost_class(const struct attn_backward *s, int64_t unit) {
 
 static void order_units(const struct attn_backward *s, int64_t units) {
     int64_t begin[257] = {0};
-    for (int64_t u = 0; u < units; u++)
-        begin[cost_class(s, u) + 1]++;
-    for (int c = 0; c < 256; c++)
-        begin[c + 1] += begin[c];
-    for (int64_t u = 0; u < units; u++)
-        s->order[begin[cost_class(s, u)]++] = (int32_t)u;
+    for (int64_t u = 0; u < units; u++) begin[cost_class(s, u) + 1]++;
+    for (int c = 0; c < 256; c++) begin[c + 1] += begin[c];
+    for (int64_t u = 0; u < units; u++) s->order[begin[cost_class(s, u)]++] = (int32_t)u;
 }
 
 static void run_unit(void *arg, int64_t index, int worker) {
@@ -200,6 +207,5 @@ void attn_flash_backward(const struct attn_exec *x, const struct attn_flash_back
     order_units(&s, units);
     attn_parallel(x->ctx, (x->shape->packed ? 1 : x->batch) * heads * blocks_of_rows(x), threads, prepare_rows, &s);
     attn_parallel(x->ctx, units, threads, run_unit, &s);
-    if (s.l.chunks > 1)
-        attn_parallel(x->ctx, x->batch * heads * blocks_of_sequence(x), threads, reduce_rows, &s);
+    if (s.l.chunks > 1) attn_parallel(x->ctx, x->batch * heads * blocks_of_sequence(x), threads, reduce_rows, &s);
 }

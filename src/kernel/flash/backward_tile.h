@@ -40,13 +40,13 @@ struct attn_backward {
 
 /* Buffers of one worker. */
 struct attn_backward_worker {
-    float *kt, *vt;                     /* [panel][dim][ATTN_PANEL], factors folded in */
-    float *k_rows;                      /* [ATTN_KEY_TILE][d_pad] */
-    float *dk, *dv;                     /* sums of the key tile, rows padded */
-    float *p, *ds;                      /* [ATTN_QUERY_TILE][ATTN_TILE_STRIDE] */
-    float *q_rows, *do_rows, *dq_rows;  /* padded copies where the caller's rows cannot be used in place */
-    float *start_p, *start_ds;          /* [ATTN_QUERY_TILE]: -LSE in base 2, -delta */
-    uint32_t *words;                    /* [panel][ATTN_QUERY_TILE] */
+    float *kt, *vt;                    /* [panel][dim][ATTN_PANEL], factors folded in */
+    float *k_rows;                     /* [ATTN_KEY_TILE][d_pad] */
+    float *dk, *dv;                    /* sums of the key tile, rows padded */
+    float *p, *ds;                     /* [ATTN_QUERY_TILE][ATTN_TILE_STRIDE] */
+    float *q_rows, *do_rows, *dq_rows; /* padded copies where the caller's rows cannot be used in place */
+    float *start_p, *start_ds;         /* [ATTN_QUERY_TILE]: -LSE in base 2, -delta */
+    uint32_t *words;                   /* [panel][ATTN_QUERY_TILE] */
 };
 /* Places the buffers in memory (NULL: only counts). Returns the bytes. */
 size_t attn_backward_worker_init(struct attn_backward_worker *w, const struct attn_shape *shape, const struct attn_backward_layout *l,

@@ -5,8 +5,8 @@
 #define ATTN_KERNEL_FLASH_EXP2_TABLE_H
 
 #define ATTN_EXP2_SPLIT 393216.0f /* 1.5 * 2^18: floats near it are multiples of 1/32 */
-#define ATTN_EXP2_C1 0x1.62e584p-1f
-#define ATTN_EXP2_C2 0x1.ebfbdep-3f
+#define ATTN_EXP2_C1    0x1.62e584p-1f
+#define ATTN_EXP2_C2    0x1.ebfbdep-3f
 
 static const float attn_exp2_table[32] __attribute__((aligned(64))) = {
     0x1.000000p+0f, 0x1.059b0ep+0f, 0x1.0b5586p+0f, 0x1.11301ep+0f, 0x1.172b84p+0f, 0x1.1d4874p+0f, 0x1.2387a6p+0f, 0x1.29e9e0p+0f,

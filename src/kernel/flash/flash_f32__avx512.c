@@ -16,8 +16,12 @@ static const struct attn_flash_forward_ops forward_ops = {
     .softcap = attn_softcap_f32_16__avx512,
 };
 
-static void forward(const struct attn_exec *x) { attn_flash_forward(x, &forward_ops); }
-static void backward(const struct attn_exec *x) { attn_flash_backward(x, &attn_flash_backward_ops__avx512); }
+static void forward(const struct attn_exec *x) {
+    attn_flash_forward(x, &forward_ops);
+}
+static void backward(const struct attn_exec *x) {
+    attn_flash_backward(x, &attn_flash_backward_ops__avx512);
+}
 
 const struct attn_kernel attn_flash_f32__avx512 = {
     .name = "flash",

@@ -15,8 +15,12 @@ static const struct attn_flash_forward_ops forward_ops = {
     .softcap = attn_softcap_f32_16__portable,
 };
 
-static void forward(const struct attn_exec *x) { attn_flash_forward(x, &forward_ops); }
-static void backward(const struct attn_exec *x) { attn_flash_backward(x, &attn_flash_backward_ops__portable); }
+static void forward(const struct attn_exec *x) {
+    attn_flash_forward(x, &forward_ops);
+}
+static void backward(const struct attn_exec *x) {
+    attn_flash_backward(x, &attn_flash_backward_ops__portable);
+}
 
 const struct attn_kernel attn_flash_f32__portable = {
     .name = "flash",

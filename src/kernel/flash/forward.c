@@ -37,30 +37,28 @@ struct tile {
 
 /* Full runs that end inside a step of the logits kernel hand the rest to the partial run behind them, so that only one of the two has a
  * tail. */
-static void align_runs(struct attn_mask_run *runs, int count, uint32_t *words, int lanes)
-{
+static void align_runs(struct attn_mask_run *runs, int count, uint32_t *words, int lanes) {
     for (int r = 0; r + 1 < count; r++) {
-        if (!runs[r].full || runs[r + 1].full || runs[r].end != runs[r + 1].begin)
-            continue;
+        if (!runs[r].full || runs[r + 1].full || runs[r].end != runs[r + 1].begin) continue;
         int32_t rest = (runs[r].end - runs[r].begin) % ATTN_KEY_STEP;
-        for (int32_t j = runs[r].end - rest; j < runs[r].end; j++)
-            words[j] = (uint32_t)((1ull << lanes) - 1);
+        for (int32_t j = runs[r].end - rest; j < runs[r].end; j++) words[j] = (uint32_t)((1ull << lanes) - 1);
         runs[r].end -= rest;
         runs[r + 1].begin -= rest;
     }
 }
 
-static bool is_near(float m) { return fabsf(m) < near; }
+static bool is_near(float m) {
+    return fabsf(m) < near;
+}
 
 /* Weights of a tile against the old maximum. False, and l unchanged, if a lane may have to raise its maximum first, or has a logit that only
  * the plain path can tell from NaN: its sum is then above 2^raise_above, or NaN. */
-static bool weigh_fused(const struct attn_flash_work *w, const struct panel *p, const struct tile *t, const struct attn_mask_run *runs, int count)
-{
+static bool weigh_fused(const struct attn_flash_work *w, const struct panel *p, const struct tile *t, const struct attn_mask_run *runs,
+                        int count) {
     float start[ATTN_LANES], sum[ATTN_LANES] = {0}, ignored[ATTN_LANES] = {0};
     static const float zero[ATTN_LANES] = {0};
     struct attn_ahead ahead = t->ahead;
-    for (int r = 0; r < ATTN_LANES; r++)
-        start[r] = -p->m[r];
+    for (int r = 0; r < ATTN_LANES; r++) start[r] = -p->m[r];
     for (int i = 0; i < count; i++) {
         const struct attn_mask_run *run = &runs[i];
         int64_t n = run->end - run->begin;
@@ -75,17 +73,14 @@ static bool weigh_fused(const struct attn_flash_work *w, const struct panel *p, 
         ahead.stride = 0;
     }
     for (int r = 0; r < p->lanes; r++)
-        if (!(sum[r] <= 0x1p20f))
-            return false;
-    for (int r = 0; r < ATTN_LANES; r++)
-        p->l[r] += sum[r];
+        if (!(sum[r] <= 0x1p20f)) return false;
+    for (int r = 0; r < ATTN_LANES; r++) p->l[r] += sum[r];
     return true;
 }
 
 /* Logits of a tile minus origin[r], and their maximum over the allowed pairs. */
-static void tile_logits(const struct attn_flash_work *w, const struct panel *p, const struct tile *t, const struct attn_mask_run *runs, int count,
-                        const float *origin, float *top)
-{
+static void tile_logits(const struct attn_flash_work *w, const struct panel *p, const struct tile *t, const struct attn_mask_run *runs,
+                        int count, const float *origin, float *top) {
     float start[ATTN_LANES], ignored[ATTN_LANES] = {0};
     struct attn_ahead ahead = t->ahead;
     for (int r = 0; r < ATTN_LANES; r++) {
@@ -99,21 +94,17 @@ static void tile_logits(const struct attn_flash_work *w, const struct panel *p, 
         bool plain = run->full && !w->features;
         w->ops->logits(p->q, t->k + run->begin * t->k_stride, t->k_stride, n, w->dim, start, s, plain ? top : ignored, ahead);
         ahead.stride = 0;
-        if (w->features)
-            attn_flash_adjust_logits(w, s, p->row, p->lanes, t->begin + run->begin, n);
-        if (!plain)
-            w->ops->max(s, run->full ? NULL : w->words + run->begin, n, top);
+        if (w->features) attn_flash_adjust_logits(w, s, p->row, p->lanes, t->begin + run->begin, n);
+        if (!plain) w->ops->max(s, run->full ? NULL : w->words + run->begin, n, top);
     }
 }
 
 /* Weights of a tile after raising the maximum where needed. Returns the factors of what was summed before, or NULL if all are 1. */
-static const float *weigh(const struct attn_flash_work *w, struct panel *p, const struct tile *t, const struct attn_mask_run *runs, int count,
-                          float *alpha)
-{
+static const float *weigh(const struct attn_flash_work *w, struct panel *p, const struct tile *t, const struct attn_mask_run *runs,
+                          int count, float *alpha) {
     float origin[ATTN_LANES], shift[ATTN_LANES], top[ATTN_LANES], sum[ATTN_LANES] = {0};
     bool raised = false;
-    for (int r = 0; r < ATTN_LANES; r++)
-        origin[r] = !w->features && is_near(p->m[r]) ? p->m[r] : 0.0f;
+    for (int r = 0; r < ATTN_LANES; r++) origin[r] = !w->features && is_near(p->m[r]) ? p->m[r] : 0.0f;
     tile_logits(w, p, t, runs, count, origin, top);
     for (int r = 0; r < ATTN_LANES; r++) {
         float m = p->m[r] - origin[r];
@@ -128,54 +119,46 @@ static const float *weigh(const struct attn_flash_work *w, struct panel *p, cons
         }
     }
     for (int i = 0; i < count; i++)
-        w->ops->weights(w->s + runs[i].begin * ATTN_LANES, runs[i].full ? NULL : w->words + runs[i].begin, runs[i].end - runs[i].begin, shift, sum);
-    for (int r = 0; r < ATTN_LANES; r++)
-        p->l[r] += sum[r];
+        w->ops->weights(w->s + runs[i].begin * ATTN_LANES, runs[i].full ? NULL : w->words + runs[i].begin, runs[i].end - runs[i].begin,
+                        shift, sum);
+    for (int r = 0; r < ATTN_LANES; r++) p->l[r] += sum[r];
     return raised ? alpha : NULL;
 }
 
 /* o = alpha * o + weights * values. Neighbouring runs are one stretch: where a pair is excluded its weight is 0, which a finite value
  * turns into nothing; a tile with a value that is not finite is multiplied run by run, excluded pairs left out. */
-static void sum_values(const struct attn_flash_work *w, const struct panel *p, const struct tile *t, const struct attn_mask_run *runs, int count,
-                       const float *alpha)
-{
+static void sum_values(const struct attn_flash_work *w, const struct panel *p, const struct tile *t, const struct attn_mask_run *runs,
+                       int count, const float *alpha) {
     for (int i = 0; i < count;) {
         int32_t begin = runs[i].begin, end = runs[i].end;
         const uint32_t *words = NULL;
-        if (!t->v_finite && !runs[i].full)
-            words = w->words + begin;
+        if (!t->v_finite && !runs[i].full) words = w->words + begin;
         i++;
-        while (t->v_finite && i < count && runs[i].begin == end)
-            end = runs[i++].end;
+        while (t->v_finite && i < count && runs[i].begin == end) end = runs[i++].end;
         w->ops->values(w->s + begin * ATTN_LANES, words, end - begin, t->v + begin * 16, ATTN_KEY_TILE, w->columns, alpha, p->o);
         alpha = NULL;
     }
 }
 
-static void panel_step(const struct attn_flash_work *w, struct panel *p, const struct tile *t)
-{
+static void panel_step(const struct attn_flash_work *w, struct panel *p, const struct tile *t) {
     struct attn_mask_run runs[ATTN_MASK_RUNS];
     float alpha[ATTN_LANES];
     const float *rescale = NULL;
     int count = attn_mask_runs_of_keys(&w->view, p->row, p->lanes, t->begin, t->begin + t->n, w->words, runs);
-    if (count == 0)
-        return;
+    if (count == 0) return;
     align_runs(runs, count, w->words, p->lanes);
     if (!p->fused || !weigh_fused(w, p, t, runs, count)) {
         p->failed |= p->fused;
         rescale = weigh(w, p, t, runs, count, alpha);
         p->fused = !p->failed && !w->features;
-        for (int r = 0; r < p->lanes; r++)
-            p->fused = p->fused && is_near(p->m[r]);
+        for (int r = 0; r < p->lanes; r++) p->fused = p->fused && is_near(p->m[r]);
     }
-    if (w->x->shape->features & ATTN_DROPOUT)
-        attn_flash_drop_weights(w, p->row, p->lanes, t->begin, runs, count);
+    if (w->x->shape->features & ATTN_DROPOUT) attn_flash_drop_weights(w, p->row, p->lanes, t->begin, runs, count);
     sum_values(w, p, t, runs, count, rescale);
 }
 
 /* Writes O and LSE of a panel: o / l with the sink in the denominator, merged with what is there if asked. */
-static void panel_finish(const struct attn_flash_work *w, const struct panel *p)
-{
+static void panel_finish(const struct attn_flash_work *w, const struct panel *p) {
     float scale[ATTN_LANES], keep[ATTN_LANES];
     for (int r = 0; r < p->lanes; r++) {
         float total = p->l[r], m = p->m[r], part = 1.0f;
@@ -198,14 +181,12 @@ static void panel_finish(const struct attn_flash_work *w, const struct panel *p)
                 lse = merged;
             }
         }
-        if (out)
-            *out = lse;
+        if (out) *out = lse;
     }
     attn_flash_store(w, p->o, scale, w->x->accumulate & ATTN_ACCUMULATE_O ? keep : NULL, p->row, p->lanes);
 }
 
-static void tile_step(struct attn_flash_work *w, struct panel *panels, int count, int64_t begin, int64_t n, int64_t limit)
-{
+static void tile_step(struct attn_flash_work *w, struct panel *panels, int count, int64_t begin, int64_t n, int64_t limit) {
     struct tile t = {.begin = begin, .n = n, .v = w->v};
     t.k = attn_flash_keys(w, begin, n, &t.k_stride);
     t.v_finite = attn_flash_pack_values(w, begin, n);
@@ -222,8 +203,7 @@ static void tile_step(struct attn_flash_work *w, struct panel *panels, int count
     }
 }
 
-void attn_flash_forward_chunk(struct attn_flash_work *w, int64_t q0, int64_t q1)
-{
+void attn_flash_forward_chunk(struct attn_flash_work *w, int64_t q0, int64_t q1) {
     struct panel panels[ATTN_CHUNK_MAX / ATTN_LANES];
     int count = (int)attn_div_up(q1 - q0, ATTN_LANES);
     assert(q1 - q0 <= ATTN_CHUNK_MAX);
@@ -244,10 +224,8 @@ void attn_flash_forward_chunk(struct attn_flash_work *w, int64_t q0, int64_t q1)
     }
     int64_t from = 0, k0, k1;
     while (attn_mask_next_keys(&w->view, q0, q1, from, &k0, &k1)) {
-        for (int64_t k = k0; k < k1; k += ATTN_KEY_TILE)
-            tile_step(w, panels, count, k, attn_min64(ATTN_KEY_TILE, k1 - k), k1);
+        for (int64_t k = k0; k < k1; k += ATTN_KEY_TILE) tile_step(w, panels, count, k, attn_min64(ATTN_KEY_TILE, k1 - k), k1);
         from = k1;
     }
-    for (int i = 0; i < count; i++)
-        panel_finish(w, &panels[i]);
+    for (int i = 0; i < count; i++) panel_finish(w, &panels[i]);
 }

@@ -6,20 +6,16 @@
 #include <math.h>
 
 /* Copies n rows of `columns` elements into contiguous rows. */
-static void gather(const float *from, int64_t row_stride, int64_t stride, int64_t n, int64_t columns, float *to)
-{
+static void gather(const float *from, int64_t row_stride, int64_t stride, int64_t n, int64_t columns, float *to) {
     for (int64_t i = 0; i < n; i++)
-        for (int64_t c = 0; c < columns; c++)
-            to[i * columns + c] = from[i * row_stride + c * stride];
+        for (int64_t c = 0; c < columns; c++) to[i * columns + c] = from[i * row_stride + c * stride];
 }
 
-static const float *row_of(const struct attn_array *a, int64_t sequence, int64_t head, int64_t row)
-{
+static const float *row_of(const struct attn_array *a, int64_t sequence, int64_t head, int64_t row) {
     return (const float *)a->data + sequence * a->b + head * a->h + row * a->t;
 }
 
-void attn_flash_pack_queries(const struct attn_flash_work *w, int64_t row, int lanes, float *q)
-{
+void attn_flash_pack_queries(const struct attn_flash_work *w, int64_t row, int lanes, float *q) {
     const struct attn_array *a = &w->x->q;
     const float *from = row_of(a, w->sequence, w->head, w->seq.q_row + row);
     ptrdiff_t stride = a->t;
@@ -31,20 +27,17 @@ void attn_flash_pack_queries(const struct attn_flash_work *w, int64_t row, int l
     w->ops->pack_queries(from, stride, lanes, w->dim, (float)(w->x->shape->scale * M_LOG2E), q);
 }
 
-const float *attn_flash_keys(const struct attn_flash_work *w, int64_t begin, int64_t n, ptrdiff_t *stride)
-{
+const float *attn_flash_keys(const struct attn_flash_work *w, int64_t begin, int64_t n, ptrdiff_t *stride) {
     const struct attn_array *a = &w->x->k;
     const float *from = row_of(a, w->sequence, w->kv_head, w->kv_row + begin);
     *stride = a->t;
-    if (a->d == 1)
-        return from;
+    if (a->d == 1) return from;
     gather(from, a->t, a->d, n, w->dim, w->k);
     *stride = w->dim;
     return w->k;
 }
 
-bool attn_flash_pack_values(const struct attn_flash_work *w, int64_t begin, int64_t n)
-{
+bool attn_flash_pack_values(const struct attn_flash_work *w, int64_t begin, int64_t n) {
     const struct attn_array *a = &w->x->v;
     if (a->d == 1)
         return w->ops->pack_values(row_of(a, w->sequence, w->kv_head, w->kv_row + begin), a->t, n, w->v_dim, ATTN_KEY_TILE, w->v);
@@ -57,8 +50,7 @@ bool attn_flash_pack_values(const struct attn_flash_work *w, int64_t begin, int6
     return finite;
 }
 
-void attn_flash_store(const struct attn_flash_work *w, const float *o, const float *scale, const float *keep, int64_t row, int lanes)
-{
+void attn_flash_store(const struct attn_flash_work *w, const float *o, const float *scale, const float *keep, int64_t row, int lanes) {
     const struct attn_array_out *a = &w->x->o;
     float *to = (float *)a->data + w->sequence * a->b + w->head * a->h + (w->seq.q_row + row) * a->t;
     if (a->d == 1) {
@@ -73,13 +65,11 @@ void attn_flash_store(const struct attn_flash_work *w, const float *o, const flo
         }
 }
 
-float *attn_flash_lse(const struct attn_flash_work *w, int64_t row)
-{
+float *attn_flash_lse(const struct attn_flash_work *w, int64_t row) {
     const struct attn_array_out *a = &w->x->lse;
     return a->data ? (float *)a->data + w->sequence * a->b + w->head * a->h + (w->seq.q_row + row) * a->t : NULL;
 }
 
-struct attn_ahead attn_flash_ahead(const struct attn_flash_work *w, const struct attn_array *a, int64_t row)
-{
+struct attn_ahead attn_flash_ahead(const struct attn_flash_work *w, const struct attn_array *a, int64_t row) {
     return (struct attn_ahead){row_of(a, w->sequence, w->kv_head, row), a->d == 1 ? a->t : 0};
 }

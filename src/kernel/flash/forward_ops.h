@@ -10,10 +10,10 @@
 #include "kernel/kernel.h"
 
 enum {
-    ATTN_LANES = 16,       /* queries of a panel */
-    ATTN_KEY_TILE = 240,   /* keys whose logits are held at once: 16 KiB, half of a first-level cache */
-    ATTN_KEY_STEP = 24,    /* keys of one step of the logits kernel */
-    ATTN_AHEAD_ROWS = 4    /* rows of `ahead` that each such step prefetches */
+    ATTN_LANES = 16,     /* queries of a panel */
+    ATTN_KEY_TILE = 240, /* keys whose logits are held at once: 16 KiB, half of a first-level cache */
+    ATTN_KEY_STEP = 24,  /* keys of one step of the logits kernel */
+    ATTN_AHEAD_ROWS = 4  /* rows of `ahead` that each such step prefetches */
 };
 
 /* Rows to fetch into the cache while computing; stride 0: nothing to do. */
@@ -37,7 +37,8 @@ struct attn_flash_forward_ops {
     void (*weights)(float *s, const uint32_t *words, int64_t n, const float *m, float *sum);
     /* o[c][r] = alpha[r] * o[c][r] + sum_j s[j][r] * v[c / 16][j][c % 16]; alpha NULL: 1. v is packed with v_rows keys a panel; e is
      * a multiple of 4. words not NULL: pairs whose bit is not set are not multiplied. */
-    void (*values)(const float *s, const uint32_t *words, int64_t n, const float *v, int64_t v_rows, int64_t e, const float *alpha, float *o);
+    void (*values)(const float *s, const uint32_t *words, int64_t n, const float *v, int64_t v_rows, int64_t e, const float *alpha,
+                   float *o);
     /* q[c][r] = factor * row_r[c] for r < n, 0 for the other lanes. */
     void (*pack_queries)(const float *row, ptrdiff_t stride, int64_t n, int64_t d, float factor, float *q);
     /* v[c / 16][j][c % 16] = row_j[c], columns e to the next multiple of 16 are 0. Returns whether all are finite. */

@@ -37,6 +37,7 @@ struct attn_ahead attn_flash_ahead(const struct attn_flash_work *w, const struct
 
 /* forward_features.c: soft-cap, ALiBi and bias on the logits of n keys from `key`; dropout on the weights of a tile's runs. */
 void attn_flash_adjust_logits(const struct attn_flash_work *w, float *s, int64_t row, int lanes, int64_t key, int64_t n);
-void attn_flash_drop_weights(const struct attn_flash_work *w, int64_t row, int lanes, int64_t key, const struct attn_mask_run *runs, int count);
+void attn_flash_drop_weights(const struct attn_flash_work *w, int64_t row, int lanes, int64_t key, const struct attn_mask_run *runs,
+                             int count);
 
 #endif

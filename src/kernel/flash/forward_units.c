@@ -13,29 +13,25 @@ struct piece {
 enum { CLASSES = 256 };
 
 struct layout {
-    int64_t chunk;                                              /* queries of a unit */
-    size_t pieces, worker;                                      /* bytes of the list, of one worker's memory */
-    size_t q, o, m, l, s, v, k, row, words;                     /* offsets inside a worker's memory */
+    int64_t chunk;                          /* queries of a unit */
+    size_t pieces, worker;                  /* bytes of the list, of one worker's memory */
+    size_t q, o, m, l, s, v, k, row, words; /* offsets inside a worker's memory */
 };
 
 /* At least 16 units where the problem has them, and panels that leave half of a second-level cache of 1 MiB to keys and values. */
-int64_t attn_flash_forward_chunk_rows(const struct attn_shape *p)
-{
+int64_t attn_flash_forward_chunk_rows(const struct attn_shape *p) {
     int64_t rows = (p->packed ? p->q_tokens : p->batch * p->q_len) * p->heads, chunk = ATTN_CHUNK_MAX;
-    while (chunk > 64 && (chunk * (p->dim + p->v_dim) > (512 << 10) / 4 || rows < 16 * chunk))
-        chunk /= 2;
+    while (chunk > 64 && (chunk * (p->dim + p->v_dim) > (512 << 10) / 4 || rows < 16 * chunk)) chunk /= 2;
     return chunk;
 }
 
-static size_t take(size_t *at, int64_t elements)
-{
+static size_t take(size_t *at, int64_t elements) {
     size_t begin = *at;
     *at += attn_round64((size_t)elements * sizeof(float));
     return begin;
 }
 
-static struct layout lay_out(const struct attn_shape *p)
-{
+static struct layout lay_out(const struct attn_shape *p) {
     struct layout y = {.chunk = attn_flash_forward_chunk_rows(p)};
     int64_t columns = attn_div_up(p->v_dim, 16) * 16;
     int64_t pieces = p->packed ? p->q_tokens / y.chunk + p->batch : p->batch * attn_div_up(p->q_len, y.chunk);
@@ -53,15 +49,13 @@ static struct layout lay_out(const struct attn_shape *p)
     return y;
 }
 
-size_t attn_flash_forward_workspace(const struct attn_shape *shape)
-{
+size_t attn_flash_forward_workspace(const struct attn_shape *shape) {
     struct layout y = lay_out(shape);
     return y.pieces + (size_t)shape->threads * y.worker;
 }
 
 /* Class of a unit's work: the greatest work first. Head 0 speaks for all. */
-static int work_class(const struct attn_mask_view *view, const struct attn_seq *seq, int64_t q0, int64_t q1)
-{
+static int work_class(const struct attn_mask_view *view, const struct attn_seq *seq, int64_t q0, int64_t q1) {
     int64_t area = attn_mask_view_area(view, q0, attn_min64(q1, seq->q_len), 0, seq->k_len);
     int exponent;
     double part = frexp((double)area + 1.0, &exponent); /* in [0.5, 1) */
@@ -69,8 +63,7 @@ static int work_class(const struct attn_mask_view *view, const struct attn_seq *
 }
 
 /* Writes the pieces of all sequences in the order of their classes; returns how many. */
-static int64_t list_pieces(const struct attn_exec *x, int64_t chunk, struct piece *pieces)
-{
+static int64_t list_pieces(const struct attn_exec *x, int64_t chunk, struct piece *pieces) {
     int64_t start[CLASSES + 1] = {0};
     for (int pass = 0; pass < 2; pass++)
         for (int64_t b = 0; b < x->batch; b++) {
@@ -85,8 +78,7 @@ static int64_t list_pieces(const struct attn_exec *x, int64_t chunk, struct piec
                     pieces[start[class]++] = (struct piece){(int32_t)b, (int32_t)c};
             }
             if (pass == 0 && b + 1 == x->batch)
-                for (int i = 0; i < CLASSES; i++)
-                    start[i + 1] += start[i];
+                for (int i = 0; i < CLASSES; i++) start[i + 1] += start[i];
         }
     return x->batch ? start[CLASSES] : 0;
 }
@@ -99,8 +91,7 @@ struct job {
     unsigned char *memory;
 };
 
-static void unit(void *arg, int64_t index, int worker)
-{
+static void unit(void *arg, int64_t index, int worker) {
     const struct job *job = arg;
     const struct attn_exec *x = job->x;
     const struct attn_shape *p = x->shape;
@@ -130,15 +121,13 @@ static void unit(void *arg, int64_t index, int worker)
     w.seq = attn_exec_seq(x, piece.sequence);
     w.kv_row = w.seq.k_row;
     w.kv_head = w.head / (p->heads / p->kv_heads);
-    if (w.has_sink)
-        w.sink = ((const float *)x->sink.data)[w.sequence * x->sink.b + w.head * x->sink.h] * (float)M_LOG2E;
+    if (w.has_sink) w.sink = ((const float *)x->sink.data)[w.sequence * x->sink.b + w.head * x->sink.h] * (float)M_LOG2E;
     attn_exec_view(x, w.sequence, w.head, &w.seq, &w.view);
     int64_t q0 = piece.chunk * y->chunk;
     attn_flash_forward_chunk(&w, q0, attn_min64(q0 + y->chunk, w.seq.q_len));
 }
 
-void attn_flash_forward(const struct attn_exec *x, const struct attn_flash_forward_ops *ops)
-{
+void attn_flash_forward(const struct attn_exec *x, const struct attn_flash_forward_ops *ops) {
     struct job job = {.x = x, .ops = ops, .layout = lay_out(x->shape)};
     struct piece *pieces = x->workspace;
     job.memory = (unsigned char *)x->workspace + job.layout.pieces;

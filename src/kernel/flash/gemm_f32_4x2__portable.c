@@ -13,19 +13,31 @@ static inline vec vec_load(const float *x) {
     __builtin_memcpy(&v, x, sizeof v);
     return v;
 }
-static inline void vec_store(float *to, vec x) { __builtin_memcpy(to, &x, sizeof x); }
-static inline vec vec_set1(float x) { return (vec){x, x, x, x}; }
-static inline vec vec_fma(vec a, vec b, vec c) { return a * b + c; }
-static inline vec vec_mul(vec a, vec b) { return a * b; }
+static inline void vec_store(float *to, vec x) {
+    __builtin_memcpy(to, &x, sizeof x);
+}
+static inline vec vec_set1(float x) {
+    return (vec){x, x, x, x};
+}
+static inline vec vec_fma(vec a, vec b, vec c) {
+    return a * b + c;
+}
+static inline vec vec_mul(vec a, vec b) {
+    return a * b;
+}
 static inline vec vec_keep(vec x, uint32_t bits) {
     const vec_int lane = {1, 2, 4, 8};
     const int32_t b = (int32_t)(bits & 15u);
     const vec_int keep = ((vec_int){b, b, b, b} & lane) != 0;
     return (vec)((vec_int)x & keep);
 }
-static inline void prefetch(const char *address) { (void)address; }
+static inline void prefetch(const char *address) {
+    (void)address;
+}
 
-static inline vec vec_select(vec_int yes, vec a, vec b) { return (vec)((yes & (vec_int)a) | (~yes & (vec_int)b)); }
+static inline vec vec_select(vec_int yes, vec a, vec b) {
+    return (vec)((yes & (vec_int)a) | (~yes & (vec_int)b));
+}
 
 /* 2^x = 2^n 2^f with n the nearest integer, found by adding 1.5 * 2^23; 2^f by a minimax polynomial of degree 5 that is 1 at 0 (own
  * Remez exchange and search over the neighbouring floats). Below 2^-126 the result is 0, from 2^127 on inf; NaN stays. */
@@ -47,12 +59,11 @@ static inline vec vec_exp2(vec x) {
     return vec_select(x != x, x, p);
 }
 
-#include "kernel/flash/gemm_f32.h"
+#include "kernel/flash/gemm_f32_template.h"
 
 static void pack(const float *x, int64_t stride, int keys, int dim, float factor, float *panel) {
     for (int c = 0; c < dim; c++)
-        for (int l = 0; l < ATTN_PANEL; l++)
-            panel[c * ATTN_PANEL + l] = l < keys ? factor * x[l * stride + c] : 0.0f;
+        for (int l = 0; l < ATTN_PANEL; l++) panel[c * ATTN_PANEL + l] = l < keys ? factor * x[l * stride + c] : 0.0f;
 }
 
 static bool all_finite(const float *x, int64_t stride, int rows, int dim) {

@@ -8,13 +8,27 @@ enum { LANES = 16 };
 
 typedef __m512 vec;
 
-static inline vec vec_load(const float *x) { return _mm512_loadu_ps(x); }
-static inline void vec_store(float *to, vec x) { _mm512_storeu_ps(to, x); }
-static inline vec vec_set1(float x) { return _mm512_set1_ps(x); }
-static inline vec vec_fma(vec a, vec b, vec c) { return _mm512_fmadd_ps(a, b, c); }
-static inline vec vec_mul(vec a, vec b) { return _mm512_mul_ps(a, b); }
-static inline vec vec_keep(vec x, uint32_t bits) { return _mm512_maskz_mov_ps((__mmask16)(bits & 0xffff), x); }
-static inline void prefetch(const char *address) { _mm_prefetch(address, _MM_HINT_T1); }
+static inline vec vec_load(const float *x) {
+    return _mm512_loadu_ps(x);
+}
+static inline void vec_store(float *to, vec x) {
+    _mm512_storeu_ps(to, x);
+}
+static inline vec vec_set1(float x) {
+    return _mm512_set1_ps(x);
+}
+static inline vec vec_fma(vec a, vec b, vec c) {
+    return _mm512_fmadd_ps(a, b, c);
+}
+static inline vec vec_mul(vec a, vec b) {
+    return _mm512_mul_ps(a, b);
+}
+static inline vec vec_keep(vec x, uint32_t bits) {
+    return _mm512_maskz_mov_ps((__mmask16)(bits & 0xffff), x);
+}
+static inline void prefetch(const char *address) {
+    _mm_prefetch(address, _MM_HINT_T1);
+}
 
 /* 2^x = 2^n 2^f with n the nearest integer; 2^f by a minimax polynomial of degree 5 that is 1 at 0 (own Remez exchange and search
  * over the neighbouring floats): relative error below 9.7e-8 before rounding. -inf gives 0, overflow inf, NaN NaN. */
@@ -30,7 +44,7 @@ static inline vec vec_exp2(vec x) {
     return _mm512_scalef_ps(p, n);
 }
 
-#include "kernel/flash/gemm_f32.h"
+#include "kernel/flash/gemm_f32_template.h"
 
 /* Rows r[0..15] become columns. */
 static inline void transpose(vec r[16]) {
@@ -66,8 +80,7 @@ static void pack(const float *x, int64_t stride, int keys, int dim, float factor
             for (int i = 0; i < 16; i++)
                 r[i] = half + i < keys ? _mm512_maskz_loadu_ps(columns, x + (half + i) * stride + c) : _mm512_setzero_ps();
             transpose(r);
-            for (int i = 0; i < 16 && c + i < dim; i++)
-                vec_store(panel + (c + i) * ATTN_PANEL + half, vec_mul(r[i], scale));
+            for (int i = 0; i < 16 && c + i < dim; i++) vec_store(panel + (c + i) * ATTN_PANEL + half, vec_mul(r[i], scale));
         }
 }
 

@@ -9,15 +9,13 @@
 #define INLINE static inline __attribute__((always_inline))
 
 /* acc[r] += sum over d columns; rows are k + r * stride. */
-INLINE void dot_rows(const int rows, __m512 *acc, const float *q, const float *k, ptrdiff_t stride, int64_t d, struct attn_ahead ahead)
-{
+INLINE void dot_rows(const int rows, __m512 *acc, const float *q, const float *k, ptrdiff_t stride, int64_t d, struct attn_ahead ahead) {
     const float *k8 = k + 8 * stride, *k16 = k + 16 * stride;
     const char *fetch = (const char *)ahead.row;
     ptrdiff_t step = ahead.stride * (ptrdiff_t)sizeof(float);
     for (int64_t c = 0; c < d; c++) {
         __m512 x = _mm512_load_ps(q + c * ATTN_LANES);
-        if (rows == 24 && c % 4 == 0)
-            _mm_prefetch(fetch + (c / 4 % ATTN_AHEAD_ROWS) * step + c / 16 * 64, _MM_HINT_T1);
+        if (rows == 24 && c % 4 == 0) _mm_prefetch(fetch + (c / 4 % ATTN_AHEAD_ROWS) * step + c / 16 * 64, _MM_HINT_T1);
 #pragma GCC unroll 24
         for (int r = 0; r < rows; r++) {
             const float *base = r < 8 ? k : r < 16 ? k8 : k16;
@@ -27,13 +25,11 @@ INLINE void dot_rows(const int rows, __m512 *acc, const float *q, const float *k
 }
 
 /* tally: the maximum of the logits, or the sum of the weights. */
-INLINE void block(const int rows, const bool exps, const float *q, const float *k, ptrdiff_t stride, int64_t d, __m512 start, float *s, __m512 *tally,
-                  struct attn_ahead ahead)
-{
+INLINE void block(const int rows, const bool exps, const float *q, const float *k, ptrdiff_t stride, int64_t d, __m512 start, float *s,
+                  __m512 *tally, struct attn_ahead ahead) {
     __m512 acc[ATTN_KEY_STEP];
 #pragma GCC unroll 24
-    for (int r = 0; r < rows; r++)
-        acc[r] = start;
+    for (int r = 0; r < rows; r++) acc[r] = start;
     dot_rows(rows, acc, q, k, stride, d, ahead);
 #pragma GCC unroll 24
     for (int r = 0; r < rows; r++) {
@@ -43,9 +39,8 @@ INLINE void block(const int rows, const bool exps, const float *q, const float *
     }
 }
 
-INLINE void run(const bool exps, const float *q, const float *k, ptrdiff_t stride, int64_t n, int64_t d, const float *start, float *s, float *tally,
-                struct attn_ahead ahead)
-{
+INLINE void run(const bool exps, const float *q, const float *k, ptrdiff_t stride, int64_t n, int64_t d, const float *start, float *s,
+                float *tally, struct attn_ahead ahead) {
     __m512 t = _mm512_loadu_ps(tally), from = _mm512_loadu_ps(start);
     int64_t j = 0;
     for (; j + ATTN_KEY_STEP <= n; j += ATTN_KEY_STEP) {
@@ -53,23 +48,18 @@ INLINE void run(const bool exps, const float *q, const float *k, ptrdiff_t strid
         ahead.row += ATTN_AHEAD_ROWS * ahead.stride;
     }
     struct attn_ahead none = {q, 0};
-    for (; j + 8 <= n; j += 8)
-        block(8, exps, q, k + j * stride, stride, d, from, s + j * ATTN_LANES, &t, none);
-    for (; j + 4 <= n; j += 4)
-        block(4, exps, q, k + j * stride, stride, d, from, s + j * ATTN_LANES, &t, none);
-    for (; j < n; j++)
-        block(1, exps, q, k + j * stride, stride, d, from, s + j * ATTN_LANES, &t, none);
+    for (; j + 8 <= n; j += 8) block(8, exps, q, k + j * stride, stride, d, from, s + j * ATTN_LANES, &t, none);
+    for (; j + 4 <= n; j += 4) block(4, exps, q, k + j * stride, stride, d, from, s + j * ATTN_LANES, &t, none);
+    for (; j < n; j++) block(1, exps, q, k + j * stride, stride, d, from, s + j * ATTN_LANES, &t, none);
     _mm512_storeu_ps(tally, t);
 }
 
 void attn_logits_f32_24x16__avx512(const float *q, const float *k, ptrdiff_t k_stride, int64_t n, int64_t d, const float *start, float *s,
-                                   float *max, struct attn_ahead ahead)
-{
+                                   float *max, struct attn_ahead ahead) {
     run(false, q, k, k_stride, n, d, start, s, max, ahead);
 }
 
-void attn_logits_exp_f32_24x16__avx512(const float *q, const float *k, ptrdiff_t k_stride, int64_t n, int64_t d, const float *start, float *s,
-                                       float *sum, struct attn_ahead ahead)
-{
+void attn_logits_exp_f32_24x16__avx512(const float *q, const float *k, ptrdiff_t k_stride, int64_t n, int64_t d, const float *start,
+                                       float *s, float *sum, struct attn_ahead ahead) {
     run(true, q, k, k_stride, n, d, start, s, sum, ahead);
 }

@@ -8,8 +8,8 @@
 
 void attn_logits_f32_24x16__avx512(const float *q, const float *k, ptrdiff_t k_stride, int64_t n, int64_t d, const float *start, float *s,
                                    float *max, struct attn_ahead ahead);
-void attn_logits_exp_f32_24x16__avx512(const float *q, const float *k, ptrdiff_t k_stride, int64_t n, int64_t d, const float *start, float *s,
-                                       float *sum, struct attn_ahead ahead);
+void attn_logits_exp_f32_24x16__avx512(const float *q, const float *k, ptrdiff_t k_stride, int64_t n, int64_t d, const float *start,
+                                       float *s, float *sum, struct attn_ahead ahead);
 void attn_max_f32_16__avx512(const float *s, const uint32_t *words, int64_t n, float *max);
 void attn_weights_f32_16__avx512(float *s, const uint32_t *words, int64_t n, const float *m, float *sum);
 void attn_softcap_f32_16__avx512(float *s, int64_t n, float cap);
@@ -17,6 +17,7 @@ void attn_values_f32_16x16__avx512(const float *s, const uint32_t *words, int64_
                                    const float *alpha, float *o);
 void attn_pack_queries_f32_16__avx512(const float *row, ptrdiff_t stride, int64_t n, int64_t d, float factor, float *q);
 bool attn_pack_values_f32_16__avx512(const float *row, ptrdiff_t stride, int64_t n, int64_t e, int64_t v_rows, float *v);
-void attn_store_rows_f32_16__avx512(const float *o, const float *scale, const float *keep, int64_t n, int64_t e, float *row, ptrdiff_t stride);
+void attn_store_rows_f32_16__avx512(const float *o, const float *scale, const float *keep, int64_t n, int64_t e, float *row,
+                                    ptrdiff_t stride);
 
 #endif

@@ -5,8 +5,7 @@
 #define INLINE static inline __attribute__((always_inline))
 
 /* r[i][j] <-> r[j][i]: pairs, quads, then 128-bit quarters. */
-INLINE void transpose16(__m512 r[16])
-{
+INLINE void transpose16(__m512 r[16]) {
     __m512 t[16];
 #pragma GCC unroll 8
     for (int i = 0; i < 8; i++) {
@@ -30,14 +29,14 @@ INLINE void transpose16(__m512 r[16])
         t[i + 12] = _mm512_shuffle_f32x4(c, d, 0xdd);
     }
 #pragma GCC unroll 16
-    for (int i = 0; i < 16; i++)
-        r[i] = t[i];
+    for (int i = 0; i < 16; i++) r[i] = t[i];
 }
 
-INLINE __mmask16 first(int64_t n) { return n >= 16 ? (__mmask16)0xffff : (__mmask16)((1u << n) - 1); }
+INLINE __mmask16 first(int64_t n) {
+    return n >= 16 ? (__mmask16)0xffff : (__mmask16)((1u << n) - 1);
+}
 
-void attn_pack_queries_f32_16__avx512(const float *row, ptrdiff_t stride, int64_t n, int64_t d, float factor, float *q)
-{
+void attn_pack_queries_f32_16__avx512(const float *row, ptrdiff_t stride, int64_t n, int64_t d, float factor, float *q) {
     const __m512 f = _mm512_set1_ps(factor);
     for (int64_t c = 0; c < d; c += 16) {
         __m512 r[16];
@@ -49,13 +48,11 @@ void attn_pack_queries_f32_16__avx512(const float *row, ptrdiff_t stride, int64_
         }
         transpose16(r);
         int64_t m = d - c < 16 ? d - c : 16;
-        for (int64_t i = 0; i < m; i++)
-            _mm512_store_ps(q + (c + i) * ATTN_LANES, r[i]);
+        for (int64_t i = 0; i < m; i++) _mm512_store_ps(q + (c + i) * ATTN_LANES, r[i]);
     }
 }
 
-bool attn_pack_values_f32_16__avx512(const float *row, ptrdiff_t stride, int64_t n, int64_t e, int64_t v_rows, float *v)
-{
+bool attn_pack_values_f32_16__avx512(const float *row, ptrdiff_t stride, int64_t n, int64_t e, int64_t v_rows, float *v) {
     const __m512i exponent = _mm512_set1_epi32(0x7f800000);
     __mmask16 bad = 0;
     for (int64_t j = 0; j < n; j++)
@@ -67,20 +64,18 @@ bool attn_pack_values_f32_16__avx512(const float *row, ptrdiff_t stride, int64_t
     return bad == 0;
 }
 
-void attn_store_rows_f32_16__avx512(const float *o, const float *scale, const float *keep, int64_t n, int64_t e, float *row, ptrdiff_t stride)
-{
+void attn_store_rows_f32_16__avx512(const float *o, const float *scale, const float *keep, int64_t n, int64_t e, float *row,
+                                    ptrdiff_t stride) {
     for (int64_t c = 0; c < e; c += 16) {
         __m512 r[16];
         __mmask16 columns = first(e - c);
         int64_t m = e - c < 16 ? e - c : 16;
         __m512 f = _mm512_loadu_ps(scale);
-        for (int64_t i = 0; i < 16; i++)
-            r[i] = i < m ? _mm512_mul_ps(f, _mm512_load_ps(o + (c + i) * ATTN_LANES)) : _mm512_setzero_ps();
+        for (int64_t i = 0; i < 16; i++) r[i] = i < m ? _mm512_mul_ps(f, _mm512_load_ps(o + (c + i) * ATTN_LANES)) : _mm512_setzero_ps();
         transpose16(r);
         for (int64_t i = 0; i < n; i++) {
             float *at = row + i * stride + c;
-            if (keep && keep[i] != 0.0f)
-                r[i] = _mm512_fmadd_ps(_mm512_set1_ps(keep[i]), _mm512_maskz_loadu_ps(columns, at), r[i]);
+            if (keep && keep[i] != 0.0f) r[i] = _mm512_fmadd_ps(_mm512_set1_ps(keep[i]), _mm512_maskz_loadu_ps(columns, at), r[i]);
             _mm512_mask_storeu_ps(at, columns, r[i]);
             __builtin_prefetch(at + ATTN_LANES * stride, 1);
         }

@@ -3,15 +3,12 @@
 
 #include <math.h>
 
-void attn_pack_queries_f32_16__portable(const float *row, ptrdiff_t stride, int64_t n, int64_t d, float factor, float *q)
-{
+void attn_pack_queries_f32_16__portable(const float *row, ptrdiff_t stride, int64_t n, int64_t d, float factor, float *q) {
     for (int64_t c = 0; c < d; c++)
-        for (int64_t r = 0; r < ATTN_LANES; r++)
-            q[c * ATTN_LANES + r] = r < n ? factor * row[r * stride + c] : 0.0f;
+        for (int64_t r = 0; r < ATTN_LANES; r++) q[c * ATTN_LANES + r] = r < n ? factor * row[r * stride + c] : 0.0f;
 }
 
-bool attn_pack_values_f32_16__portable(const float *row, ptrdiff_t stride, int64_t n, int64_t e, int64_t v_rows, float *v)
-{
+bool attn_pack_values_f32_16__portable(const float *row, ptrdiff_t stride, int64_t n, int64_t e, int64_t v_rows, float *v) {
     bool finite = true;
     for (int64_t j = 0; j < n; j++)
         for (int64_t c = 0; c < attn_div_up(e, 16) * 16; c++) {
@@ -22,8 +19,8 @@ bool attn_pack_values_f32_16__portable(const float *row, ptrdiff_t stride, int64
     return finite;
 }
 
-void attn_store_rows_f32_16__portable(const float *o, const float *scale, const float *keep, int64_t n, int64_t e, float *row, ptrdiff_t stride)
-{
+void attn_store_rows_f32_16__portable(const float *o, const float *scale, const float *keep, int64_t n, int64_t e, float *row,
+                                      ptrdiff_t stride) {
     for (int64_t r = 0; r < n; r++)
         for (int64_t c = 0; c < e; c++) {
             float *at = row + r * stride + c;

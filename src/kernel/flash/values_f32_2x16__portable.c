@@ -4,8 +4,7 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-INLINE void block(const bool masked, const float *s, const uint32_t *words, int64_t n, const float *values, const float *alpha, float *o)
-{
+INLINE void block(const bool masked, const float *s, const uint32_t *words, int64_t n, const float *values, const float *alpha, float *o) {
     attn_v4 acc[2][ATTN_V4_LANES];
     for (int c = 0; c < 2; c++)
         for (int v = 0; v < ATTN_V4_LANES; v++) {
@@ -21,13 +20,11 @@ INLINE void block(const bool masked, const float *s, const uint32_t *words, int6
             }
         }
     for (int c = 0; c < 2; c++)
-        for (int v = 0; v < ATTN_V4_LANES; v++)
-            attn_v4_store(o + c * ATTN_LANES + v * ATTN_V4, acc[c][v]);
+        for (int v = 0; v < ATTN_V4_LANES; v++) attn_v4_store(o + c * ATTN_LANES + v * ATTN_V4, acc[c][v]);
 }
 
-void attn_values_f32_2x16__portable(const float *s, const uint32_t *words, int64_t n, const float *v, int64_t v_rows, int64_t e, const float *alpha,
-                                    float *o)
-{
+void attn_values_f32_2x16__portable(const float *s, const uint32_t *words, int64_t n, const float *v, int64_t v_rows, int64_t e,
+                                    const float *alpha, float *o) {
     for (int64_t c = 0; c < e; c += 2) {
         const float *panel = v + c / 16 * 16 * v_rows + c % 16;
         if (words)

@@ -5,8 +5,7 @@
 #include "kernel/flash/exp2__avx512.h"
 #include "kernel/flash/micro__avx512.h"
 
-void attn_max_f32_16__avx512(const float *s, const uint32_t *words, int64_t n, float *max)
-{
+void attn_max_f32_16__avx512(const float *s, const uint32_t *words, int64_t n, float *max) {
     __m512 m = _mm512_loadu_ps(max);
     for (int64_t j = 0; j < n; j++) {
         __mmask16 lanes = words ? (__mmask16)words[j] : (__mmask16)0xffff;
@@ -15,22 +14,20 @@ void attn_max_f32_16__avx512(const float *s, const uint32_t *words, int64_t n, f
     _mm512_storeu_ps(max, m);
 }
 
-static inline __attribute__((always_inline)) void weights(const bool masked, float *s, const uint32_t *words, int64_t n, const float *m, float *sum)
-{
+static inline __attribute__((always_inline)) void weights(const bool masked, float *s, const uint32_t *words, int64_t n, const float *m,
+                                                          float *sum) {
     __m512 shift = _mm512_loadu_ps(m), total = _mm512_loadu_ps(sum);
     for (int64_t j = 0; j < n; j++) {
         float *at = s + j * ATTN_LANES;
         __m512 y = attn_exp2_ps(_mm512_sub_ps(_mm512_load_ps(at), shift));
-        if (masked)
-            y = _mm512_maskz_mov_ps((__mmask16)words[j], y);
+        if (masked) y = _mm512_maskz_mov_ps((__mmask16)words[j], y);
         _mm512_store_ps(at, y);
         total = _mm512_add_ps(total, y);
     }
     _mm512_storeu_ps(sum, total);
 }
 
-void attn_weights_f32_16__avx512(float *s, const uint32_t *words, int64_t n, const float *m, float *sum)
-{
+void attn_weights_f32_16__avx512(float *s, const uint32_t *words, int64_t n, const float *m, float *sum) {
     if (words)
         weights(true, s, words, n, m, sum);
     else
@@ -39,8 +36,7 @@ void attn_weights_f32_16__avx512(float *s, const uint32_t *words, int64_t n, con
 
 /* tanh(x) = sign(x) * (1 - t) / (1 + t) with t = 2^(-2 |x| log2 e): no cancellation worse than float's own for large |x|; below 2^-4 the odd
  * polynomial keeps the relative accuracy of tiny logits. */
-void attn_softcap_f32_16__avx512(float *s, int64_t n, float cap)
-{
+void attn_softcap_f32_16__avx512(float *s, int64_t n, float cap) {
     const __m512 one = _mm512_set1_ps(1.0f), sign = _mm512_set1_ps(-0.0f);
     const __m512 inverse = _mm512_set1_ps(1.0f / cap), limit = _mm512_set1_ps(0.0625f);
     for (int64_t j = 0; j < n; j++) {
