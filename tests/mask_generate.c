@@ -124,7 +124,7 @@ static void block_maps_keep_the_stated_fraction(void **state) {
     }
 }
 
-static int make_context(void **state) { return attn_ctx_create(NULL, (attn_ctx **)state, NULL, 0); }
+static int make_context(void **state) { return attn_ctx_create(NULL, (attn_ctx **)state, NULL, 0) != ATTN_OK; }
 static int free_context(void **state) {
     attn_ctx_destroy(*state);
     return 0;

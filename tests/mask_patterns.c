@@ -173,7 +173,7 @@ static void every_pattern_is_its_line_of_the_table(void **state) {
 }
 
 static int make_context(void **state) {
-    return attn_ctx_create(NULL, (attn_ctx **)state, NULL, 0);
+    return attn_ctx_create(NULL, (attn_ctx **)state, NULL, 0) != ATTN_OK;
 }
 static int free_context(void **state) {
     attn_ctx_destroy(*state);

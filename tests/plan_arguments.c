@@ -15,7 +15,7 @@ enum { N = 4096, BATCH = 2, LEN = 6 };
 
 static struct {
     float q[N], k[N], v[N], o[N], lse[N], d_o[N], dq[N], dk[N], dv[N], bias[N], dbias[N], slopes[N], dalibi[N], sink[N], dsink[N];
-    _Alignas(64) char workspace[1 << 16];
+    _Alignas(64) char workspace[1 << 21];
 } m;
 
 static attn_ctx *ctx;
