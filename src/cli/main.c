@@ -12,6 +12,7 @@ static const struct {
 } commands[] = {
     {"apply", attn_cmd_apply, "one attention, forward and backward, on arrays from files"},
     {"bench", attn_cmd_bench, "measure this machine and the kernels: peak, kernels, masks, sparse"},
+    {"mask", attn_cmd_mask, "show a mask: picture, area, tiles, keys of a row"},
 };
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 

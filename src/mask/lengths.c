@@ -20,7 +20,7 @@ void attn_lengths_free(struct attn_lengths *l) {
 const char *attn_lengths_append(struct attn_lengths *l, int64_t length, int64_t times) {
     int64_t sum;
     if (length < 1) return "a document has at least 1 token";
-    if (times < 1 || times > ATTN_LENGTHS_MAX - l->count) return "more than 16777216 documents, or none";
+    if (times < 1 || times > ATTN_LENGTHS_MAX - l->count) return "more than 4194304 documents, or none";
     if (__builtin_mul_overflow(length, times, &sum) || __builtin_add_overflow(sum, l->total, &sum) || sum > ATTN_MASK_LEN)
         return "the documents have more than 2^60 tokens";
     l->total = sum;

@@ -4,7 +4,7 @@
 
 #include "base/context.h"
 
-enum { ATTN_LENGTHS_MAX = 1 << 24 }; /* documents of one list */
+enum { ATTN_LENGTHS_MAX = 1 << 22 }; /* documents of one list */
 
 /* Each length is at least 1; the total is at most 2^60. */
 struct attn_lengths {

@@ -292,7 +292,10 @@ static attn_status read_block_sparse(struct attn_parser *p, const struct pattern
     attn_status status = expect(p, ':', "BLOCK,RATIO,SEED;T");
     if (status == ATTN_OK) status = attn_parse_int(p, "the block", 1, MOST, &block);
     if (status == ATTN_OK) status = expect(p, ',', "the kept fraction of blocks");
+    attn_parse_space(p);
+    const char *digits = p->text + p->at;
     if (status == ATTN_OK) status = read_ratio(p, &ratio);
+    int digit_count = (int)(p->text + p->at - digits);
     if (status == ATTN_OK) status = expect(p, ',', "a seed");
     if (status == ATTN_OK) status = attn_parse_int(p, "the seed", 0, INT64_MAX, &seed);
     if (status == ATTN_OK) status = expect(p, ';', "the length");
@@ -304,7 +307,7 @@ static attn_status read_block_sparse(struct attn_parser *p, const struct pattern
     if (status != ATTN_OK) return status;
     if (attn_div_up(q_len, block) > ATTN_PARSE_BLOCKS / attn_div_up(k_len, block))
         return attn_parse_fail(p, at, "more than %d blocks", ATTN_PARSE_BLOCKS);
-    snprintf(text, sizeof text, "%s:%lld,%.17g,%lld;%lld,%lld", pattern->canonical, (long long)block, ratio, (long long)seed,
+    snprintf(text, sizeof text, "%s:%lld,%.*s,%lld;%lld,%lld", pattern->canonical, (long long)block, digit_count, digits, (long long)seed,
              (long long)q_len, (long long)k_len);
     return attn_generate_block_sparse(p->ctx, q_len, k_len, block, ratio, (uint64_t)seed, text, out);
 }

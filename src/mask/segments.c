@@ -174,7 +174,7 @@ static int64_t spans_at(const struct attn_side *side, int64_t *n, int64_t x, con
         return 0;
     }
     *until = attn_min64(*until, segment[1].begin);
-    *spans = side->span + segment->first;
+    *spans = side->span ? side->span + segment->first : NULL; /* a list without spans has no array */
     return segment[1].first - segment->first;
 }
 
