@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *attn_pass_name(enum attn_direction pass) {
+const char *attn_direction_name(enum attn_direction pass) {
     static const char *const names[] = {"fwd", "bwd", "fwd+bwd"};
     return names[pass];
 }

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 
 enum attn_direction { ATTN_FWD, ATTN_BWD, ATTN_BOTH };
-const char *attn_pass_name(enum attn_direction pass); /* "fwd", "bwd", "fwd+bwd" */
+const char *attn_direction_name(enum attn_direction pass); /* "fwd", "bwd", "fwd+bwd" */
 
 /* What to measure. */
 struct attn_case_spec {

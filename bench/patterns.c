@@ -1,19 +1,41 @@
 /* Texts of masks for the bench. */
 #include "bench/patterns.h"
 
+#include "base/context.h"
+#include "mask/generate.h"
+
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
-const char attn_pattern_names[] = "full;causal";
+void attn_pattern_list(char *text, size_t size) {
+    size_t used = 0;
+    for (int n = 0; n < ATTN_PATTERN_COUNT && used < size; n++)
+        used += (size_t)snprintf(text + used, size - used, "%s%s", n > 0 ? ";" : "", attn_generate_pattern_names[n]);
+}
 
-bool attn_pattern_make(const char *spec, int64_t q_len, int64_t kv_len, uint64_t seed, struct attn_pattern *out) {
+static bool is_pattern(const char *name) {
+    for (int n = 0; n < ATTN_PATTERN_COUNT; n++)
+        if (strcmp(name, attn_generate_pattern_names[n]) == 0)
+            return true;
+    return false;
+}
+
+attn_status attn_pattern_make(attn_ctx *ctx, const char *spec, int64_t q_len, int64_t kv_len, uint64_t seed, struct attn_pattern *out) {
     size_t length = 0;
-    (void)q_len;
-    (void)kv_len;
-    (void)seed;
+    char *drawn = NULL;
+    attn_status status = ATTN_OK;
     while (isalnum((unsigned char)spec[length]) || spec[length] == '_')
         length++;
     snprintf(out->name, sizeof out->name, "%.*s", (int)length, spec);
-    return (size_t)snprintf(out->text, sizeof out->text, "%s", spec) < sizeof out->text;
+    if (is_pattern(spec))
+        status = attn_generate_pattern(ctx, spec, kv_len, seed, &drawn);
+    if (status != ATTN_OK)
+        return status;
+    const char *align = drawn != NULL && q_len != kv_len && (strstr(spec, "causal") == spec || strstr(spec, "sliding") == spec) ? ":bottom-right" : "";
+    const int wrote = snprintf(out->text, sizeof out->text, "%s%s", drawn != NULL ? drawn : spec, align);
+    attn_free(ctx, drawn);
+    if ((size_t)wrote >= sizeof out->text)
+        return attn_fail(ctx, ATTN_EMASK, "bench: the text of mask %s has %d bytes, expected at most %zu", out->name, wrote, sizeof out->text - 1);
+    return ATTN_OK;
 }

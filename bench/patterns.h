@@ -2,19 +2,18 @@
 #ifndef ATTN_BENCH_PATTERNS_H
 #define ATTN_BENCH_PATTERNS_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "attn.h"
 
 struct attn_pattern {
     char name[64];     /* "causal_document" */
-    char text[131072]; /* with its parameters, for attn_mask_parse */
+    char text[262144]; /* with its parameters, for attn_mask_parse */
 };
 
 /* All twelve with ';' between, in the order of the benchmark. */
-extern const char attn_pattern_names[];
+void attn_pattern_list(char *text, size_t size);
 
 /* `spec` is any mask text; if it is the bare name of one of the twelve, document lengths (sec. 8) and other parameters are drawn from
- * `seed`. False: the text does not fit. */
-bool attn_pattern_make(const char *spec, int64_t q_len, int64_t kv_len, uint64_t seed, struct attn_pattern *out);
+ * `seed`. With other key than query lengths a bare causal or window is aligned bottom-right. */
+attn_status attn_pattern_make(attn_ctx *ctx, const char *spec, int64_t q_len, int64_t kv_len, uint64_t seed, struct attn_pattern *out);
 
 #endif

@@ -8,6 +8,7 @@
 #include "base/cpu.h"
 #include "base/parallel.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 enum { CHAINS = 12, STEPS = 64 };
@@ -108,30 +109,30 @@ const struct attn_fma *attn_fma_best(attn_dtype dtype) {
 
 struct fma_job {
     const struct attn_fma *fma;
-    int64_t rounds;
+    double deadline;
+    atomic_llong rounds;
 };
 
+/* Every thread counts until the same moment, so that one that was held up neither hides nor stretches the loop. */
 static void fma_task(void *arg, int64_t index, int worker) {
-    const struct fma_job *job = arg;
+    enum { CHUNK = 32 };
+    struct fma_job *job = arg;
+    long long rounds = 0;
     (void)index;
     (void)worker;
-    job->fma->run(job->rounds);
-}
-
-static double fma_time(attn_ctx *ctx, struct fma_job *job, int threads) {
-    const double start = attn_clock();
-    attn_parallel(ctx, threads, threads, fma_task, job);
-    return attn_clock() - start;
+    do {
+        job->fma->run(CHUNK);
+        rounds += CHUNK;
+    } while (attn_clock() < job->deadline);
+    atomic_fetch_add(&job->rounds, rounds);
 }
 
 double attn_fma_rate(attn_ctx *ctx, const struct attn_fma *fma, int threads, double seconds) {
-    /* Assumes 100 GFLOP/s for half a millisecond first; whatever the truth, the second guess is right. */
-    struct fma_job job = {fma, 1 + (int64_t)(1e11 * 0.0005 / fma->flops)};
-    const double trial = fma_time(ctx, &job, threads);
-    const double rounds = (double)job.rounds * (seconds / (trial > 1e-9 ? trial : 1e-9));
-    job.rounds = 1 + (int64_t)(rounds < 1e15 ? rounds : 1e15);
-    const double elapsed = fma_time(ctx, &job, threads);
-    return (double)job.rounds * fma->flops * threads / elapsed * 1e-9;
+    const double start = attn_clock();
+    struct fma_job job = {.fma = fma, .deadline = start + seconds};
+    atomic_init(&job.rounds, 0);
+    attn_parallel(ctx, threads, threads, fma_task, &job);
+    return (double)atomic_load(&job.rounds) * fma->flops / (attn_clock() - start) * 1e-9;
 }
 
 struct read_job {

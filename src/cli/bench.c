@@ -12,6 +12,8 @@ static const struct {
 } suites[] = {
     {"peak", attn_cmd_bench_peak, "the machine's limits: multiply-adds, sgemm, memory bandwidth"},
     {"kernels", attn_cmd_bench_kernels, "attention kernels, forward and backward, beside the peak and beside peers"},
+    {"masks", attn_cmd_bench_masks, "the twelve masks: rate per useful FLOP, ratio to dense and to the BLAS row-panel"},
+    {"sparse", attn_cmd_bench_sparse, "block-sparse masks: time relative to dense"},
 };
 enum { SUITES = sizeof suites / sizeof suites[0] };
 

@@ -43,7 +43,7 @@ static int combinations(const struct sweep *s) {
 }
 
 /* Experiment `index` of the sweep; its mask's name and text go to `mask`. */
-static int choose(const struct sweep *s, int index, struct attn_experiment *e, struct attn_pattern *mask) {
+static int choose(attn_ctx *ctx, const struct sweep *s, int index, struct attn_experiment *e, struct attn_pattern *mask) {
     int at[AXES];
     for (int axis = AXES - 1; axis >= 0; axis--) {
         at[axis] = index % extent(s, axis);
@@ -61,8 +61,10 @@ static int choose(const struct sweep *s, int index, struct attn_experiment *e, s
     int status = attn_bench_dtype("bench kernels", s->dtypes.item[at[DTYPES]], &spec->dtype);
     if (status < 0)
         status = attn_bench_pass("bench kernels", s->passes.item[at[PASSES]], &e->pass);
-    if (status < 0 && !attn_pattern_make(s->masks.item[at[MASKS]], spec->q_len, spec->kv_len, spec->seed, mask))
-        status = attn_complain("bench kernels: --mask %s: the text is longer than %zu bytes", s->masks.item[at[MASKS]], sizeof mask->text);
+    if (status < 0) {
+        const attn_status made = attn_pattern_make(ctx, s->masks.item[at[MASKS]], spec->q_len, spec->kv_len, spec->seed, mask);
+        status = made == ATTN_OK ? -1 : attn_complain_status(ctx, made);
+    }
     spec->backward = e->pass != ATTN_FWD;
     e->protocol.fma = attn_fma_best(spec->dtype);
     e->mask = mask->text;
@@ -75,7 +77,7 @@ static int predict(attn_ctx *ctx, const struct sweep *s, double *seconds) {
     struct attn_experiment e;
     *seconds = 0.0;
     for (int i = 0; i < combinations(s); i++) {
-        int status = choose(s, i, &e, &pattern);
+        int status = choose(ctx, s, i, &e, &pattern);
         attn_mask *mask = NULL, *compiled = NULL;
         if (status >= 0)
             return status;
@@ -86,9 +88,7 @@ static int predict(attn_ctx *ctx, const struct sweep *s, double *seconds) {
             attn_mask_destroy(mask);
             return attn_complain_status(ctx, made);
         }
-        const double once = attn_experiment_guess(&e, (double)attn_mask_area(compiled)) * (1 + 1.5 * e.peer_count);
-        const double all = once * (e.protocol.repeats + e.protocol.warmups + 2) + 0.05 * e.protocol.repeats;
-        *seconds += e.protocol.budget > 0.0 ? fmin(all, e.protocol.budget) : all;
+        *seconds += attn_bench_cost(&e, (double)attn_mask_area(compiled));
         attn_mask_destroy(compiled);
         attn_mask_destroy(mask);
     }
@@ -111,26 +111,19 @@ static int run_all(attn_ctx *ctx, const struct sweep *s, struct attn_bench_outpu
     for (int i = 0; i < total && !attn_stop_asked(); i++) {
         struct attn_experiment e;
         struct attn_outcome outcome;
-        char message[1024], text[128];
-        int exit_status = choose(s, i, &e, &pattern);
+        char text[128];
+        int exit_status = choose(ctx, s, i, &e, &pattern);
         if (exit_status >= 0)
             return exit_status;
-        snprintf(text, sizeof text, "%d of %d: %s, %lld tokens, %s", i + 1, total, pattern.name, (long long)e.spec.q_len, attn_pass_name(e.pass));
-        attn_progress(text);
+        snprintf(text, sizeof text, "%d of %d: %s, %lld tokens, %s", i + 1, total, pattern.name, (long long)e.spec.q_len, attn_direction_name(e.pass));
         if (sgemm[e.spec.threads] < 0.0)
             sgemm[e.spec.threads] = attn_bench_sgemm(ctx, e.spec.threads);
         out->sgemm = sgemm[e.spec.threads];
-        const attn_status status = attn_experiment_run(ctx, &e, &outcome, message);
-        if (attn_stop_asked())
-            break;
-        if (status != ATTN_OK) {
-            attn_progress(NULL);
-            attn_complain("%s", message);
-            return status == ATTN_ENOMEM || status == ATTN_ESYSTEM ? ATTN_EXIT_SYSTEM : ATTN_EXIT_USAGE;
-        }
+        exit_status = attn_bench_run(ctx, &e, text, &outcome);
+        if (exit_status >= 0)
+            return exit_status;
         attn_bench_print(out, &e, &outcome, pattern.name, pattern.text, out->report.form == ATTN_FORM_TABLE ? fill_ratio : NULL, &outcome);
     }
-    attn_progress(NULL);
     return attn_stop_asked() ? ATTN_EXIT_STOPPED : out->surprised ? ATTN_EXIT_SURPRISE : ATTN_EXIT_DONE;
 }
 
@@ -177,9 +170,8 @@ static void fill_in(struct sweep *s) {
 
 static int run(struct sweep *s, struct attn_bench_output *out, int64_t most_threads) {
     int status = -1;
-    if (s->kv_heads > s->heads || s->heads % s->kv_heads != 0)
-        return attn_complain("bench kernels: --heads %lld --kv-heads %lld: heads must be a multiple of kv-heads", (long long)s->heads,
-                             (long long)s->kv_heads);
+    if ((status = attn_bench_heads("bench kernels", s->heads, s->kv_heads)) >= 0)
+        return status;
     if (s->peer != NULL && (status = attn_bench_peers("bench kernels", s->peer, &s->experiment)) >= 0)
         return status;
     if (s->longca)
@@ -235,7 +227,7 @@ int attn_cmd_bench_kernels(int argc, char **argv) {
                                      options,
                                      sizeof options / sizeof options[0]};
     struct attn_bench_output out;
-    char joined[32768] = "";
+    char joined[32768] = "", patterns[512];
     const int status = attn_options_parse(&usage, argc, argv, NULL);
     if (status >= 0)
         return status;
@@ -247,8 +239,9 @@ int attn_cmd_bench_kernels(int argc, char **argv) {
     fill_in(&s);
     if (s.python != NULL && setenv("ATTN_PYTHON", s.python, 1) != 0)
         return ATTN_EXIT_SYSTEM;
+    attn_pattern_list(patterns, sizeof patterns);
     if (!attn_words_and(&mask, joined, sizeof joined) ||
-        !list(mask.count > 0 ? joined : NULL, s.longca ? attn_pattern_names : "full;causal", ';', mask_text, sizeof mask_text, &s.masks) ||
+        !list(mask.count > 0 ? joined : NULL, s.longca ? patterns : "full;causal", ';', mask_text, sizeof mask_text, &s.masks) ||
         !list(kernel, "auto", ',', text[0], sizeof text[0], &s.kernels) || !list(dtype, "f32", ',', text[1], sizeof text[1], &s.dtypes) ||
         !list(pass, "fwd,bwd", ',', text[2], sizeof text[2], &s.passes))
         return attn_complain("bench kernels: a list is too long");

@@ -34,7 +34,7 @@ static void record_case(struct attn_record *record, const struct attn_experiment
                         const char *spec) {
     const struct attn_case_spec *s = &e->spec;
     attn_record_text(record, "dtype", attn_dtype_name(s->dtype));
-    attn_record_text(record, "pass", attn_pass_name(e->pass));
+    attn_record_text(record, "pass", attn_direction_name(e->pass));
     attn_record_text(record, "mask", mask);
     attn_record_text(record, "mask_spec", spec);
     attn_record_integer(record, "batch", s->batch);
@@ -91,7 +91,8 @@ void attn_bench_print(struct attn_bench_output *out, const struct attn_experimen
         attn_record_text(&record, "peer", i == 0 ? NULL : f->name);
         if (fill != NULL)
             fill(&record, user, i);
-        attn_report_row(&out->report, &record);
+        if (i == 0 || !out->own_rows || out->report.form != ATTN_FORM_TABLE)
+            attn_report_row(&out->report, &record);
         explain(out, f);
     }
 }
@@ -107,7 +108,7 @@ int attn_bench_dtype(const char *command, const char *name, attn_dtype *out) {
 
 int attn_bench_pass(const char *command, const char *name, enum attn_direction *out) {
     for (int i = ATTN_FWD; i <= ATTN_BOTH; i++)
-        if (strcmp(name, attn_pass_name((enum attn_direction)i)) == 0) {
+        if (strcmp(name, attn_direction_name((enum attn_direction)i)) == 0) {
             *out = (enum attn_direction)i;
             return -1;
         }
@@ -128,6 +129,33 @@ int attn_bench_peers(const char *command, const char *names, struct attn_experim
     }
     e->peer_count = words.count;
     return -1;
+}
+
+double attn_bench_cost(const struct attn_experiment *e, double pairs) {
+    const double once = attn_experiment_guess(e, pairs) * (1.0 + 1.5 * e->peer_count);
+    const double all = once * (e->protocol.repeats + e->protocol.warmups + 2) + 0.02 * e->protocol.repeats * (1 + e->peer_count);
+    return e->protocol.budget > 0.0 ? fmin(all, e->protocol.budget) : all;
+}
+
+int attn_bench_run(attn_ctx *ctx, const struct attn_experiment *e, const char *progress, struct attn_outcome *outcome) {
+    char message[1024];
+    attn_progress(progress);
+    const attn_status status = attn_experiment_run(ctx, e, outcome, message);
+    if (attn_stop_asked()) {
+        attn_progress(NULL);
+        return ATTN_EXIT_STOPPED;
+    }
+    if (status == ATTN_OK)
+        return -1;
+    attn_progress(NULL);
+    attn_complain("%s", message);
+    return status == ATTN_ENOMEM || status == ATTN_ESYSTEM ? ATTN_EXIT_SYSTEM : ATTN_EXIT_USAGE;
+}
+
+int attn_bench_heads(const char *command, int64_t heads, int64_t kv_heads) {
+    if (heads % kv_heads == 0)
+        return -1;
+    return attn_complain("%s: --heads %lld --kv-heads %lld: heads must be a multiple of kv-heads", command, (long long)heads, (long long)kv_heads);
 }
 
 void attn_predict(const char *command, int measurements, double seconds) {

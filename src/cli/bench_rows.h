@@ -10,6 +10,7 @@ struct attn_bench_output {
     struct attn_report report;
     char cpu[128], compiler[64], version[32];
     double sgemm; /* GFLOP/s at the experiment's threads; NaN without a BLAS */
+    bool own_rows; /* in a table: our kernel's rows only; the suite shows peers as ratios */
     bool surprised, explained;
 };
 
@@ -24,6 +25,15 @@ void attn_bench_print(struct attn_bench_output *out, const struct attn_experimen
 int attn_bench_dtype(const char *command, const char *name, attn_dtype *out);
 int attn_bench_pass(const char *command, const char *name, enum attn_direction *out);
 int attn_bench_peers(const char *command, const char *names, struct attn_experiment *e);
+
+/* Seconds of an experiment with its peers, for the prediction; `pairs` of one head. */
+double attn_bench_cost(const struct attn_experiment *e, double pairs);
+
+/* Runs an experiment with a progress line. -1: go on, with the outcome; else the exit status. */
+int attn_bench_run(attn_ctx *ctx, const struct attn_experiment *e, const char *progress, struct attn_outcome *outcome);
+
+/* Checks heads and key/value heads. -1: go on. */
+int attn_bench_heads(const char *command, int64_t heads, int64_t kv_heads);
 
 /* "about 3 minutes", for the line that is printed before long work. */
 void attn_predict(const char *command, int measurements, double seconds);

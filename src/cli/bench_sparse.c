@@ -1,0 +1,142 @@
+/* attn bench sparse: block-sparse masks, uniform and variable blocks, at the ratios of the Long-Context Attention Benchmark (sec. 5). */
+#include "bench/sparse.h"
+#include "cli/bench_rows.h"
+#include "cli/cli.h"
+
+#include <math.h>
+#include <string.h>
+
+static const struct attn_column columns[] = {
+    {"mask", "blocks", 9, 0, 0},      {"block", "size", 5, 0, 0},               {"ratio", "ratio", 5, 2, 0},
+    {"pass", "pass", 4, 0, 0},        {"area_share", "area %", 6, 1, 0.01},     {"seconds_median", "ms", 9, 2, 1e-3},
+    {"gflops", "GFLOP/s", 8, 1, 0},   {"fraction_of_peak", "of peak", 7, 3, 0}, {"time_of_dense", "t/dense", 7, 3, 0},
+    {"peak_bytes", "MiB", 8, 1, 1048576}, {"repeats", "runs", 4, 0, 0},         {"status", "status", 8, 0, 0},
+};
+
+struct sparse {
+    int64_t len, heads, kv_heads, dim, threads, repeat, seed;
+    const char *kernel;
+    struct attn_experiment experiment;
+    double dense[2]; /* seconds under the full mask, forward and backward */
+};
+
+struct row {
+    const struct sparse *s;
+    const struct attn_sparse *blocks;
+    const struct attn_outcome *outcome;
+    bool backward;
+};
+
+static void fill(struct attn_record *record, void *user, int figure) {
+    const struct row *row = user;
+    const double tokens = (double)row->s->len, dense = row->s->dense[row->backward];
+    const struct attn_timing *t = &row->outcome->figures[figure].timing;
+    attn_record_integer(record, "block", row->blocks->block);
+    attn_record_real(record, "ratio", row->blocks->ratio);
+    attn_record_real(record, "area_share", row->outcome->area / (tokens * tokens));
+    attn_record_real(record, "time_of_dense", t->repeats > 0 && dense > 0.0 ? t->median / dense : (double)NAN);
+}
+
+static int run_one(attn_ctx *ctx, struct sparse *s, struct attn_sparse *blocks, bool backward, struct attn_bench_output *out) {
+    struct attn_experiment e = s->experiment;
+    struct attn_outcome outcome;
+    char text[128], spec[128];
+    const bool dense = blocks->block == 0;
+    const char *name = dense ? "dense" : blocks->variable ? "variable" : "uniform";
+    e.pass = backward ? ATTN_BWD : ATTN_FWD;
+    e.spec.backward = backward;
+    e.mask = dense ? "full" : NULL;
+    e.make_masks = attn_sparse_masks;
+    e.user = blocks;
+    snprintf(spec, sizeof spec, dense ? "full" : "%s blocks of %lld, ratio %g, one map for each key/value head", name, (long long)blocks->block,
+             blocks->ratio);
+    snprintf(text, sizeof text, "%s blocks of %lld, ratio %g, %s", name, (long long)blocks->block, blocks->ratio, attn_direction_name(e.pass));
+    const int status = attn_bench_run(ctx, &e, text, &outcome);
+    if (status >= 0)
+        return status;
+    if (dense)
+        s->dense[backward] = outcome.figures[0].timing.median;
+    struct row row = {s, blocks, &outcome, backward};
+    attn_bench_print(out, &e, &outcome, name, spec, fill, &row);
+    return -1;
+}
+
+/* Dense first, then every size at every ratio; sizes that do not fit the length twice are left out. */
+static int run_all(attn_ctx *ctx, struct sparse *s, struct attn_bench_output *out, double *cost) {
+    static const struct attn_sparse sizes[] = {{0, 1.0, false, 0},    {64, 0.0, false, 0},  {128, 0.0, false, 0}, {128, 0.0, true, 0},
+                                               {256, 0.0, true, 0},   {512, 0.0, true, 0},  {1024, 0.0, true, 0}};
+    static const double ratios[2][5] = {{0.1, 0.2, 0.5, 0.8, 1.0}, {0.1, 0.2, 0.5, 0.8, 0.9}};
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
+        for (int r = 0; r < (sizes[i].block == 0 ? 1 : 5); r++)
+            for (int backward = 0; backward < 2; backward++) {
+                struct attn_sparse blocks = sizes[i];
+                struct attn_experiment e = s->experiment;
+                blocks.seed = (uint64_t)s->seed;
+                blocks.ratio = blocks.block == 0 ? 1.0 : ratios[blocks.variable][r];
+                if (2 * blocks.block > s->len)
+                    continue;
+                e.pass = backward ? ATTN_BWD : ATTN_FWD;
+                if (cost != NULL) {
+                    *cost += attn_bench_cost(&e, blocks.ratio * (double)s->len * (double)s->len);
+                    continue;
+                }
+                const int status = run_one(ctx, s, &blocks, backward, out);
+                if (status >= 0)
+                    return status;
+            }
+    return out->surprised ? ATTN_EXIT_SURPRISE : ATTN_EXIT_DONE;
+}
+
+static int run(struct sparse *s, struct attn_bench_output *out) {
+    double seconds = 0.0;
+    int status = attn_bench_heads("bench sparse", s->heads, s->kv_heads > 0 ? s->kv_heads : s->heads);
+    if (status >= 0)
+        return status;
+    attn_ctx *ctx = attn_cli_context((int)s->threads, &status);
+    if (ctx == NULL)
+        return status;
+    s->experiment.spec = (struct attn_case_spec){.dtype = ATTN_F32, .kernel = s->kernel, .batch = 1, .q_len = s->len, .kv_len = s->len,
+                                                 .heads = (int32_t)s->heads, .kv_heads = (int32_t)(s->kv_heads > 0 ? s->kv_heads : s->heads),
+                                                 .dim = (int32_t)s->dim, .v_dim = (int32_t)s->dim, .threads = attn_ctx_threads(ctx), .gain = 1.0,
+                                                 .seed = (uint64_t)s->seed};
+    s->experiment.protocol = (struct attn_protocol){.warmups = 1, .repeats = (int)s->repeat, .threads = attn_ctx_threads(ctx),
+                                                    .fma = attn_fma_best(ATTN_F32), .stopped = attn_stop_asked};
+    (void)run_all(ctx, s, out, &seconds);
+    attn_predict("bench sparse", 62, seconds);
+    attn_stop_catch();
+    out->sgemm = attn_bench_sgemm(ctx, attn_ctx_threads(ctx));
+    status = run_all(ctx, s, out, NULL);
+    attn_ctx_destroy(ctx);
+    return status;
+}
+
+int attn_cmd_bench_sparse(int argc, char **argv) {
+    struct sparse s = {.len = 16384, .heads = 4, .dim = 128, .repeat = 15, .seed = 42};
+    bool json = false, csv = false;
+    const struct attn_option options[] = {
+        {"len", ATTN_OPTION_INTEGER, &s.len, "T", "tokens (default 16K)", 128, 1 << 24},
+        {"heads", ATTN_OPTION_INTEGER, &s.heads, "H", "query heads (default 4)", 1, 256},
+        {"kv-heads", ATTN_OPTION_INTEGER, &s.kv_heads, "G", "key/value heads (default: as heads)", 1, 256},
+        {"dim", ATTN_OPTION_INTEGER, &s.dim, "D", "head size (default 128)", 1, 4096},
+        {"threads", ATTN_OPTION_INTEGER, &s.threads, "N", "threads (default: all processors)", 1, 4096},
+        {"kernel", ATTN_OPTION_TEXT, &s.kernel, "NAME", "flash, naive (default: the planner's choice)", 0, 0},
+        {"repeat", ATTN_OPTION_INTEGER, &s.repeat, "N", "runs; the median counts (default 15)", 1, ATTN_REPEATS},
+        {"seed", ATTN_OPTION_INTEGER, &s.seed, "N", "of data and blocks (default 42)", 0, 9e18},
+        {"json", ATTN_OPTION_FLAG, &json, NULL, "one JSON object a line", 0, 0},
+        {"csv", ATTN_OPTION_FLAG, &csv, NULL, "comma-separated values with a header", 0, 0},
+    };
+    const struct attn_usage usage = {"bench sparse",
+                                     NULL,
+                                     "Block-sparse masks: of each block of queries the best blocks of keys by random scores, ratio being the share kept;\n"
+                                     "blocks of one size, and blocks of random sizes with the mean given. 't/dense' is the time over that of the full mask.",
+                                     "attn bench sparse --len 16K --threads 1 --json",
+                                     options,
+                                     sizeof options / sizeof options[0]};
+    struct attn_bench_output out;
+    const int status = attn_options_parse(&usage, argc, argv, NULL);
+    if (status >= 0)
+        return status;
+    if (!attn_bench_output_init(&out, json, csv, columns, sizeof columns / sizeof columns[0]))
+        return ATTN_EXIT_USAGE;
+    return run(&s, &out);
+}
