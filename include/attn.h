@@ -22,7 +22,7 @@
  *
  * The pair (i, j) is allowed where the mask says so. Exclusion is exact: an excluded pair contributes no bit of k_j, v_j,
  * bias_ij to row i, even where those are NaN or infinite. A row with no allowed key has O = 0 and LSE = -inf (with a sink:
- * the sink's logit), and all its gradients are 0.
+ * the sink's logit), and all its gradients are 0 (with a sink, dLSE goes to the sink).
  *
  * Results depend on the plan and the inputs alone: the same bits come out for any number of threads.
  */
@@ -401,7 +401,8 @@ ATTN_API attn_status attn_forward(const attn_plan *plan, const attn_args *args) 
 ATTN_API attn_status attn_backward(const attn_plan *plan, const attn_args *args, const attn_gradients *gradients) ATTN_CHECKED;
 
 /* Exact weights exp(s_ij - LSE_i) of the rows [q0, q0 + rows) of one sequence and head, without dropout, from q, k and args->lse:
- * weights[r * kv_len + j], excluded pairs 0, in float (double for ATTN_F64). O(rows * S * D). */
+ * weights[r * S + j] with S the sequence's number of keys, excluded pairs 0, in float (double for ATTN_F64). Needs no workspace.
+ * O(rows * S * D). */
 ATTN_API attn_status attn_weights(const attn_plan *plan, const attn_args *args, int64_t sequence, int32_t head, int64_t q0, int64_t rows,
                                   void *weights) ATTN_CHECKED;
 

@@ -52,7 +52,7 @@ static void check_threads(attn_ctx *ctx, const struct attn_kernel *kernel) {
     uint64_t seed;
     test_options_init(&options);
     options.max_len = 150;
-    const int64_t rounds = test_rounds(40, &seed);
+    const int64_t rounds = test_rounds(25, &seed);
     for (const uint64_t end = seed + (uint64_t)rounds; seed < end; seed++) {
         struct test_case c;
         struct test_result one, more;
@@ -137,7 +137,7 @@ static void check_exclusion(attn_ctx *ctx, const struct attn_kernel *kernel) {
     uint64_t seed;
     test_options_init(&options);
     options.max_len = 100;
-    const int64_t rounds = test_rounds(60, &seed);
+    const int64_t rounds = test_rounds(40, &seed);
     for (const uint64_t end = seed + (uint64_t)rounds; seed < end; seed++) {
         struct test_case c;
         struct test_result clean, dirty;

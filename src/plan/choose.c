@@ -1,5 +1,8 @@
 /* Which kernel: the one that the problem names, else the greatest rank among those that have its data type and whose instruction
- * set the context may use. */
+ * set the context may use.
+ *
+ * Lengths do not decide: a plan serves all lengths up to its capacities, and naive is ahead of flash by 0.6 us at most (T = S <= 2,
+ * D 8 and 64, forward or backward, Zen 4), behind it from T = S = 4 on. */
 #include "plan/plan.h"
 
 #include <stdio.h>
