@@ -225,7 +225,8 @@ ATTN_API attn_status attn_mask_cut(attn_ctx *ctx, const attn_mask *mask, int64_t
 /* Frees a mask. NULL is allowed. */
 ATTN_API void attn_mask_destroy(attn_mask *mask);
 
-/* Questions to a compiled mask (of a stack: to its first member). The lengths are -1 for a free mask. */
+/* Questions to a compiled mask (of a stack: to its first member). One that is not compiled answers -1, and its lengths are -1
+ * if it is free. An area beyond 2^63 - 1 is INT64_MAX. */
 ATTN_API void attn_mask_lengths(const attn_mask *mask, int64_t *q_len, int64_t *kv_len);
 ATTN_API int64_t attn_mask_area(const attn_mask *mask);                     /* number of allowed pairs */
 ATTN_API int attn_mask_allows(const attn_mask *mask, int64_t q, int64_t k); /* 1 or 0 */

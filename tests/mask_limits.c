@@ -122,6 +122,7 @@ static void bound_masks_refuse_other_lengths(void **state) {
     must_say(*state, attn_mask_fits(*state, mask, 0, 1, 1, 1, 11, 11, 0, 0, 11, 11), ATTN_EMASK, "attn_mask_compile");
     must_say(*state, attn_mask_fits(*state, whole, 0, 1, 1, 1, 7, 7, 0, 0, 7, 7), ATTN_EMASK, "bound to 11");
     must_say(*state, attn_mask_fits(*state, whole, 0, 1, 1, 1, 7, 7, 5, 0, 11, 11), ATTN_EMASK, "leave its 11 x 11");
+    must_say(*state, attn_mask_fits(*state, whole, 0, 1, 1, 1, 3, 3, 5, 0, 8, 3), ATTN_EMASK, "global_q_len");
     must(*state, attn_mask_fits(*state, whole, 0, 1, 1, 1, 6, 7, 5, 4, 11, 11));
     must_say(*state, attn_mask_cut(*state, mask, 0, 1, 0, 1, &out), ATTN_EMASK, "compile");
     must_say(*state, attn_mask_cut(*state, whole, 0, 12, 0, 1, &out), ATTN_EMASK, "within 11 x 11");
@@ -273,7 +274,7 @@ static void wrong_arguments_are_refused(void **state) {
 }
 
 static int make_context(void **state) {
-    return attn_ctx_create(NULL, (attn_ctx **)state, NULL, 0);
+    return attn_ctx_create(NULL, (attn_ctx **)state, NULL, 0) != ATTN_OK;
 }
 static int free_context(void **state) {
     attn_ctx_destroy(*state);

@@ -159,7 +159,8 @@ static void every_pattern_is_its_line_of_the_table(void **state) {
     static const int64_t lengths[] = {1, 2, 7, 64, 65, 255, 1000};
     struct attn_random r;
     attn_random_init(&r, 11);
-    for (size_t n = 0; n < sizeof lengths / sizeof *lengths; n++)
+    const size_t count = sizeof lengths / sizeof *lengths - (getenv("ATTN_TEST_QUICK") ? 2 : 0);
+    for (size_t n = 0; n < count; n++)
         for (int round = 0; round < (lengths[n] > 300 ? 2 : 5); round++) {
             int64_t len = lengths[n];
             draw_documents(&d, len, round + (lengths[n] > 300), len / 3 + 1, &r);

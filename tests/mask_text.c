@@ -222,7 +222,7 @@ static void nulls_are_refused(void **state) {
 }
 
 static int make_context(void **state) {
-    return attn_ctx_create(NULL, (attn_ctx **)state, NULL, 0);
+    return attn_ctx_create(NULL, (attn_ctx **)state, NULL, 0) != ATTN_OK;
 }
 static int free_context(void **state) {
     attn_ctx_destroy(*state);

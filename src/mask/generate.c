@@ -6,7 +6,7 @@
 #include "base/random.h"
 #include "mask/generate.h"
 
-#include <string.h>
+#include <assert.h>
 
 /* Upper edge of lengths (a bin begins at the edge before it, the first at 0) and weight. */
 struct bin {
@@ -144,6 +144,7 @@ attn_status attn_generate_packs(int64_t total, int64_t packs, uint64_t seed, str
     struct attn_random r;
     attn_random_init(&r, seed);
     attn_status status = chunks(tokens, attn_max64(1, total / 4), &r, &all);
+    assert(status != ATTN_OK || all.length);
     int64_t used = 0; /* of document `next` */
     for (int64_t n = 0, next = 0; n < packs && status == ATTN_OK; n++)
         while (pack[n].total < total && status == ATTN_OK) {

@@ -26,7 +26,8 @@ int64_t attn_mask_area(const attn_mask *mask) {
 
 int attn_mask_allows(const attn_mask *mask, int64_t q, int64_t k) {
     struct attn_mask_view v;
-    return whole(mask, &v) && q >= 0 && q < v.q_len && k >= 0 && k < v.k_len && attn_mask_view_allows(&v, q, k);
+    if (!whole(mask, &v)) return -1;
+    return q >= 0 && q < v.q_len && k >= 0 && k < v.k_len && attn_mask_view_allows(&v, q, k);
 }
 
 /* Counts the mask and, once for each use, its operands. */

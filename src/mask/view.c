@@ -35,6 +35,11 @@ static attn_status member_fits(attn_ctx *ctx, const attn_mask *m, int64_t q_len,
     if (m->kind != ATTN_MASK_COMPILED && !m->single)
         return attn_fail(ctx, ATTN_EMASK, "mask: it is not a single band; compile it for %lld x %lld with attn_mask_compile",
                          (long long)global_q, (long long)global_k);
+    if (m->kind == ATTN_MASK_COMPILED && (m->q_len != global_q || m->k_len != global_k) && (q_off != 0 || k_off != 0))
+        return attn_fail(ctx, ATTN_EMASK,
+                         "mask: it is bound to %lld queries x %lld keys, the part ends at %lld x %lld; say the lengths of the whole in "
+                         "global_q_len and global_kv_len",
+                         (long long)m->q_len, (long long)m->k_len, (long long)global_q, (long long)global_k);
     attn_status status = attn_mask_check_lengths(ctx, m, global_q, global_k);
     if (status == ATTN_OK && m->kind == ATTN_MASK_COMPILED &&
         (q_off < 0 || k_off < 0 || q_off > m->q_len - q_len || k_off > m->k_len - k_len))

@@ -21,8 +21,8 @@ struct attn_mask_view {
     int64_t q_len, k_len;         /* local lengths */
 };
 
-/* Prepares the view of sequence b and query head h (of `heads`, in kv heads groups `kv_heads`). O(1). mask NULL: full. The lengths were checked by
- * attn_mask_fits. q_off, k_off: global index of local 0; global_q, global_k: global lengths. */
+/* Prepares the view of sequence b and query head h (of `heads`, in kv heads groups `kv_heads`). O(1). mask NULL: full. The lengths
+ * were checked by attn_mask_fits. q_off, k_off: global index of local 0; global_q, global_k: global lengths. */
 void attn_mask_view_init(struct attn_mask_view *view, const attn_mask *mask, int64_t b, int32_t h, int32_t heads, int32_t kv_heads,
                          int64_t q_len, int64_t k_len, int64_t q_off, int64_t k_off, int64_t global_q, int64_t global_k);
 
@@ -44,8 +44,8 @@ struct attn_mask_run {
 enum { ATTN_MASK_RUNS = 64, ATTN_MASK_SPAN = 512 };
 
 /* Keys [k0, k1) as seen by the queries [q0, q0 + lanes), lanes <= 32: bit r of words[j - k0] is set where pair (q0 + r, j) is
- * allowed. Writes sorted disjoint runs, no empty ones; words are valid inside runs that are not full. k1 - k0 <= ATTN_MASK_SPAN; runs has room for
- * ATTN_MASK_RUNS (pieces beyond are joined to partial ones). Returns the number of runs: 0 if nothing is allowed. */
+ * allowed. Writes sorted disjoint runs, no empty ones; words are valid inside runs that are not full. k1 - k0 <= ATTN_MASK_SPAN;
+ * runs has room for ATTN_MASK_RUNS (pieces beyond are joined to partial ones). Returns the number of runs: 0 if nothing is allowed. */
 int attn_mask_runs_of_keys(const struct attn_mask_view *view, int64_t q0, int lanes, int64_t k0, int64_t k1, uint32_t *words,
                            struct attn_mask_run *runs);
 /* The transpose: queries [q0, q1) as seen by the keys [k0, k0 + lanes): bit r of words[i - q0] is pair (i, k0 + r). */
