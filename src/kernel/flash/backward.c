@@ -35,7 +35,13 @@ struct head {
     float *dq;
     int64_t dq_t, dq_d;
     uint8_t *touched;
+    double *d_slope;
     bool q_in_place, do_in_place, dq_in_place, keep_dq; /* keep_dq: what is in dq is to be added to */
+};
+
+/* The rows of the tile after this one, to be fetched meanwhile; data NULL: none. */
+struct ahead {
+    struct attn_rows q, d_o, dq;
 };
 
 /* A stretch of rows that a tile covers, and where the search goes on. */
@@ -65,7 +71,7 @@ static struct attn_rows rows_of(const struct attn_array *x, const float *data, b
 }
 
 static void starts(const struct head *head, int64_t i0, int rows) {
-    const float log2e = 0x1.715476p+0f, factor = -head->s->v_factor;
+    const float log2e = (float)ATTN_LOG2E, factor = -head->s->v_factor;
     const int64_t stride = head->s->x->lse.t;
     for (int r = 0; r < rows; r++) {
         const float lse = head->lse[(i0 + r) * stride];
@@ -96,45 +102,43 @@ static bool touch(const struct head *head, int64_t i0, int rows, bool whole) {
 
 /* ---- the five products ---- */
 
-static void scores(const struct head *head, const struct attn_backward_tile *tile, struct attn_rows q, struct attn_rows d_o, int64_t next,
-                   const struct attn_rows *ahead) {
+/* The lines of the next tile's rows that one panel's product fetches: each panel takes its share of every row. */
+static void fetch(struct attn_panel_product *t, int slot, struct attn_rows ahead, int row, int panel, int dim) {
+    t->next[slot] = ahead.data ? (const char *)(ahead.data + row * ahead.stride) + panel * dim : NULL;
+    t->next_stride[slot] = ahead.stride * (int64_t)sizeof(float);
+    t->next_lines = (dim + 63) / 64;
+}
+
+/* P and dS of one span. */
+static void score_span(const struct head *head, const struct attn_backward_tile *tile, int panel, const struct attn_span *span,
+                       struct attn_rows q, struct attn_rows d_o, const struct ahead *ahead) {
     const struct attn_backward *s = head->s;
     const struct attn_backward_worker *w = head->w;
     const struct attn_shape *shape = s->x->shape;
-    (void)next;
-    for (int panel = 0; panel < tile->panels; panel++)
-        for (int i = 0; i < tile->span_count[panel]; i++) {
-            const struct attn_span *span = &tile->spans[panel][i];
-            const int64_t at = (int64_t)span->begin * ATTN_TILE_STRIDE + panel * ATTN_PANEL;
-            struct attn_panel_product t = {.rows = span->end - span->begin,
-                                           .dim = shape->dim,
-                                           .a = q.data + span->begin * q.stride,
-                                           .a_stride = q.stride,
-                                           .b = w->kt + (int64_t)panel * ATTN_PANEL * shape->dim,
-                                           .start = w->start_p + span->begin,
-                                           .out = w->p + at,
-                                           .words = span->full ? NULL : w->words + panel * ATTN_QUERY_TILE + span->begin,
-                                           .out_stride = ATTN_TILE_STRIDE};
-            for (int j = 0; j < 2; j++)
-                if (ahead[j].data) {
-                    t.next[j] = (const char *)(ahead[j].data + span->begin * ahead[j].stride) + panel * shape->dim;
-                    t.next_stride[j] = ahead[j].stride * (int64_t)sizeof(float);
-                }
-            t.next_lines = (shape->dim + 63) / 64;
-            s->ops->weights(&t);
-            t.dim = shape->v_dim;
-            t.a = d_o.data + span->begin * d_o.stride;
-            t.a_stride = d_o.stride;
-            t.b = w->vt + (int64_t)panel * ATTN_PANEL * shape->v_dim;
-            t.start = w->start_ds + span->begin;
-            t.p = w->p + at;
-            t.out = w->ds + at;
-            t.next[0] = ahead[2].data ? (const char *)(ahead[2].data + span->begin * ahead[2].stride) + panel * shape->v_dim : NULL;
-            t.next_stride[0] = ahead[2].stride * (int64_t)sizeof(float);
-            t.next[1] = NULL;
-            t.next_lines = (shape->v_dim + 63) / 64;
-            s->ops->gradients(&t);
-        }
+    const int64_t at = (int64_t)span->begin * ATTN_TILE_STRIDE + panel * ATTN_PANEL;
+    struct attn_panel_product t = {.rows = span->end - span->begin,
+                                   .dim = shape->dim,
+                                   .a = q.data + span->begin * q.stride,
+                                   .a_stride = q.stride,
+                                   .b = w->kt + (int64_t)panel * ATTN_PANEL * shape->dim,
+                                   .start = w->start_p + span->begin,
+                                   .words = span->full ? NULL : w->words + panel * ATTN_QUERY_TILE + span->begin,
+                                   .out = w->p + at,
+                                   .out_stride = ATTN_TILE_STRIDE};
+    fetch(&t, 0, ahead->q, span->begin, panel, shape->dim);
+    fetch(&t, 1, ahead->dq, span->begin, panel, shape->dim);
+    (s->l.general ? s->ops->logits : s->ops->weights)(&t);
+    t.dim = shape->v_dim;
+    t.a = d_o.data + span->begin * d_o.stride;
+    t.a_stride = d_o.stride;
+    t.b = w->vt + (int64_t)panel * ATTN_PANEL * shape->v_dim;
+    t.start = w->start_ds + span->begin;
+    t.p = w->p + at;
+    t.out = w->ds + at;
+    fetch(&t, 0, ahead->d_o, span->begin, panel, shape->v_dim);
+    t.next[1] = NULL;
+    (s->l.general ? s->ops->logits : s->ops->gradients)(&t);
+    if (s->l.general) attn_backward_features(s, w, tile, panel, span);
 }
 
 /* dV += P^T dO, dK += dS^T Q for `panels` panels that have the span in common. */
@@ -238,7 +242,7 @@ static void exact_products(const struct head *head, const struct attn_backward_t
         }
 }
 
-static void query_tile(const struct head *head, int64_t i0, int rows, const struct attn_rows *ahead) {
+static void query_tile(const struct head *head, int64_t i0, int rows, const struct ahead *ahead) {
     const struct attn_backward *s = head->s;
     struct attn_backward_worker *w = head->w;
     const struct key_tile *key = head->key;
@@ -251,12 +255,15 @@ static void query_tile(const struct head *head, int64_t i0, int rows, const stru
                                       .keys = key->keys,
                                       .panels = (key->keys + ATTN_PANEL - 1) / ATTN_PANEL};
     attn_backward_spans(&tile, &head->view, w->words);
+    tile.alibi_shift = attn_exec_alibi_shift(s->x, &key->seq);
+    tile.d_slope = head->d_slope;
     const struct attn_rows q = rows_of(&s->x->q, head->q, head->q_in_place, i0, rows, shape->dim, s->l.d_pad, w->q_rows);
     const struct attn_rows d_o = rows_of(&s->x->d_o, head->d_o, head->do_in_place, i0, rows, shape->v_dim, s->l.e_pad, w->do_rows);
     const bool exact = !tile.full && !(key->finite && s->ops->finite(q.data, q.stride, rows, shape->dim) &&
                                        s->ops->finite(d_o.data, d_o.stride, rows, shape->v_dim));
     starts(head, i0, rows);
-    scores(head, &tile, q, d_o, 0, ahead);
+    for (int panel = 0; panel < tile.panels; panel++)
+        for (int i = 0; i < tile.span_count[panel]; i++) score_span(head, &tile, panel, &tile.spans[panel][i], q, d_o, ahead);
 
     float *to = head->dq + i0 * head->dq_t, *dq = head->dq_in_place ? to : w->dq_rows;
     const int64_t stride = head->dq_in_place ? head->dq_t : s->l.d_pad;
@@ -285,6 +292,7 @@ static void head_init(struct head *head, const struct attn_backward *s, struct a
     head->lse = (const float *)x->lse.data + key->b * x->lse.b + h * x->lse.h + seq->q_row * x->lse.t;
     head->delta = s->delta + h * s->l.rows + key->first_row;
     head->touched = s->touched + plane * s->l.tiles + key->first_tile;
+    head->d_slope = !x->alibi.data ? NULL : s->dalibi + (key->b * x->shape->heads + h) * s->l.chunks + chunk;
     head->q_in_place = x->q.d == 1 && x->shape->dim == s->l.d_pad;
     head->do_in_place = x->d_o.d == 1 && x->shape->v_dim == s->l.e_pad;
     if (s->l.chunks > 1) {
@@ -309,13 +317,12 @@ static void head_tiles(const struct head *head) {
     bool more = next_tile(head, &cursor, &i0, &rows);
     while (more) {
         more = next_tile(head, &cursor, &next_i0, &next_rows);
-        struct attn_rows ahead[3] = {{0}};
-        if (more) {
-            ahead[0] = (struct attn_rows){head->q + next_i0 * x->q.t, x->q.t};
-            ahead[1] = (struct attn_rows){head->dq + next_i0 * head->dq_t, head->dq_t};
-            ahead[2] = (struct attn_rows){head->d_o + next_i0 * x->d_o.t, x->d_o.t};
-        }
-        query_tile(head, i0, rows, ahead);
+        struct ahead ahead = {.q = {NULL, 0}, .d_o = {NULL, 0}, .dq = {NULL, 0}};
+        if (more)
+            ahead = (struct ahead){.q = {head->q + next_i0 * x->q.t, x->q.t},
+                                   .d_o = {head->d_o + next_i0 * x->d_o.t, x->d_o.t},
+                                   .dq = {head->dq + next_i0 * head->dq_t, head->dq_t}};
+        query_tile(head, i0, rows, &ahead);
         i0 = next_i0;
         rows = next_rows;
     }

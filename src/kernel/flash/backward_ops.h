@@ -40,12 +40,33 @@ struct attn_tile_product {
     int64_t c_stride;
 };
 
+/* The general epilogue of one panel, for everything that stands between the dot product and the weight. On entry p holds
+ * log2(e) scale q.k and ds holds dO.v; on return p holds P keep / (1 - dropout) and ds holds scale times the gradient of q.k. */
+struct attn_panel_features {
+    int rows, lanes; /* lanes: keys that exist */
+    float *p, *ds;
+    int64_t stride;
+    const uint32_t *words, *kept; /* [rows]; words NULL: all pairs are allowed; kept NULL: no dropout */
+    const float *start_p;         /* [rows]: -log2(e) LSE */
+    const float *start_ds;        /* [rows]: -delta */
+    float scale, grow;            /* grow: 1 / (1 - dropout) */
+    float cap;                    /* of the soft-cap, in base 2; 0: none */
+    float slope;                  /* of ALiBi, in base 2; 0: none */
+    int64_t distance;             /* of row 0 to lane 0, signed */
+    double *d_slope;              /* += gradient of the natural slope; NULL: not wanted */
+    const float *bias;            /* of row 0 and lane 0; NULL: none */
+    int64_t bias_row, bias_lane;
+    float *d_bias; /* += gradient; NULL: not wanted */
+    int64_t d_bias_row, d_bias_lane;
+};
+
 struct attn_flash_backward_ops {
     void (*weights)(const struct attn_panel_product *t);   /* out = exp2(x) */
     void (*gradients)(const struct attn_panel_product *t); /* out = p * x */
     void (*logits)(const struct attn_panel_product *t);    /* out = x; start is not read, words are not applied */
     void (*by_keys)(const struct attn_tile_product *t);    /* a(m, p) = a[p * a_stride + m]: dV += P^T dO, dK += dS^T Q */
     void (*by_queries)(const struct attn_tile_product *t); /* a(m, p) = a[m * a_stride + p]: dQ += dS K */
+    void (*features)(const struct attn_panel_features *t);
     /* panel[c][l] = factor * x[l * stride + c] for l < keys, 0 for the other lanes. */
     void (*pack)(const float *x, int64_t stride, int keys, int dim, float factor, float *panel);
     /* No element is NaN or infinite. */

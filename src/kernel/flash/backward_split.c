@@ -50,6 +50,7 @@ void attn_backward_layout_init(struct attn_backward_layout *l, const struct attn
     l->delta = take(&l->bytes, rows * sizeof(float));
     l->touched = take(&l->bytes, (size_t)l->chunks * heads * (size_t)l->tiles);
     l->dalibi = take(&l->bytes, shape->features & ATTN_ALIBI ? (size_t)(shape->batch * l->chunks) * heads * sizeof(double) : 0);
+    l->dsink = take(&l->bytes, shape->features & ATTN_SINK ? (size_t)shape->batch * heads * sizeof(double) : 0);
     l->dq = take(&l->bytes, l->chunks > 1 ? (size_t)l->chunks * rows * (size_t)l->d_pad * sizeof(float) : 0);
     struct attn_backward_worker none;
     l->worker_bytes = attn_backward_worker_init(&none, shape, l, NULL);
@@ -193,8 +194,9 @@ static void state_init(struct attn_backward *s, const struct attn_exec *x, const
     s->delta = (float *)(void *)(memory + s->l.delta);
     s->touched = (uint8_t *)(memory + s->l.touched);
     s->dalibi = (double *)(void *)(memory + s->l.dalibi);
+    s->dsink = (double *)(void *)(memory + s->l.dsink);
     s->dq = (float *)(void *)(memory + s->l.dq);
-    s->k_factor = (float)(x->shape->scale * 0x1.71547652b82fep+0); /* log2(e) */
+    s->k_factor = (float)(x->shape->scale * ATTN_LOG2E);
     s->v_factor = s->l.general ? 1.0f : (float)x->shape->scale;
 }
 
@@ -204,8 +206,10 @@ void attn_flash_backward(const struct attn_exec *x, const struct attn_flash_back
     const int threads = x->shape->threads, heads = x->shape->heads;
     const int64_t units = batch_groups(&s) * s.l.head_groups * s.l.chunks;
     memset(s.touched, 0, (size_t)(s.l.chunks * heads * s.l.tiles));
+    if (x->shape->features & ATTN_ALIBI) memset(s.dalibi, 0, (size_t)(x->shape->batch * heads * s.l.chunks) * sizeof *s.dalibi);
     order_units(&s, units);
     attn_parallel(x->ctx, (x->shape->packed ? 1 : x->batch) * heads * blocks_of_rows(x), threads, prepare_rows, &s);
     attn_parallel(x->ctx, units, threads, run_unit, &s);
     if (s.l.chunks > 1) attn_parallel(x->ctx, x->batch * heads * blocks_of_sequence(x), threads, reduce_rows, &s);
+    attn_backward_head_sums(&s);
 }

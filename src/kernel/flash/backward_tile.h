@@ -13,6 +13,8 @@ enum {
     ATTN_TILE_BLOCKS = ATTN_QUERY_TILE / ATTN_ROW_BLOCK
 };
 
+#define ATTN_LOG2E 0x1.71547652b82fep+0
+
 /* Everything that depends on the shape alone: sizes, the split into units and the places in the workspace (byte offsets). */
 struct attn_backward_layout {
     int d_pad, e_pad;
@@ -21,7 +23,7 @@ struct attn_backward_layout {
      * would write the same element of dBias. */
     int64_t batch_groups, head_groups, chunks;
     int64_t rows, tiles; /* query rows and query tiles of one head, over all sequences */
-    size_t order, delta, touched, dq, dalibi, workers, worker_bytes, bytes;
+    size_t order, delta, touched, dq, dalibi, dsink, workers, worker_bytes, bytes;
 };
 void attn_backward_layout_init(struct attn_backward_layout *l, const struct attn_shape *shape);
 
@@ -35,6 +37,7 @@ struct attn_backward {
     uint8_t *touched;         /* [chunks][heads][tiles]: dQ of this query tile holds sums */
     float *dq;                /* [chunks][heads][rows][d_pad] if chunks > 1 */
     double *dalibi;           /* [batch][heads][chunks] */
+    double *dsink;            /* [batch][heads] */
     int32_t *order;           /* units, the longest first */
 };
 
@@ -64,6 +67,8 @@ struct attn_backward_tile {
     int32_t h;
     int rows, keys, panels;
     bool full;
+    int64_t alibi_shift;
+    double *d_slope; /* sum of this unit's gradient of the head's slope */
     int span_count[ATTN_TILE_PANELS];
     struct attn_span spans[ATTN_TILE_PANELS][ATTN_TILE_BLOCKS];
 };
@@ -83,6 +88,13 @@ void attn_backward_row_dots(const struct attn_exec *x, int64_t b, int32_t h, int
 
 /* Spans and words of a tile from its mask; tile->full if every pair is allowed. */
 void attn_backward_spans(struct attn_backward_tile *tile, const struct attn_mask_view *view, uint32_t *words);
+
+/* From raw products in p and ds of a span to weights and gradients. */
+void attn_backward_features(const struct attn_backward *s, const struct attn_backward_worker *w, const struct attn_backward_tile *tile,
+                            int panel, const struct attn_span *span);
+
+/* dalibi and dsink from the sums of units and the rows; after everything else. */
+void attn_backward_head_sums(const struct attn_backward *s);
 
 /* The chunk's key tiles of all sequences and heads of one unit. */
 void attn_backward_unit(const struct attn_backward *s, int64_t unit, struct attn_backward_worker *w);

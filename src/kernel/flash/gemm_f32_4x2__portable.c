@@ -60,6 +60,7 @@ static inline vec vec_exp2(vec x) {
 }
 
 #include "kernel/flash/gemm_f32_template.h"
+#include "kernel/flash/features_f32_template.h"
 
 static void pack(const float *x, int64_t stride, int keys, int dim, float factor, float *panel) {
     for (int c = 0; c < dim; c++)
@@ -83,6 +84,7 @@ const struct attn_flash_backward_ops attn_flash_backward_ops__portable = {
     .logits = logits,
     .by_keys = by_keys,
     .by_queries = by_queries,
+    .features = features,
     .pack = pack,
     .finite = all_finite,
 };

@@ -45,6 +45,7 @@ static inline vec vec_exp2(vec x) {
 }
 
 #include "kernel/flash/gemm_f32_template.h"
+#include "kernel/flash/features_f32_template.h"
 
 /* Rows r[0..15] become columns. */
 static inline void transpose(vec r[16]) {
@@ -100,6 +101,7 @@ const struct attn_flash_backward_ops attn_flash_backward_ops__avx512 = {
     .logits = logits,
     .by_keys = by_keys,
     .by_queries = by_queries,
+    .features = features,
     .pack = pack,
     .finite = all_finite,
 };
