@@ -1,0 +1,133 @@
+/* Backward of the flash schedule, on each instruction set of this machine: within the bound of the naive kernel on random problems of every
+ * feature, around the edges of its tiles, with NaN and infinity in rows that a mask excludes, and the same bits for any number of threads. */
+#include "support/problem.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+static const char *const isas[] = {"portable", "avx512"};
+
+/* A context that takes its kernels from this instruction set; NULL where it is not to be had. */
+static attn_ctx *context_of(const char *isa) {
+    attn_ctx *ctx;
+    setenv("ATTN_ISA", isa, 1);
+    const bool usable = attn_ctx_create(NULL, &ctx, NULL, 0) == ATTN_OK;
+    if (usable)
+        attn_ctx_destroy(ctx);
+    else
+        print_message("%s: not on this machine\n", isa);
+    ctx = usable ? test_context(3) : NULL;
+    unsetenv("ATTN_ISA");
+    return ctx;
+}
+
+typedef void (*change_fn)(struct test_case *c, struct attn_random *r);
+
+static void check_case(const struct test_case *c) {
+    struct test_result want, plain, one, more;
+    test_brute(c, &want);
+    assert_true(test_run(c, ATTN_F32, "naive", 1, &plain));
+    assert_true(test_run(c, ATTN_F32, "flash", 1, &one));
+    assert_true(test_result_bounded(c, &one, &want, &plain));
+    for (int threads = 2; threads <= 3; threads++) {
+        assert_true(test_run(c, ATTN_F32, "flash", threads, &more));
+        if (!test_result_same(&one, &more)) {
+            test_case_print(c);
+            fail_msg("%d threads give other bits than one", threads);
+        }
+        test_result_free(&more);
+    }
+    test_result_free(&want);
+    test_result_free(&plain);
+    test_result_free(&one);
+}
+
+static void check_rounds(int64_t rounds, const struct test_options *options, change_fn change) {
+    uint64_t seed;
+    rounds = test_rounds(rounds, &seed);
+    for (size_t i = 0; i < sizeof isas / sizeof isas[0]; i++) {
+        attn_ctx *ctx = context_of(isas[i]);
+        if (!ctx)
+            continue;
+        for (uint64_t s = seed; s < seed + (uint64_t)rounds; s++) {
+            struct test_case c;
+            struct attn_random r;
+            test_case_make(&c, ctx, s, options);
+            attn_random_init(&r, s);
+            if (change)
+                change(&c, &r);
+            check_case(&c);
+            test_case_free(&c);
+        }
+        attn_ctx_destroy(ctx);
+    }
+}
+
+static void every_feature_mask_and_layout_is_within_the_bound(void **state) {
+    (void)state;
+    struct test_options options;
+    test_options_init(&options);
+    options.always = ATTN_BACKWARD;
+    check_rounds(150, &options, NULL);
+}
+
+/* Long enough for several tiles and chunks, a tile's last rows, and stretches that begin inside one. */
+static void several_tiles_and_chunks_are_within_the_bound(void **state) {
+    (void)state;
+    struct test_options options;
+    test_options_init(&options);
+    options.always = ATTN_BACKWARD;
+    options.max_batch = 2;
+    options.max_len = 700;
+    options.max_heads = 3;
+    options.max_dim = 80;
+    check_rounds(20, &options, NULL);
+}
+
+static void poison_row(float *x, int64_t tokens, int32_t dim, struct attn_random *r) {
+    const float values[] = {NAN, INFINITY, -INFINITY};
+    float *row = x + (int64_t)attn_random_below(r, (uint64_t)tokens) * dim;
+    row[attn_random_below(r, (uint64_t)dim)] = values[attn_random_below(r, 3)];
+}
+
+/* One row of one head, or of all planes and heads where there are more tokens: wherever it falls. */
+static void poison(struct test_case *c, struct attn_random *r) {
+    const int64_t q_rows = c->planes * c->problem.heads * c->q_len, k_rows = c->planes * c->problem.kv_heads * c->kv_len;
+    if (!q_rows || !k_rows)
+        return;
+    switch (attn_random_below(r, 4)) {
+    case 0: poison_row(c->q, q_rows, c->problem.dim, r); break;
+    case 1: poison_row(c->k, k_rows, c->problem.dim, r); break;
+    case 2: poison_row(c->v, k_rows, c->problem.v_dim, r); break;
+    default: poison_row(c->d_o, q_rows, c->problem.v_dim, r); break;
+    }
+}
+
+static void excluded_pairs_see_no_bit_of_a_poisoned_row(void **state) {
+    (void)state;
+    struct test_options options;
+    test_options_init(&options);
+    options.always = ATTN_BACKWARD;
+    options.features = ATTN_BACKWARD | ATTN_DIM_STRIDE;
+    const enum test_mask_kind kinds[] = {TEST_MASK_CAUSAL, TEST_MASK_WINDOW, TEST_MASK_BITS, TEST_MASK_SLICES};
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        options.mask = kinds[i];
+        check_rounds(30, &options, poison);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_feature_mask_and_layout_is_within_the_bound),
+        cmocka_unit_test(several_tiles_and_chunks_are_within_the_bound),
+        cmocka_unit_test(excluded_pairs_see_no_bit_of_a_poisoned_row),
+    };
+    return cmocka_run_group_tests_name("kernel: flash backward", tests, NULL, NULL);
+}
