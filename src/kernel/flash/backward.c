@@ -71,12 +71,14 @@ static struct attn_rows rows_of(const struct attn_array *x, const float *data, b
 }
 
 static void starts(const struct head *head, int64_t i0, int rows) {
-    const float log2e = (float)ATTN_LOG2E, factor = -head->s->v_factor;
     const int64_t stride = head->s->x->lse.t;
+    const struct attn_backward_worker *w = head->w;
     for (int r = 0; r < rows; r++) {
         const float lse = head->lse[(i0 + r) * stride];
-        head->w->start_p[r] = lse == -INFINITY ? -INFINITY : -lse * log2e;
-        head->w->start_ds[r] = factor * head->delta[i0 + r];
+        const double start = -ATTN_LOG2E * (double)lse;
+        w->start_p[r] = isfinite(lse) ? (float)start : -fabsf(lse); /* a row of no keys has no weights; NaN stays */
+        w->start_rest[r] = isfinite(lse) ? (float)(start - (double)w->start_p[r]) : 0.0f;
+        w->start_ds[r] = (float)(-head->s->v_factor * (double)head->delta[i0 + r]);
     }
 }
 
@@ -122,6 +124,7 @@ static void score_span(const struct head *head, const struct attn_backward_tile 
                                    .a_stride = q.stride,
                                    .b = w->kt + (int64_t)panel * ATTN_PANEL * shape->dim,
                                    .start = w->start_p + span->begin,
+                                   .start_rest = w->start_rest + span->begin,
                                    .words = span->full ? NULL : w->words + panel * ATTN_QUERY_TILE + span->begin,
                                    .out = w->p + at,
                                    .out_stride = ATTN_TILE_STRIDE};

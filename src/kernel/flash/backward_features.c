@@ -41,6 +41,7 @@ void attn_backward_features(const struct attn_backward *s, const struct attn_bac
                                     .stride = ATTN_TILE_STRIDE,
                                     .words = span->full ? NULL : w->words + panel * ATTN_QUERY_TILE + span->begin,
                                     .start_p = w->start_p + span->begin,
+                                    .start_rest = w->start_rest + span->begin,
                                     .start_ds = w->start_ds + span->begin,
                                     .scale = (float)shape->scale,
                                     .grow = 1.0f};

@@ -11,16 +11,18 @@
 
 enum { ATTN_PANEL = 32, ATTN_DIM_PAD = 16 };
 
-/* A product of query rows with one panel: x[r][l] = start[r] + sum over c < dim of a[r][c] * b[c][l], and what becomes of it. */
+/* A product of query rows with one panel: x[r][l] = sum over c < dim of a[r][c] * b[c][l] + start[r], and what becomes of it. (Accumulators
+ * that begin at `start` would save an addition, which costs nothing beside the multiply-adds, and round every partial sum to its size.) */
 struct attn_panel_product {
     int rows, dim;
     const float *a; /* [rows][dim], a_stride elements apart */
     int64_t a_stride;
-    const float *b;        /* [dim][ATTN_PANEL] */
-    const float *start;    /* [rows] */
-    const uint32_t *words; /* [rows]: lanes whose bit is clear become 0, whatever x is; NULL: all lanes are wanted */
-    const float *p;        /* second operand of `gradients`, rows out_stride apart */
-    float *out;            /* [rows][ATTN_PANEL], out_stride elements apart */
+    const float *b;          /* [dim][ATTN_PANEL] */
+    const float *start;      /* [rows] */
+    const float *start_rest; /* [rows]: what start lost in rounding; read by `weights` */
+    const uint32_t *words;   /* [rows]: lanes whose bit is clear become 0, whatever x is; NULL: all lanes are wanted */
+    const float *p;          /* second operand of `gradients`, rows out_stride apart */
+    float *out;              /* [rows][ATTN_PANEL], out_stride elements apart */
     int64_t out_stride;
     /* Lines that are wanted soon: `lines` of them from each of `rows` rows, next_stride bytes apart; NULL: none. */
     const char *next[2];
@@ -46,15 +48,15 @@ struct attn_panel_features {
     int rows, lanes; /* lanes: keys that exist */
     float *p, *ds;
     int64_t stride;
-    const uint32_t *words, *kept; /* [rows]; words NULL: all pairs are allowed; kept NULL: no dropout */
-    const float *start_p;         /* [rows]: -log2(e) LSE */
-    const float *start_ds;        /* [rows]: -delta */
-    float scale, grow;            /* grow: 1 / (1 - dropout) */
-    float cap;                    /* of the soft-cap, in base 2; 0: none */
-    float slope;                  /* of ALiBi, in base 2; 0: none */
-    int64_t distance;             /* of row 0 to lane 0, signed */
-    double *d_slope;              /* += gradient of the natural slope; NULL: not wanted */
-    const float *bias;            /* of row 0 and lane 0; NULL: none */
+    const uint32_t *words, *kept;      /* [rows]; words NULL: all pairs are allowed; kept NULL: no dropout */
+    const float *start_p, *start_rest; /* [rows]: -log2(e) LSE, and what it lost in rounding */
+    const float *start_ds;             /* [rows]: -delta */
+    float scale, grow;                 /* grow: 1 / (1 - dropout) */
+    float cap;                         /* of the soft-cap, in base 2; 0: none */
+    float slope;                       /* of ALiBi, in base 2; 0: none */
+    int64_t distance;                  /* of row 0 to lane 0, signed */
+    double *d_slope;                   /* += gradient of the natural slope; NULL: not wanted */
+    const float *bias;                 /* of row 0 and lane 0; NULL: none */
     int64_t bias_row, bias_lane;
     float *d_bias; /* += gradient; NULL: not wanted */
     int64_t d_bias_row, d_bias_lane;
@@ -63,12 +65,12 @@ struct attn_panel_features {
 struct attn_flash_backward_ops {
     void (*weights)(const struct attn_panel_product *t);   /* out = exp2(x) */
     void (*gradients)(const struct attn_panel_product *t); /* out = p * x */
-    void (*logits)(const struct attn_panel_product *t);    /* out = x; start is not read, words are not applied */
+    void (*logits)(const struct attn_panel_product *t);    /* out = x without start; words are not applied */
     void (*by_keys)(const struct attn_tile_product *t);    /* a(m, p) = a[p * a_stride + m]: dV += P^T dO, dK += dS^T Q */
     void (*by_queries)(const struct attn_tile_product *t); /* a(m, p) = a[m * a_stride + p]: dQ += dS K */
     void (*features)(const struct attn_panel_features *t);
     /* panel[c][l] = factor * x[l * stride + c] for l < keys, 0 for the other lanes. */
-    void (*pack)(const float *x, int64_t stride, int keys, int dim, float factor, float *panel);
+    void (*pack)(const float *x, int64_t stride, int keys, int dim, double factor, float *panel);
     /* No element is NaN or infinite. */
     bool (*finite)(const float *x, int64_t stride, int rows, int dim);
 };

@@ -75,6 +75,7 @@ size_t attn_backward_worker_init(struct attn_backward_worker *w, const struct at
         {&w->do_rows, queries * e},
         {&w->dq_rows, queries * d},
         {&w->start_p, queries},
+        {&w->start_rest, queries},
         {&w->start_ds, queries},
     };
     size_t bytes = 0;
@@ -196,8 +197,8 @@ static void state_init(struct attn_backward *s, const struct attn_exec *x, const
     s->dalibi = (double *)(void *)(memory + s->l.dalibi);
     s->dsink = (double *)(void *)(memory + s->l.dsink);
     s->dq = (float *)(void *)(memory + s->l.dq);
-    s->k_factor = (float)(x->shape->scale * ATTN_LOG2E);
-    s->v_factor = s->l.general ? 1.0f : (float)x->shape->scale;
+    s->k_factor = x->shape->scale * ATTN_LOG2E;
+    s->v_factor = s->l.general ? 1.0 : x->shape->scale;
 }
 
 void attn_flash_backward(const struct attn_exec *x, const struct attn_flash_backward_ops *ops) {

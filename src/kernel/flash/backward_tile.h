@@ -31,14 +31,14 @@ struct attn_backward {
     const struct attn_exec *x;
     const struct attn_flash_backward_ops *ops;
     struct attn_backward_layout l;
-    int group;                /* query heads of a kv head */
-    float k_factor, v_factor; /* folded into the packed panels */
-    float *delta;             /* [heads][rows]: rowsum(dO O) - dLSE */
-    uint8_t *touched;         /* [chunks][heads][tiles]: dQ of this query tile holds sums */
-    float *dq;                /* [chunks][heads][rows][d_pad] if chunks > 1 */
-    double *dalibi;           /* [batch][heads][chunks] */
-    double *dsink;            /* [batch][heads] */
-    int32_t *order;           /* units, the longest first */
+    int group;                 /* query heads of a kv head */
+    double k_factor, v_factor; /* folded into the packed panels */
+    float *delta;              /* [heads][rows]: rowsum(dO O) - dLSE */
+    uint8_t *touched;          /* [chunks][heads][tiles]: dQ of this query tile holds sums */
+    float *dq;                 /* [chunks][heads][rows][d_pad] if chunks > 1 */
+    double *dalibi;            /* [batch][heads][chunks] */
+    double *dsink;             /* [batch][heads] */
+    int32_t *order;            /* units, the longest first */
 };
 
 /* Buffers of one worker. */
@@ -48,7 +48,8 @@ struct attn_backward_worker {
     float *dk, *dv;                    /* sums of the key tile, rows padded */
     float *p, *ds;                     /* [ATTN_QUERY_TILE][ATTN_TILE_STRIDE] */
     float *q_rows, *do_rows, *dq_rows; /* padded copies where the caller's rows cannot be used in place */
-    float *start_p, *start_ds;         /* [ATTN_QUERY_TILE]: -LSE in base 2, -delta */
+    float *start_p, *start_rest;       /* [ATTN_QUERY_TILE]: -LSE in base 2, and what it lost in rounding */
+    float *start_ds;                   /* [ATTN_QUERY_TILE]: -delta, times v_factor */
     uint32_t *words;                   /* [panel][ATTN_QUERY_TILE] */
 };
 /* Places the buffers in memory (NULL: only counts). Returns the bytes. */

@@ -45,7 +45,7 @@ static void row_weights(const struct attn_panel_features *t, int r, const float 
     for (int l = 0; l < ATTN_PANEL; l++) x[l] -= t->slope * far[l];
     if (t->bias)
         for (int l = 0; l < t->lanes; l++) x[l] += 0x1.715476p+0f * t->bias[r * t->bias_row + l * t->bias_lane];
-    for (int l = 0; l < ATTN_PANEL; l++) p[l] = x[l] + t->start_p[r];
+    for (int l = 0; l < ATTN_PANEL; l++) p[l] = x[l] + t->start_p[r] + t->start_rest[r];
     exp2_lanes(p);
 }
 

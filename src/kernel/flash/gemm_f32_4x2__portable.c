@@ -22,6 +22,9 @@ static inline vec vec_set1(float x) {
 static inline vec vec_fma(vec a, vec b, vec c) {
     return a * b + c;
 }
+static inline vec vec_add(vec a, vec b) {
+    return a + b;
+}
 static inline vec vec_mul(vec a, vec b) {
     return a * b;
 }
@@ -62,9 +65,9 @@ static inline vec vec_exp2(vec x) {
 #include "kernel/flash/gemm_f32_template.h"
 #include "kernel/flash/features_f32_template.h"
 
-static void pack(const float *x, int64_t stride, int keys, int dim, float factor, float *panel) {
+static void pack(const float *x, int64_t stride, int keys, int dim, double factor, float *panel) {
     for (int c = 0; c < dim; c++)
-        for (int l = 0; l < ATTN_PANEL; l++) panel[c * ATTN_PANEL + l] = l < keys ? factor * x[l * stride + c] : 0.0f;
+        for (int l = 0; l < ATTN_PANEL; l++) panel[c * ATTN_PANEL + l] = l < keys ? (float)(factor * (double)x[l * stride + c]) : 0.0f;
 }
 
 static bool all_finite(const float *x, int64_t stride, int rows, int dim) {

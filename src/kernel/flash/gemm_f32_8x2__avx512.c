@@ -20,6 +20,9 @@ static inline vec vec_set1(float x) {
 static inline vec vec_fma(vec a, vec b, vec c) {
     return _mm512_fmadd_ps(a, b, c);
 }
+static inline vec vec_add(vec a, vec b) {
+    return _mm512_add_ps(a, b);
+}
 static inline vec vec_mul(vec a, vec b) {
     return _mm512_mul_ps(a, b);
 }
@@ -72,8 +75,8 @@ static inline void transpose(vec r[16]) {
     }
 }
 
-static void pack(const float *x, int64_t stride, int keys, int dim, float factor, float *panel) {
-    const vec scale = vec_set1(factor);
+static void pack(const float *x, int64_t stride, int keys, int dim, double factor, float *panel) {
+    const vec scale = vec_set1((float)factor), rest = vec_set1((float)(factor - (double)(float)factor));
     for (int half = 0; half < ATTN_PANEL; half += 16)
         for (int c = 0; c < dim; c += 16) {
             const __mmask16 columns = (__mmask16)(dim - c < 16 ? (1u << (dim - c)) - 1u : 0xffffu);
@@ -81,7 +84,8 @@ static void pack(const float *x, int64_t stride, int keys, int dim, float factor
             for (int i = 0; i < 16; i++)
                 r[i] = half + i < keys ? _mm512_maskz_loadu_ps(columns, x + (half + i) * stride + c) : _mm512_setzero_ps();
             transpose(r);
-            for (int i = 0; i < 16 && c + i < dim; i++) vec_store(panel + (c + i) * ATTN_PANEL + half, vec_mul(r[i], scale));
+            for (int i = 0; i < 16 && c + i < dim; i++)
+                vec_store(panel + (c + i) * ATTN_PANEL + half, vec_fma(r[i], rest, vec_mul(r[i], scale)));
         }
 }
 
