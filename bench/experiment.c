@@ -71,10 +71,13 @@ static attn_status add_peer(const struct attn_experiment *e, struct running *r, 
     struct attn_figures *f = &outcome->figures[outcome->count++];
     struct attn_outputs outputs;
     double seconds;
-    f->name = peer->name;
+    f->peer = peer->name;
+    snprintf(f->name, sizeof f->name, "%s", peer->name);
     f->status = ATTN_STATUS_OK;
     f->max_error = (double)NAN;
     attn_status status = peer->open(&r->c, e->pass, &r->peer[index]);
+    if (status == ATTN_OK)
+        snprintf(f->name, sizeof f->name, "%s", peer->kernel(r->peer[index]));
     if (status == ATTN_OK)
         status = peer->run(r->peer[index], e->pass == ATTN_FWD ? ATTN_FWD : ATTN_BOTH, &seconds);
     if (status == ATTN_OK)
@@ -113,7 +116,7 @@ static attn_status time_all(attn_ctx *ctx, const struct attn_experiment *e, stru
 static attn_status run_built(attn_ctx *ctx, const struct attn_experiment *e, struct running *r, struct attn_outcome *outcome) {
     struct attn_figures *ours = &outcome->figures[0];
     const double guess = attn_experiment_guess(e, r->c.pairs / ((double)e->spec.batch * e->spec.heads));
-    ours->name = attn_plan_kernel(r->c.plan);
+    snprintf(ours->name, sizeof ours->name, "%s", attn_plan_kernel(r->c.plan));
     ours->isa = attn_plan_isa(r->c.plan);
     outcome->area = r->c.pairs / ((double)e->spec.batch * e->spec.heads);
     outcome->flops = attn_case_flops(&r->c, e->pass);
@@ -134,7 +137,7 @@ attn_status attn_experiment_run(attn_ctx *ctx, const struct attn_experiment *e, 
     struct running r = {0};
     memset(outcome, 0, sizeof *outcome);
     struct attn_figures *ours = &outcome->figures[outcome->count++];
-    ours->name = e->spec.kernel;
+    snprintf(ours->name, sizeof ours->name, "%s", e->spec.kernel != NULL ? e->spec.kernel : "auto");
     ours->status = ATTN_STATUS_OK;
     ours->max_error = (double)NAN;
     attn_status status = build(e, &r);

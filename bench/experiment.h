@@ -26,7 +26,9 @@ struct attn_experiment {
 
 /* Figures of our kernel (index 0 of an outcome) or of a peer. */
 struct attn_figures {
-    const char *name, *isa; /* "flash", "avx512"; a peer has no instruction set */
+    char name[32];    /* "flash", "torch-sdpa" */
+    const char *isa;  /* "avx512"; a peer has none */
+    const char *peer; /* "torch"; NULL: our kernel */
     const char *status;
     char message[1024]; /* why it is not ok */
     struct attn_timing timing;

@@ -7,6 +7,7 @@ const struct attn_peer *const attn_peers[] = {
 #if defined(ATTN_HAVE_CBLAS)
     &attn_peer_rowpanel,
 #endif
+    &attn_peer_torch,
     NULL,
 };
 

@@ -270,6 +270,11 @@ static size_t rowpanel_bytes(void *self) {
     return ((struct rowpanel *)self)->bytes;
 }
 
-const struct attn_peer attn_peer_rowpanel = {"rowpanel", rowpanel_open, rowpanel_run, rowpanel_outputs, rowpanel_bytes, rowpanel_close};
+static const char *rowpanel_kernel(void *self) {
+    (void)self;
+    return "rowpanel";
+}
+
+const struct attn_peer attn_peer_rowpanel = {"rowpanel", rowpanel_open, rowpanel_run, rowpanel_outputs, rowpanel_bytes, rowpanel_kernel, rowpanel_close};
 
 #endif

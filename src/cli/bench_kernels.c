@@ -8,7 +8,7 @@
 #include <string.h>
 
 static const struct attn_column columns[] = {
-    {"kernel", "kernel", 9, 0, 0},      {"isa", "isa", 8, 0, 0},           {"dtype", "type", 4, 0, 0},
+    {"kernel", "kernel", 16, 0, 0},      {"isa", "isa", 8, 0, 0},           {"dtype", "type", 4, 0, 0},
     {"pass", "pass", 7, 0, 0},          {"mask", "mask", 21, 0, 0},        {"heads", "heads", 5, 0, 0},
     {"kv_heads", "kv", 3, 0, 0},        {"q_len", "len", 6, 0, 0},         {"dim", "dim", 3, 0, 0},
     {"threads", "thr", 3, 0, 0},        {"status", "status", 11, 0, 0},    {"seconds_median", "ms", 9, 2, 1e-3},

@@ -36,7 +36,7 @@ static void fill(struct attn_record *record, void *user, int figure) {
     const double dense = row->m->dense[row->e->pass == ATTN_BWD], ours = o->figures[0].timing.median;
     double ratio = (double)NAN;
     for (int i = 1; i < o->count; i++)
-        if (strcmp(o->figures[i].name, "rowpanel") == 0 && o->figures[i].timing.repeats > 0)
+        if (strcmp(o->figures[i].peer, "rowpanel") == 0 && o->figures[i].timing.repeats > 0)
             ratio = o->figures[i].timing.median / ours;
     const double tokens = (double)row->m->len;
     attn_record_real(record, "area_share", o->area / (tokens * tokens));

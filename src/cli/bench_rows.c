@@ -88,7 +88,7 @@ void attn_bench_print(struct attn_bench_output *out, const struct attn_experimen
         attn_record_text(&record, "cpu", out->cpu);
         attn_record_text(&record, "compiler", out->compiler);
         attn_record_text(&record, "version", out->version);
-        attn_record_text(&record, "peer", i == 0 ? NULL : f->name);
+        attn_record_text(&record, "peer", f->peer);
         if (fill != NULL)
             fill(&record, user, i);
         if (i == 0 || !out->own_rows || out->report.form != ATTN_FORM_TABLE)

@@ -1,0 +1,111 @@
+"""PyTorch as a peer: answers one line for each line it reads, so that its runs and ours take turns.
+
+  version                                   -> ok 2.5.1
+  open FOLDER THREADS MASK BACKWARD         -> ok NAME     arrays q.npy k.npy v.npy (do.npy, rows.npy); MASK full, causal or rows
+  run fwd | bwd | fwd+bwd                   -> ok SECONDS
+  save FOLDER                               -> ok          o.npy (dq.npy dk.npy dv.npy)
+Every line may be answered by "unsupported REASON". rows.npy [T, n, 2] holds the keys of each query as n half-open intervals.
+Under full and causal, scaled_dot_product_attention runs its own fused kernel. Other masks: forward alone runs a compiled flex_attention
+where that works, else (and backward always, which flex_attention lacks on CPUs) scaled_dot_product_attention with a dense boolean mask.
+"""
+import os
+import sys
+import time
+import warnings
+
+warnings.filterwarnings("ignore")
+answer = os.fdopen(os.dup(1), "w", buffering=1)
+os.dup2(2, 1)  # whatever prints to stdout must not look like an answer
+
+
+def dense_mask(rows, keys):
+    """[T, S] booleans from intervals."""
+    index = torch.arange(keys)
+    mask = torch.zeros(rows.shape[0], keys, dtype=torch.bool)
+    for n in range(rows.shape[1]):
+        mask |= (index >= rows[:, n, :1]) & (index < rows[:, n, 1:])
+    return mask
+
+
+class Case:
+    def __init__(self, folder, threads, kind, backward):
+        torch.set_num_threads(int(threads))
+        load = lambda name: torch.from_numpy(numpy.load(os.path.join(folder, name + ".npy")))
+        self.q, self.k, self.v = (load(n).requires_grad_(backward) for n in "qkv")
+        self.d_o = load("do") if backward else None
+        self.grouped = self.q.shape[1] != self.k.shape[1]
+        self.causal = kind == "causal"
+        self.mask, self.flex = None, None
+        self.out, self.grads = None, None
+        self.name = "sdpa"
+        if kind == "rows":
+            self.mask = dense_mask(load("rows"), self.k.shape[2])
+            self.name = "sdpa-dense"
+            if not backward:
+                self.try_flex()
+
+    def try_flex(self):
+        """A compiled flex_attention that agrees with the dense mask, or nothing."""
+        try:
+            from torch.nn.attention.flex_attention import create_block_mask, flex_attention
+            mask = self.mask
+            block = create_block_mask(lambda b, h, i, j: mask[i, j], None, None, *mask.shape, device="cpu")
+            compiled = torch.compile(flex_attention)
+            run = lambda: compiled(self.q, self.k, self.v, block_mask=block, enable_gqa=self.grouped)
+            if torch.allclose(run(), self.sdpa(), atol=1e-4):
+                self.flex, self.name = run, "flex"
+        except Exception:
+            self.flex = None
+
+    def sdpa(self):
+        extra = {"enable_gqa": True} if self.grouped else {}
+        return torch.nn.functional.scaled_dot_product_attention(self.q, self.k, self.v, attn_mask=self.mask, is_causal=self.causal, **extra)
+
+    def forward(self):
+        if self.d_o is not None:
+            return self.sdpa()
+        with torch.no_grad():
+            return self.flex() if self.flex else self.sdpa()
+
+    def run(self, direction):
+        start = time.perf_counter()
+        if direction != "bwd":
+            self.out = self.forward()
+        if direction != "fwd":
+            self.grads = torch.autograd.grad(self.out, (self.q, self.k, self.v), self.d_o, retain_graph=True)
+        return time.perf_counter() - start
+
+    def save(self, folder):
+        arrays = {"o": self.out}
+        if self.grads is not None:
+            arrays.update(zip(("dq", "dk", "dv"), self.grads))
+        for name, array in arrays.items():
+            numpy.save(os.path.join(folder, name + ".npy"), numpy.ascontiguousarray(array.detach().numpy()))
+
+
+def respond(words, case):
+    if words[0] == "version":
+        return case, torch.__version__
+    if words[0] == "open":
+        case = Case(words[1], words[2], words[3], words[4] == "1")
+        return case, case.name
+    if words[0] == "run":
+        return case, repr(case.run(words[1]))
+    case.save(words[1])
+    return case, ""
+
+
+try:
+    import numpy
+    import torch
+except ImportError as problem:
+    answer.write("unsupported %s\n" % problem)
+    sys.exit(0)
+
+current = None
+for line in sys.stdin:
+    try:
+        current, text = respond(line.split(), current)
+        answer.write("ok %s\n" % text)
+    except Exception as problem:
+        answer.write("unsupported %s\n" % str(problem).replace("\n", " ")[:400])
