@@ -10,7 +10,7 @@
 #include <string.h>
 
 enum { FIRST_CAPACITY = 16 };
-static const int64_t SPANS_MAX = (int64_t)1 << 31;
+static const int64_t SPANS_MAX = (int64_t)1 << 28;
 
 struct bound {
     int64_t c;

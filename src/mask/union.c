@@ -1,9 +1,12 @@
 /* The union of slices as a segment list, and from it the transpose.
  *
- * Slices are sorted by their first row and cut into groups whose rows overlap; a group is united by halves, groups follow one
- * another. Documents and blocks are groups of one row range, so the whole is linear for them after sorting.
+ * Slices are sorted by their first row and cut into groups whose rows overlap; groups follow one another. A group of disjoint
+ * rectangles, such as blocks, is swept from row to row with the list of those that are alive, in time proportional to what comes
+ * out. From the first row where a diagonal or an overlap begins, a group is united by halves.
  */
 #include "mask/segments.h"
+
+#include <string.h>
 
 static bool before(const attn_slice *p, const attn_slice *q) {
     return p->q_begin != q->q_begin ? p->q_begin < q->q_begin : p->k_begin < q->k_begin;
@@ -67,6 +70,58 @@ static void unite(struct attn_segs *out, const attn_slice *s, int64_t count, int
     attn_segs_free(&half[1]);
 }
 
+static bool is_rectangle(const attn_slice *s) {
+    return s->low <= s->k_begin - s->q_end + 1 && s->high >= s->k_end - 1 - s->q_begin;
+}
+
+/* Puts s among the `alive` ones, sorted by key. False: it overlaps one of them, or is no rectangle. */
+static bool enter(const attn_slice **alive, int64_t *count, const attn_slice *s) {
+    int64_t lo = 0, hi = *count;
+    while (lo < hi) {
+        int64_t mid = lo + (hi - lo) / 2;
+        if (alive[mid]->k_begin < s->k_begin)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    if (!is_rectangle(s) || (lo > 0 && alive[lo - 1]->k_end > s->k_begin) || (lo < *count && alive[lo]->k_begin < s->k_end)) return false;
+    memmove(alive + lo + 1, alive + lo, (size_t)(*count - lo) * sizeof *alive);
+    alive[lo] = s;
+    ++*count;
+    return true;
+}
+
+/* Appends the segment [out->end, next) of the rectangles that are alive; those that touch become one span. */
+static void append_alive(struct attn_segs *out, const attn_slice *const *alive, int64_t count, int64_t next) {
+    attn_segs_open(out);
+    for (int64_t i = 0, j; i < count; i = j) {
+        for (j = i + 1; j < count && alive[j]->k_begin == alive[j - 1]->k_end;) j++;
+        attn_segs_push(out, (struct attn_span){.a = alive[i]->k_begin, .b = alive[j - 1]->k_end, .tile = -1});
+    }
+    attn_segs_close(out, next);
+}
+
+/* Appends the rows of a sorted group up to x1, or up to the first that cannot be swept. */
+static void sweep(struct attn_segs *out, const attn_slice *s, int64_t count, int64_t x1) {
+    const attn_slice **alive = attn_alloc(out->ctx, (size_t)count * sizeof *alive);
+    if (!alive) {
+        out->status = attn_no_memory(out->ctx, "the intervals of a mask", (size_t)count * sizeof *alive);
+        return;
+    }
+    bool fits = true;
+    for (int64_t living = 0, entered = 0; fits && out->end < x1 && out->status == ATTN_OK;) {
+        int64_t kept = 0, next = x1;
+        for (int64_t i = 0; i < living; i++)
+            if (alive[i]->q_end > out->end) alive[kept++] = alive[i];
+        living = kept;
+        while (fits && entered < count && s[entered].q_begin <= out->end) fits = enter(alive, &living, &s[entered++]);
+        if (entered < count) next = attn_min64(next, s[entered].q_begin);
+        for (int64_t i = 0; i < living; i++) next = attn_min64(next, alive[i]->q_end);
+        if (fits) append_alive(out, alive, living, next);
+    }
+    attn_free(out->ctx, alive);
+}
+
 attn_status attn_segs_union(struct attn_segs *out, attn_slice *slices, int64_t count, int64_t q_len, int64_t k_len) {
     count = clip(slices, count, q_len, k_len);
     sort(slices, count);
@@ -74,7 +129,8 @@ attn_status attn_segs_union(struct attn_segs *out, attn_slice *slices, int64_t c
         int64_t end = slices[i].q_end;
         for (j = i + 1; j < count && slices[j].q_begin < end; j++) end = attn_max64(end, slices[j].q_end);
         attn_segs_append(out, slices[i].q_begin, NULL, 0);
-        unite(out, slices + i, j - i, end);
+        if (j - i > 1) sweep(out, slices + i, j - i, end);
+        if (out->end < end && out->status == ATTN_OK) unite(out, slices + i, j - i, end);
     }
     attn_segs_append(out, q_len, NULL, 0);
     return out->status;
