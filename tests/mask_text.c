@@ -20,7 +20,7 @@ static const struct {
 } WRONG[] = {
     {"", 0, "expected a pattern"},
     {"   ", 3, "expected a pattern"},
-    {"causl", 0, "no pattern has the name 'causl'"},
+    {"causl", 0, "no pattern has the name 'causl'; did you mean causal?"},
     {"Causal", 0, "no pattern has the name 'Causal'"},
     {"causal:", 7, "top-left or bottom-right"},
     {"causal:middle", 7, "top-left or bottom-right"},

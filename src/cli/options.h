@@ -4,6 +4,8 @@
 #ifndef ATTN_CLI_OPTIONS_H
 #define ATTN_CLI_OPTIONS_H
 
+#include "base/nearest.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -52,9 +54,6 @@ struct attn_usage {
 /* Parses argv[1..]. Words that are no options go to `rest` (NULL: there may be none). Returns -1 when the command should go on, else its
  * exit status: --help was printed, or a mistake was reported. */
 int attn_options_parse(const struct attn_usage *usage, int argc, char **argv, struct attn_words *rest);
-
-/* The candidate nearest to `word`, or NULL if none is near enough to be meant. */
-const char *attn_nearest(const char *word, const char *const *candidates, int count);
 
 /* Cuts `text` at `separator` in place (',', or ';' between masks); blanks around the pieces are dropped. False: more than ATTN_OPTION_VALUES pieces. */
 bool attn_words_split(char *text, char separator, struct attn_words *out);

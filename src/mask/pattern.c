@@ -3,6 +3,7 @@
  * A pattern is correct where its slices are: rows of documents follow the table of the Long-Context Attention Benchmark (Bu et
  * al. 2025), with P prefix keys, not P + 1, and blocks that end before the next one begins.
  */
+#include "base/nearest.h"
 #include "mask/generate.h"
 #include "mask/parse.h"
 
@@ -333,16 +334,28 @@ static const struct pattern PATTERNS[] = {
     {"block_sparse", "block_sparse", read_block_sparse, 0, NULL},
 };
 
+enum { PATTERN_COUNT = sizeof PATTERNS / sizeof *PATTERNS, NAME_SHOWN = 40 };
+
+/* A name of n characters that is none of ours. */
+static attn_status unknown_name(struct attn_parser *p, size_t n) {
+    const char *names[PATTERN_COUNT];
+    char word[NAME_SHOWN + 1];
+    snprintf(word, sizeof word, "%.*s", (int)(n < NAME_SHOWN ? n : NAME_SHOWN), p->text + p->at);
+    for (int i = 0; i < PATTERN_COUNT; i++) names[i] = PATTERNS[i].name;
+    const char *nearest = attn_nearest(word, names, PATTERN_COUNT);
+    return attn_parse_fail(p, p->at, "no pattern has the name '%s'; %s%s%s", word, nearest ? "did you mean " : "attn-mask(7) lists them",
+                           nearest ? nearest : "", nearest ? "?" : "");
+}
+
 attn_status attn_parse_leaf(struct attn_parser *p, attn_mask **out) {
     attn_parse_space(p);
     size_t n = attn_parse_name(p);
-    for (size_t i = 0; i < sizeof PATTERNS / sizeof *PATTERNS; i++)
+    for (int i = 0; i < PATTERN_COUNT; i++)
         if (n == strlen(PATTERNS[i].name) && memcmp(p->text + p->at, PATTERNS[i].name, n) == 0) {
             if (++p->leaves > ATTN_PARSE_LEAVES) return attn_parse_fail(p, p->at, "more than %d patterns", ATTN_PARSE_LEAVES);
             p->at += n;
             return PATTERNS[i].read(p, &PATTERNS[i], out);
         }
     if (n == 0) return attn_parse_fail(p, p->at, "expected a pattern, '!' or '('");
-    return attn_parse_fail(p, p->at, "no pattern has the name '%.*s'; attn-mask(7) lists them", (int)attn_min64((int64_t)n, 40),
-                           p->text + p->at);
+    return unknown_name(p, n);
 }
