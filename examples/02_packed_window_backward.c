@@ -67,7 +67,7 @@ int main(void) {
     gradients.dq.data = dq, gradients.dk.data = dk, gradients.dv.data = dv;
     must(ctx, attn_backward(plan, &args, &gradients), "backward");
 
-    printf("o %.2f  dq %.2f  dk %.2f  dv %.2f\n", norm(o, q_count), norm(dq, q_count), norm(dk, k_count), norm(dv, k_count));
+    printf("o %.1f  dq %.1f  dk %.1f  dv %.1f\n", norm(o, q_count), norm(dq, q_count), norm(dk, k_count), norm(dv, k_count));
     printf("log-sum-exp of the first query of each sequence, head 0: %.4f %.4f %.4f\n", lse[0], lse[300], lse[812]);
 
     free(q), free(k), free(v), free(o), free(d_o), free(lse), free(dq), free(dk), free(dv), free(workspace);
