@@ -33,7 +33,7 @@ INLINE void transpose16(__m512 r[16]) {
 }
 
 INLINE __mmask16 first(int64_t n) {
-    return n >= 16 ? (__mmask16)0xffff : (__mmask16)((1u << n) - 1);
+    return (__mmask16)(n >= 16 ? 0xffffu : (1u << n) - 1);
 }
 
 void attn_pack_queries_f32_16__avx512(const float *row, ptrdiff_t stride, int64_t n, int64_t d, float factor, float *q) {
