@@ -6,8 +6,8 @@
  * The scales are folded into the packed K^T and V^T, the subtractions into the start of the accumulators. dK and dV of the key tile stay
  * in the worker's buffers, dQ is summed over key tiles in rising order. Nothing is transposed but K and V, once for each key tile.
  *
- * A partial tile computes only the spans of rows that the mask leaves; there P and dS are selected to 0 by the mask's bits, and if
- * a row of it is NaN or infinite, the tile's products are taken pair by pair, so that no excluded 0 * NaN arises.
+ * A partial tile computes only the spans of rows that the mask leaves; there P and dS are selected to 0 by the mask's bits, and a
+ * row of it that is NaN or infinite is added pair by pair, so that no excluded 0 * NaN arises.
  */
 #include "kernel/flash/backward_tile.h"
 
@@ -228,21 +228,47 @@ static void query_products(const struct head *head, const struct attn_backward_t
     }
 }
 
-/* The three products pair by pair, over allowed pairs only. */
-static void exact_products(const struct head *head, const struct attn_backward_tile *tile, struct attn_rows q, struct attn_rows d_o,
-                           float *dq, int64_t stride) {
+/* Marks the rows that hold a NaN or infinity, and sets them to 0. */
+static void take_out(const struct attn_backward *s, float *x, int pad, int rows, int dim, bool *out) {
+    for (int r = 0; r < rows; r++) {
+        out[r] = !s->ops->finite(x + (int64_t)r * pad, pad, 1, dim);
+        if (out[r]) memset(x + (int64_t)r * pad, 0, (size_t)dim * sizeof *x);
+    }
+}
+
+static void add_row(float *to, float factor, const float *x, int64_t stride, int dim) {
+    for (int c = 0; c < dim; c++) to[c] += factor * x[c * stride];
+}
+
+static const float *first_key(const struct attn_exec *x, const struct key_tile *key) {
+    return (const float *)x->k.data + key->b * x->k.b + key->kv_head * x->k.h + (key->seq.k_row + key->k0) * x->k.t;
+}
+
+/* The three products of a tile that is not full and holds a NaN or infinity. Rows that hold one are taken out of the products, where a
+ * weight 0 would make a NaN of them, so that every row keeps the bits it has without them; then they are added to the pairs that are allowed. */
+static void exact_products(const struct head *head, const struct attn_backward_tile *tile, float *dq, int64_t stride) {
     const struct attn_backward *s = head->s;
     const struct attn_backward_worker *w = head->w;
+    const struct attn_exec *x = s->x;
+    const int dim = x->shape->dim, v_dim = x->shape->v_dim;
+    const float *q = head->q + tile->i0 * x->q.t, *d_o = head->d_o + tile->i0 * x->d_o.t, *key_rows = first_key(x, head->key);
+    bool q_out[ATTN_QUERY_TILE], o_out[ATTN_QUERY_TILE], k_out[ATTN_KEY_TILE];
+    attn_backward_copy_rows(w->q_rows, s->l.d_pad, q, x->q.t, x->q.d, tile->rows, dim);
+    attn_backward_copy_rows(w->do_rows, s->l.e_pad, d_o, x->d_o.t, x->d_o.d, tile->rows, v_dim);
+    take_out(s, w->q_rows, s->l.d_pad, tile->rows, dim, q_out);
+    take_out(s, w->do_rows, s->l.e_pad, tile->rows, v_dim, o_out);
+    take_out(s, w->k_rows, s->l.d_pad, tile->keys, dim, k_out);
+    key_products(head, tile, (struct attn_rows){w->q_rows, s->l.d_pad}, (struct attn_rows){w->do_rows, s->l.e_pad});
+    query_products(head, tile, dq, stride, true);
     for (int r = 0; r < tile->rows; r++)
         for (int k = 0; k < tile->keys; k++) {
             if (!(w->words[k / ATTN_PANEL * ATTN_QUERY_TILE + r] >> (k % ATTN_PANEL) & 1u)) continue;
             const float p = w->p[r * ATTN_TILE_STRIDE + k], ds = w->ds[r * ATTN_TILE_STRIDE + k];
-            for (int c = 0; c < s->x->shape->v_dim; c++) w->dv[k * s->l.e_pad + c] += p * d_o.data[r * d_o.stride + c];
-            for (int c = 0; c < s->x->shape->dim; c++) {
-                w->dk[k * s->l.d_pad + c] += ds * q.data[r * q.stride + c];
-                dq[r * stride + c] += ds * w->k_rows[k * s->l.d_pad + c];
-            }
+            if (o_out[r]) add_row(w->dv + k * s->l.e_pad, p, d_o + r * x->d_o.t, x->d_o.d, v_dim);
+            if (q_out[r]) add_row(w->dk + k * s->l.d_pad, ds, q + r * x->q.t, x->q.d, dim);
+            if (k_out[k]) add_row(dq + r * stride, ds, key_rows + k * x->k.t, x->k.d, dim);
         }
+    attn_backward_copy_rows(w->k_rows, s->l.d_pad, key_rows, x->k.t, x->k.d, tile->keys, dim);
 }
 
 static void query_tile(const struct head *head, int64_t i0, int rows, const struct ahead *ahead) {
@@ -273,7 +299,7 @@ static void query_tile(const struct head *head, int64_t i0, int rows, const stru
     const bool add = touch(head, i0, rows, tile.full);
     if (!head->dq_in_place && !tile.full) memset(dq, 0, (size_t)(rows * stride) * sizeof *dq);
     if (exact) {
-        exact_products(head, &tile, q, d_o, dq, stride);
+        exact_products(head, &tile, dq, stride);
     } else {
         key_products(head, &tile, q, d_o);
         query_products(head, &tile, dq, stride, add && head->dq_in_place);
@@ -336,7 +362,7 @@ static void head_tiles(const struct head *head) {
 static void load_keys(const struct attn_backward *s, struct attn_backward_worker *w, struct key_tile *key) {
     const struct attn_exec *x = s->x;
     const int dim = x->shape->dim, v_dim = x->shape->v_dim;
-    const float *k = (const float *)x->k.data + key->b * x->k.b + key->kv_head * x->k.h + (key->seq.k_row + key->k0) * x->k.t;
+    const float *k = first_key(x, key);
     const float *v = (const float *)x->v.data + key->b * x->v.b + key->kv_head * x->v.h + (key->seq.k_row + key->k0) * x->v.t;
     attn_backward_copy_rows(w->k_rows, s->l.d_pad, k, x->k.t, x->k.d, key->keys, dim);
     key->finite = s->ops->finite(w->k_rows, s->l.d_pad, key->keys, dim);
