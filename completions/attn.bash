@@ -4,7 +4,7 @@ _attn() {
     local masks="full causal full_document causal_document sliding_window sliding_window_causal share_question causal_blockwise
         prefix_lm_causal prefix_lm_document global_sliding_window block_causal_document"
     case $before in
-    --q | --k | --v | --out | --lse | --do | --dlse | --dq | --dk | --dv | --alibi | --dalibi | --bias | --dbias | --sink | --dsink | --cu-q | --cu-k | --png)
+    --q | --k | --v | --out | --lse | --do | --dlse | --dq | --dk | --dv | --alibi | --dalibi | --bias | --dbias | --sink | --dsink | --cu-q | --cu-k | --png | --python)
         COMPREPLY=($(compgen -f -- "$word"))
         return ;;
     --mask) COMPREPLY=($(compgen -W "$masks" -- "$word")); return ;;
@@ -12,18 +12,18 @@ _attn() {
     --dtype) COMPREPLY=($(compgen -W "f32 f64" -- "$word")); return ;;
     --pass) COMPREPLY=($(compgen -W "fwd bwd fwd+bwd" -- "$word")); return ;;
     --kernel) COMPREPLY=($(compgen -W "flash naive" -- "$word")); return ;;
-    --peer) COMPREPLY=($(compgen -W "torch" -- "$word")); return ;;
+    --peer) COMPREPLY=($(compgen -W "rowpanel torch none" -- "$word")); return ;;
     --protocol) COMPREPLY=($(compgen -W "longca" -- "$word")); return ;;
     bench) COMPREPLY=($(compgen -W "peak kernels masks sparse --help" -- "$word")); return ;;
     mask) COMPREPLY=($(compgen -W "$masks" -- "$word")); return ;;
     esac
     case ${COMP_WORDS[1]} in
     apply) options="--q --k --v --out --lse --do --dlse --dq --dk --dv --mask --scale --softcap --alibi --dalibi --bias --dbias --sink --dsink
-        --cu-q --cu-k --layout --dtype --kernel --threads --json --help" ;;
-    mask) options="--len --kv-len --png --json --help" ;;
-    bench) options="--kernel --dtype --pass --mask --heads --kv-heads --len --kv-len --dim --threads --repeat --budget --protocol --peer
-        --json --csv --help" ;;
-    doctor) options="--json --help" ;;
+        --dropout --seed --cu-q --cu-k --layout --dtype --kernel --threads --json --help" ;;
+    mask) options="--len --kv-len --mask --tile --png --json --help" ;;
+    bench) options="--kernel --dtype --pass --mask --batch --heads --kv-heads --len --kv-len --dim --v-dim --threads --repeat --budget --seconds
+        --gain --seed --protocol --peer --python --json --csv --help" ;;
+    doctor) options="--python --json --help" ;;
     *) options="apply mask bench doctor --version --help" ;;
     esac
     COMPREPLY=($(compgen -W "$options" -- "$word"))

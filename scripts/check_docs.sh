@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
 # check_docs.sh BUILD: every manual page, the one made from the header too, is clean for mandoc; manual and completions know every
-# command; every path that a document names exists; the README's program is examples/01_forward.c and prints what it says.
+# command and option of the program; every path that a document names exists; the README's program is examples/01_forward.c and prints what it says.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 mandoc -Tlint -Wwarning docs/*.[1-9] "$1"/libattn.3
 status=0
 complain() { echo "$*"; status=1; }
-for command in apply mask bench doctor; do
-    for file in docs/attn.1 completions/attn.bash completions/_attn; do
-        grep -qw -- "$command" "$file" || complain "$file does not know \`attn $command\`"
+for command in apply mask doctor "bench peak" "bench kernels" "bench masks" "bench sparse"; do
+    for word in $command $("$1"/attn $command --help | sed -n 's/^  --\([a-z-]*\).*/\1/p'); do
+        for file in docs/attn.1 completions/attn.bash completions/_attn; do
+            grep -qE "(^|[^a-z])$word([^a-z]|\$)" "$file" || complain "$file does not know \`$word\` of \`attn $command\`"
+        done
     done
 done
 for path in $(git ls-files 2>/dev/null | grep '\.md$' | grep -v -e '^docs/adding' -e '^CHANGELOG' |
