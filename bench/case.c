@@ -65,7 +65,8 @@ attn_status attn_case_mask_list(struct attn_case *c, attn_mask *const *masks, in
             status = attn_mask_compile(c->ctx, masks[i], c->spec.q_len, c->spec.kv_len, &c->masks[i]);
         if (status == ATTN_OK) {
             c->mask_count++;
-            c->pairs += (double)attn_mask_area(c->masks[i]) * (double)(c->spec.heads / count) * (double)c->spec.batch;
+            const int64_t heads_each = c->spec.heads / count;
+            c->pairs += (double)attn_mask_area(c->masks[i]) * (double)heads_each * (double)c->spec.batch;
         }
         attn_mask_destroy(masks[i]);
     }

@@ -8,6 +8,7 @@
 
 #include "base/parallel.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -105,7 +106,9 @@ static void prepare_rows(void *arg, int64_t index, int worker) {
     const struct attn_backward *s = arg;
     const struct attn_exec *x = s->x;
     (void)worker;
-    const int64_t blocks = blocks_of_rows(x), block = index % blocks, heads = x->shape->heads;
+    const int64_t blocks = blocks_of_rows(x), heads = x->shape->heads;
+    assert(blocks > 0);
+    const int64_t block = index % blocks;
     const int32_t h = (int32_t)(index / blocks % heads);
     const int64_t b = index / blocks / heads;
     int64_t begin = block * ROWS_OF_A_TASK, end = begin + ROWS_OF_A_TASK, base = 0, row = 0;
