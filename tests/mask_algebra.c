@@ -231,6 +231,46 @@ static void offsets_show_a_part_of_the_whole(void **state) {
     }
 }
 
+struct tiles {
+    int64_t q_len, k_len;
+    uint8_t kind[16][16]; /* of each 64 x 64 tile: 0 empty, 1 full, else a texture */
+};
+
+static int pair_of_tile(void *user, int64_t q, int64_t k) {
+    const struct tiles *t = user;
+    const int kind = t->kind[q / 64][k / 64];
+    return kind < 2 ? kind : (q * 5 + k * 3) % (kind + 1) == 0;
+}
+
+static int hint_of_tile(void *user, int64_t q0, int64_t q1, int64_t k0, int64_t k1) {
+    const struct tiles *t = user;
+    for (int64_t q = q0 / 64; q <= (q1 - 1) / 64; q++)
+        for (int64_t k = k0 / 64; k <= (k1 - 1) / 64; k++)
+            if (t->kind[q][k] > 1 || t->kind[q][k] != t->kind[q0 / 64][k0 / 64]) return 2;
+    return t->kind[q0 / 64][k0 / 64];
+}
+
+static void tile_maps_of_many_tiles_lose_no_pair(void **state) {
+    attn_ctx *ctx = *state;
+    for (int n = 0; n < quick(24); n++) {
+        struct attn_random r;
+        attn_random_init(&r, 30000 + (uint64_t)n);
+        struct tiles t = {.q_len = 1 + below(&r, 450), .k_len = 1 + below(&r, 450)};
+        for (int i = 0; i < 256; i++) t.kind[i / 16][i % 16] = (uint8_t)below(&r, n % 3 ? 3 : 2);
+        bool *dense = malloc((size_t)(t.q_len * t.k_len));
+        for (int64_t i = 0; i < t.q_len * t.k_len; i++) dense[i] = pair_of_tile(&t, i / t.k_len, i % t.k_len);
+        for (int hinted = 0; hinted < 2; hinted++) {
+            attn_mask *m = NULL, *compiled = NULL;
+            must(ctx, attn_mask_predicate(ctx, t.q_len, t.k_len, pair_of_tile, hinted ? hint_of_tile : NULL, &t, &m));
+            must(ctx, attn_mask_compile(ctx, m, t.q_len, t.k_len, &compiled));
+            check_mask(compiled, dense, hinted ? "hinted predicate of tiles" : "predicate of tiles", false, &r);
+            attn_mask_destroy(m);
+            attn_mask_destroy(compiled);
+        }
+        free(dense);
+    }
+}
+
 /* Block maps: aligned, of any sizes, with rows that have no block; a causal pattern with its diagonal is causal. */
 static void blocks_are_their_rectangles(void **state) {
     attn_ctx *ctx = *state;
@@ -306,6 +346,7 @@ int main(void) {
         cmocka_unit_test(trees_with_bits_and_predicates_are_what_they_say),
         cmocka_unit_test(compiled_masks_and_cuts_are_operands_too),
         cmocka_unit_test(offsets_show_a_part_of_the_whole),
+        cmocka_unit_test(tile_maps_of_many_tiles_lose_no_pair),
         cmocka_unit_test(blocks_are_their_rectangles),
         cmocka_unit_test(the_best_blocks_of_each_row_are_kept),
         cmocka_unit_test(pooled_scores_are_products_of_means),
