@@ -82,6 +82,17 @@ static void or_span(struct panel *p, const struct attn_side *side, const struct 
     }
 }
 
+/* Lengthens the last run to `end` as a partial one, and joins it to the one before if they are now alike. */
+static void join_last(struct panel *p, int end) {
+    struct attn_mask_run *last = &p->runs[p->count - 1];
+    last->end = end;
+    last->full = false;
+    if (p->count > 1 && !last[-1].full && last[-1].end == last->begin) {
+        last[-1].end = end;
+        p->count--;
+    }
+}
+
 /* Runs from words; beyond ATTN_MASK_RUNS the last one takes the rest as partial. */
 static void scan(struct panel *p) {
     uint32_t all = below(p->lanes);
@@ -95,10 +106,7 @@ static void scan(struct panel *p) {
         }
         bool full = word == all;
         while (e < p->span && p->words[e] != 0 && (p->words[e] == all) == full) e++;
-        if (!add_run(p, begin, e, full)) {
-            p->runs[p->count - 1].end = e;
-            p->runs[p->count - 1].full = false;
-        }
+        if (!add_run(p, begin, e, full)) join_last(p, e);
     }
 }
 
