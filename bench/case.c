@@ -28,8 +28,7 @@ static void *random_array(const struct attn_case *c, int64_t count, double sigma
     struct attn_random random;
     const size_t bytes = ((size_t)count * sizeof(double) / (c->spec.dtype == ATTN_F64 ? 1 : 2) / PAGE + 1) * PAGE;
     float *single = aligned_alloc(PAGE, bytes);
-    if (single == NULL)
-        return NULL;
+    if (single == NULL) return NULL;
     attn_random_init(&random, c->spec.seed * 16 + stream);
     attn_random_fill_normal(&random, single, count, (float)sigma);
     for (int64_t i = c->spec.dtype == ATTN_F64 ? count - 1 : -1; i >= 0; i--) { /* from the end: only converted ones are covered */
@@ -43,8 +42,7 @@ attn_status attn_case_open(struct attn_case *c, const struct attn_case_spec *spe
     memset(c, 0, sizeof *c);
     c->spec = *spec;
     const attn_status status = attn_memory_context(&c->memory, spec->threads, &c->ctx, c->message, sizeof c->message);
-    if (status != ATTN_OK)
-        return status;
+    if (status != ATTN_OK) return status;
     const int64_t q_rows = spec->batch * spec->heads * spec->q_len, kv_rows = spec->batch * spec->kv_heads * spec->kv_len;
     c->q = random_array(c, q_rows * spec->dim, spec->gain, 0);
     c->k = random_array(c, kv_rows * spec->dim, 1.0, 1);
@@ -58,11 +56,9 @@ attn_status attn_case_open(struct attn_case *c, const struct attn_case_spec *spe
 attn_status attn_case_mask_list(struct attn_case *c, attn_mask *const *masks, int count) {
     attn_status status = ATTN_OK;
     c->masks = attn_alloc(c->ctx, (size_t)count * sizeof(attn_mask *));
-    if (c->masks == NULL)
-        status = attn_no_memory(c->ctx, "masks", (size_t)count * sizeof(attn_mask *));
+    if (c->masks == NULL) status = attn_no_memory(c->ctx, "masks", (size_t)count * sizeof(attn_mask *));
     for (int i = 0; i < count; i++) {
-        if (status == ATTN_OK)
-            status = attn_mask_compile(c->ctx, masks[i], c->spec.q_len, c->spec.kv_len, &c->masks[i]);
+        if (status == ATTN_OK) status = attn_mask_compile(c->ctx, masks[i], c->spec.q_len, c->spec.kv_len, &c->masks[i]);
         if (status == ATTN_OK) {
             c->mask_count++;
             const int64_t heads_each = c->spec.heads / count;
@@ -70,8 +66,7 @@ attn_status attn_case_mask_list(struct attn_case *c, attn_mask *const *masks, in
         }
         attn_mask_destroy(masks[i]);
     }
-    if (status == ATTN_OK && count > 1)
-        status = attn_mask_stack(c->ctx, 1, count, (const attn_mask *const *)c->masks, &c->stack);
+    if (status == ATTN_OK && count > 1) status = attn_mask_stack(c->ctx, 1, count, (const attn_mask *const *)c->masks, &c->stack);
     return status == ATTN_OK ? ATTN_OK : fail(c, status);
 }
 
@@ -100,11 +95,9 @@ static attn_status allocate_outputs(struct attn_case *c) {
                    {&c->dv, kv_rows * e * size, c->spec.backward},
                    {&c->args.workspace, attn_plan_workspace(c->plan), true}};
     for (size_t i = 0; i < sizeof outputs / sizeof outputs[0]; i++) {
-        if (!outputs[i].wanted)
-            continue;
+        if (!outputs[i].wanted) continue;
         *outputs[i].array = attn_alloc(c->ctx, outputs[i].bytes);
-        if (*outputs[i].array == NULL)
-            return attn_no_memory(c->ctx, "outputs and workspace", outputs[i].bytes);
+        if (*outputs[i].array == NULL) return attn_no_memory(c->ctx, "outputs and workspace", outputs[i].bytes);
         memset(*outputs[i].array, 0, outputs[i].bytes); /* first touch is not part of a run */
     }
     return ATTN_OK;
@@ -127,10 +120,8 @@ attn_status attn_case_plan(struct attn_case *c) {
     attn_args_init(&c->args);
     attn_gradients_init(&c->gradients);
     attn_status status = attn_plan_create(c->ctx, &problem, &c->plan);
-    if (status == ATTN_OK)
-        status = allocate_outputs(c);
-    if (status != ATTN_OK)
-        return fail(c, status);
+    if (status == ATTN_OK) status = allocate_outputs(c);
+    if (status != ATTN_OK) return fail(c, status);
     c->args.q.data = c->q;
     c->args.k.data = c->k;
     c->args.v.data = c->v;
@@ -147,10 +138,8 @@ attn_status attn_case_plan(struct attn_case *c) {
 
 attn_status attn_case_run(struct attn_case *c, enum attn_direction pass) {
     attn_status status = ATTN_OK;
-    if (pass != ATTN_BWD)
-        status = attn_forward(c->plan, &c->args);
-    if (status == ATTN_OK && pass != ATTN_FWD)
-        status = attn_backward(c->plan, &c->args, &c->gradients);
+    if (pass != ATTN_BWD) status = attn_forward(c->plan, &c->args);
+    if (status == ATTN_OK && pass != ATTN_FWD) status = attn_backward(c->plan, &c->args, &c->gradients);
     return status == ATTN_OK ? ATTN_OK : fail(c, status);
 }
 
@@ -162,17 +151,14 @@ double attn_case_flops(const struct attn_case *c, enum attn_direction pass) {
 void attn_case_close(struct attn_case *c) {
     if (c->ctx != NULL) {
         void *const outputs[] = {c->o, c->lse, c->dq, c->dk, c->dv, c->args.workspace};
-        for (size_t i = 0; i < sizeof outputs / sizeof outputs[0]; i++)
-            attn_free(c->ctx, outputs[i]);
+        for (size_t i = 0; i < sizeof outputs / sizeof outputs[0]; i++) attn_free(c->ctx, outputs[i]);
         attn_plan_destroy(c->plan);
         attn_mask_destroy(c->stack);
-        for (int i = 0; i < c->mask_count; i++)
-            attn_mask_destroy(c->masks[i]);
+        for (int i = 0; i < c->mask_count; i++) attn_mask_destroy(c->masks[i]);
         attn_free(c->ctx, c->masks);
         attn_ctx_destroy(c->ctx);
     }
     void *const inputs[] = {c->q, c->k, c->v, c->d_o};
-    for (size_t i = 0; i < sizeof inputs / sizeof inputs[0]; i++)
-        free(inputs[i]);
+    for (size_t i = 0; i < sizeof inputs / sizeof inputs[0]; i++) free(inputs[i]);
     memset(c, 0, sizeof *c);
 }

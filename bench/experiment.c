@@ -31,8 +31,7 @@ static attn_status build(const struct attn_experiment *e, struct running *r) {
     attn_mask *masks[256];
     int count = 0;
     attn_status status = attn_case_open(&r->c, &e->spec);
-    if (status != ATTN_OK)
-        return status;
+    if (status != ATTN_OK) return status;
     if (e->mask != NULL) {
         status = attn_case_mask_text(&r->c, e->mask);
     } else {
@@ -50,17 +49,17 @@ static attn_status first_run(const struct attn_experiment *e, struct running *r,
     attn_status status = attn_case_run(&r->c, e->pass == ATTN_FWD ? ATTN_FWD : ATTN_BOTH);
     f->peak_bytes = atomic_load(&r->c.memory.peak);
     const struct attn_outputs outputs = attn_case_outputs(&r->c);
-    if (status == ATTN_OK)
-        status = attn_oracle_error(&r->c, &outputs, &f->max_error);
+    if (status == ATTN_OK) status = attn_oracle_error(&r->c, &outputs, &f->max_error);
     if (status == ATTN_OK && !(f->max_error <= attn_oracle_limit(&r->c))) {
         f->status = ATTN_STATUS_WRONG;
-        snprintf(f->message, sizeof f->message, "kernel %s is wrong: error %g against double, at most %g expected; it was not timed", f->name,
-                 f->max_error, attn_oracle_limit(&r->c));
+        snprintf(f->message, sizeof f->message, "kernel %s is wrong: error %g against double, at most %g expected; it was not timed",
+                 f->name, f->max_error, attn_oracle_limit(&r->c));
     }
     return status;
 }
 
-static void add_subject(struct running *r, const char *name, void *self, attn_status (*run)(void *, enum attn_direction, double *), int figure) {
+static void add_subject(struct running *r, const char *name, void *self, attn_status (*run)(void *, enum attn_direction, double *),
+                        int figure) {
     r->subjects[r->count] = (struct attn_subject){name, self, run};
     r->figure_of[r->count++] = figure;
 }
@@ -76,14 +75,10 @@ static attn_status add_peer(const struct attn_experiment *e, struct running *r, 
     f->status = ATTN_STATUS_OK;
     f->max_error = (double)NAN;
     attn_status status = peer->open(&r->c, e->pass, &r->peer[index]);
-    if (status == ATTN_OK)
-        snprintf(f->name, sizeof f->name, "%s", peer->kernel(r->peer[index]));
-    if (status == ATTN_OK)
-        status = peer->run(r->peer[index], e->pass == ATTN_FWD ? ATTN_FWD : ATTN_BOTH, &seconds);
-    if (status == ATTN_OK)
-        status = peer->outputs(r->peer[index], &outputs);
-    if (status == ATTN_OK)
-        status = attn_oracle_error(&r->c, &outputs, &f->max_error);
+    if (status == ATTN_OK) snprintf(f->name, sizeof f->name, "%s", peer->kernel(r->peer[index]));
+    if (status == ATTN_OK) status = peer->run(r->peer[index], e->pass == ATTN_FWD ? ATTN_FWD : ATTN_BOTH, &seconds);
+    if (status == ATTN_OK) status = peer->outputs(r->peer[index], &outputs);
+    if (status == ATTN_OK) status = attn_oracle_error(&r->c, &outputs, &f->max_error);
     if (status != ATTN_OK) {
         f->status = status_word(status);
         snprintf(f->message, sizeof f->message, "peer %s: %s", peer->name, r->c.message);
@@ -105,10 +100,8 @@ static attn_status time_all(attn_ctx *ctx, const struct attn_experiment *e, stru
     for (int i = 0; i < r->count && status == ATTN_OK; i++) {
         struct attn_figures *f = &outcome->figures[r->figure_of[i]];
         f->timing = timing[i];
-        if (timing[i].repeats == 0)
-            f->status = ATTN_STATUS_BUDGET;
-        if (r->figure_of[i] > 0)
-            f->peak_bytes = e->peers[r->figure_of[i] - 1]->peak_bytes(r->subjects[i].self);
+        if (timing[i].repeats == 0) f->status = ATTN_STATUS_BUDGET;
+        if (r->figure_of[i] > 0) f->peak_bytes = e->peers[r->figure_of[i] - 1]->peak_bytes(r->subjects[i].self);
     }
     return status;
 }
@@ -125,11 +118,9 @@ static attn_status run_built(attn_ctx *ctx, const struct attn_experiment *e, str
         return ATTN_OK;
     }
     attn_status status = first_run(e, r, ours);
-    if (status != ATTN_OK || strcmp(ours->status, ATTN_STATUS_OK) != 0)
-        return status;
+    if (status != ATTN_OK || strcmp(ours->status, ATTN_STATUS_OK) != 0) return status;
     add_subject(r, ours->name, &r->c, attn_case_subject, 0);
-    for (int i = 0; i < e->peer_count && status == ATTN_OK; i++)
-        status = add_peer(e, r, i, outcome);
+    for (int i = 0; i < e->peer_count && status == ATTN_OK; i++) status = add_peer(e, r, i, outcome);
     return status == ATTN_OK ? time_all(ctx, e, r, outcome) : status;
 }
 
@@ -141,18 +132,15 @@ attn_status attn_experiment_run(attn_ctx *ctx, const struct attn_experiment *e, 
     ours->status = ATTN_STATUS_OK;
     ours->max_error = (double)NAN;
     attn_status status = build(e, &r);
-    if (status == ATTN_OK)
-        status = run_built(ctx, e, &r, outcome);
-    if (status != ATTN_OK)
-        snprintf(message, 1024, "%s", r.c.message);
+    if (status == ATTN_OK) status = run_built(ctx, e, &r, outcome);
+    if (status != ATTN_OK) snprintf(message, 1024, "%s", r.c.message);
     if (status_word(status) != NULL) {
         ours->status = status_word(status);
         snprintf(ours->message, sizeof ours->message, "%s", r.c.message);
         status = ATTN_OK;
     }
     for (int i = 0; i < e->peer_count; i++)
-        if (r.peer[i] != NULL)
-            e->peers[i]->close(r.peer[i]);
+        if (r.peer[i] != NULL) e->peers[i]->close(r.peer[i]);
     attn_case_close(&r.c);
     return status;
 }

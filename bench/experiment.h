@@ -1,4 +1,5 @@
-/* One experiment from question to figures: builds the case, runs it once, checks it, and only then times it, with its peers between the runs. */
+/* One experiment from question to figures: builds the case, runs it once, checks it, and only then times it,
+ * with its peers between the runs. */
 #ifndef ATTN_BENCH_EXPERIMENT_H
 #define ATTN_BENCH_EXPERIMENT_H
 
@@ -18,11 +19,11 @@ struct attn_experiment {
 };
 
 /* Words of the column "status". */
-#define ATTN_STATUS_OK "ok"
+#define ATTN_STATUS_OK          "ok"
 #define ATTN_STATUS_UNSUPPORTED "unsupported"
-#define ATTN_STATUS_OOM "oom"
-#define ATTN_STATUS_BUDGET "skipped_budget"
-#define ATTN_STATUS_WRONG "wrong" /* the check failed: it was not timed */
+#define ATTN_STATUS_OOM         "oom"
+#define ATTN_STATUS_BUDGET      "skipped_budget"
+#define ATTN_STATUS_WRONG       "wrong" /* the check failed: it was not timed */
 
 /* Figures of our kernel (index 0 of an outcome) or of a peer. */
 struct attn_figures {

@@ -23,8 +23,8 @@ struct sampler {
     enum attn_direction pass;
     double flops;
     unsigned char *flush;
-    int runs;             /* samples asked for */
-    double peak_seconds;  /* of each half of the peak loop */
+    int runs;            /* samples asked for */
+    double peak_seconds; /* of each half of the peak loop */
     double *seconds[ATTN_SUBJECTS], *peak[ATTN_SUBJECTS], *fraction[ATTN_SUBJECTS];
     int inner[ATTN_SUBJECTS];
 };
@@ -34,8 +34,7 @@ static attn_status sample_once(struct sampler *s, const struct attn_subject *sub
     for (int i = 0; i < inner; i++) {
         double once;
         const attn_status status = subject->run(subject->self, s->pass, &once);
-        if (status != ATTN_OK)
-            return status;
+        if (status != ATTN_OK) return status;
         total += once;
     }
     *seconds = total / inner;
@@ -45,8 +44,7 @@ static attn_status sample_once(struct sampler *s, const struct attn_subject *sub
 static attn_status sample_beside_peak(struct sampler *s, const struct attn_subject *subject, int index, int n) {
     const struct attn_protocol *p = s->protocol;
     const double before = attn_fma_rate(s->ctx, p->fma, p->threads, s->peak_seconds);
-    if (s->flush != NULL)
-        memset(s->flush, n + 1, p->flush_bytes);
+    if (s->flush != NULL) memset(s->flush, n + 1, p->flush_bytes);
     const attn_status status = sample_once(s, subject, s->inner[index], &s->seconds[index][n]);
     const double after = attn_fma_rate(s->ctx, p->fma, p->threads, s->peak_seconds);
     s->peak[index][n] = 0.5 * (before + after);
@@ -62,10 +60,8 @@ static attn_status prepare(struct sampler *s, const struct attn_subject *subject
         double seconds = 0.0;
         for (int w = 0; w < (p->warmups > 0 ? p->warmups : 1); w++) {
             const attn_status status = sample_once(s, &subjects[i], 1, &seconds);
-            if (status != ATTN_OK)
-                return status;
-            if (seconds * p->repeats > p->budget && p->budget > 0.0)
-                break;
+            if (status != ATTN_OK) return status;
+            if (seconds * p->repeats > p->budget && p->budget > 0.0) break;
         }
         s->inner[i] = seconds < short_run && p->flush_bytes == 0 ? 1 + (int)(short_run / fmax(seconds, 1e-6)) : 1;
         round += seconds * s->inner[i];
@@ -74,8 +70,7 @@ static attn_status prepare(struct sampler *s, const struct attn_subject *subject
     s->peak_seconds = fmin(fmax(0.05 * longest, 0.004), 0.1);
     s->runs = p->repeats;
     round += 2.0 * count * (s->peak_seconds + 0.001);
-    if (p->budget > 0.0 && round * s->runs > p->budget)
-        s->runs = p->fit ? (int)fmax(3.0, p->budget / round) : 0;
+    if (p->budget > 0.0 && round * s->runs > p->budget) s->runs = p->fit ? (int)fmax(3.0, p->budget / round) : 0;
     return ATTN_OK;
 }
 
@@ -97,8 +92,7 @@ attn_status attn_measure(attn_ctx *ctx, const struct attn_subject *subjects, int
     const size_t each = (size_t)protocol->repeats;
     double *memory = attn_alloc(ctx, 3 * each * (size_t)count * sizeof(double));
     memset(timing, 0, (size_t)count * sizeof *timing);
-    if (memory == NULL)
-        return attn_no_memory(ctx, "samples", 3 * each * (size_t)count * sizeof(double));
+    if (memory == NULL) return attn_no_memory(ctx, "samples", 3 * each * (size_t)count * sizeof(double));
     for (int i = 0; i < count; i++) {
         s.seconds[i] = memory + 3 * each * (size_t)i;
         s.peak[i] = s.seconds[i] + each;
@@ -109,12 +103,10 @@ attn_status attn_measure(attn_ctx *ctx, const struct attn_subject *subjects, int
         status = attn_no_memory(ctx, "flushing the caches", protocol->flush_bytes);
     int done = 0;
     while (status == ATTN_OK && done < s.runs && !(protocol->stopped != NULL && protocol->stopped())) {
-        for (int i = 0; i < count && status == ATTN_OK; i++)
-            status = sample_beside_peak(&s, &subjects[i], i, done);
+        for (int i = 0; i < count && status == ATTN_OK; i++) status = sample_beside_peak(&s, &subjects[i], i, done);
         done++;
     }
-    for (int i = 0; i < count && status == ATTN_OK && done == s.runs && done > 0; i++)
-        summarise(&s, i, done, &timing[i]);
+    for (int i = 0; i < count && status == ATTN_OK && done == s.runs && done > 0; i++) summarise(&s, i, done, &timing[i]);
     attn_free(ctx, s.flush);
     attn_free(ctx, memory);
     return status;

@@ -10,13 +10,11 @@ static void *count_allocate(void *user, size_t bytes, size_t alignment) {
     struct attn_memory *memory = user;
     void *block;
     (void)alignment;
-    if (bytes > SIZE_MAX - ALIGNMENT || posix_memalign(&block, ALIGNMENT, bytes + ALIGNMENT) != 0)
-        return NULL;
+    if (bytes > SIZE_MAX - ALIGNMENT || posix_memalign(&block, ALIGNMENT, bytes + ALIGNMENT) != 0) return NULL;
     memcpy(block, &bytes, sizeof bytes);
     const size_t live = atomic_fetch_add(&memory->live, bytes) + bytes;
     size_t peak = atomic_load(&memory->peak);
-    while (live > peak && !atomic_compare_exchange_weak(&memory->peak, &peak, live))
-        continue;
+    while (live > peak && !atomic_compare_exchange_weak(&memory->peak, &peak, live)) continue;
     return (char *)block + ALIGNMENT;
 }
 

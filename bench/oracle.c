@@ -1,7 +1,7 @@
 /* The sampled oracle. For a sampled query row i of head h:
  *   s_j = scale q_i.k_j over the row's intervals;  p_j = exp(s_j - LSE);  O = sum p_j v_j;  D = dO.O;  dQ = scale sum p_j (dO.v_j - D) k_j
- * and for a sampled key j of key/value head g, over its query heads and the column's intervals, with LSE_i and O_i as computed by the kernel
- * (they are checked by the rows):
+ * and for a sampled key j of key/value head g, over its query heads and the column's intervals, with LSE_i and O_i as the kernel
+ * computed them (the rows check those):
  *   dV = sum p_ij dO_i;  dK = scale sum p_ij (dO_i.v_j - D_i) q_i. */
 #include "bench/oracle.h"
 
@@ -23,7 +23,7 @@ struct oracle {
     struct attn_case *c;
     const struct attn_outputs *out;
     double scale;
-    int64_t *intervals; /* of the row or column at hand: begin, end */
+    int64_t *intervals;     /* of the row or column at hand: begin, end */
     double *p, *sum, *more; /* S or T weights; D or E sums */
     struct deviation dev[DEVS];
 };
@@ -34,14 +34,12 @@ static double load(const struct attn_case *c, const void *array, int64_t i) {
 
 static double dot(const struct attn_case *c, const void *a, int64_t row_a, const void *b, int64_t row_b, int32_t dim) {
     double sum = 0.0;
-    for (int32_t d = 0; d < dim; d++)
-        sum += load(c, a, row_a * dim + d) * load(c, b, row_b * dim + d);
+    for (int32_t d = 0; d < dim; d++) sum += load(c, a, row_a * dim + d) * load(c, b, row_b * dim + d);
     return sum;
 }
 
 static void axpy(const struct attn_case *c, double weight, const void *array, int64_t row, int32_t dim, double *sum) {
-    for (int32_t d = 0; d < dim; d++)
-        sum[d] += weight * load(c, array, row * dim + d);
+    for (int32_t d = 0; d < dim; d++) sum[d] += weight * load(c, array, row * dim + d);
 }
 
 static void compare(struct oracle *r, int which, const void *array, int64_t row, int32_t dim, const double *expected) {
@@ -60,8 +58,7 @@ static void check_row(struct oracle *r, int64_t b, int32_t h, int64_t i) {
     const int64_t q_row = (b * s->heads + h) * s->q_len + i, k_row = (b * s->kv_heads + g) * s->kv_len;
     const int64_t pieces = attn_mask_row(attn_case_mask_of(r->c, h), i, r->intervals, INTERVALS);
     double greatest = -(double)INFINITY, total = 0.0;
-    if (pieces > INTERVALS)
-        return;
+    if (pieces > INTERVALS) return;
     for (int64_t piece = 0; piece < pieces; piece++)
         for (int64_t j = r->intervals[2 * piece]; j < r->intervals[2 * piece + 1]; j++) {
             r->p[j] = r->scale * dot(r->c, r->c->q, q_row, r->c->k, k_row + j, s->dim);
@@ -69,20 +66,16 @@ static void check_row(struct oracle *r, int64_t b, int32_t h, int64_t i) {
         }
     memset(r->sum, 0, (size_t)s->v_dim * sizeof(double));
     for (int64_t piece = 0; piece < pieces; piece++)
-        for (int64_t j = r->intervals[2 * piece]; j < r->intervals[2 * piece + 1]; j++)
-            total += r->p[j] = exp(r->p[j] - greatest);
+        for (int64_t j = r->intervals[2 * piece]; j < r->intervals[2 * piece + 1]; j++) total += r->p[j] = exp(r->p[j] - greatest);
     for (int64_t piece = 0; piece < pieces; piece++)
         for (int64_t j = r->intervals[2 * piece]; j < r->intervals[2 * piece + 1]; j++)
             axpy(r->c, r->p[j] /= total, r->c->v, k_row + j, s->v_dim, r->sum);
     compare(r, DEV_O, r->out->o, q_row, s->v_dim, r->sum);
     const double lse = greatest + log(total);
-    if (r->out->lse != NULL && isfinite(lse))
-        compare(r, DEV_LSE, r->out->lse, q_row, 1, &lse);
-    if (!r->out->backward)
-        return;
+    if (r->out->lse != NULL && isfinite(lse)) compare(r, DEV_LSE, r->out->lse, q_row, 1, &lse);
+    if (!r->out->backward) return;
     double delta = 0.0;
-    for (int32_t e = 0; e < s->v_dim; e++)
-        delta += load(r->c, r->c->d_o, q_row * s->v_dim + e) * r->sum[e];
+    for (int32_t e = 0; e < s->v_dim; e++) delta += load(r->c, r->c->d_o, q_row * s->v_dim + e) * r->sum[e];
     memset(r->sum, 0, (size_t)s->dim * sizeof(double));
     for (int64_t piece = 0; piece < pieces; piece++)
         for (int64_t j = r->intervals[2 * piece]; j < r->intervals[2 * piece + 1]; j++)
@@ -100,8 +93,7 @@ static void check_column(struct oracle *r, int64_t b, int32_t g, int64_t j) {
     memset(r->more, 0, (size_t)s->v_dim * sizeof(double));
     for (int32_t h = g * group; h < (g + 1) * group; h++) {
         const int64_t pieces = attn_mask_column(attn_case_mask_of(r->c, h), j, r->intervals, INTERVALS);
-        if (pieces > INTERVALS)
-            return;
+        if (pieces > INTERVALS) return;
         for (int64_t piece = 0; piece < pieces; piece++)
             for (int64_t i = r->intervals[2 * piece]; i < r->intervals[2 * piece + 1]; i++) {
                 const int64_t q_row = (b * s->heads + h) * s->q_len + i;
@@ -132,8 +124,7 @@ attn_status attn_oracle_error(struct attn_case *c, const struct attn_outputs *ou
     struct oracle r = {.c = c, .out = outputs, .scale = 1.0 / sqrt((double)s->dim)};
     const size_t bytes = (size_t)(longest + 2 * widest) * sizeof(double) + 2 * INTERVALS * sizeof(int64_t);
     r.p = attn_alloc(c->ctx, bytes);
-    if (r.p == NULL)
-        return attn_no_memory(c->ctx, "checking", bytes);
+    if (r.p == NULL) return attn_no_memory(c->ctx, "checking", bytes);
     r.sum = r.p + longest;
     r.more = r.sum + widest;
     r.intervals = (int64_t *)(void *)(r.more + widest);

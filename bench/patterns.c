@@ -16,8 +16,7 @@ void attn_pattern_list(char *text, size_t size) {
 
 static bool is_pattern(const char *name) {
     for (int n = 0; n < ATTN_PATTERN_COUNT; n++)
-        if (strcmp(name, attn_generate_pattern_names[n]) == 0)
-            return true;
+        if (strcmp(name, attn_generate_pattern_names[n]) == 0) return true;
     return false;
 }
 
@@ -25,17 +24,16 @@ attn_status attn_pattern_make(attn_ctx *ctx, const char *spec, int64_t q_len, in
     size_t length = 0;
     char *drawn = NULL;
     attn_status status = ATTN_OK;
-    while (isalnum((unsigned char)spec[length]) || spec[length] == '_')
-        length++;
+    while (isalnum((unsigned char)spec[length]) || spec[length] == '_') length++;
     snprintf(out->name, sizeof out->name, "%.*s", (int)length, spec);
-    if (is_pattern(spec))
-        status = attn_generate_pattern(ctx, spec, kv_len, seed, &drawn);
-    if (status != ATTN_OK)
-        return status;
-    const char *align = drawn != NULL && q_len != kv_len && (strstr(spec, "causal") == spec || strstr(spec, "sliding") == spec) ? ":bottom-right" : "";
+    if (is_pattern(spec)) status = attn_generate_pattern(ctx, spec, kv_len, seed, &drawn);
+    if (status != ATTN_OK) return status;
+    const char *align =
+        drawn != NULL && q_len != kv_len && (strstr(spec, "causal") == spec || strstr(spec, "sliding") == spec) ? ":bottom-right" : "";
     const int wrote = snprintf(out->text, sizeof out->text, "%s%s", drawn != NULL ? drawn : spec, align);
     attn_free(ctx, drawn);
     if ((size_t)wrote >= sizeof out->text)
-        return attn_fail(ctx, ATTN_EMASK, "bench: the text of mask %s has %d bytes, expected at most %zu", out->name, wrote, sizeof out->text - 1);
+        return attn_fail(ctx, ATTN_EMASK, "bench: the text of mask %s has %d bytes, expected at most %zu", out->name, wrote,
+                         sizeof out->text - 1);
     return ATTN_OK;
 }

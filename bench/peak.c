@@ -17,19 +17,16 @@ static volatile float factor = 0.9999999f, addend = 1e-7f;
 static volatile float sink;
 
 /* The loop: CHAINS vectors of `type`, STEPS multiply-adds each in a round. */
-#define FMA_LOOP(name, attribute, type, set, multiply_add)                                                                                    \
-    attribute static void name(int64_t rounds) {                                                                                              \
-        const type a = set(factor), b = set(addend);                                                                                          \
-        type x[CHAINS];                                                                                                                       \
-        for (int c = 0; c < CHAINS; c++)                                                                                                      \
-            x[c] = set(addend);                                                                                                               \
-        for (int64_t r = 0; r < rounds; r++)                                                                                                  \
-            for (int s = 0; s < STEPS; s++)                                                                                                   \
-                for (int c = 0; c < CHAINS; c++)                                                                                              \
-                    x[c] = multiply_add(x[c], a, b);                                                                                          \
-        for (int c = 1; c < CHAINS; c++)                                                                                                      \
-            x[0] = multiply_add(x[0], x[c], b);                                                                                               \
-        sink = (float)x[0][0];                                                                                                                \
+#define FMA_LOOP(name, attribute, type, set, multiply_add)                                                                                 \
+    attribute static void name(int64_t rounds) {                                                                                           \
+        const type a = set(factor), b = set(addend);                                                                                       \
+        type x[CHAINS];                                                                                                                    \
+        for (int c = 0; c < CHAINS; c++) x[c] = set(addend);                                                                               \
+        for (int64_t r = 0; r < rounds; r++)                                                                                               \
+            for (int s = 0; s < STEPS; s++)                                                                                                \
+                for (int c = 0; c < CHAINS; c++) x[c] = multiply_add(x[c], a, b);                                                          \
+        for (int c = 1; c < CHAINS; c++) x[0] = multiply_add(x[0], x[c], b);                                                               \
+        sink = (float)x[0][0];                                                                                                             \
     }
 
 #define PLAIN(x, a, b) ((x) * (a) + (b))
@@ -37,17 +34,21 @@ static volatile float sink;
 /* The compiler's own vectors: what plain C gets without asking for more than the target's base instruction set. */
 typedef float float4 __attribute__((vector_size(16)));
 typedef double double2 __attribute__((vector_size(16)));
-static float4 set_float4(float f) { return (float4){f, f, f, f}; }
-static double2 set_double2(float f) { return (double2){(double)f, (double)f}; }
+static float4 set_float4(float f) {
+    return (float4){f, f, f, f};
+}
+static double2 set_double2(float f) {
+    return (double2){(double)f, (double)f};
+}
 FMA_LOOP(run_f32_portable, , float4, set_float4, PLAIN)
 FMA_LOOP(run_f64_portable, , double2, set_double2, PLAIN)
 
 #if defined(__x86_64__)
 #include <immintrin.h>
-#define SET_PD(f) _mm512_set1_pd((double)(f))
-#define SET_YPD(f) _mm256_set1_pd((double)(f))
-#define AVX2 __attribute__((target("avx2,fma")))
-#define AVX512 __attribute__((target("avx512f")))
+#define SET_PD(f)   _mm512_set1_pd((double)(f))
+#define SET_YPD(f)  _mm256_set1_pd((double)(f))
+#define AVX2        __attribute__((target("avx2,fma")))
+#define AVX512      __attribute__((target("avx512f")))
 #define AVX512_BF16 __attribute__((target("avx512f,avx512bw,avx512vl,avx512bf16")))
 FMA_LOOP(run_f32_avx2, AVX2, __m256, _mm256_set1_ps, _mm256_fmadd_ps)
 FMA_LOOP(run_f64_avx2, AVX2, __m256d, SET_YPD, _mm256_fmadd_pd)
@@ -58,14 +59,11 @@ AVX512_BF16 static void run_bf16_avx512(int64_t rounds) {
     const __m512bh a = _mm512_cvtne2ps_pbh(_mm512_set1_ps(factor), _mm512_set1_ps(factor));
     const __m512bh b = _mm512_cvtne2ps_pbh(_mm512_set1_ps(addend), _mm512_set1_ps(addend));
     __m512 x[CHAINS];
-    for (int c = 0; c < CHAINS; c++)
-        x[c] = _mm512_set1_ps(addend);
+    for (int c = 0; c < CHAINS; c++) x[c] = _mm512_set1_ps(addend);
     for (int64_t r = 0; r < rounds; r++)
         for (int s = 0; s < STEPS; s++)
-            for (int c = 0; c < CHAINS; c++)
-                x[c] = _mm512_dpbf16_ps(x[c], a, b);
-    for (int c = 1; c < CHAINS; c++)
-        x[0] = _mm512_add_ps(x[0], x[c]);
+            for (int c = 0; c < CHAINS; c++) x[c] = _mm512_dpbf16_ps(x[c], a, b);
+    for (int c = 1; c < CHAINS; c++) x[0] = _mm512_add_ps(x[0], x[c]);
     sink = x[0][0];
 }
 #endif
@@ -74,7 +72,7 @@ AVX512_BF16 static void run_bf16_avx512(int64_t rounds) {
 #include <arm_neon.h>
 #define NEON_PS(x, a, b) vfmaq_f32(b, x, a)
 #define NEON_PD(x, a, b) vfmaq_f64(b, x, a)
-#define SET_NPD(f) vdupq_n_f64((double)(f))
+#define SET_NPD(f)       vdupq_n_f64((double)(f))
 FMA_LOOP(run_f32_neon, , float32x4_t, vdupq_n_f32, NEON_PS)
 FMA_LOOP(run_f64_neon, , float64x2_t, SET_NPD, NEON_PD)
 #endif
@@ -102,8 +100,7 @@ const struct attn_fma *attn_fma_best(attn_dtype dtype) {
     const struct attn_fma *best = NULL;
     const uint32_t isa = attn_cpu_isa();
     for (int i = 0; i < attn_fma_count; i++)
-        if (attn_fma_loops[i].dtype == dtype && (attn_fma_loops[i].isa_bits & ~isa) == 0)
-            best = &attn_fma_loops[i];
+        if (attn_fma_loops[i].dtype == dtype && (attn_fma_loops[i].isa_bits & ~isa) == 0) best = &attn_fma_loops[i];
     return best != NULL ? best : attn_fma_best(ATTN_F32);
 }
 
@@ -146,18 +143,15 @@ static void read_task(void *arg, int64_t index, int worker) {
     uint64_t sum[16] = {0};
     (void)worker;
     for (int64_t i = 0; i + 16 <= job->count; i += 16)
-        for (int lane = 0; lane < 16; lane++)
-            sum[lane] += words[i + lane];
-    for (int lane = 1; lane < 16; lane++)
-        sum[0] ^= sum[lane];
+        for (int lane = 0; lane < 16; lane++) sum[lane] += words[i + lane];
+    for (int lane = 1; lane < 16; lane++) sum[0] ^= sum[lane];
     sink = (float)sum[0];
 }
 
 double attn_read_bandwidth(attn_ctx *ctx, int threads, size_t bytes, double seconds) {
     const int64_t pieces = 8 * (int64_t)threads;
     uint64_t *words = attn_alloc(ctx, bytes);
-    if (words == NULL)
-        return 0.0;
+    if (words == NULL) return 0.0;
     memset(words, 1, bytes);
     struct read_job job = {words, (int64_t)(bytes / sizeof *words) / pieces};
     double best = 0.0;

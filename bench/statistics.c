@@ -14,8 +14,7 @@ void attn_sort(double *values, int count) {
 }
 
 double attn_quantile(const double *sorted, int count, double p) {
-    if (count == 0)
-        return (double)NAN;
+    if (count == 0) return (double)NAN;
     const double place = p * (count - 1);
     const int low = (int)place, high = low + 1 < count ? low + 1 : low;
     return sorted[low] + (place - low) * (sorted[high] - sorted[low]);

@@ -17,10 +17,24 @@ static void integers_take_suffixes_and_refuse_the_rest(void **state) {
         const char *text;
         bool good;
         int64_t value;
-    } cases[] = {{"16K", true, 16384}, {"16k", true, 16384},  {"1M", true, 1048576}, {"2G", true, 2147483648}, {"-3", true, -3},  {"+7", true, 7},
-                 {"0", true, 0},       {"", false, 0},        {"K", false, 0},       {"1KK", false, 0},        {"1.5", false, 0}, {" 1", false, 0},
-                 {"1 ", false, 0},     {"0x10", false, 0},    {"9223372036854775807", true, INT64_MAX}, {"9223372036854775808", false, 0},
-                 {"9223372036854775807K", false, 0},          {"8589934592G", false, 0}};
+    } cases[] = {{"16K", true, 16384},
+                 {"16k", true, 16384},
+                 {"1M", true, 1048576},
+                 {"2G", true, 2147483648},
+                 {"-3", true, -3},
+                 {"+7", true, 7},
+                 {"0", true, 0},
+                 {"", false, 0},
+                 {"K", false, 0},
+                 {"1KK", false, 0},
+                 {"1.5", false, 0},
+                 {" 1", false, 0},
+                 {"1 ", false, 0},
+                 {"0x10", false, 0},
+                 {"9223372036854775807", true, INT64_MAX},
+                 {"9223372036854775808", false, 0},
+                 {"9223372036854775807K", false, 0},
+                 {"8589934592G", false, 0}};
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         int64_t value = 0;
@@ -37,13 +51,13 @@ static void options_fill_their_variables(void **state) {
     struct attn_words words = {.count = 0}, rest = {.count = 0};
     struct attn_integers list = {.count = 0};
     const struct attn_option options[] = {
-        {"flag", ATTN_OPTION_FLAG, &flag, NULL, "", 0, 0},         {"text", ATTN_OPTION_TEXT, &text, "T", "", 0, 0},
-        {"words", ATTN_OPTION_WORDS, &words, "W", "", 0, 0},       {"integer", ATTN_OPTION_INTEGER, &integer, "N", "", 0, 1e6},
-        {"list", ATTN_OPTION_INTEGERS, &list, "N", "", 1, 1e6},    {"real", ATTN_OPTION_REAL, &real, "X", "", -1, 1},
+        {"flag", ATTN_OPTION_FLAG, &flag, NULL, "", 0, 0},      {"text", ATTN_OPTION_TEXT, &text, "T", "", 0, 0},
+        {"words", ATTN_OPTION_WORDS, &words, "W", "", 0, 0},    {"integer", ATTN_OPTION_INTEGER, &integer, "N", "", 0, 1e6},
+        {"list", ATTN_OPTION_INTEGERS, &list, "N", "", 1, 1e6}, {"real", ATTN_OPTION_REAL, &real, "X", "", -1, 1},
     };
     const struct attn_usage usage = {"test", "REST", "", "", options, sizeof options / sizeof options[0]};
-    char *argv[] = {"test", "--flag", "--text=a=b", "--words", "x", "one", "--words=y", "--integer", "2K", "--list", "1,2K,3", "--real", "-0.25",
-                    "--", "--flag", NULL};
+    char *argv[] = {"test", "--flag", "--text=a=b", "--words", "x",     "one", "--words=y", "--integer",
+                    "2K",   "--list", "1,2K,3",     "--real",  "-0.25", "--",  "--flag",    NULL};
     (void)state;
     assert_int_equal(attn_options_parse(&usage, 15, argv, &rest), -1);
     assert_true(flag);
@@ -95,7 +109,8 @@ static void every_double_reads_back_the_same(void **state) {
     (void)state;
     attn_random_init(&random, 11);
     for (int i = 0; i < 20000; i++) {
-        const double value = i < 4 ? (double[]){0.1, 1e300, 5e-324, 1.0 / 3.0}[i] : ldexp(attn_random_normal(&random), (int)attn_random_below(&random, 200) - 100);
+        const double value = i < 4 ? (double[]){0.1, 1e300, 5e-324, 1.0 / 3.0}[i]
+                                   : ldexp(attn_random_normal(&random), (int)attn_random_below(&random, 200) - 100);
         assert_true(strtod(attn_real_text(value, text, sizeof text), NULL) == value);
     }
     assert_string_equal(attn_real_text(1048576.0, text, sizeof text), "1048576");

@@ -22,8 +22,7 @@ static attn_ctx *ctx;
 static int run(const char *arguments, char *output) {
     char command[4096];
     const char *program = getenv("ATTN_PROGRAM");
-    if (program == NULL || access(program, X_OK) != 0)
-        skip();
+    if (program == NULL || access(program, X_OK) != 0) skip();
     snprintf(command, sizeof command, "cd %s && '%s' %s 2>&1", folder, program, arguments);
     FILE *pipe = popen(command, "r");
     assert_non_null(pipe);
@@ -43,8 +42,7 @@ static int files_in_folder(void) {
     int count = 0;
     DIR *d = opendir(folder);
     assert_non_null(d);
-    for (const struct dirent *entry; (entry = readdir(d)) != NULL;)
-        count += entry->d_name[0] != '.';
+    for (const struct dirent *entry; (entry = readdir(d)) != NULL;) count += entry->d_name[0] != '.';
     closedir(d);
     return count;
 }
@@ -63,8 +61,7 @@ static void write_array(const char *name, enum attn_npy_type type, int rank, con
 static int set_up(void **state) {
     (void)state;
     snprintf(folder, sizeof folder, "/tmp/attn-cli-XXXXXX");
-    if (mkdtemp(folder) == NULL || attn_ctx_create(NULL, &ctx, NULL, 0) != ATTN_OK)
-        return 1;
+    if (mkdtemp(folder) == NULL || attn_ctx_create(NULL, &ctx, NULL, 0) != ATTN_OK) return 1;
     write_array("q", ATTN_NPY_F32, 4, (int64_t[]){1, 4, 8, 16});
     write_array("k", ATTN_NPY_F32, 4, (int64_t[]){1, 2, 9, 16});
     write_array("v", ATTN_NPY_F32, 4, (int64_t[]){1, 2, 9, 5});
@@ -94,8 +91,9 @@ static int tear_down(void **state) {
 }
 
 static void every_command_explains_itself_with_an_example(void **state) {
-    static const char *const commands[] = {"help",         "apply --help",         "bench --help",       "bench peak --help", "bench kernels --help",
-                                           "mask --help",  "bench masks --help",   "bench sparse --help", "doctor --help",     "help apply"};
+    static const char *const commands[] = {
+        "help",        "apply --help",       "bench --help",        "bench peak --help", "bench kernels --help",
+        "mask --help", "bench masks --help", "bench sparse --help", "doctor --help",     "help apply"};
     (void)state;
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
         expect(commands[i], 0, "usage: attn");
@@ -133,8 +131,7 @@ static void mistakes_are_named_with_what_was_meant(void **state) {
         {"doctor --jsn", "did you mean --json?"},
     };
     (void)state;
-    for (size_t i = 0; i < sizeof mistakes / sizeof mistakes[0]; i++)
-        expect(mistakes[i][0], 2, mistakes[i][1]);
+    for (size_t i = 0; i < sizeof mistakes / sizeof mistakes[0]; i++) expect(mistakes[i][0], 2, mistakes[i][1]);
 }
 
 static void unfitting_arrays_are_refused_and_leave_no_file(void **state) {
@@ -202,11 +199,38 @@ static void apply_writes_what_was_asked_for_and_nothing_else(void **state) {
 
 /* The keys of bench kernels, in their order: scripts depend on them. */
 static void bench_kernels_prints_its_keys_in_order(void **state) {
-    static const char *const keys[] = {
-        "kernel",      "isa",         "dtype",       "pass",    "mask",   "mask_spec",       "batch",           "heads",        "kv_heads",
-        "q_len",       "kv_len",      "dim",         "v_dim",   "threads", "area",           "status",          "seconds_median", "seconds_min",
-        "seconds_p20", "seconds_p80", "repeats",     "gflops",  "fma_peak_gflops", "fraction_of_peak", "sgemm_gflops", "peak_bytes", "max_error",
-        "seed",        "cpu",         "compiler",    "version", "peer"};
+    static const char *const keys[] = {"kernel",
+                                       "isa",
+                                       "dtype",
+                                       "pass",
+                                       "mask",
+                                       "mask_spec",
+                                       "batch",
+                                       "heads",
+                                       "kv_heads",
+                                       "q_len",
+                                       "kv_len",
+                                       "dim",
+                                       "v_dim",
+                                       "threads",
+                                       "area",
+                                       "status",
+                                       "seconds_median",
+                                       "seconds_min",
+                                       "seconds_p20",
+                                       "seconds_p80",
+                                       "repeats",
+                                       "gflops",
+                                       "fma_peak_gflops",
+                                       "fraction_of_peak",
+                                       "sgemm_gflops",
+                                       "peak_bytes",
+                                       "max_error",
+                                       "seed",
+                                       "cpu",
+                                       "compiler",
+                                       "version",
+                                       "peer"};
     static char output[OUTPUT];
     (void)state;
     assert_int_equal(run("bench kernels --len 64 --dim 8 --heads 2 --repeat 2 --mask causal --pass fwd --json 2>/dev/null", output), 0);
@@ -217,8 +241,7 @@ static void bench_kernels_prints_its_keys_in_order(void **state) {
         char quoted[40];
         snprintf(quoted, sizeof quoted, "%c\"%s\":", i == 0 ? '{' : ',', keys[i]);
         at = strstr(at, quoted);
-        if (at == NULL)
-            fail_msg("%s is missing or out of order in %s", quoted, output);
+        if (at == NULL) fail_msg("%s is missing or out of order in %s", quoted, output);
     }
     assert_non_null(strstr(output, "\"status\":\"ok\""));
     assert_non_null(strstr(output, "\"area\":2080,"));
@@ -227,7 +250,8 @@ static void bench_kernels_prints_its_keys_in_order(void **state) {
 static void words_stand_for_what_was_not_measured(void **state) {
     (void)state;
     expect("bench kernels --len 64 --dim 8 --heads 1 --dtype bf16 --pass fwd --mask full --json", 0, "\"status\":\"unsupported\"");
-    expect("bench kernels --len 16K --dim 64 --heads 8 --kernel naive --pass fwd --mask full --budget 0.5 --json", 0, "\"status\":\"skipped_budget\"");
+    expect("bench kernels --len 16K --dim 64 --heads 8 --kernel naive --pass fwd --mask full --budget 0.5 --json", 0,
+           "\"status\":\"skipped_budget\"");
     expect("bench kernels --len 64 --dim 8 --heads 1 --pass fwd --mask full --repeat 2 --csv", 0, "kernel,isa,dtype,pass,mask,");
 }
 
@@ -237,34 +261,29 @@ static int json_lines(const char *path) {
     int lines = 0;
     FILE *file = fopen(path, "r");
     while (file != NULL && fgets(line, sizeof line, file) != NULL) {
-        if (line[0] != '{' || strcmp(line + strlen(line) - 2, "}\n") != 0)
-            lines = -1000;
+        if (line[0] != '{' || strcmp(line + strlen(line) - 2, "}\n") != 0) lines = -1000;
         lines++;
     }
-    if (file != NULL)
-        fclose(file);
+    if (file != NULL) fclose(file);
     return lines;
 }
 
 static void an_interrupted_bench_ends_with_130_and_keeps_its_lines(void **state) {
-    char *program = getenv("ATTN_PROGRAM"), path[128], text[] = "bench kernels --heads 1 --dim 8 --len 32,64,2K --repeat 100 --kernel naive --pass fwd --mask full --json";
+    char *program = getenv("ATTN_PROGRAM"), path[128],
+         text[] = "bench kernels --heads 1 --dim 8 --len 32,64,2K --repeat 100 --kernel naive --pass fwd --mask full --json";
     char *argv[32] = {program};
     int argc = 1, status;
     (void)state;
-    if (program == NULL || access(program, X_OK) != 0)
-        skip();
-    for (char *word = strtok(text, " "); word != NULL; word = strtok(NULL, " "))
-        argv[argc++] = word;
+    if (program == NULL || access(program, X_OK) != 0) skip();
+    for (char *word = strtok(text, " "); word != NULL; word = strtok(NULL, " ")) argv[argc++] = word;
     snprintf(path, sizeof path, "%s/lines", folder);
     const pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
-        if (freopen(path, "w", stdout) != NULL && freopen("/dev/null", "w", stderr) != NULL)
-            execv(program, argv);
+        if (freopen(path, "w", stdout) != NULL && freopen("/dev/null", "w", stderr) != NULL) execv(program, argv);
         _exit(127);
     }
-    for (int i = 0; i < 600 && json_lines(path) < 1; i++)
-        usleep(50000);
+    for (int i = 0; i < 600 && json_lines(path) < 1; i++) usleep(50000);
     assert_int_equal(kill(child, SIGINT), 0);
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_true(WIFEXITED(status));
@@ -277,7 +296,8 @@ static void doctor_and_peak_answer_in_json(void **state) {
     (void)state;
     expect("doctor --python none --json", 0, "\"torch\":null");
     expect("doctor --python none", 0, "What is chosen, and why:");
-    expect("bench peak --seconds 0.001 --threads 1 --json", 0, "{\"what\":\"multiply-add\",\"isa\":\"portable\",\"dtype\":\"f32\",\"threads\":1,");
+    expect("bench peak --seconds 0.001 --threads 1 --json", 0,
+           "{\"what\":\"multiply-add\",\"isa\":\"portable\",\"dtype\":\"f32\",\"threads\":1,");
 }
 
 int main(void) {

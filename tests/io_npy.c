@@ -26,8 +26,7 @@ static size_t put_header(uint8_t *bytes, int version, const char *dictionary, si
     memcpy(bytes, "\x93NUMPY", 6);
     bytes[6] = (uint8_t)version;
     bytes[7] = 0;
-    for (size_t i = 0; i < prefix - 8; i++)
-        bytes[8 + i] = (uint8_t)(length >> 8 * i);
+    for (size_t i = 0; i < prefix - 8; i++) bytes[8 + i] = (uint8_t)(length >> 8 * i);
     memcpy(bytes + prefix, dictionary, strlen(dictionary));
     memset(bytes + prefix + strlen(dictionary), ' ', blanks);
     bytes[prefix + length - 1] = '\n';
@@ -43,7 +42,8 @@ static void fails_with(const uint8_t *bytes, size_t size, const char *expected) 
     memcpy(copy, bytes, size);
     const attn_status status = attn_npy_parse(ctx, "x.npy", copy, size, &array);
     attn_ctx_error(ctx, text, sizeof text);
-    if (status != ATTN_EINVAL || strncmp(text, "x.npy: byte ", 12) != 0 || strstr(text, expected) == NULL || strstr(text, "expected") == NULL)
+    if (status != ATTN_EINVAL || strncmp(text, "x.npy: byte ", 12) != 0 || strstr(text, expected) == NULL ||
+        strstr(text, "expected") == NULL)
         fail_msg("status %d, sentence \"%s\", expected \"%s\" in it", (int)status, text, expected);
     free(copy);
     attn_ctx_destroy(ctx);
@@ -130,9 +130,16 @@ static void every_malformed_prefix_is_refused_with_its_byte(void **state) {
         size_t at;
         uint8_t value;
         const char *sentence;
-    } changes[] = {{0, 0x92, "byte 0"},          {5, 'y', "byte 5"},     {6, 0, "version 0.0"},           {6, 4, "version 4.0"},
-                   {7, 1, "version 1.1"},        {9, 0xFF, "expected at most"}, {8, 200, "that the file has left"}, {8, 0, "found the end of the header"},
-                   {20, 0, "found byte 0x00"},   {20, 0xFF, "found byte 0xff"}};
+    } changes[] = {{0, 0x92, "byte 0"},
+                   {5, 'y', "byte 5"},
+                   {6, 0, "version 0.0"},
+                   {6, 4, "version 4.0"},
+                   {7, 1, "version 1.1"},
+                   {9, 0xFF, "expected at most"},
+                   {8, 200, "that the file has left"},
+                   {8, 0, "found the end of the header"},
+                   {20, 0, "found byte 0x00"},
+                   {20, 0xFF, "found byte 0xff"}};
     for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++) {
         uint8_t copy[512];
         memcpy(copy, bytes, size);
@@ -150,8 +157,7 @@ static void no_shortened_file_is_accepted(void **state) {
     uint8_t bytes[512] = {0};
     for (int version = 1; version <= 3; version++) {
         const size_t size = put_header(bytes, version, plain, 3) + 8;
-        for (size_t shorter = 0; shorter < size; shorter++)
-            fails_with(bytes, shorter, "");
+        for (size_t shorter = 0; shorter < size; shorter++) fails_with(bytes, shorter, "");
         fails_with(bytes, size + 1, "found 9 bytes of elements, expected 8");
     }
 }
@@ -163,12 +169,18 @@ static void types_orders_and_versions_read_as_numpy_defines_them(void **state) {
         enum attn_npy_type type;
         uint8_t one[8]; /* the number 1 in the file */
     } types[] = {
-        {"<f2", ATTN_NPY_F16, {0x00, 0x3C}},           {">f2", ATTN_NPY_F16, {0x3C, 0x00}},
-        {"<f4", ATTN_NPY_F32, {0, 0, 0x80, 0x3F}},     {">f4", ATTN_NPY_F32, {0x3F, 0x80, 0, 0}},
-        {"<f8", ATTN_NPY_F64, {0, 0, 0, 0, 0, 0, 0xF0, 0x3F}}, {">f8", ATTN_NPY_F64, {0x3F, 0xF0}},
-        {"<i4", ATTN_NPY_I32, {1}},                    {">i4", ATTN_NPY_I32, {0, 0, 0, 1}},
-        {"<i8", ATTN_NPY_I64, {1}},                    {">i8", ATTN_NPY_I64, {0, 0, 0, 0, 0, 0, 0, 1}},
-        {"|u1", ATTN_NPY_U8, {1}},                     {"|b1", ATTN_NPY_BOOL, {1}},
+        {"<f2", ATTN_NPY_F16, {0x00, 0x3C}},
+        {">f2", ATTN_NPY_F16, {0x3C, 0x00}},
+        {"<f4", ATTN_NPY_F32, {0, 0, 0x80, 0x3F}},
+        {">f4", ATTN_NPY_F32, {0x3F, 0x80, 0, 0}},
+        {"<f8", ATTN_NPY_F64, {0, 0, 0, 0, 0, 0, 0xF0, 0x3F}},
+        {">f8", ATTN_NPY_F64, {0x3F, 0xF0}},
+        {"<i4", ATTN_NPY_I32, {1}},
+        {">i4", ATTN_NPY_I32, {0, 0, 0, 1}},
+        {"<i8", ATTN_NPY_I64, {1}},
+        {">i8", ATTN_NPY_I64, {0, 0, 0, 0, 0, 0, 0, 1}},
+        {"|u1", ATTN_NPY_U8, {1}},
+        {"|b1", ATTN_NPY_BOOL, {1}},
     };
     attn_ctx *ctx = new_context();
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
@@ -198,11 +210,9 @@ static void fortran_order_is_turned_to_row_major(void **state) {
     size_t size = put_header(bytes, 1, "{'descr': '|u1', 'fortran_order': True, 'shape': (2, 3, 4), }", 0);
     for (int i = 0; i < 2; i++)
         for (int j = 0; j < 3; j++)
-            for (int k = 0; k < 4; k++)
-                bytes[size + (size_t)(i + 2 * j + 6 * k)] = (uint8_t)(100 * i + 10 * j + k);
+            for (int k = 0; k < 4; k++) bytes[size + (size_t)(i + 2 * j + 6 * k)] = (uint8_t)(100 * i + 10 * j + k);
     assert_int_equal(attn_npy_parse(ctx, "x", bytes, size + 24, &array), ATTN_OK);
-    for (int at = 0; at < 24; at++)
-        assert_int_equal(((uint8_t *)array.data)[at], 100 * (at / 12) + 10 * (at / 4 % 3) + at % 4);
+    for (int at = 0; at < 24; at++) assert_int_equal(((uint8_t *)array.data)[at], 100 * (at / 12) + 10 * (at / 4 % 3) + at % 4);
     attn_npy_free(ctx, &array);
     size = put_header(bytes, 1, "{'descr': '>i4', 'fortran_order': True, 'shape': (3, 0), }", 0);
     assert_int_equal(attn_npy_parse(ctx, "x", bytes, size, &array), ATTN_OK);
@@ -215,8 +225,7 @@ static void every_half_converts_exactly(void **state) {
     (void)state;
     attn_ctx *ctx = new_context();
     static uint16_t bits[65536];
-    for (int i = 0; i < 65536; i++)
-        bits[i] = (uint16_t)i;
+    for (int i = 0; i < 65536; i++) bits[i] = (uint16_t)i;
     const struct attn_npy array = {.type = ATTN_NPY_F16, .rank = 1, .shape = {65536}, .count = 65536, .data = bits};
     float *values;
     assert_int_equal(attn_npy_to_f32(ctx, &array, &values), ATTN_OK);
@@ -226,7 +235,8 @@ static void every_half_converts_exactly(void **state) {
         if (exponent == 31)
             assert_true(fraction != 0 ? isnan(values[i]) : values[i] == sign * INFINITY);
         else
-            assert_true(values[i] == sign * ldexpf((float)(exponent == 0 ? fraction : fraction + 1024), exponent == 0 ? -24 : exponent - 25));
+            assert_true(values[i] ==
+                        sign * ldexpf((float)(exponent == 0 ? fraction : fraction + 1024), exponent == 0 ? -24 : exponent - 25));
     }
     attn_free(ctx, values);
     attn_ctx_destroy(ctx);
@@ -277,12 +287,9 @@ static attn_status write_array(attn_ctx *ctx, const struct attn_file_system *sys
                                const int64_t *shape, const void *data) {
     struct attn_file_writer writer;
     attn_status status = attn_file_begin(ctx, system, path, &writer);
-    if (status == ATTN_OK)
-        status = attn_npy_write(ctx, &writer, type, rank, shape, data);
-    if (status == ATTN_OK)
-        status = attn_file_sync(ctx, &writer);
-    if (status == ATTN_OK)
-        status = attn_file_commit(ctx, &writer);
+    if (status == ATTN_OK) status = attn_npy_write(ctx, &writer, type, rank, shape, data);
+    if (status == ATTN_OK) status = attn_file_sync(ctx, &writer);
+    if (status == ATTN_OK) status = attn_file_commit(ctx, &writer);
     attn_file_abort(&writer);
     return status;
 }
@@ -293,14 +300,12 @@ static void what_is_written_reads_back_the_same(void **state) {
     static const int ranks[] = {0, 1, 2, 2, 3, 4, 4};
     attn_ctx *ctx = new_context();
     uint8_t data[8 * 24];
-    for (size_t i = 0; i < sizeof data; i++)
-        data[i] = (uint8_t)(i * 37 + 11);
+    for (size_t i = 0; i < sizeof data; i++) data[i] = (uint8_t)(i * 37 + 11);
     for (int type = ATTN_NPY_F16; type <= ATTN_NPY_BOOL; type++)
         for (size_t s = 0; s < sizeof ranks / sizeof ranks[0]; s++) {
             struct attn_npy array;
             size_t count = 1;
-            for (int a = 0; a < ranks[s]; a++)
-                count *= (size_t)shapes[s][a];
+            for (int a = 0; a < ranks[s]; a++) count *= (size_t)shapes[s][a];
             assert_int_equal(write_array(ctx, NULL, path_of("a.npy"), (enum attn_npy_type)type, ranks[s], shapes[s], data), ATTN_OK);
             assert_int_equal(attn_npy_read(ctx, NULL, path_of("a.npy"), &array), ATTN_OK);
             assert_int_equal(array.type, type);
@@ -364,11 +369,9 @@ static void a_failing_call_leaves_the_old_file_or_the_whole_new_one(void **state
             assert_true(status == ATTN_OK || status == ATTN_ESYSTEM);
             assert_int_equal(attn_npy_read(ctx, NULL, path_of("b.npy"), &array), ATTN_OK);
             assert_true(memcmp(array.data, before, sizeof before) == 0 || memcmp(array.data, after, sizeof after) == 0);
-            if (status == ATTN_OK)
-                assert_memory_equal(array.data, after, sizeof after);
+            if (status == ATTN_OK) assert_memory_equal(array.data, after, sizeof after);
             attn_npy_free(ctx, &array);
-            if (f.calls <= n)
-                break;
+            if (f.calls <= n) break;
         }
     unlink(path_of("b.npy"));
     attn_ctx_destroy(ctx);
@@ -390,8 +393,7 @@ static void a_failing_read_is_a_status_with_the_file_named(void **state) {
             attn_npy_free(ctx, &array);
         else
             assert_non_null(strstr(attn_ctx_error(ctx, text, sizeof text), "c.npy"));
-        if (f.calls <= n)
-            break;
+        if (f.calls <= n) break;
     }
     unlink(path_of("c.npy"));
     struct attn_npy array;

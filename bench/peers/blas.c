@@ -13,18 +13,15 @@
 #pragma weak openblas_set_num_threads
 
 void attn_blas_threads(int threads) {
-    if (openblas_set_num_threads != NULL)
-        openblas_set_num_threads(threads);
+    if (openblas_set_num_threads != NULL) openblas_set_num_threads(threads);
 }
 
 double attn_sgemm_rate(attn_ctx *ctx, int threads, int n) {
     const size_t count = (size_t)n * (size_t)n;
     float *a = attn_alloc(ctx, 3 * count * sizeof *a);
     double best = 0.0;
-    if (a == NULL)
-        return 0.0;
-    for (size_t i = 0; i < 3 * count; i++)
-        a[i] = (float)(i % 7) * 0.25f - 0.75f;
+    if (a == NULL) return 0.0;
+    for (size_t i = 0; i < 3 * count; i++) a[i] = (float)(i % 7) * 0.25f - 0.75f;
     attn_blas_threads(threads);
     for (int run = 0; run < 5; run++) {
         const double start = attn_clock();

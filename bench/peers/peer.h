@@ -11,8 +11,8 @@ struct attn_peer {
     attn_status (*run)(void *self, enum attn_direction pass, double *seconds);
     /* What the last run computed; valid until close. */
     attn_status (*outputs)(void *self, struct attn_outputs *outputs);
-    size_t (*peak_bytes)(void *self); /* above the inputs; 0: not known */
-    const char *(*kernel)(void *self);     /* what of it runs: "rowpanel", "torch-sdpa" */
+    size_t (*peak_bytes)(void *self);  /* above the inputs; 0: not known */
+    const char *(*kernel)(void *self); /* what of it runs: "rowpanel", "torch-sdpa" */
     void (*close)(void *self);
 };
 

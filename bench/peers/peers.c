@@ -13,7 +13,6 @@ const struct attn_peer *const attn_peers[] = {
 
 const struct attn_peer *attn_peer_find(const char *name) {
     for (int i = 0; attn_peers[i] != NULL; i++)
-        if (strcmp(attn_peers[i]->name, name) == 0)
-            return attn_peers[i];
+        if (strcmp(attn_peers[i]->name, name) == 0) return attn_peers[i];
     return NULL;
 }

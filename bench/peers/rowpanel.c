@@ -1,7 +1,8 @@
 /* The peer to beat: attention composed of matrix products, as one writes it on a good BLAS. For a panel of queries of one head:
  *   forward:   S = scale Q K^T (sgemm), row softmax over the mask's intervals, O = P V (sgemm)
  *   backward:  S again (sgemm), P = exp(S - LSE), dP = dO V^T (sgemm), dS = P (dP - D), dQ = dS K, dK += dS^T Q, dV += P^T dO (sgemm each)
- * Keys outside the hull of the panel's rows are cut off, so causal and windows skip what they can. The panel's height is tuned for each case. BLAS
+ * Keys outside the hull of the panel's rows are cut off, so causal and windows skip what they can. The panel's height is tuned for
+ * each case. BLAS
  * calls use one thread each inside our parallel loop over heads and panels (backward: over key/value heads, which own dK and dV). */
 #include "bench/peers/peer.h"
 
@@ -33,7 +34,7 @@ struct rowpanel {
     int64_t width;                         /* keys of a row of the panel, rounded up */
     float scale;
     float *o, *lse, *dq, *dk, *dv, *panels; /* panels: two of PANEL_MAX x width for each worker */
-    struct panel *tables;                  /* one for each worker */
+    struct panel *tables;                   /* one for each worker */
     size_t bytes;
     atomic_int failed; /* a row with more intervals than there is room for */
 };
@@ -95,22 +96,19 @@ static void forward_panel(struct rowpanel *r, int64_t b, int32_t h, int64_t q0, 
     float *o = r->o + q_row * e;
     if (!read_panel(r, h, q0, rows, panel)) {
         memset(o, 0, (size_t)(rows * e) * sizeof *o);
-        for (int64_t i = 0; i < rows; i++)
-            r->lse[q_row + i] = -INFINITY;
+        for (int64_t i = 0; i < rows; i++) r->lse[q_row + i] = -INFINITY;
         return;
     }
     const int m = (int)rows, n = (int)(panel->end - panel->begin), ld = (int)r->width;
     float sum[PANEL_MAX];
     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, m, n, d, r->scale, (const float *)r->c->q + q_row * d, d,
                 (const float *)r->c->k + (k_row + panel->begin) * d, d, 0.0f, s, ld);
-    for (int64_t i = 0; i < rows; i++)
-        sum[i] = softmax_row(r, panel, i, s + i * ld, &r->lse[q_row + i]);
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, m, e, n, 1.0f, s, ld, (const float *)r->c->v + (k_row + panel->begin) * e, e, 0.0f, o,
-                e);
+    for (int64_t i = 0; i < rows; i++) sum[i] = softmax_row(r, panel, i, s + i * ld, &r->lse[q_row + i]);
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, m, e, n, 1.0f, s, ld, (const float *)r->c->v + (k_row + panel->begin) * e, e,
+                0.0f, o, e);
     for (int64_t i = 0; i < rows; i++) {
         const float factor = sum[i] > 0.0f ? 1.0f / sum[i] : 0.0f;
-        for (int32_t c = 0; c < e; c++)
-            o[i * e + c] *= factor;
+        for (int32_t c = 0; c < e; c++) o[i * e + c] *= factor;
     }
 }
 
@@ -132,10 +130,10 @@ static void backward_panel(struct rowpanel *r, int64_t b, int32_t h, int64_t q0,
     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, m, n, e, 1.0f, d_o, e, v, e, 0.0f, dp, ld);
     for (int64_t i = 0; i < rows; i++) {
         float delta = 0.0f;
-        for (int32_t c = 0; c < e; c++)
-            delta += d_o[i * e + c] * o[i * e + c];
+        for (int32_t c = 0; c < e; c++) delta += d_o[i * e + c] * o[i * e + c];
         for (int64_t piece = 0; piece < panel->pieces[i]; piece++) {
-            const int64_t at = panel->intervals[i][2 * piece] - panel->begin, count = panel->intervals[i][2 * piece + 1] - panel->intervals[i][2 * piece];
+            const int64_t at = panel->intervals[i][2 * piece] - panel->begin,
+                          count = panel->intervals[i][2 * piece + 1] - panel->intervals[i][2 * piece];
             r->rows->exp(p + i * ld + at, count, r->lse[q_row + i]);
             r->rows->ds(p + i * ld + at, dp + i * ld + at, count, delta);
         }
@@ -174,11 +172,9 @@ static attn_status rowpanel_run(void *self, enum attn_direction pass, double *se
     const double start = attn_clock();
     if (pass != ATTN_BWD)
         attn_parallel(r->c->ctx, attn_div_up(s->q_len, r->forward_panel) * s->batch * s->heads, s->threads, forward_task, r);
-    if (pass != ATTN_FWD)
-        attn_parallel(r->c->ctx, s->batch * s->kv_heads, s->threads, backward_task, r);
+    if (pass != ATTN_FWD) attn_parallel(r->c->ctx, s->batch * s->kv_heads, s->threads, backward_task, r);
     *seconds = attn_clock() - start;
-    if (atomic_load(&r->failed) == 0)
-        return ATTN_OK;
+    if (atomic_load(&r->failed) == 0) return ATTN_OK;
     snprintf(r->c->message, sizeof r->c->message, "a row of this mask has more than %d intervals", INTERVALS);
     return ATTN_EUNSUPPORTED;
 }
@@ -227,15 +223,13 @@ static attn_status rowpanel_open(struct attn_case *c, enum attn_direction pass, 
         return ATTN_EUNSUPPORTED;
     }
     struct rowpanel *r = attn_alloc(c->ctx, sizeof *r);
-    if (r == NULL)
-        return attn_no_memory(c->ctx, "row-panel", sizeof *r);
+    if (r == NULL) return attn_no_memory(c->ctx, "row-panel", sizeof *r);
     memset(r, 0, sizeof *r);
     *self = r;
     r->c = c;
     r->rows = &attn_rows_portable;
 #if defined(ATTN_HAVE_AVX512)
-    if ((attn_cpu_isa() & ATTN_ISA_AVX512) != 0)
-        r->rows = &attn_rows_avx512;
+    if ((attn_cpu_isa() & ATTN_ISA_AVX512) != 0) r->rows = &attn_rows_avx512;
 #endif
     r->scale = 1.0f / sqrtf((float)s->dim);
     r->width = (s->kv_len + 15) / 16 * 16 + 16; /* not a power of two, so that rows do not fall on the same cache sets */
@@ -244,8 +238,7 @@ static attn_status rowpanel_open(struct attn_case *c, enum attn_direction pass, 
     r->bytes = floats * sizeof(float);
     r->o = attn_alloc(c->ctx, r->bytes);
     r->tables = attn_alloc(c->ctx, (size_t)s->threads * sizeof *r->tables);
-    if (r->o == NULL || r->tables == NULL)
-        return attn_no_memory(c->ctx, "row-panel", r->bytes);
+    if (r->o == NULL || r->tables == NULL) return attn_no_memory(c->ctx, "row-panel", r->bytes);
     memset(r->o, 0, r->bytes);
     r->lse = r->o + q_rows * e;
     r->panels = r->lse + q_rows;
@@ -275,6 +268,7 @@ static const char *rowpanel_kernel(void *self) {
     return "rowpanel";
 }
 
-const struct attn_peer attn_peer_rowpanel = {"rowpanel", rowpanel_open, rowpanel_run, rowpanel_outputs, rowpanel_bytes, rowpanel_kernel, rowpanel_close};
+const struct attn_peer attn_peer_rowpanel = {"rowpanel",     rowpanel_open,   rowpanel_run,  rowpanel_outputs,
+                                             rowpanel_bytes, rowpanel_kernel, rowpanel_close};
 
 #endif

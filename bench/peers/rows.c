@@ -1,4 +1,4 @@
 /* The row work for the base instruction set. */
 #define BYTES 16
-#define ROWS attn_rows_portable
+#define ROWS  attn_rows_portable
 #include "bench/peers/rows_template.h"

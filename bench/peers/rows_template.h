@@ -1,4 +1,5 @@
-/* Body of rows.c and rows__avx512.c: ROWS names the table, BYTES is the width of a vector. exp by range reduction to [-ln2/2, ln2/2], a Taylor polynomial of degree 7
+/* Body of rows.c and rows__avx512.c: ROWS names the table, BYTES is the width of a vector. exp by range reduction to [-ln2/2,
+ * ln2/2], a Taylor polynomial of degree 7
  * (relative error 3e-8) and an exponent put together in integers. */
 #include "bench/peers/rows.h"
 
@@ -56,10 +57,8 @@ static float row_max(const float *s, int64_t n) {
         most = select(x > most, x, most);
     }
     float greatest = s[0];
-    for (int lane = 0; lane < LANES; lane++)
-        greatest = most[lane] > greatest ? most[lane] : greatest;
-    for (; i < n; i++)
-        greatest = s[i] > greatest ? s[i] : greatest;
+    for (int lane = 0; lane < LANES; lane++) greatest = most[lane] > greatest ? most[lane] : greatest;
+    for (; i < n; i++) greatest = s[i] > greatest ? s[i] : greatest;
     return greatest;
 }
 
@@ -68,8 +67,7 @@ static float tail_exp(float *s, int64_t n, float shift) {
     float copy[LANES] = {0}, sum = 0.0f;
     memcpy(copy, s, (size_t)n * sizeof *s);
     store(copy, exp_lanes(load(copy) - shift));
-    for (int64_t i = 0; i < n; i++)
-        sum += copy[i];
+    for (int64_t i = 0; i < n; i++) sum += copy[i];
     memcpy(s, copy, (size_t)n * sizeof *s);
     return sum;
 }
@@ -83,24 +81,20 @@ static float row_exp_sum(float *s, int64_t n, float shift) {
         sum += p;
     }
     float total = tail_exp(s + i, n - i, shift);
-    for (int lane = 0; lane < LANES; lane++)
-        total += sum[lane];
+    for (int lane = 0; lane < LANES; lane++) total += sum[lane];
     return total;
 }
 
 static void row_exp(float *s, int64_t n, float shift) {
     int64_t i = 0;
-    for (; i + LANES <= n; i += LANES)
-        store(s + i, exp_lanes(load(s + i) - shift));
+    for (; i + LANES <= n; i += LANES) store(s + i, exp_lanes(load(s + i) - shift));
     tail_exp(s + i, n - i, shift);
 }
 
 static void row_ds(const float *p, float *dp, int64_t n, float delta) {
     int64_t i = 0;
-    for (; i + LANES <= n; i += LANES)
-        store(dp + i, load(p + i) * (load(dp + i) - delta));
-    for (; i < n; i++)
-        dp[i] = p[i] * (dp[i] - delta);
+    for (; i + LANES <= n; i += LANES) store(dp + i, load(p + i) * (load(dp + i) - delta));
+    for (; i < n; i++) dp[i] = p[i] * (dp[i] - delta);
 }
 
 const struct attn_rows ROWS = {row_max, row_exp_sum, row_exp, row_ds};

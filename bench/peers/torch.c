@@ -51,8 +51,7 @@ static attn_status start(struct process *p, char *message, size_t size) {
     char *const argv[] = {(char *)(uintptr_t)python, option, (char *)(uintptr_t)torch_peer_script, NULL};
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
-    if (pipe(to) != 0)
-        return ATTN_ESYSTEM;
+    if (pipe(to) != 0) return ATTN_ESYSTEM;
     if (pipe(from) != 0) {
         close(to[0]);
         close(to[1]);
@@ -76,19 +75,15 @@ static attn_status start(struct process *p, char *message, size_t size) {
     close(from[1]);
     p->to = fdopen(to[1], "w");
     p->from = fdopen(from[0], "r");
-    if (error == 0 && p->to != NULL && p->from != NULL)
-        return ATTN_OK;
+    if (error == 0 && p->to != NULL && p->from != NULL) return ATTN_OK;
     snprintf(message, size, "%s: %s; name a Python with PyTorch by --python or ATTN_PYTHON (make venv makes one)", python, strerror(error));
     return ATTN_EUNSUPPORTED;
 }
 
 static void stop(struct process *p) {
-    if (p->to != NULL)
-        fclose(p->to);
-    if (p->from != NULL)
-        fclose(p->from);
-    if (p->pid > 0)
-        waitpid(p->pid, NULL, 0);
+    if (p->to != NULL) fclose(p->to);
+    if (p->from != NULL) fclose(p->from);
+    if (p->pid > 0) waitpid(p->pid, NULL, 0);
     memset(p, 0, sizeof *p);
 }
 
@@ -111,8 +106,7 @@ static attn_status ask(struct process *p, const char *request, char *text, size_
 attn_status attn_torch_version(char *text, size_t size) {
     struct process p = {0};
     attn_status status = start(&p, text, size);
-    if (status == ATTN_OK)
-        status = ask(&p, "version", text, size);
+    if (status == ATTN_OK) status = ask(&p, "version", text, size);
     stop(&p);
     return status;
 }
@@ -124,16 +118,12 @@ static void path_of(const struct torch *t, const char *name, char *path, size_t 
 static attn_status give(struct torch *t, const char *name, enum attn_npy_type type, int rank, const int64_t *shape, const void *data) {
     char path[128];
     struct attn_file_writer *writer = attn_alloc(t->c->ctx, sizeof *writer);
-    if (writer == NULL)
-        return attn_no_memory(t->c->ctx, "an array for PyTorch", sizeof *writer);
+    if (writer == NULL) return attn_no_memory(t->c->ctx, "an array for PyTorch", sizeof *writer);
     path_of(t, name, path, sizeof path);
     attn_status status = attn_file_begin(t->c->ctx, NULL, path, writer);
-    if (status == ATTN_OK)
-        status = attn_npy_write(t->c->ctx, writer, type, rank, shape, data);
-    if (status == ATTN_OK)
-        status = attn_file_sync(t->c->ctx, writer);
-    if (status == ATTN_OK)
-        status = attn_file_commit(t->c->ctx, writer);
+    if (status == ATTN_OK) status = attn_npy_write(t->c->ctx, writer, type, rank, shape, data);
+    if (status == ATTN_OK) status = attn_file_sync(t->c->ctx, writer);
+    if (status == ATTN_OK) status = attn_file_commit(t->c->ctx, writer);
     attn_file_abort(writer);
     attn_free(t->c->ctx, writer);
     return status;
@@ -143,15 +133,12 @@ static attn_status give(struct torch *t, const char *name, enum attn_npy_type ty
 static attn_status give_rows(struct torch *t) {
     const struct attn_case_spec *s = &t->c->spec;
     int64_t most = 1;
-    for (int64_t i = 0; i < s->q_len; i++)
-        most = attn_max64(most, attn_mask_row(t->c->masks[0], i, NULL, 0));
+    for (int64_t i = 0; i < s->q_len; i++) most = attn_max64(most, attn_mask_row(t->c->masks[0], i, NULL, 0));
     const size_t bytes = (size_t)(s->q_len * most) * 2 * sizeof(int64_t);
     int64_t *rows = attn_alloc(t->c->ctx, bytes);
-    if (rows == NULL)
-        return attn_no_memory(t->c->ctx, "rows for PyTorch", bytes);
+    if (rows == NULL) return attn_no_memory(t->c->ctx, "rows for PyTorch", bytes);
     memset(rows, 0, bytes);
-    for (int64_t i = 0; i < s->q_len; i++)
-        attn_mask_row(t->c->masks[0], i, rows + i * most * 2, most);
+    for (int64_t i = 0; i < s->q_len; i++) attn_mask_row(t->c->masks[0], i, rows + i * most * 2, most);
     const attn_status status = give(t, "rows", ATTN_NPY_I64, 3, (int64_t[]){s->q_len, most, 2}, rows);
     attn_free(t->c->ctx, rows);
     return status;
@@ -160,8 +147,7 @@ static attn_status give_rows(struct torch *t) {
 /* "full", "causal" (of equal lengths, as PyTorch aligns it to the top left) or "rows". */
 static const char *mask_kind(const struct attn_case *c) {
     const double all = (double)c->spec.q_len * (double)c->spec.kv_len, area = (double)attn_mask_area(c->masks[0]);
-    if (area == all)
-        return "full";
+    if (area == all) return "full";
     const int64_t last = c->spec.q_len - 1;
     bool causal = c->spec.q_len == c->spec.kv_len && area == 0.5 * (double)c->spec.q_len * (double)(c->spec.q_len + 1);
     for (int64_t i = 0; i <= last && causal; i++) {
@@ -176,12 +162,9 @@ static attn_status give_all(struct torch *t, const char *kind, bool backward) {
     const struct attn_case_spec *s = &c->spec;
     const enum attn_npy_type type = s->dtype == ATTN_F64 ? ATTN_NPY_F64 : ATTN_NPY_F32;
     attn_status status = give(t, "q", type, 4, (int64_t[]){s->batch, s->heads, s->q_len, s->dim}, c->q);
-    if (status == ATTN_OK)
-        status = give(t, "k", type, 4, (int64_t[]){s->batch, s->kv_heads, s->kv_len, s->dim}, c->k);
-    if (status == ATTN_OK)
-        status = give(t, "v", type, 4, (int64_t[]){s->batch, s->kv_heads, s->kv_len, s->v_dim}, c->v);
-    if (status == ATTN_OK && backward)
-        status = give(t, "do", type, 4, (int64_t[]){s->batch, s->heads, s->q_len, s->v_dim}, c->d_o);
+    if (status == ATTN_OK) status = give(t, "k", type, 4, (int64_t[]){s->batch, s->kv_heads, s->kv_len, s->dim}, c->k);
+    if (status == ATTN_OK) status = give(t, "v", type, 4, (int64_t[]){s->batch, s->kv_heads, s->kv_len, s->v_dim}, c->v);
+    if (status == ATTN_OK && backward) status = give(t, "do", type, 4, (int64_t[]){s->batch, s->heads, s->q_len, s->v_dim}, c->d_o);
     return status == ATTN_OK && strcmp(kind, "rows") == 0 ? give_rows(t) : status;
 }
 
@@ -194,8 +177,7 @@ static void torch_close(void *self) {
         path_of(t, files[i], path, sizeof path);
         unlink(path);
     }
-    if (t->folder[0] != '\0')
-        rmdir(t->folder);
+    if (t->folder[0] != '\0') rmdir(t->folder);
     attn_npy_free(ctx, &t->o);
     attn_npy_free(ctx, &t->dq);
     attn_npy_free(ctx, &t->dk);
@@ -211,8 +193,7 @@ static attn_status torch_open(struct attn_case *c, enum attn_direction direction
         return ATTN_EUNSUPPORTED;
     }
     struct torch *t = attn_alloc(c->ctx, sizeof *t);
-    if (t == NULL)
-        return attn_no_memory(c->ctx, "PyTorch", sizeof *t);
+    if (t == NULL) return attn_no_memory(c->ctx, "PyTorch", sizeof *t);
     memset(t, 0, sizeof *t);
     *self = t;
     t->c = c;
@@ -233,10 +214,8 @@ static attn_status torch_open(struct attn_case *c, enum attn_direction direction
     }
     status = start(&t->process, c->message, sizeof c->message);
     snprintf(request, sizeof request, "open %s %d %s %d", t->folder, c->spec.threads, kind, backward ? 1 : 0);
-    if (status == ATTN_OK)
-        status = ask(&t->process, request, c->message, sizeof c->message);
-    if (status == ATTN_OK)
-        snprintf(t->name, sizeof t->name, "torch-%.20s", c->message);
+    if (status == ATTN_OK) status = ask(&t->process, request, c->message, sizeof c->message);
+    if (status == ATTN_OK) snprintf(t->name, sizeof t->name, "torch-%.20s", c->message);
     return status;
 }
 
@@ -245,8 +224,7 @@ static attn_status torch_run(void *self, enum attn_direction direction, double *
     char request[32], answer[256];
     snprintf(request, sizeof request, "run %s", attn_direction_name(direction));
     const attn_status status = ask(&t->process, request, answer, sizeof answer);
-    if (status != ATTN_OK)
-        snprintf(t->c->message, sizeof t->c->message, "%s", answer);
+    if (status != ATTN_OK) snprintf(t->c->message, sizeof t->c->message, "%s", answer);
     *seconds = strtod(answer, NULL);
     usleep(5000); /* its threads spin a little after their work; ours come next */
     return status;
@@ -263,11 +241,9 @@ static attn_status torch_outputs(void *self, struct attn_outputs *outputs) {
     for (int i = 0; i < (backward ? 4 : 1) && status == ATTN_OK; i++) {
         path_of(t, names[i], path, sizeof path);
         status = attn_npy_read(t->c->ctx, NULL, path, arrays[i]);
-        if (status != ATTN_OK)
-            attn_ctx_error(t->c->ctx, answer, sizeof answer);
+        if (status != ATTN_OK) attn_ctx_error(t->c->ctx, answer, sizeof answer);
     }
-    if (status != ATTN_OK)
-        snprintf(t->c->message, sizeof t->c->message, "%s", answer);
+    if (status != ATTN_OK) snprintf(t->c->message, sizeof t->c->message, "%s", answer);
     *outputs = (struct attn_outputs){t->o.data, NULL, t->dq.data, t->dk.data, t->dv.data, backward};
     return status;
 }

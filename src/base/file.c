@@ -50,12 +50,14 @@ attn_status attn_file_open(attn_ctx *ctx, const struct attn_file_system *system,
     const int number = fs->open(fs->user, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
     if (number < 0) {
         const int error = errno;
-        const bool mistake = error == ENOENT || error == EACCES || error == ENOTDIR || error == EISDIR || error == ENAMETOOLONG || error == ELOOP;
+        const bool mistake =
+            error == ENOENT || error == EACCES || error == ENOTDIR || error == EISDIR || error == ENAMETOOLONG || error == ELOOP;
         return fail_path(ctx, mistake ? ATTN_EINVAL : ATTN_ESYSTEM, "cannot be read", path, error);
     }
     if (fstat(number, &about) != 0 || !S_ISREG(about.st_mode)) {
         fs->close(fs->user, number);
-        return attn_fail(ctx, ATTN_EINVAL, "%s: found %s, expected a regular file", path, S_ISDIR(about.st_mode) ? "a directory" : "a device or pipe");
+        return attn_fail(ctx, ATTN_EINVAL, "%s: found %s, expected a regular file", path,
+                         S_ISDIR(about.st_mode) ? "a directory" : "a device or pipe");
     }
     *out = (struct attn_file){fs, number, (size_t)about.st_size};
     return ATTN_OK;
@@ -65,13 +67,11 @@ attn_status attn_file_pread(attn_ctx *ctx, const struct attn_file *file, const c
     size_t done = 0;
     while (done < bytes) {
         const ssize_t got = file->system->pread(file->system->user, file->number, (char *)to + done, bytes - done, (off_t)(at + done));
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return fail_path(ctx, ATTN_ESYSTEM, "reading failed", path, errno);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return fail_path(ctx, ATTN_ESYSTEM, "reading failed", path, errno);
         if (got == 0)
-            return attn_fail(ctx, ATTN_ESYSTEM, "%s: byte %zu: found the end, expected %zu bytes more; the file shrank while it was read", path,
-                             at + done, bytes - done);
+            return attn_fail(ctx, ATTN_ESYSTEM, "%s: byte %zu: found the end, expected %zu bytes more; the file shrank while it was read",
+                             path, at + done, bytes - done);
         done += (size_t)got;
     }
     return ATTN_OK;
@@ -82,11 +82,11 @@ void attn_file_close(struct attn_file *file) {
     file->number = -1;
 }
 
-attn_status attn_file_read(attn_ctx *ctx, const struct attn_file_system *system, const char *path, size_t limit, uint8_t **data, size_t *size) {
+attn_status attn_file_read(attn_ctx *ctx, const struct attn_file_system *system, const char *path, size_t limit, uint8_t **data,
+                           size_t *size) {
     struct attn_file file;
     attn_status status = attn_file_open(ctx, system, path, &file);
-    if (status != ATTN_OK)
-        return status;
+    if (status != ATTN_OK) return status;
     uint8_t *bytes = NULL;
     if (file.size > limit)
         status = attn_fail(ctx, ATTN_EINVAL, "%s: found %zu bytes, expected at most %zu", path, file.size, limit);
@@ -118,8 +118,7 @@ attn_status attn_file_begin(attn_ctx *ctx, const struct attn_file_system *system
     for (int i = 0; i < ATTEMPTS; i++) {
         snprintf(writer->temporary, sizeof writer->temporary, "%.*s.tmp%ld-%d", ATTN_FILE_PATH - 32, path, (long)getpid(), i);
         writer->number = fs->open(fs->user, writer->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
-        if (writer->number >= 0 || errno != EEXIST)
-            break;
+        if (writer->number >= 0 || errno != EEXIST) break;
     }
     if (writer->number < 0) {
         const int error = errno;
@@ -134,10 +133,8 @@ attn_status attn_file_write(attn_ctx *ctx, struct attn_file_writer *writer, cons
     size_t done = 0;
     while (done < bytes) {
         const ssize_t got = writer->system->write(writer->system->user, writer->number, (const char *)data + done, bytes - done);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            return fail_path(ctx, ATTN_ESYSTEM, "writing failed", writer->path, got < 0 ? errno : ENOSPC);
+        if (got < 0 && errno == EINTR) continue;
+        if (got <= 0) return fail_path(ctx, ATTN_ESYSTEM, "writing failed", writer->path, got < 0 ? errno : ENOSPC);
         done += (size_t)got;
     }
     return ATTN_OK;
@@ -145,8 +142,7 @@ attn_status attn_file_write(attn_ctx *ctx, struct attn_file_writer *writer, cons
 
 attn_status attn_file_sync(attn_ctx *ctx, struct attn_file_writer *writer) {
     const struct attn_file_system *fs = writer->system;
-    if (fs->fsync(fs->user, writer->number) != 0)
-        return fail_path(ctx, ATTN_ESYSTEM, "writing to the disk failed", writer->path, errno);
+    if (fs->fsync(fs->user, writer->number) != 0) return fail_path(ctx, ATTN_ESYSTEM, "writing to the disk failed", writer->path, errno);
     const int closed = fs->close(fs->user, writer->number);
     writer->number = -1;
     return closed == 0 ? ATTN_OK : fail_path(ctx, ATTN_ESYSTEM, "closing failed", writer->path, errno);
@@ -159,8 +155,7 @@ static attn_status sync_directory(attn_ctx *ctx, const struct attn_file_writer *
     memcpy(directory, slash == NULL ? "." : writer->path, length);
     directory[length] = '\0';
     const int number = writer->system->open(writer->system->user, directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
-    if (number < 0)
-        return errno == EACCES ? ATTN_OK : fail_path(ctx, ATTN_ESYSTEM, "cannot be synced", directory, errno);
+    if (number < 0) return errno == EACCES ? ATTN_OK : fail_path(ctx, ATTN_ESYSTEM, "cannot be synced", directory, errno);
     /* A file system that cannot sync a directory says EINVAL; there the rename is all there is. */
     const bool failed = writer->system->fsync(writer->system->user, number) != 0 && errno != EINVAL;
     const int error = errno;
@@ -176,12 +171,9 @@ attn_status attn_file_commit(attn_ctx *ctx, struct attn_file_writer *writer) {
 }
 
 void attn_file_abort(struct attn_file_writer *writer) {
-    if (writer->system == NULL)
-        return;
-    if (writer->number >= 0)
-        writer->system->close(writer->system->user, writer->number);
-    if (writer->begun)
-        writer->system->unlink(writer->system->user, writer->temporary);
+    if (writer->system == NULL) return;
+    if (writer->number >= 0) writer->system->close(writer->system->user, writer->number);
+    if (writer->begun) writer->system->unlink(writer->system->user, writer->temporary);
     writer->number = -1;
     writer->begun = false;
 }

@@ -40,7 +40,8 @@ attn_status attn_file_pread(attn_ctx *ctx, const struct attn_file *file, const c
 void attn_file_close(struct attn_file *file);
 
 /* The whole file, at most `limit` bytes, with a 0 behind it; *data is freed by attn_free. */
-attn_status attn_file_read(attn_ctx *ctx, const struct attn_file_system *system, const char *path, size_t limit, uint8_t **data, size_t *size);
+attn_status attn_file_read(attn_ctx *ctx, const struct attn_file_system *system, const char *path, size_t limit, uint8_t **data,
+                           size_t *size);
 
 enum { ATTN_FILE_PATH = 4096 };
 
@@ -55,6 +56,6 @@ attn_status attn_file_begin(attn_ctx *ctx, const struct attn_file_system *system
 attn_status attn_file_write(attn_ctx *ctx, struct attn_file_writer *writer, const void *data, size_t bytes);
 attn_status attn_file_sync(attn_ctx *ctx, struct attn_file_writer *writer);   /* all bytes are on the disk; the file is closed */
 attn_status attn_file_commit(attn_ctx *ctx, struct attn_file_writer *writer); /* renames; after attn_file_sync */
-void attn_file_abort(struct attn_file_writer *writer);                       /* takes the temporary file away; harmless after commit */
+void attn_file_abort(struct attn_file_writer *writer);                        /* takes the temporary file away; harmless after commit */
 
 #endif

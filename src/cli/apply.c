@@ -9,13 +9,24 @@
 #include <math.h>
 #include <string.h>
 
-static const char *const help_in[ATTN_APPLY_INPUTS] = {
-    "queries [B,H,T,D]", "keys [B,G,S,D]", "values [B,G,S,E]", "gradient of the output: computes the backward pass too",
-    "gradient of the log-sum-exp (default 0)", "ALiBi slopes [H]", "additive bias [B,H,T,S], an extent of 1 is shared", "sink logits [H]",
-    "cumulative lengths of queries, --layout thd", "cumulative lengths of keys, --layout thd"};
-static const char *const help_out[ATTN_APPLY_OUTPUTS] = {
-    "the output, laid out as q with v's width", "log-sum-exp [B,H,T], packed [H,T]", "gradient of q", "gradient of k", "gradient of v",
-    "gradient of the slopes", "gradient of the bias, summed over shared axes", "gradient of the sinks"};
+static const char *const help_in[ATTN_APPLY_INPUTS] = {"queries [B,H,T,D]",
+                                                       "keys [B,G,S,D]",
+                                                       "values [B,G,S,E]",
+                                                       "gradient of the output: computes the backward pass too",
+                                                       "gradient of the log-sum-exp (default 0)",
+                                                       "ALiBi slopes [H]",
+                                                       "additive bias [B,H,T,S], an extent of 1 is shared",
+                                                       "sink logits [H]",
+                                                       "cumulative lengths of queries, --layout thd",
+                                                       "cumulative lengths of keys, --layout thd"};
+static const char *const help_out[ATTN_APPLY_OUTPUTS] = {"the output, laid out as q with v's width",
+                                                         "log-sum-exp [B,H,T], packed [H,T]",
+                                                         "gradient of q",
+                                                         "gradient of k",
+                                                         "gradient of v",
+                                                         "gradient of the slopes",
+                                                         "gradient of the bias, summed over shared axes",
+                                                         "gradient of the sinks"};
 
 struct words {
     struct attn_words mask;
@@ -51,15 +62,11 @@ static int choose_names(struct attn_apply *a, const struct words *w) {
     static const char *const layouts[] = {"bhtd", "bthd", "thd"};
     int layout = -1, dtype = -1;
     for (int i = 0; i < 3; i++)
-        if (strcmp(w->layout, layouts[i]) == 0)
-            layout = i;
+        if (strcmp(w->layout, layouts[i]) == 0) layout = i;
     for (int i = ATTN_F32; i <= ATTN_F16; i++)
-        if (strcmp(w->dtype, attn_dtype_name((attn_dtype)i)) == 0)
-            dtype = i;
-    if (layout < 0)
-        return attn_complain("apply: --layout %s: expected bhtd, bthd or thd", w->layout);
-    if (dtype < 0)
-        return attn_complain("apply: --dtype %s: expected f32 or f64", w->dtype);
+        if (strcmp(w->dtype, attn_dtype_name((attn_dtype)i)) == 0) dtype = i;
+    if (layout < 0) return attn_complain("apply: --layout %s: expected bhtd, bthd or thd", w->layout);
+    if (dtype < 0) return attn_complain("apply: --dtype %s: expected f32 or f64", w->dtype);
     a->layout = (attn_layout)layout;
     a->dtype = (attn_dtype)dtype;
     return -1;
@@ -82,7 +89,8 @@ static void print_report(const struct attn_apply_report *r, const struct attn_ap
     if (json)
         attn_json_line(stdout, &record);
     else
-        fprintf(stderr, "attn: apply: %s with %s/%s in %.3g s\n", r->backward ? "forward and backward" : "forward", r->kernel, r->isa, r->seconds);
+        fprintf(stderr, "attn: apply: %s with %s/%s in %.3g s\n", r->backward ? "forward and backward" : "forward", r->kernel, r->isa,
+                r->seconds);
 }
 
 int attn_cmd_apply(int argc, char **argv) {
@@ -92,25 +100,22 @@ int attn_cmd_apply(int argc, char **argv) {
     struct attn_option options[ATTN_APPLY_INPUTS + ATTN_APPLY_OUTPUTS + 16];
     struct attn_apply_report report;
     const int count = list_options(&a, &w, options);
-    const struct attn_usage usage = {"apply",
-                                     NULL,
-                                     "Attention on .npy arrays (float16, float32, float64), forward, and backward where --do is given. Outputs appear\n"
-                                     "only when all are complete.",
-                                     "attn apply --q q.npy --k k.npy --v v.npy --mask causal --out o.npy --lse lse.npy",
-                                     options,
-                                     count};
+    const struct attn_usage usage = {
+        "apply",
+        NULL,
+        "Attention on .npy arrays (float16, float32, float64), forward, and backward where --do is given. Outputs appear\n"
+        "only when all are complete.",
+        "attn apply --q q.npy --k k.npy --v v.npy --mask causal --out o.npy --lse lse.npy",
+        options,
+        count};
     int status = attn_options_parse(&usage, argc, argv, NULL);
-    if (status < 0)
-        status = choose_names(&a, &w);
-    if (status >= 0)
-        return status;
-    if (!attn_words_and(&w.mask, mask, sizeof mask))
-        return attn_complain("apply: --mask: the text is longer than %zu bytes", sizeof mask);
+    if (status < 0) status = choose_names(&a, &w);
+    if (status >= 0) return status;
+    if (!attn_words_and(&w.mask, mask, sizeof mask)) return attn_complain("apply: --mask: the text is longer than %zu bytes", sizeof mask);
     a.mask = w.mask.count > 0 ? mask : NULL;
     a.seed = (uint64_t)w.seed;
     attn_ctx *ctx = attn_cli_context((int)w.threads, &status);
-    if (ctx == NULL)
-        return status;
+    if (ctx == NULL) return status;
     attn_stop_catch();
     const attn_status done = attn_apply_files(ctx, &a, &report);
     if (done != ATTN_OK)
@@ -119,8 +124,7 @@ int attn_cmd_apply(int argc, char **argv) {
         status = ATTN_EXIT_STOPPED;
     else
         status = ATTN_EXIT_DONE;
-    if (status == ATTN_EXIT_DONE)
-        print_report(&report, &a, w.json);
+    if (status == ATTN_EXIT_DONE) print_report(&report, &a, w.json);
     attn_ctx_destroy(ctx);
     return status;
 }

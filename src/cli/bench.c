@@ -19,26 +19,22 @@ enum { SUITES = sizeof suites / sizeof suites[0] };
 
 static int print_help(void) {
     printf("usage: attn bench SUITE [options]\n\nSuites:\n");
-    for (int i = 0; i < SUITES; i++)
-        printf("  %-8s %s\n", suites[i].name, suites[i].summary);
-    printf("\nattn bench SUITE --help explains one of them. Every line is flushed as soon as it is measured; Ctrl-C keeps what was printed.\n\n"
+    for (int i = 0; i < SUITES; i++) printf("  %-8s %s\n", suites[i].name, suites[i].summary);
+    printf("\nattn bench SUITE --help explains one of them. Every line is flushed as soon as it is measured; Ctrl-C keeps what was "
+           "printed.\n\n"
            "Example:\n  attn bench kernels --len 4K --dim 128 --mask causal --json\n");
     return ATTN_EXIT_DONE;
 }
 
 int attn_cmd_bench(int argc, char **argv) {
     const char *names[SUITES];
-    if (argc >= 2 && strcmp(argv[1], "--help") == 0)
-        return print_help();
-    if (argc < 2)
-        return attn_complain("bench: a suite is missing: peak, kernels, masks or sparse; see attn bench --help");
+    if (argc >= 2 && strcmp(argv[1], "--help") == 0) return print_help();
+    if (argc < 2) return attn_complain("bench: a suite is missing: peak, kernels, masks or sparse; see attn bench --help");
     for (int i = 0; i < SUITES; i++) {
         names[i] = suites[i].name;
-        if (strcmp(argv[1], suites[i].name) == 0)
-            return suites[i].run(argc - 1, argv + 1);
+        if (strcmp(argv[1], suites[i].name) == 0) return suites[i].run(argc - 1, argv + 1);
     }
     const char *nearest = attn_nearest(argv[1], names, SUITES);
-    if (nearest != NULL)
-        return attn_complain("bench: there is no suite '%s'; did you mean '%s'?", argv[1], nearest);
+    if (nearest != NULL) return attn_complain("bench: there is no suite '%s'; did you mean '%s'?", argv[1], nearest);
     return attn_complain("bench: there is no suite '%s': peak, kernels, masks or sparse", argv[1]);
 }

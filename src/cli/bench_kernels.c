@@ -8,12 +8,23 @@
 #include <string.h>
 
 static const struct attn_column columns[] = {
-    {"kernel", "kernel", 16, 0, 0},      {"isa", "isa", 8, 0, 0},           {"dtype", "type", 4, 0, 0},
-    {"pass", "pass", 7, 0, 0},          {"mask", "mask", 21, 0, 0},        {"heads", "heads", 5, 0, 0},
-    {"kv_heads", "kv", 3, 0, 0},        {"q_len", "len", 6, 0, 0},         {"dim", "dim", 3, 0, 0},
-    {"threads", "thr", 3, 0, 0},        {"status", "status", 11, 0, 0},    {"seconds_median", "ms", 9, 2, 1e-3},
-    {"gflops", "GFLOP/s", 8, 1, 0},     {"fraction_of_peak", "of peak", 7, 3, 0}, {"peak_bytes", "MiB", 7, 1, 1048576},
-    {"max_error", "err 1e-7", 8, 1, 1e-7}, {"times_ours", "x ours", 6, 2, 0},
+    {"kernel", "kernel", 16, 0, 0},
+    {"isa", "isa", 8, 0, 0},
+    {"dtype", "type", 4, 0, 0},
+    {"pass", "pass", 7, 0, 0},
+    {"mask", "mask", 21, 0, 0},
+    {"heads", "heads", 5, 0, 0},
+    {"kv_heads", "kv", 3, 0, 0},
+    {"q_len", "len", 6, 0, 0},
+    {"dim", "dim", 3, 0, 0},
+    {"threads", "thr", 3, 0, 0},
+    {"status", "status", 11, 0, 0},
+    {"seconds_median", "ms", 9, 2, 1e-3},
+    {"gflops", "GFLOP/s", 8, 1, 0},
+    {"fraction_of_peak", "of peak", 7, 3, 0},
+    {"peak_bytes", "MiB", 7, 1, 1048576},
+    {"max_error", "err 1e-7", 8, 1, 1e-7},
+    {"times_ours", "x ours", 6, 2, 0},
 };
 
 /* The lists that are combined, the last one fastest. */
@@ -37,8 +48,7 @@ static int extent(const struct sweep *s, int axis) {
 
 static int combinations(const struct sweep *s) {
     int product = 1;
-    for (int axis = 0; axis < AXES; axis++)
-        product *= extent(s, axis);
+    for (int axis = 0; axis < AXES; axis++) product *= extent(s, axis);
     return product;
 }
 
@@ -59,8 +69,7 @@ static int choose(attn_ctx *ctx, const struct sweep *s, int index, struct attn_e
     spec->kernel = strcmp(s->kernels.item[at[KERNELS]], "auto") == 0 ? NULL : s->kernels.item[at[KERNELS]];
     e->protocol.threads = spec->threads;
     int status = attn_bench_dtype("bench kernels", s->dtypes.item[at[DTYPES]], &spec->dtype);
-    if (status < 0)
-        status = attn_bench_pass("bench kernels", s->passes.item[at[PASSES]], &e->pass);
+    if (status < 0) status = attn_bench_pass("bench kernels", s->passes.item[at[PASSES]], &e->pass);
     if (status < 0) {
         const attn_status made = attn_pattern_make(ctx, s->masks.item[at[MASKS]], spec->q_len, spec->kv_len, spec->seed, mask);
         status = made == ATTN_OK ? -1 : attn_complain_status(ctx, made);
@@ -79,11 +88,9 @@ static int predict(attn_ctx *ctx, const struct sweep *s, double *seconds) {
     for (int i = 0; i < combinations(s); i++) {
         int status = choose(ctx, s, i, &e, &pattern);
         attn_mask *mask = NULL, *compiled = NULL;
-        if (status >= 0)
-            return status;
+        if (status >= 0) return status;
         attn_status made = attn_mask_parse(ctx, pattern.text, &mask);
-        if (made == ATTN_OK)
-            made = attn_mask_compile(ctx, mask, e.spec.q_len, e.spec.kv_len, &compiled);
+        if (made == ATTN_OK) made = attn_mask_compile(ctx, mask, e.spec.q_len, e.spec.kv_len, &compiled);
         if (made != ATTN_OK) {
             attn_mask_destroy(mask);
             return attn_complain_status(ctx, made);
@@ -106,22 +113,19 @@ static int run_all(attn_ctx *ctx, const struct sweep *s, struct attn_bench_outpu
     static struct attn_pattern pattern;
     const int total = combinations(s);
     double sgemm[4097];
-    for (int i = 0; i <= 4096; i++)
-        sgemm[i] = -1.0;
+    for (int i = 0; i <= 4096; i++) sgemm[i] = -1.0;
     for (int i = 0; i < total && !attn_stop_asked(); i++) {
         struct attn_experiment e;
         struct attn_outcome outcome;
         char text[128];
         int exit_status = choose(ctx, s, i, &e, &pattern);
-        if (exit_status >= 0)
-            return exit_status;
-        snprintf(text, sizeof text, "%d of %d: %s, %lld tokens, %s", i + 1, total, pattern.name, (long long)e.spec.q_len, attn_direction_name(e.pass));
-        if (sgemm[e.spec.threads] < 0.0)
-            sgemm[e.spec.threads] = attn_bench_sgemm(ctx, e.spec.threads);
+        if (exit_status >= 0) return exit_status;
+        snprintf(text, sizeof text, "%d of %d: %s, %lld tokens, %s", i + 1, total, pattern.name, (long long)e.spec.q_len,
+                 attn_direction_name(e.pass));
+        if (sgemm[e.spec.threads] < 0.0) sgemm[e.spec.threads] = attn_bench_sgemm(ctx, e.spec.threads);
         out->sgemm = sgemm[e.spec.threads];
         exit_status = attn_bench_run(ctx, &e, text, &outcome);
-        if (exit_status >= 0)
-            return exit_status;
+        if (exit_status >= 0) return exit_status;
         attn_bench_print(out, &e, &outcome, pattern.name, pattern.text, out->report.form == ATTN_FORM_TABLE ? fill_ratio : NULL, &outcome);
     }
     return attn_stop_asked() ? ATTN_EXIT_STOPPED : out->surprised ? ATTN_EXIT_SURPRISE : ATTN_EXIT_DONE;
@@ -129,8 +133,7 @@ static int run_all(attn_ctx *ctx, const struct sweep *s, struct attn_bench_outpu
 
 /* A list option's text cut at `separator`, or the default's. The text must outlive the sweep. */
 static bool list(const char *given, const char *standard, char separator, char *text, size_t size, struct attn_words *out) {
-    if (strlen(given != NULL ? given : standard) >= size)
-        return false;
+    if (strlen(given != NULL ? given : standard) >= size) return false;
     strcpy(text, given != NULL ? given : standard);
     return attn_words_split(text, separator, out);
 }
@@ -143,7 +146,8 @@ static void integers(struct attn_integers *list_of, const int64_t *standard, int
         }
 }
 
-/* What the options leave open, by the suite's own choice or by the protocol of the Long-Context Attention Benchmark (sec. 9): 64 query and 8 key/value
+/* What the options leave open, by the suite's own choice or by the protocol of the Long-Context Attention Benchmark (sec. 9): 64
+ * query and 8 key/value
  * heads, D 128, 1K to 48K tokens, 5 warm-ups, 20 runs, 256 MiB written before each. */
 static void fill_in(struct sweep *s) {
     static const int64_t lens[] = {1024, 4096}, dims[] = {64, 128}, one[] = {1};
@@ -152,10 +156,8 @@ static void fill_in(struct sweep *s) {
     integers(&s->lens, s->longca ? long_lens : lens, s->longca ? 9 : 2);
     integers(&s->dims, s->longca ? long_dims : dims, s->longca ? 1 : 2);
     integers(&s->threads, one, 1);
-    if (s->heads == 0)
-        s->heads = s->longca ? 64 : 8;
-    if (s->kv_heads == 0)
-        s->kv_heads = s->longca ? 8 : s->heads;
+    if (s->heads == 0) s->heads = s->longca ? 64 : 8;
+    if (s->kv_heads == 0) s->kv_heads = s->longca ? 8 : s->heads;
     e->spec.batch = s->batch;
     e->spec.heads = (int32_t)s->heads;
     e->spec.kv_heads = (int32_t)s->kv_heads;
@@ -170,16 +172,13 @@ static void fill_in(struct sweep *s) {
 
 static int run(struct sweep *s, struct attn_bench_output *out, int64_t most_threads) {
     int status = -1;
-    if ((status = attn_bench_heads("bench kernels", s->heads, s->kv_heads)) >= 0)
-        return status;
-    if (s->peer != NULL && (status = attn_bench_peers("bench kernels", s->peer, &s->experiment)) >= 0)
-        return status;
+    if ((status = attn_bench_heads("bench kernels", s->heads, s->kv_heads)) >= 0) return status;
+    if (s->peer != NULL && (status = attn_bench_peers("bench kernels", s->peer, &s->experiment)) >= 0) return status;
     if (s->longca)
         fprintf(stderr, "attn: bench kernels: protocol longca measures bfloat16; this version computes in %s\n", s->dtypes.item[0]);
     attn_ctx *ctx = attn_cli_context((int)most_threads, &status);
     double seconds;
-    if (ctx == NULL)
-        return status;
+    if (ctx == NULL) return status;
     status = predict(ctx, s, &seconds);
     if (status < 0) {
         attn_predict("bench kernels", combinations(s), seconds);
@@ -219,26 +218,24 @@ int attn_cmd_bench_kernels(int argc, char **argv) {
         {"json", ATTN_OPTION_FLAG, &json, NULL, "one JSON object a line", 0, 0},
         {"csv", ATTN_OPTION_FLAG, &csv, NULL, "comma-separated values with a header", 0, 0},
     };
-    const struct attn_usage usage = {"bench kernels",
-                                     NULL,
-                                     "Times attention, every combination of the lists given. A kernel is timed only after it was checked against\n"
-                                     "double precision in the same run; every run stands beside a run of the multiply-add peak loop.",
-                                     "attn bench kernels --len 4K --dim 128 --mask 'full;causal' --pass fwd,bwd --peer rowpanel",
-                                     options,
-                                     sizeof options / sizeof options[0]};
+    const struct attn_usage usage = {
+        "bench kernels",
+        NULL,
+        "Times attention, every combination of the lists given. A kernel is timed only after it was checked against\n"
+        "double precision in the same run; every run stands beside a run of the multiply-add peak loop.",
+        "attn bench kernels --len 4K --dim 128 --mask 'full;causal' --pass fwd,bwd --peer rowpanel",
+        options,
+        sizeof options / sizeof options[0]};
     struct attn_bench_output out;
     char joined[32768] = "", patterns[512];
     const int status = attn_options_parse(&usage, argc, argv, NULL);
-    if (status >= 0)
-        return status;
+    if (status >= 0) return status;
     if (protocol != NULL && strcmp(protocol, "longca") != 0)
         return attn_complain("bench kernels: --protocol %s: expected longca", protocol);
-    if (!attn_bench_output_init(&out, json, csv, columns, sizeof columns / sizeof columns[0]))
-        return ATTN_EXIT_USAGE;
+    if (!attn_bench_output_init(&out, json, csv, columns, sizeof columns / sizeof columns[0])) return ATTN_EXIT_USAGE;
     s.longca = protocol != NULL;
     fill_in(&s);
-    if (s.python != NULL && setenv("ATTN_PYTHON", s.python, 1) != 0)
-        return ATTN_EXIT_SYSTEM;
+    if (s.python != NULL && setenv("ATTN_PYTHON", s.python, 1) != 0) return ATTN_EXIT_SYSTEM;
     attn_pattern_list(patterns, sizeof patterns);
     if (!attn_words_and(&mask, joined, sizeof joined) ||
         !list(mask.count > 0 ? joined : NULL, s.longca ? patterns : "full;causal", ';', mask_text, sizeof mask_text, &s.masks) ||
@@ -246,7 +243,6 @@ int attn_cmd_bench_kernels(int argc, char **argv) {
         !list(pass, "fwd,bwd", ',', text[2], sizeof text[2], &s.passes))
         return attn_complain("bench kernels: a list is too long");
     int64_t most = 1;
-    for (int i = 0; i < s.threads.count; i++)
-        most = s.threads.item[i] > most ? s.threads.item[i] : most;
+    for (int i = 0; i < s.threads.count; i++) most = s.threads.item[i] > most ? s.threads.item[i] : most;
     return run(&s, &out, most);
 }

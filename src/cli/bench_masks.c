@@ -8,10 +8,12 @@
 #include <string.h>
 
 static const struct attn_column columns[] = {
-    {"mask", "mask", 21, 0, 0},           {"pass", "pass", 4, 0, 0},          {"area_share", "area %", 6, 1, 0.01},
-    {"seconds_median", "ms", 9, 2, 1e-3}, {"gflops", "GFLOP/s", 8, 1, 0},     {"fraction_of_peak", "of peak", 7, 3, 0},
-    {"of_dense", "of dense", 8, 3, 0},    {"rowpanel_ratio", "x panel", 7, 2, 0}, {"peak_bytes", "MiB", 8, 1, 1048576},
-    {"repeats", "runs", 4, 0, 0},         {"status", "status", 8, 0, 0},
+    {"mask", "mask", 21, 0, 0},           {"pass", "pass", 4, 0, 0},
+    {"area_share", "area %", 6, 1, 0.01}, {"seconds_median", "ms", 9, 2, 1e-3},
+    {"gflops", "GFLOP/s", 8, 1, 0},       {"fraction_of_peak", "of peak", 7, 3, 0},
+    {"of_dense", "of dense", 8, 3, 0},    {"rowpanel_ratio", "x panel", 7, 2, 0},
+    {"peak_bytes", "MiB", 8, 1, 1048576}, {"repeats", "runs", 4, 0, 0},
+    {"status", "status", 8, 0, 0},
 };
 
 struct masks {
@@ -36,15 +38,15 @@ static void fill(struct attn_record *record, void *user, int figure) {
     const double dense = row->m->dense[row->e->pass == ATTN_BWD], ours = o->figures[0].timing.median;
     double ratio = (double)NAN;
     for (int i = 1; i < o->count; i++)
-        if (strcmp(o->figures[i].peer, "rowpanel") == 0 && o->figures[i].timing.repeats > 0)
-            ratio = o->figures[i].timing.median / ours;
+        if (strcmp(o->figures[i].peer, "rowpanel") == 0 && o->figures[i].timing.repeats > 0) ratio = o->figures[i].timing.median / ours;
     const double tokens = (double)row->m->len;
     attn_record_real(record, "area_share", o->area / (tokens * tokens));
     attn_record_real(record, "of_dense", figure == 0 && dense > 0.0 ? o->figures[0].timing.fraction / dense : (double)NAN);
     attn_record_real(record, "rowpanel_ratio", figure == 0 ? ratio : (double)NAN);
 }
 
-static int run_one(attn_ctx *ctx, struct masks *m, const struct attn_pattern *pattern, int index, int total, struct attn_bench_output *out) {
+static int run_one(attn_ctx *ctx, struct masks *m, const struct attn_pattern *pattern, int index, int total,
+                   struct attn_bench_output *out) {
     struct attn_experiment e = m->experiment;
     struct attn_outcome outcome;
     char text[128];
@@ -56,10 +58,8 @@ static int run_one(attn_ctx *ctx, struct masks *m, const struct attn_pattern *pa
         e.protocol.budget = fmax(0.01, (m->ended - attn_clock()) / (total - index) * (passes == 1 ? 1.0 : e.pass == ATTN_FWD ? 0.8 : 1.0));
     snprintf(text, sizeof text, "%d of %d: %s %s", index + 1, total, pattern->name, attn_direction_name(e.pass));
     const int status = attn_bench_run(ctx, &e, text, &outcome);
-    if (status >= 0)
-        return status;
-    if (strcmp(pattern->name, "full") == 0)
-        m->dense[e.pass == ATTN_BWD] = outcome.figures[0].timing.fraction;
+    if (status >= 0) return status;
+    if (strcmp(pattern->name, "full") == 0) m->dense[e.pass == ATTN_BWD] = outcome.figures[0].timing.fraction;
     struct row row = {m, &outcome, &e};
     attn_bench_print(out, &e, &outcome, pattern->name, pattern->text, fill, &row);
     return -1;
@@ -76,8 +76,7 @@ static int run_all(attn_ctx *ctx, struct masks *m, struct attn_bench_output *out
     for (int i = 0; i < names.count * passes; i++) {
         const attn_status made = attn_pattern_make(ctx, names.item[i / passes], m->len, m->len, (uint64_t)m->seed, &pattern);
         const int status = made == ATTN_OK ? run_one(ctx, m, &pattern, i, names.count * passes, out) : attn_complain_status(ctx, made);
-        if (status >= 0)
-            return status;
+        if (status >= 0) return status;
     }
     return out->surprised ? ATTN_EXIT_SURPRISE : ATTN_EXIT_DONE;
 }
@@ -87,21 +86,30 @@ static int run(struct masks *m, struct attn_bench_output *out) {
     int status = attn_bench_heads("bench masks", m->heads, m->kv_heads > 0 ? m->kv_heads : m->heads);
     const char *standard = attn_peer_find("rowpanel") != NULL ? "rowpanel" : "none";
     const char *peers = m->peer != NULL ? m->peer : standard;
-    if (status < 0 && strcmp(peers, "none") != 0)
-        status = attn_bench_peers("bench masks", peers, e);
+    if (status < 0 && strcmp(peers, "none") != 0) status = attn_bench_peers("bench masks", peers, e);
     if (status < 0 && strcmp(m->pass, "fwd") != 0 && strcmp(m->pass, "bwd") != 0 && strcmp(m->pass, "fwd,bwd") != 0)
         status = attn_complain("bench masks: --pass %s: expected fwd, bwd or fwd,bwd", m->pass);
-    if (status >= 0)
-        return status;
+    if (status >= 0) return status;
     attn_ctx *ctx = attn_cli_context((int)m->threads, &status);
-    if (ctx == NULL)
-        return status;
-    e->spec = (struct attn_case_spec){.dtype = ATTN_F32, .kernel = m->kernel, .batch = 1, .q_len = m->len, .kv_len = m->len,
-                                      .heads = (int32_t)m->heads, .kv_heads = (int32_t)(m->kv_heads > 0 ? m->kv_heads : m->heads),
-                                      .dim = (int32_t)m->dim, .v_dim = (int32_t)m->dim, .threads = attn_ctx_threads(ctx), .gain = 1.0,
+    if (ctx == NULL) return status;
+    e->spec = (struct attn_case_spec){.dtype = ATTN_F32,
+                                      .kernel = m->kernel,
+                                      .batch = 1,
+                                      .q_len = m->len,
+                                      .kv_len = m->len,
+                                      .heads = (int32_t)m->heads,
+                                      .kv_heads = (int32_t)(m->kv_heads > 0 ? m->kv_heads : m->heads),
+                                      .dim = (int32_t)m->dim,
+                                      .v_dim = (int32_t)m->dim,
+                                      .threads = attn_ctx_threads(ctx),
+                                      .gain = 1.0,
                                       .seed = (uint64_t)m->seed};
-    e->protocol = (struct attn_protocol){.warmups = 1, .repeats = (int)m->repeat, .threads = attn_ctx_threads(ctx), .fit = true,
-                                         .fma = attn_fma_best(ATTN_F32), .stopped = attn_stop_asked};
+    e->protocol = (struct attn_protocol){.warmups = 1,
+                                         .repeats = (int)m->repeat,
+                                         .threads = attn_ctx_threads(ctx),
+                                         .fit = true,
+                                         .fma = attn_fma_best(ATTN_F32),
+                                         .stopped = attn_stop_asked};
     m->ended = attn_clock() + m->budget;
     /* half of the square is the mean area of the twelve, roughly */
     e->pass = ATTN_BOTH;
@@ -131,19 +139,18 @@ int attn_cmd_bench_masks(int argc, char **argv) {
         {"json", ATTN_OPTION_FLAG, &json, NULL, "one JSON object a line", 0, 0},
         {"csv", ATTN_OPTION_FLAG, &csv, NULL, "comma-separated values with a header", 0, 0},
     };
-    const struct attn_usage usage = {"bench masks",
-                                     NULL,
-                                     "The twelve masks of the Long-Context Attention Benchmark, with document lengths drawn from its distributions. Rates are\n"
-                                     "per useful FLOP; 'of dense' is the rate over that of the full mask; 'x panel' is the time of the BLAS row-panel over ours.",
-                                     "attn bench masks --len 16K --threads 1",
-                                     options,
-                                     sizeof options / sizeof options[0]};
+    const struct attn_usage usage = {
+        "bench masks",
+        NULL,
+        "The twelve masks of the Long-Context Attention Benchmark, with document lengths drawn from its distributions. Rates are\n"
+        "per useful FLOP; 'of dense' is the rate over that of the full mask; 'x panel' is the time of the BLAS row-panel over ours.",
+        "attn bench masks --len 16K --threads 1",
+        options,
+        sizeof options / sizeof options[0]};
     struct attn_bench_output out;
     const int status = attn_options_parse(&usage, argc, argv, NULL);
-    if (status >= 0)
-        return status;
-    if (!attn_bench_output_init(&out, json, csv, columns, sizeof columns / sizeof columns[0]))
-        return ATTN_EXIT_USAGE;
+    if (status >= 0) return status;
+    if (!attn_bench_output_init(&out, json, csv, columns, sizeof columns / sizeof columns[0])) return ATTN_EXIT_USAGE;
     out.own_rows = true;
     return run(&m, &out);
 }

@@ -10,8 +10,8 @@
 #include <math.h>
 
 static const struct attn_column columns[] = {
-    {"what", "what", 16, 0, 0}, {"isa", "isa", 9, 0, 0}, {"dtype", "type", 5, 0, 0}, {"threads", "threads", 7, 0, 0}, {"rate", "rate", 9, 1, 0},
-    {"unit", "unit", 8, 0, 0},
+    {"what", "what", 16, 0, 0},      {"isa", "isa", 9, 0, 0},   {"dtype", "type", 5, 0, 0},
+    {"threads", "threads", 7, 0, 0}, {"rate", "rate", 9, 1, 0}, {"unit", "unit", 8, 0, 0},
 };
 
 static void print_rate(struct attn_bench_output *out, const char *what, const char *isa, const char *dtype, int threads, double rate,
@@ -33,7 +33,8 @@ static void measure(struct attn_bench_output *out, attn_ctx *ctx, int threads, d
     for (int i = 0; i < attn_fma_count && !attn_stop_asked(); i++) {
         const struct attn_fma *fma = &attn_fma_loops[i];
         if ((fma->isa_bits & ~attn_cpu_isa()) == 0)
-            print_rate(out, "multiply-add", fma->isa, attn_dtype_name(fma->dtype), threads, attn_fma_rate(ctx, fma, threads, seconds), "GFLOP/s");
+            print_rate(out, "multiply-add", fma->isa, attn_dtype_name(fma->dtype), threads, attn_fma_rate(ctx, fma, threads, seconds),
+                       "GFLOP/s");
     }
     if (!attn_stop_asked() && !isnan(out->sgemm = attn_bench_sgemm(ctx, threads)))
         print_rate(out, "sgemm", NULL, "f32", threads, out->sgemm, "GFLOP/s");
@@ -51,26 +52,23 @@ int attn_cmd_bench_peak(int argc, char **argv) {
         {"json", ATTN_OPTION_FLAG, &json, NULL, "one JSON object a line", 0, 0},
         {"csv", ATTN_OPTION_FLAG, &csv, NULL, "comma-separated values with a header", 0, 0},
     };
-    const struct attn_usage usage = {"bench peak",
-                                     NULL,
-                                     "Multiply-add rate of each instruction set and data type, rate of sgemm where a BLAS was found, and read\n"
-                                     "bandwidth of memory; on one thread, then on all.",
-                                     "attn bench peak --json",
-                                     options,
-                                     sizeof options / sizeof options[0]};
+    const struct attn_usage usage = {
+        "bench peak",
+        NULL,
+        "Multiply-add rate of each instruction set and data type, rate of sgemm where a BLAS was found, and read\n"
+        "bandwidth of memory; on one thread, then on all.",
+        "attn bench peak --json",
+        options,
+        sizeof options / sizeof options[0]};
     struct attn_bench_output out;
     int status = attn_options_parse(&usage, argc, argv, NULL);
-    if (status >= 0)
-        return status;
-    if (!attn_bench_output_init(&out, json, csv, columns, sizeof columns / sizeof columns[0]))
-        return ATTN_EXIT_USAGE;
+    if (status >= 0) return status;
+    if (!attn_bench_output_init(&out, json, csv, columns, sizeof columns / sizeof columns[0])) return ATTN_EXIT_USAGE;
     attn_ctx *ctx = attn_cli_context((int)threads, &status);
-    if (ctx == NULL)
-        return status;
+    if (ctx == NULL) return status;
     attn_stop_catch();
     measure(&out, ctx, 1, seconds);
-    if (attn_ctx_threads(ctx) > 1)
-        measure(&out, ctx, attn_ctx_threads(ctx), seconds);
+    if (attn_ctx_threads(ctx) > 1) measure(&out, ctx, attn_ctx_threads(ctx), seconds);
     attn_ctx_destroy(ctx);
     return attn_stop_asked() ? ATTN_EXIT_STOPPED : ATTN_EXIT_DONE;
 }

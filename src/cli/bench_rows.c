@@ -66,10 +66,8 @@ static void record_figures(struct attn_record *record, const struct attn_bench_o
 }
 
 static void explain(struct attn_bench_output *out, const struct attn_figures *f) {
-    if (strcmp(f->status, ATTN_STATUS_WRONG) == 0)
-        out->surprised = true;
-    if (f->message[0] == '\0' || (out->explained && strcmp(f->status, ATTN_STATUS_WRONG) != 0))
-        return;
+    if (strcmp(f->status, ATTN_STATUS_WRONG) == 0) out->surprised = true;
+    if (f->message[0] == '\0' || (out->explained && strcmp(f->status, ATTN_STATUS_WRONG) != 0)) return;
     attn_progress(NULL);
     attn_complain("bench: %s: %s", f->status, f->message);
     out->explained = true;
@@ -89,10 +87,8 @@ void attn_bench_print(struct attn_bench_output *out, const struct attn_experimen
         attn_record_text(&record, "compiler", out->compiler);
         attn_record_text(&record, "version", out->version);
         attn_record_text(&record, "peer", f->peer);
-        if (fill != NULL)
-            fill(&record, user, i);
-        if (i == 0 || !out->own_rows || out->report.form != ATTN_FORM_TABLE)
-            attn_report_row(&out->report, &record);
+        if (fill != NULL) fill(&record, user, i);
+        if (i == 0 || !out->own_rows || out->report.form != ATTN_FORM_TABLE) attn_report_row(&out->report, &record);
         explain(out, f);
     }
 }
@@ -124,7 +120,8 @@ int attn_bench_peers(const char *command, const char *names, struct attn_experim
     for (int i = 0; i < words.count; i++) {
         e->peers[i] = attn_peer_find(words.item[i]);
         if (e->peers[i] == NULL)
-            return attn_complain("%s: --peer %s: expected %storch%s", command, words.item[i], attn_peer_find("rowpanel") ? "rowpanel or " : "",
+            return attn_complain("%s: --peer %s: expected %storch%s", command, words.item[i],
+                                 attn_peer_find("rowpanel") ? "rowpanel or " : "",
                                  attn_peer_find("rowpanel") ? "" : " (rowpanel is there when a CBLAS is)");
     }
     e->peer_count = words.count;
@@ -145,17 +142,16 @@ int attn_bench_run(attn_ctx *ctx, const struct attn_experiment *e, const char *p
         attn_progress(NULL);
         return ATTN_EXIT_STOPPED;
     }
-    if (status == ATTN_OK)
-        return -1;
+    if (status == ATTN_OK) return -1;
     attn_progress(NULL);
     attn_complain("%s", message);
     return status == ATTN_ENOMEM || status == ATTN_ESYSTEM ? ATTN_EXIT_SYSTEM : ATTN_EXIT_USAGE;
 }
 
 int attn_bench_heads(const char *command, int64_t heads, int64_t kv_heads) {
-    if (heads % kv_heads == 0)
-        return -1;
-    return attn_complain("%s: --heads %lld --kv-heads %lld: heads must be a multiple of kv-heads", command, (long long)heads, (long long)kv_heads);
+    if (heads % kv_heads == 0) return -1;
+    return attn_complain("%s: --heads %lld --kv-heads %lld: heads must be a multiple of kv-heads", command, (long long)heads,
+                         (long long)kv_heads);
 }
 
 void attn_predict(const char *command, int measurements, double seconds) {

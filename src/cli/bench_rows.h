@@ -9,7 +9,7 @@
 struct attn_bench_output {
     struct attn_report report;
     char cpu[128], compiler[64], version[32];
-    double sgemm; /* GFLOP/s at the experiment's threads; NaN without a BLAS */
+    double sgemm;  /* GFLOP/s at the experiment's threads; NaN without a BLAS */
     bool own_rows; /* in a table: our kernel's rows only; the suite shows peers as ratios */
     bool surprised, explained;
 };

@@ -7,10 +7,12 @@
 #include <string.h>
 
 static const struct attn_column columns[] = {
-    {"mask", "blocks", 9, 0, 0},      {"block", "size", 5, 0, 0},               {"ratio", "ratio", 5, 2, 0},
-    {"pass", "pass", 4, 0, 0},        {"area_share", "area %", 6, 1, 0.01},     {"seconds_median", "ms", 9, 2, 1e-3},
-    {"gflops", "GFLOP/s", 8, 1, 0},   {"fraction_of_peak", "of peak", 7, 3, 0}, {"time_of_dense", "t/dense", 7, 3, 0},
-    {"peak_bytes", "MiB", 8, 1, 1048576}, {"repeats", "runs", 4, 0, 0},         {"status", "status", 8, 0, 0},
+    {"mask", "blocks", 9, 0, 0},           {"block", "size", 5, 0, 0},
+    {"ratio", "ratio", 5, 2, 0},           {"pass", "pass", 4, 0, 0},
+    {"area_share", "area %", 6, 1, 0.01},  {"seconds_median", "ms", 9, 2, 1e-3},
+    {"gflops", "GFLOP/s", 8, 1, 0},        {"fraction_of_peak", "of peak", 7, 3, 0},
+    {"time_of_dense", "t/dense", 7, 3, 0}, {"peak_bytes", "MiB", 8, 1, 1048576},
+    {"repeats", "runs", 4, 0, 0},          {"status", "status", 8, 0, 0},
 };
 
 struct sparse {
@@ -48,14 +50,13 @@ static int run_one(attn_ctx *ctx, struct sparse *s, struct attn_sparse *blocks, 
     e.mask = dense ? "full" : NULL;
     e.make_masks = attn_sparse_masks;
     e.user = blocks;
-    snprintf(spec, sizeof spec, dense ? "full" : "%s blocks of %lld, ratio %g, one map for each key/value head", name, (long long)blocks->block,
-             blocks->ratio);
-    snprintf(text, sizeof text, "%s blocks of %lld, ratio %g, %s", name, (long long)blocks->block, blocks->ratio, attn_direction_name(e.pass));
+    snprintf(spec, sizeof spec, dense ? "full" : "%s blocks of %lld, ratio %g, one map for each key/value head", name,
+             (long long)blocks->block, blocks->ratio);
+    snprintf(text, sizeof text, "%s blocks of %lld, ratio %g, %s", name, (long long)blocks->block, blocks->ratio,
+             attn_direction_name(e.pass));
     const int status = attn_bench_run(ctx, &e, text, &outcome);
-    if (status >= 0)
-        return status;
-    if (dense)
-        s->dense[backward] = outcome.figures[0].timing.median;
+    if (status >= 0) return status;
+    if (dense) s->dense[backward] = outcome.figures[0].timing.median;
     struct row row = {s, blocks, &outcome, backward};
     attn_bench_print(out, &e, &outcome, name, spec, fill, &row);
     return -1;
@@ -63,8 +64,8 @@ static int run_one(attn_ctx *ctx, struct sparse *s, struct attn_sparse *blocks, 
 
 /* Dense first, then every size at every ratio; sizes that do not fit the length twice are left out. */
 static int run_all(attn_ctx *ctx, struct sparse *s, struct attn_bench_output *out, double *cost) {
-    static const struct attn_sparse sizes[] = {{0, 1.0, false, 0},    {64, 0.0, false, 0},  {128, 0.0, false, 0}, {128, 0.0, true, 0},
-                                               {256, 0.0, true, 0},   {512, 0.0, true, 0},  {1024, 0.0, true, 0}};
+    static const struct attn_sparse sizes[] = {{0, 1.0, false, 0},  {64, 0.0, false, 0}, {128, 0.0, false, 0}, {128, 0.0, true, 0},
+                                               {256, 0.0, true, 0}, {512, 0.0, true, 0}, {1024, 0.0, true, 0}};
     static const double ratios[2][5] = {{0.1, 0.2, 0.5, 0.8, 1.0}, {0.1, 0.2, 0.5, 0.8, 0.9}};
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
         for (int r = 0; r < (sizes[i].block == 0 ? 1 : 5); r++)
@@ -73,16 +74,14 @@ static int run_all(attn_ctx *ctx, struct sparse *s, struct attn_bench_output *ou
                 struct attn_experiment e = s->experiment;
                 blocks.seed = (uint64_t)s->seed;
                 blocks.ratio = blocks.block == 0 ? 1.0 : ratios[blocks.variable][r];
-                if (2 * blocks.block > s->len)
-                    continue;
+                if (2 * blocks.block > s->len) continue;
                 e.pass = backward ? ATTN_BWD : ATTN_FWD;
                 if (cost != NULL) {
                     *cost += attn_bench_cost(&e, blocks.ratio * (double)s->len * (double)s->len);
                     continue;
                 }
                 const int status = run_one(ctx, s, &blocks, backward, out);
-                if (status >= 0)
-                    return status;
+                if (status >= 0) return status;
             }
     return out->surprised ? ATTN_EXIT_SURPRISE : ATTN_EXIT_DONE;
 }
@@ -90,17 +89,26 @@ static int run_all(attn_ctx *ctx, struct sparse *s, struct attn_bench_output *ou
 static int run(struct sparse *s, struct attn_bench_output *out) {
     double seconds = 0.0;
     int status = attn_bench_heads("bench sparse", s->heads, s->kv_heads > 0 ? s->kv_heads : s->heads);
-    if (status >= 0)
-        return status;
+    if (status >= 0) return status;
     attn_ctx *ctx = attn_cli_context((int)s->threads, &status);
-    if (ctx == NULL)
-        return status;
-    s->experiment.spec = (struct attn_case_spec){.dtype = ATTN_F32, .kernel = s->kernel, .batch = 1, .q_len = s->len, .kv_len = s->len,
-                                                 .heads = (int32_t)s->heads, .kv_heads = (int32_t)(s->kv_heads > 0 ? s->kv_heads : s->heads),
-                                                 .dim = (int32_t)s->dim, .v_dim = (int32_t)s->dim, .threads = attn_ctx_threads(ctx), .gain = 1.0,
+    if (ctx == NULL) return status;
+    s->experiment.spec = (struct attn_case_spec){.dtype = ATTN_F32,
+                                                 .kernel = s->kernel,
+                                                 .batch = 1,
+                                                 .q_len = s->len,
+                                                 .kv_len = s->len,
+                                                 .heads = (int32_t)s->heads,
+                                                 .kv_heads = (int32_t)(s->kv_heads > 0 ? s->kv_heads : s->heads),
+                                                 .dim = (int32_t)s->dim,
+                                                 .v_dim = (int32_t)s->dim,
+                                                 .threads = attn_ctx_threads(ctx),
+                                                 .gain = 1.0,
                                                  .seed = (uint64_t)s->seed};
-    s->experiment.protocol = (struct attn_protocol){.warmups = 1, .repeats = (int)s->repeat, .threads = attn_ctx_threads(ctx),
-                                                    .fma = attn_fma_best(ATTN_F32), .stopped = attn_stop_asked};
+    s->experiment.protocol = (struct attn_protocol){.warmups = 1,
+                                                    .repeats = (int)s->repeat,
+                                                    .threads = attn_ctx_threads(ctx),
+                                                    .fma = attn_fma_best(ATTN_F32),
+                                                    .stopped = attn_stop_asked};
     (void)run_all(ctx, s, out, &seconds);
     attn_predict("bench sparse", 62, seconds);
     attn_stop_catch();
@@ -125,18 +133,17 @@ int attn_cmd_bench_sparse(int argc, char **argv) {
         {"json", ATTN_OPTION_FLAG, &json, NULL, "one JSON object a line", 0, 0},
         {"csv", ATTN_OPTION_FLAG, &csv, NULL, "comma-separated values with a header", 0, 0},
     };
-    const struct attn_usage usage = {"bench sparse",
-                                     NULL,
-                                     "Block-sparse masks: of each block of queries the best blocks of keys by random scores, ratio being the share kept;\n"
-                                     "blocks of one size, and blocks of random sizes with the mean given. 't/dense' is the time over that of the full mask.",
-                                     "attn bench sparse --len 16K --threads 1 --json",
-                                     options,
-                                     sizeof options / sizeof options[0]};
+    const struct attn_usage usage = {
+        "bench sparse",
+        NULL,
+        "Block-sparse masks: of each block of queries the best blocks of keys by random scores, ratio being the share kept;\n"
+        "blocks of one size, and blocks of random sizes with the mean given. 't/dense' is the time over that of the full mask.",
+        "attn bench sparse --len 16K --threads 1 --json",
+        options,
+        sizeof options / sizeof options[0]};
     struct attn_bench_output out;
     const int status = attn_options_parse(&usage, argc, argv, NULL);
-    if (status >= 0)
-        return status;
-    if (!attn_bench_output_init(&out, json, csv, columns, sizeof columns / sizeof columns[0]))
-        return ATTN_EXIT_USAGE;
+    if (status >= 0) return status;
+    if (!attn_bench_output_init(&out, json, csv, columns, sizeof columns / sizeof columns[0])) return ATTN_EXIT_USAGE;
     return run(&s, &out);
 }

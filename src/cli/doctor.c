@@ -44,8 +44,7 @@ static void find_isas(char *text, size_t size) {
     } isas[] = {{ATTN_ISA_AVX2, "avx2"}, {ATTN_ISA_AVX512, "avx512"}, {ATTN_ISA_AVX512_BF16, "avx512_bf16"}, {ATTN_ISA_NEON, "neon"}};
     size_t used = (size_t)snprintf(text, size, "portable");
     for (size_t i = 0; i < sizeof isas / sizeof isas[0]; i++)
-        if ((attn_cpu_isa() & isas[i].bit) != 0 && used < size)
-            used += (size_t)snprintf(text + used, size - used, " %s", isas[i].name);
+        if ((attn_cpu_isa() & isas[i].bit) != 0 && used < size) used += (size_t)snprintf(text + used, size - used, " %s", isas[i].name);
 }
 
 static void plan_typical(attn_ctx *ctx, struct findings *f, int i) {
@@ -73,13 +72,11 @@ static void find_all(attn_ctx *ctx, struct findings *f) {
     attn_cpu_name(f->cpu, sizeof f->cpu);
     f->processors = attn_cpu_count();
     find_isas(f->isas, sizeof f->isas);
-    if (uname(&name) == 0)
-        snprintf(f->machine, sizeof f->machine, "%.60s %.80s %.60s", name.sysname, name.release, name.machine);
+    if (uname(&name) == 0) snprintf(f->machine, sizeof f->machine, "%.60s %.80s %.60s", name.sysname, name.release, name.machine);
     f->memory = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
     attn_support_text(ctx, f->support, sizeof f->support);
     f->has_torch = attn_torch_version(f->torch, sizeof f->torch) == ATTN_OK;
-    for (int i = 0; i < PROBLEMS; i++)
-        plan_typical(ctx, f, i);
+    for (int i = 0; i < PROBLEMS; i++) plan_typical(ctx, f, i);
 }
 
 /* Indents every line of a text. */
@@ -96,8 +93,10 @@ static void print_text(const attn_ctx *ctx, const struct findings *f) {
     printf("processor     %s, %d usable by this process\n", f->cpu, f->processors);
     printf("system        %s, %.1f GiB of memory\n", f->machine, f->memory / 1073741824.0);
     printf("instructions  %s; kernels are taken from %s%s\n", f->isas, attn_ctx_isa(ctx), getenv("ATTN_ISA") != NULL ? " (ATTN_ISA)" : "");
-    printf("threads       %d%s, executor %s\n", attn_ctx_threads(ctx), getenv("ATTN_THREADS") != NULL ? " (ATTN_THREADS)" : "", attn_parallel_name());
-    printf("row-panel     %s\n", attn_peer_find("rowpanel") != NULL ? "yes, this build has a CBLAS" : "no: build with a CBLAS (Debian: libopenblas-dev)");
+    printf("threads       %d%s, executor %s\n", attn_ctx_threads(ctx), getenv("ATTN_THREADS") != NULL ? " (ATTN_THREADS)" : "",
+           attn_parallel_name());
+    printf("row-panel     %s\n",
+           attn_peer_find("rowpanel") != NULL ? "yes, this build has a CBLAS" : "no: build with a CBLAS (Debian: libopenblas-dev)");
     printf("PyTorch       %s%s\n\nKernels of this build:\n", f->has_torch ? "" : "no: ", f->torch);
     print_indented(f->support);
     printf("\nWhat is chosen, and why:\n");
@@ -122,8 +121,7 @@ static void print_json(const attn_ctx *ctx, const struct findings *f) {
     attn_record_bool(&record, "rowpanel", attn_peer_find("rowpanel") != NULL);
     attn_record_text(&record, "torch", f->has_torch ? f->torch : NULL);
     attn_record_text(&record, "support", f->support);
-    for (int i = 0; i < PROBLEMS; i++)
-        attn_record_text(&record, names[i], f->kernels[i]);
+    for (int i = 0; i < PROBLEMS; i++) attn_record_text(&record, names[i], f->kernels[i]);
     attn_json_line(stdout, &record);
 }
 
@@ -135,20 +133,18 @@ int attn_cmd_doctor(int argc, char **argv) {
         {"python", ATTN_OPTION_TEXT, &python, "PATH", "asked for PyTorch (default: ATTN_PYTHON, then python3)", 0, 0},
         {"json", ATTN_OPTION_FLAG, &json, NULL, "one JSON object", 0, 0},
     };
-    const struct attn_usage usage = {"doctor",
-                                     NULL,
-                                     "Machine, instruction sets, threads, kernels of this build, what is chosen for typical problems and why, peers.",
-                                     "attn doctor",
-                                     options,
-                                     sizeof options / sizeof options[0]};
+    const struct attn_usage usage = {
+        "doctor",
+        NULL,
+        "Machine, instruction sets, threads, kernels of this build, what is chosen for typical problems and why, peers.",
+        "attn doctor",
+        options,
+        sizeof options / sizeof options[0]};
     int status = attn_options_parse(&usage, argc, argv, NULL);
-    if (status >= 0)
-        return status;
-    if (python != NULL && setenv("ATTN_PYTHON", python, 1) != 0)
-        return ATTN_EXIT_SYSTEM;
+    if (status >= 0) return status;
+    if (python != NULL && setenv("ATTN_PYTHON", python, 1) != 0) return ATTN_EXIT_SYSTEM;
     attn_ctx *ctx = attn_cli_context(0, &status);
-    if (ctx == NULL)
-        return status;
+    if (ctx == NULL) return status;
     find_all(ctx, &f);
     if (json)
         print_json(ctx, &f);

@@ -19,8 +19,7 @@ enum { COMMANDS = sizeof commands / sizeof commands[0] };
 
 static int print_help(void) {
     printf("usage: attn COMMAND [options]\n\nExact attention on the CPU, forward and backward, under any mask.\n\nCommands:\n");
-    for (int i = 0; i < COMMANDS; i++)
-        printf("  %-8s %s\n", commands[i].name, commands[i].summary);
+    for (int i = 0; i < COMMANDS; i++) printf("  %-8s %s\n", commands[i].name, commands[i].summary);
     printf("  %-8s %s\n\nattn COMMAND --help explains one of them; attn --version says what was built.\n\nExample:\n"
            "  attn bench masks --len 4K\n",
            "help", "this text");
@@ -29,12 +28,10 @@ static int print_help(void) {
 
 static int unknown_command(const char *word) {
     const char *names[COMMANDS + 1];
-    for (int i = 0; i < COMMANDS; i++)
-        names[i] = commands[i].name;
+    for (int i = 0; i < COMMANDS; i++) names[i] = commands[i].name;
     names[COMMANDS] = "help";
     const char *nearest = attn_nearest(word, names, COMMANDS + 1);
-    if (nearest != NULL)
-        return attn_complain("there is no command '%s'; did you mean '%s'?", word, nearest);
+    if (nearest != NULL) return attn_complain("there is no command '%s'; did you mean '%s'?", word, nearest);
     return attn_complain("there is no command '%s'; see attn help", word);
 }
 
@@ -48,14 +45,12 @@ int main(int argc, char **argv) {
         return ATTN_EXIT_DONE;
     }
     for (int i = 0; i < COMMANDS; i++) {
-        if (strcmp(argv[1], commands[i].name) == 0)
-            return commands[i].run(argc - 1, argv + 1);
+        if (strcmp(argv[1], commands[i].name) == 0) return commands[i].run(argc - 1, argv + 1);
         if (strcmp(argv[1], "help") == 0 && argc > 2 && strcmp(argv[2], commands[i].name) == 0) {
             char *help[] = {argv[2], (char[]){"--help"}, NULL};
             return commands[i].run(2, help);
         }
     }
-    if (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0)
-        return print_help();
+    if (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0) return print_help();
     return unknown_command(argv[1]);
 }

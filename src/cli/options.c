@@ -16,8 +16,7 @@ enum { WORD_MAX = 63 };
 /* The next separator; of masks ';' it is none before a number or '@', where it stands inside a mask (prefix_lm_document:32;512,300). */
 static char *find_separator(char *at, char separator) {
     char *end = strchr(at, separator);
-    while (end != NULL && separator == ';' && (isdigit((unsigned char)end[1]) || end[1] == '@'))
-        end = strchr(end + 1, separator);
+    while (end != NULL && separator == ';' && (isdigit((unsigned char)end[1]) || end[1] == '@')) end = strchr(end + 1, separator);
     return end;
 }
 
@@ -26,15 +25,11 @@ bool attn_words_split(char *text, char separator, struct attn_words *out) {
     for (char *at = text; at != NULL;) {
         char *end = find_separator(at, separator);
         char *next = end == NULL ? NULL : end + 1;
-        if (end == NULL)
-            end = at + strlen(at);
-        while (isspace((unsigned char)*at))
-            at++;
-        while (end > at && isspace((unsigned char)end[-1]))
-            end--;
+        if (end == NULL) end = at + strlen(at);
+        while (isspace((unsigned char)*at)) at++;
+        while (end > at && isspace((unsigned char)end[-1])) end--;
         *end = '\0';
-        if (out->count == ATTN_OPTION_VALUES)
-            return false;
+        if (out->count == ATTN_OPTION_VALUES) return false;
         out->item[out->count++] = at;
         at = next;
     }
@@ -48,8 +43,7 @@ bool attn_words_and(const struct attn_words *words, char *text, size_t size) {
         const int wrote = words->count == 1 ? snprintf(text, size, "%s", words->item[0])
                                             : snprintf(text + used, size - used, "%s(%s)", i > 0 ? " & " : "", words->item[i]);
         used += (size_t)wrote;
-        if (used >= size)
-            return false;
+        if (used >= size) return false;
     }
     return true;
 }
@@ -58,8 +52,7 @@ static bool integer_prefix(const char *text, const char **end, int64_t *out) {
     char *stop;
     errno = 0;
     const long long value = strtoll(text, &stop, 10);
-    if (stop == text || errno != 0 || isspace((unsigned char)*text))
-        return false;
+    if (stop == text || errno != 0 || isspace((unsigned char)*text)) return false;
     int shift = 0;
     if (*stop == 'K' || *stop == 'k')
         shift = 10;
@@ -78,7 +71,8 @@ bool attn_integer_parse(const char *text, int64_t *out) {
 
 static int bad_value(const struct attn_usage *usage, const struct attn_option *option, const char *value) {
     if (option->kind == ATTN_OPTION_REAL)
-        return attn_complain("%s: --%s %s: expected a number from %g to %g", usage->command, option->name, value, option->low, option->high);
+        return attn_complain("%s: --%s %s: expected a number from %g to %g", usage->command, option->name, value, option->low,
+                             option->high);
     return attn_complain("%s: --%s %s: expected %s from %.0f to %.0f", usage->command, option->name, value,
                          option->kind == ATTN_OPTION_INTEGERS ? "whole numbers with commas between them," : "a whole number", option->low,
                          option->high);
@@ -93,21 +87,17 @@ static bool set_integers(const struct attn_option *option, const char *value) {
     list->count = 0;
     for (const char *at = value, *end;; at = end + 1) {
         int64_t number;
-        if (!integer_prefix(at, &end, &number) || !in_range(option, number) || list->count == ATTN_OPTION_VALUES)
-            return false;
+        if (!integer_prefix(at, &end, &number) || !in_range(option, number) || list->count == ATTN_OPTION_VALUES) return false;
         list->item[list->count++] = number;
-        if (*end == '\0')
-            return true;
-        if (*end != ',')
-            return false;
+        if (*end == '\0') return true;
+        if (*end != ',') return false;
     }
 }
 
 static bool set_real(const struct attn_option *option, const char *value) {
     char *end;
     const double number = strtod(value, &end);
-    if (end == value || *end != '\0' || isspace((unsigned char)*value) || !(number >= option->low && number <= option->high))
-        return false;
+    if (end == value || *end != '\0' || isspace((unsigned char)*value) || !(number >= option->low && number <= option->high)) return false;
     *(double *)option->value = number;
     return true;
 }
@@ -130,8 +120,7 @@ static int set_value(const struct attn_usage *usage, const struct attn_option *o
         words->item[words->count++] = value;
         return -1;
     case ATTN_OPTION_INTEGER:
-        if (!attn_integer_parse(value, &number) || !in_range(option, number))
-            return bad_value(usage, option, value);
+        if (!attn_integer_parse(value, &number) || !in_range(option, number)) return bad_value(usage, option, value);
         *(int64_t *)option->value = number;
         return -1;
     case ATTN_OPTION_INTEGERS:
@@ -158,11 +147,9 @@ static void print_help(const struct attn_usage *usage) {
 static int unknown_option(const struct attn_usage *usage, const char *name) {
     const char *names[ATTN_OPTION_VALUES];
     int count = 0;
-    for (int i = 0; i < usage->count && count < ATTN_OPTION_VALUES; i++)
-        names[count++] = usage->options[i].name;
+    for (int i = 0; i < usage->count && count < ATTN_OPTION_VALUES; i++) names[count++] = usage->options[i].name;
     const char *nearest = attn_nearest(name, names, count);
-    if (nearest != NULL)
-        return attn_complain("%s: there is no option --%s; did you mean --%s?", usage->command, name, nearest);
+    if (nearest != NULL) return attn_complain("%s: there is no option --%s; did you mean --%s?", usage->command, name, nearest);
     return attn_complain("%s: there is no option --%s; see attn %s --help", usage->command, name, usage->command);
 }
 
@@ -173,13 +160,11 @@ static int parse_option(const struct attn_usage *usage, int argc, char **argv, i
     snprintf(name, sizeof name, "%.*s", equals == NULL ? WORD_MAX : (int)(equals - word < WORD_MAX ? equals - word : WORD_MAX), word);
     for (int i = 0; i < usage->count; i++) {
         const struct attn_option *option = &usage->options[i];
-        if (strcmp(option->name, name) != 0)
-            continue;
+        if (strcmp(option->name, name) != 0) continue;
         const bool again = seen[i];
         seen[i] = true;
         if (option->kind == ATTN_OPTION_FLAG) {
-            if (equals != NULL)
-                return attn_complain("%s: --%s takes no value", usage->command, name);
+            if (equals != NULL) return attn_complain("%s: --%s takes no value", usage->command, name);
             return set_value(usage, option, NULL, again);
         }
         if (equals == NULL && *at + 1 >= argc)
@@ -202,10 +187,10 @@ int attn_options_parse(const struct attn_usage *usage, int argc, char **argv, st
             only_words = true;
         } else if (!only_words && strncmp(word, "--", 2) == 0) {
             const int status = parse_option(usage, argc, argv, &at, seen);
-            if (status >= 0)
-                return status;
+            if (status >= 0) return status;
         } else if (rest == NULL || rest->count == ATTN_OPTION_VALUES) {
-            return attn_complain("%s: '%s' is not an option and not expected here; see attn %s --help", usage->command, word, usage->command);
+            return attn_complain("%s: '%s' is not an option and not expected here; see attn %s --help", usage->command, word,
+                                 usage->command);
         } else {
             rest->item[rest->count++] = word;
         }

@@ -55,7 +55,8 @@ struct attn_usage {
  * exit status: --help was printed, or a mistake was reported. */
 int attn_options_parse(const struct attn_usage *usage, int argc, char **argv, struct attn_words *rest);
 
-/* Cuts `text` at `separator` in place (',', or ';' between masks); blanks around the pieces are dropped. False: more than ATTN_OPTION_VALUES pieces. */
+/* Cuts `text` at `separator` in place (',', or ';' between masks);
+ * blanks around the pieces are dropped. False: more than ATTN_OPTION_VALUES pieces. */
 bool attn_words_split(char *text, char separator, struct attn_words *out);
 
 /* The words as one mask: "a" or "(a) & (b) & ...". False: longer than size. */

@@ -7,8 +7,7 @@
 #include <unistd.h>
 
 static struct attn_field *add_field(struct attn_record *record, const char *name, enum attn_field_kind kind) {
-    if (record->count == ATTN_RECORD_FIELDS)
-        abort();
+    if (record->count == ATTN_RECORD_FIELDS) abort();
     struct attn_field *field = &record->field[record->count++];
     memset(field, 0, sizeof *field);
     field->name = name;
@@ -39,8 +38,7 @@ const char *attn_real_text(double value, char *text, size_t size) {
     }
     for (int digits = 6; digits <= 17; digits++) {
         snprintf(text, size, "%.*g", digits, value);
-        if (strtod(text, NULL) == value)
-            break;
+        if (strtod(text, NULL) == value) break;
     }
     return text;
 }
@@ -48,18 +46,14 @@ const char *attn_real_text(double value, char *text, size_t size) {
 /* Bytes of the UTF-8 sequence at s, 0 if it is malformed (overlong forms, surrogates and values past U+10FFFF are). */
 static int utf8_length(const unsigned char *s) {
     static const unsigned char low[4] = {0x80, 0xA0, 0x90, 0x80}, high[4] = {0xBF, 0x9F, 0x8F, 0xBF};
-    if (s[0] < 0x80)
-        return 1;
-    if (s[0] < 0xC2 || s[0] > 0xF4)
-        return 0;
+    if (s[0] < 0x80) return 1;
+    if (s[0] < 0xC2 || s[0] > 0xF4) return 0;
     const int length = s[0] < 0xE0 ? 2 : s[0] < 0xF0 ? 3 : 4;
     const unsigned char least = s[0] == 0xE0 ? low[1] : s[0] == 0xF0 ? low[2] : low[0];
     const unsigned char most = s[0] == 0xED ? high[1] : s[0] == 0xF4 ? high[2] : high[0];
-    if (s[1] < least || s[1] > most)
-        return 0;
+    if (s[1] < least || s[1] > most) return 0;
     for (int i = 2; i < length; i++)
-        if ((s[i] & 0xC0) != 0x80)
-            return 0;
+        if ((s[i] & 0xC0) != 0x80) return 0;
     return length;
 }
 
@@ -114,8 +108,7 @@ static void csv_text(FILE *file, const char *text) {
     }
     fputc('"', file);
     for (; *text != '\0'; text++) {
-        if (*text == '"')
-            fputc('"', file);
+        if (*text == '"') fputc('"', file);
         fputc(*text, file);
     }
     fputc('"', file);
@@ -125,8 +118,7 @@ static void csv_text(FILE *file, const char *text) {
 static void csv_row(FILE *file, const struct attn_record *record, bool header) {
     for (int i = 0; i < record->count; i++) {
         const struct attn_field *field = &record->field[i];
-        if (i > 0)
-            fputc(',', file);
+        if (i > 0) fputc(',', file);
         if (header)
             csv_text(file, field->name);
         else if (field->kind == ATTN_FIELD_TEXT)
@@ -139,8 +131,7 @@ static void csv_row(FILE *file, const struct attn_record *record, bool header) {
 
 static const struct attn_field *find_field(const struct attn_record *record, const char *name) {
     for (int i = 0; i < record->count; i++)
-        if (strcmp(record->field[i].name, name) == 0)
-            return &record->field[i];
+        if (strcmp(record->field[i].name, name) == 0) return &record->field[i];
     return NULL;
 }
 
@@ -164,8 +155,7 @@ static void table_row(struct attn_report *report, const struct attn_record *reco
     for (int c = 0; c < report->column_count; c++) {
         const struct attn_column *column = &report->columns[c];
         const struct attn_field *field = find_field(record, column->name);
-        if (c > 0)
-            fputs("  ", report->file);
+        if (c > 0) fputs("  ", report->file);
         if (!header)
             table_cell(report->file, column, field);
         else
@@ -179,12 +169,10 @@ void attn_report_row(struct attn_report *report, const struct attn_record *recor
     if (report->form == ATTN_FORM_JSON) {
         attn_json_line(report->file, record);
     } else if (report->form == ATTN_FORM_CSV) {
-        if (report->rows == 0)
-            csv_row(report->file, record, true);
+        if (report->rows == 0) csv_row(report->file, record, true);
         csv_row(report->file, record, false);
     } else {
-        if (report->rows == 0)
-            table_row(report, record, true);
+        if (report->rows == 0) table_row(report, record, true);
         table_row(report, record, false);
     }
     report->rows++;
@@ -192,10 +180,8 @@ void attn_report_row(struct attn_report *report, const struct attn_record *recor
 }
 
 void attn_progress(const char *text) {
-    if (!isatty(STDERR_FILENO))
-        return;
+    if (!isatty(STDERR_FILENO)) return;
     fputs("\r\033[K", stderr);
-    if (text != NULL)
-        fputs(text, stderr);
+    if (text != NULL) fputs(text, stderr);
     fflush(stderr);
 }

@@ -12,12 +12,13 @@ static attn_status check_together(struct attn_apply_job *job) {
     const struct attn_apply *a = job->apply;
     static const struct {
         int out, in;
-    } needs[] = {{ATTN_OUT_DQ, ATTN_IN_DO},         {ATTN_OUT_DK, ATTN_IN_DO},       {ATTN_OUT_DV, ATTN_IN_DO},
-                 {ATTN_OUT_DALIBI, ATTN_IN_DO},     {ATTN_OUT_DBIAS, ATTN_IN_DO},    {ATTN_OUT_DSINK, ATTN_IN_DO},
-                 {ATTN_OUT_DALIBI, ATTN_IN_ALIBI},  {ATTN_OUT_DBIAS, ATTN_IN_BIAS},  {ATTN_OUT_DSINK, ATTN_IN_SINK}};
+    } needs[] = {{ATTN_OUT_DQ, ATTN_IN_DO},        {ATTN_OUT_DK, ATTN_IN_DO},      {ATTN_OUT_DV, ATTN_IN_DO},
+                 {ATTN_OUT_DALIBI, ATTN_IN_DO},    {ATTN_OUT_DBIAS, ATTN_IN_DO},   {ATTN_OUT_DSINK, ATTN_IN_DO},
+                 {ATTN_OUT_DALIBI, ATTN_IN_ALIBI}, {ATTN_OUT_DBIAS, ATTN_IN_BIAS}, {ATTN_OUT_DSINK, ATTN_IN_SINK}};
     for (int which = ATTN_IN_Q; which <= ATTN_IN_V; which++)
         if (a->in[which] == NULL)
-            return attn_fail(job->ctx, ATTN_EINVAL, "apply: --%s is missing; expected the .npy file of an array", attn_apply_input_names[which]);
+            return attn_fail(job->ctx, ATTN_EINVAL, "apply: --%s is missing; expected the .npy file of an array",
+                             attn_apply_input_names[which]);
     for (size_t i = 0; i < sizeof needs / sizeof needs[0]; i++)
         if (a->out[needs[i].out] != NULL && a->in[needs[i].in] == NULL)
             return attn_fail(job->ctx, ATTN_EINVAL, "apply: --%s is given without --%s, which it is computed from",
@@ -72,26 +73,20 @@ static attn_status plan(struct attn_apply_job *job) {
 static attn_status compile_mask(struct attn_apply_job *job) {
     const int32_t *cu_q = job->input[ATTN_IN_CU_Q], *cu_k = job->input[ATTN_IN_CU_K];
     attn_mask *parsed;
-    if (job->apply->mask == NULL || job->batch == 0)
-        return ATTN_OK;
+    if (job->apply->mask == NULL || job->batch == 0) return ATTN_OK;
     attn_status status = attn_mask_parse(job->ctx, job->apply->mask, &parsed);
-    if (status != ATTN_OK)
-        return status;
+    if (status != ATTN_OK) return status;
     const int64_t count = job->packed ? job->batch : 1;
     job->compiled = attn_alloc(job->ctx, (size_t)count * sizeof(attn_mask *));
-    if (job->compiled == NULL)
-        status = attn_no_memory(job->ctx, "masks", (size_t)count * sizeof(attn_mask *));
+    if (job->compiled == NULL) status = attn_no_memory(job->ctx, "masks", (size_t)count * sizeof(attn_mask *));
     for (int64_t b = 0; b < count && status == ATTN_OK; b++) {
         const int64_t q_len = job->packed ? cu_q[b + 1] - cu_q[b] : job->q_len, kv_len = job->packed ? cu_k[b + 1] - cu_k[b] : job->kv_len;
         status = attn_mask_compile(job->ctx, parsed, q_len, kv_len, &job->compiled[b]);
-        if (status == ATTN_OK)
-            job->compiled_count++;
+        if (status == ATTN_OK) job->compiled_count++;
     }
     attn_mask_destroy(parsed);
-    if (status == ATTN_OK && job->packed)
-        return attn_mask_stack(job->ctx, count, 1, (const attn_mask *const *)job->compiled, &job->mask);
-    if (status == ATTN_OK)
-        job->mask = job->compiled[0];
+    if (status == ATTN_OK && job->packed) return attn_mask_stack(job->ctx, count, 1, (const attn_mask *const *)job->compiled, &job->mask);
+    if (status == ATTN_OK) job->mask = job->compiled[0];
     return status;
 }
 
@@ -123,8 +118,7 @@ static attn_status execute(struct attn_apply_job *job) {
     args.workspace = job->workspace;
     args.workspace_bytes = attn_plan_workspace(job->plan);
     attn_status status = attn_forward(job->plan, &args);
-    if (status != ATTN_OK || !job->backward)
-        return status;
+    if (status != ATTN_OK || !job->backward) return status;
     gradients.d_o.data = job->input[ATTN_IN_DO];
     gradients.d_lse.data = job->input[ATTN_IN_DLSE];
     gradients.dq.data = job->result[ATTN_OUT_DQ].data;
@@ -143,40 +137,43 @@ static void free_job(struct attn_apply_job *job) {
         attn_npy_free(job->ctx, &job->array[which]);
         attn_free(job->ctx, job->input[which]);
     }
-    for (int which = 0; which < ATTN_APPLY_OUTPUTS; which++)
-        attn_free(job->ctx, job->result[which].data);
-    if (job->packed)
-        attn_mask_destroy(job->mask);
-    for (int64_t b = 0; b < job->compiled_count; b++)
-        attn_mask_destroy(job->compiled[b]);
+    for (int which = 0; which < ATTN_APPLY_OUTPUTS; which++) attn_free(job->ctx, job->result[which].data);
+    if (job->packed) attn_mask_destroy(job->mask);
+    for (int64_t b = 0; b < job->compiled_count; b++) attn_mask_destroy(job->compiled[b]);
     attn_free(job->ctx, job->compiled);
     attn_plan_destroy(job->plan);
     attn_free(job->ctx, job->workspace);
 }
 
 attn_status attn_apply_files(attn_ctx *ctx, const struct attn_apply *apply, struct attn_apply_report *report) {
-    struct attn_apply_job job = {.ctx = ctx, .apply = apply, .packed = apply->layout == ATTN_THD, .backward = apply->in[ATTN_IN_DO] != NULL};
+    struct attn_apply_job job = {
+        .ctx = ctx, .apply = apply, .packed = apply->layout == ATTN_THD, .backward = apply->in[ATTN_IN_DO] != NULL};
     double seconds = 0.0;
     bool stopped = false;
     attn_status status = check_together(&job);
-    if (status == ATTN_OK)
-        status = attn_apply_read(&job);
-    if (status == ATTN_OK)
-        status = attn_apply_results(&job);
-    if (status == ATTN_OK)
-        status = plan(&job);
-    if (status == ATTN_OK)
-        status = compile_mask(&job);
+    if (status == ATTN_OK) status = attn_apply_read(&job);
+    if (status == ATTN_OK) status = attn_apply_results(&job);
+    if (status == ATTN_OK) status = plan(&job);
+    if (status == ATTN_OK) status = compile_mask(&job);
     if (status == ATTN_OK) {
         const double start = attn_clock();
         status = execute(&job);
         seconds = attn_clock() - start;
     }
+    if (status == ATTN_OK) status = attn_apply_write(&job, &stopped);
     if (status == ATTN_OK)
-        status = attn_apply_write(&job, &stopped);
-    if (status == ATTN_OK)
-        *report = (struct attn_apply_report){job.batch, job.q_len, job.kv_len, job.heads, job.kv_heads, job.dim, job.v_dim,
-                                             attn_plan_kernel(job.plan), attn_plan_isa(job.plan), seconds, job.backward, stopped};
+        *report = (struct attn_apply_report){job.batch,
+                                             job.q_len,
+                                             job.kv_len,
+                                             job.heads,
+                                             job.kv_heads,
+                                             job.dim,
+                                             job.v_dim,
+                                             attn_plan_kernel(job.plan),
+                                             attn_plan_isa(job.plan),
+                                             seconds,
+                                             job.backward,
+                                             stopped};
     free_job(&job);
     return status;
 }

@@ -7,11 +7,28 @@
 
 /* Inputs and outputs by role. */
 enum attn_apply_input {
-    ATTN_IN_Q, ATTN_IN_K, ATTN_IN_V, ATTN_IN_DO, ATTN_IN_DLSE, ATTN_IN_ALIBI, ATTN_IN_BIAS, ATTN_IN_SINK, ATTN_IN_CU_Q, ATTN_IN_CU_K,
+    ATTN_IN_Q,
+    ATTN_IN_K,
+    ATTN_IN_V,
+    ATTN_IN_DO,
+    ATTN_IN_DLSE,
+    ATTN_IN_ALIBI,
+    ATTN_IN_BIAS,
+    ATTN_IN_SINK,
+    ATTN_IN_CU_Q,
+    ATTN_IN_CU_K,
     ATTN_APPLY_INPUTS
 };
 enum attn_apply_output {
-    ATTN_OUT_O, ATTN_OUT_LSE, ATTN_OUT_DQ, ATTN_OUT_DK, ATTN_OUT_DV, ATTN_OUT_DALIBI, ATTN_OUT_DBIAS, ATTN_OUT_DSINK, ATTN_APPLY_OUTPUTS
+    ATTN_OUT_O,
+    ATTN_OUT_LSE,
+    ATTN_OUT_DQ,
+    ATTN_OUT_DK,
+    ATTN_OUT_DV,
+    ATTN_OUT_DALIBI,
+    ATTN_OUT_DBIAS,
+    ATTN_OUT_DSINK,
+    ATTN_APPLY_OUTPUTS
 };
 extern const char *const attn_apply_input_names[ATTN_APPLY_INPUTS];   /* "q", "k", ..., as the options are called */
 extern const char *const attn_apply_output_names[ATTN_APPLY_OUTPUTS]; /* "out", "lse", ... */

@@ -4,8 +4,7 @@
 
 #include <string.h>
 
-const char *const attn_apply_input_names[ATTN_APPLY_INPUTS] = {"q",    "k",    "v",    "do",   "dlse",
-                                                               "alibi", "bias", "sink", "cu-q", "cu-k"};
+const char *const attn_apply_input_names[ATTN_APPLY_INPUTS] = {"q", "k", "v", "do", "dlse", "alibi", "bias", "sink", "cu-q", "cu-k"};
 
 /* Axes of an array in the three layouts: where batch, head, token and dim stand; -1: there is none. */
 enum { BATCH, HEAD, TOKEN, DIM };
@@ -22,8 +21,7 @@ static attn_status wrong_rank(struct attn_apply_job *job, int which, int expecte
 /* Axis `axis` of an input must be `expected`, as `because` says. */
 static attn_status agree(struct attn_apply_job *job, int which, int axis, const char *name, int64_t expected, const char *because) {
     const int64_t found = job->array[which].shape[axis];
-    if (found == expected)
-        return ATTN_OK;
+    if (found == expected) return ATTN_OK;
     return attn_fail(job->ctx, ATTN_ESHAPE, "apply: --%s %s: axis %d (%s) is %lld, expected %lld, as %s", attn_apply_input_names[which],
                      job->apply->in[which], axis, name, (long long)found, (long long)expected, because);
 }
@@ -32,19 +30,15 @@ static attn_status read_one(struct attn_apply_job *job, int which) {
     const char *path = job->apply->in[which];
     const bool cumulative = which == ATTN_IN_CU_Q || which == ATTN_IN_CU_K;
     struct attn_npy *array = &job->array[which];
-    if (path == NULL)
-        return ATTN_OK;
+    if (path == NULL) return ATTN_OK;
     attn_status status = attn_npy_read(job->ctx, NULL, path, array);
-    if (status != ATTN_OK)
-        return status;
-    if (cumulative)
-        return attn_npy_to_i32(job->ctx, path, array, (int32_t **)&job->input[which]);
+    if (status != ATTN_OK) return status;
+    if (cumulative) return attn_npy_to_i32(job->ctx, path, array, (int32_t **)&job->input[which]);
     if (array->type > ATTN_NPY_F64)
         return attn_fail(job->ctx, ATTN_EINVAL, "apply: --%s %s: found elements of %s, expected float16, float32 or float64",
                          attn_apply_input_names[which], path, attn_npy_name(array->type));
     const bool always_float = which == ATTN_IN_ALIBI || which == ATTN_IN_BIAS || which == ATTN_IN_SINK;
-    if (job->apply->dtype == ATTN_F64 && !always_float)
-        return attn_npy_to_f64(job->ctx, array, (double **)&job->input[which]);
+    if (job->apply->dtype == ATTN_F64 && !always_float) return attn_npy_to_f64(job->ctx, array, (double **)&job->input[which]);
     return attn_npy_to_f32(job->ctx, array, (float **)&job->input[which]);
 }
 
@@ -53,13 +47,13 @@ static attn_status check_tensor(struct attn_apply_job *job, int which) {
     const struct attn_npy *array = &job->array[which];
     static const char *const axes[] = {"batch, head, token, dim", "batch, token, head, dim", "token, head, dim"};
     const int rank = job->packed ? 3 : 4;
-    if (array->rank != rank)
-        return wrong_rank(job, which, rank, axes[job->apply->layout]);
+    if (array->rank != rank) return wrong_rank(job, which, rank, axes[job->apply->layout]);
     for (int what = HEAD; what <= DIM; what += 2) {
         const int64_t found = array->shape[axis_of(job, what)];
         if (found < 1 || found > INT32_MAX)
-            return attn_fail(job->ctx, ATTN_ESHAPE, "apply: --%s %s: axis %d (%s) is %lld, expected 1 to 2147483647", attn_apply_input_names[which],
-                             job->apply->in[which], axis_of(job, what), what == HEAD ? "head" : "dim", (long long)found);
+            return attn_fail(job->ctx, ATTN_ESHAPE, "apply: --%s %s: axis %d (%s) is %lld, expected 1 to 2147483647",
+                             attn_apply_input_names[which], job->apply->in[which], axis_of(job, what), what == HEAD ? "head" : "dim",
+                             (long long)found);
     }
     return ATTN_OK;
 }
@@ -70,7 +64,8 @@ static attn_status check_cumulative(struct attn_apply_job *job, int which, int64
     const int32_t *cu = job->input[which];
     const char *option = attn_apply_input_names[which], *path = job->apply->in[which];
     if (array->rank != 1 || array->count < 1)
-        return attn_fail(job->ctx, ATTN_ESHAPE, "apply: --%s %s: expected one axis of at least one number: the cumulative lengths from 0", option, path);
+        return attn_fail(job->ctx, ATTN_ESHAPE, "apply: --%s %s: expected one axis of at least one number: the cumulative lengths from 0",
+                         option, path);
     *greatest = 0;
     for (size_t i = 0; i < array->count; i++) {
         const int32_t before = i == 0 ? 0 : cu[i - 1];
@@ -87,8 +82,7 @@ static attn_status check_cumulative(struct attn_apply_job *job, int which, int64
 
 static attn_status check_packed(struct attn_apply_job *job) {
     attn_status status = check_cumulative(job, ATTN_IN_CU_Q, job->q_tokens, &job->q_len);
-    if (status == ATTN_OK)
-        status = check_cumulative(job, ATTN_IN_CU_K, job->kv_tokens, &job->kv_len);
+    if (status == ATTN_OK) status = check_cumulative(job, ATTN_IN_CU_K, job->kv_tokens, &job->kv_len);
     job->batch = (int64_t)job->array[ATTN_IN_CU_Q].count - 1;
     return status == ATTN_OK ? agree(job, ATTN_IN_CU_K, 0, "sequences + 1", job->batch + 1, "--cu-q has so many") : status;
 }
@@ -96,10 +90,8 @@ static attn_status check_packed(struct attn_apply_job *job) {
 static attn_status check_qkv(struct attn_apply_job *job) {
     attn_status status = ATTN_OK;
     const int head = axis_of(job, HEAD), token = axis_of(job, TOKEN), dim = axis_of(job, DIM);
-    for (int which = ATTN_IN_Q; which <= ATTN_IN_V && status == ATTN_OK; which++)
-        status = check_tensor(job, which);
-    if (status != ATTN_OK)
-        return status;
+    for (int which = ATTN_IN_Q; which <= ATTN_IN_V && status == ATTN_OK; which++) status = check_tensor(job, which);
+    if (status != ATTN_OK) return status;
     const int64_t *q = job->array[ATTN_IN_Q].shape, *k = job->array[ATTN_IN_K].shape, *v = job->array[ATTN_IN_V].shape;
     job->heads = (int32_t)q[head];
     job->kv_heads = (int32_t)k[head];
@@ -109,14 +101,10 @@ static attn_status check_qkv(struct attn_apply_job *job) {
     job->kv_tokens = job->kv_len = k[token];
     job->batch = job->packed ? 1 : q[0];
     status = agree(job, ATTN_IN_K, dim, "dim", q[dim], "--q has it");
-    if (status == ATTN_OK)
-        status = agree(job, ATTN_IN_V, token, "token", k[token], "--k has it");
-    if (status == ATTN_OK)
-        status = agree(job, ATTN_IN_V, head, "head", k[head], "--k has it");
-    if (status == ATTN_OK && !job->packed)
-        status = agree(job, ATTN_IN_K, 0, "batch", q[0], "--q has it");
-    if (status == ATTN_OK && !job->packed)
-        status = agree(job, ATTN_IN_V, 0, "batch", q[0], "--q has it");
+    if (status == ATTN_OK) status = agree(job, ATTN_IN_V, token, "token", k[token], "--k has it");
+    if (status == ATTN_OK) status = agree(job, ATTN_IN_V, head, "head", k[head], "--k has it");
+    if (status == ATTN_OK && !job->packed) status = agree(job, ATTN_IN_K, 0, "batch", q[0], "--q has it");
+    if (status == ATTN_OK && !job->packed) status = agree(job, ATTN_IN_V, 0, "batch", q[0], "--q has it");
     if (status == ATTN_OK && job->heads % job->kv_heads != 0)
         status = attn_fail(job->ctx, ATTN_ESHAPE, "apply: --k %s: axis %d (head) is %d, expected a divisor of the %d heads of --q",
                            job->apply->in[ATTN_IN_K], head, job->kv_heads, job->heads);
@@ -128,19 +116,16 @@ static attn_status check_gradients(struct attn_apply_job *job) {
     const struct attn_npy *d_o = &job->array[ATTN_IN_DO], *d_lse = &job->array[ATTN_IN_DLSE], *q = &job->array[ATTN_IN_Q];
     static const char *const names[3][4] = {{"batch", "head", "token", "dim"}, {"batch", "token", "head", "dim"}, {"token", "head", "dim"}};
     attn_status status = ATTN_OK;
-    if (d_o->data != NULL && d_o->rank != q->rank)
-        return wrong_rank(job, ATTN_IN_DO, q->rank, "those of the output");
+    if (d_o->data != NULL && d_o->rank != q->rank) return wrong_rank(job, ATTN_IN_DO, q->rank, "those of the output");
     for (int axis = 0; d_o->data != NULL && axis < q->rank && status == ATTN_OK; axis++) {
         const bool last = axis == axis_of(job, DIM);
         status = agree(job, ATTN_IN_DO, axis, names[job->apply->layout][axis], last ? job->v_dim : q->shape[axis],
                        last ? "--v has it" : "--q has it");
     }
-    if (status != ATTN_OK || d_lse->data == NULL)
-        return status;
+    if (status != ATTN_OK || d_lse->data == NULL) return status;
     const int64_t expected[3] = {job->batch, job->heads, job->q_tokens};
     const int skip = job->packed ? 1 : 0;
-    if (d_lse->rank != 3 - skip)
-        return wrong_rank(job, ATTN_IN_DLSE, 3 - skip, job->packed ? "head, token" : "batch, head, token");
+    if (d_lse->rank != 3 - skip) return wrong_rank(job, ATTN_IN_DLSE, 3 - skip, job->packed ? "head, token" : "batch, head, token");
     for (int axis = 0; axis < d_lse->rank && status == ATTN_OK; axis++)
         status = agree(job, ATTN_IN_DLSE, axis, names[0][axis + skip], expected[axis + skip], "--q has it");
     return status;
@@ -151,18 +136,15 @@ static attn_status check_bias(struct attn_apply_job *job) {
     const struct attn_npy *bias = &job->array[ATTN_IN_BIAS];
     const int64_t full[4] = {job->batch, job->heads, job->q_len, job->kv_len};
     static const char *const names[] = {"batch", "head", "query", "key"};
-    if (bias->data == NULL)
-        return ATTN_OK;
-    if (bias->rank > 4)
-        return wrong_rank(job, ATTN_IN_BIAS, 4, "batch, head, query, key (an extent of 1 is shared)");
+    if (bias->data == NULL) return ATTN_OK;
+    if (bias->rank > 4) return wrong_rank(job, ATTN_IN_BIAS, 4, "batch, head, query, key (an extent of 1 is shared)");
     for (int axis = 0; axis < 4; axis++) {
         const int own = axis - (4 - bias->rank);
         const int64_t found = own < 0 ? 1 : bias->shape[own];
-        if (found == full[axis])
-            continue;
+        if (found == full[axis]) continue;
         if (found != 1)
-            return attn_fail(job->ctx, ATTN_ESHAPE, "apply: --bias %s: axis %d (%s) is %lld, expected %lld, or 1 to share it", job->apply->in[ATTN_IN_BIAS],
-                             own, names[axis], (long long)found, (long long)full[axis]);
+            return attn_fail(job->ctx, ATTN_ESHAPE, "apply: --bias %s: axis %d (%s) is %lld, expected %lld, or 1 to share it",
+                             job->apply->in[ATTN_IN_BIAS], own, names[axis], (long long)found, (long long)full[axis]);
         job->bias_shared |= 1u << axis;
     }
     return ATTN_OK;
@@ -171,27 +153,19 @@ static attn_status check_bias(struct attn_apply_job *job) {
 /* Slopes and sinks: one for each head, or [batch, head]. */
 static attn_status check_per_head(struct attn_apply_job *job, int which) {
     const struct attn_npy *array = &job->array[which];
-    if (array->data == NULL)
-        return ATTN_OK;
-    if (array->rank != 1 && array->rank != 2)
-        return wrong_rank(job, which, 1, "head");
+    if (array->data == NULL) return ATTN_OK;
+    if (array->rank != 1 && array->rank != 2) return wrong_rank(job, which, 1, "head");
     attn_status status = agree(job, which, array->rank - 1, "head", job->heads, "--q has it");
-    if (status == ATTN_OK && array->rank == 2)
-        status = agree(job, which, 0, "batch", job->batch, "--q has it");
+    if (status == ATTN_OK && array->rank == 2) status = agree(job, which, 0, "batch", job->batch, "--q has it");
     return status;
 }
 
 attn_status attn_apply_read(struct attn_apply_job *job) {
     attn_status status = ATTN_OK;
-    for (int which = 0; which < ATTN_APPLY_INPUTS && status == ATTN_OK; which++)
-        status = read_one(job, which);
-    if (status == ATTN_OK)
-        status = check_qkv(job);
-    if (status == ATTN_OK)
-        status = check_gradients(job);
-    if (status == ATTN_OK)
-        status = check_bias(job);
-    if (status == ATTN_OK)
-        status = check_per_head(job, ATTN_IN_ALIBI);
+    for (int which = 0; which < ATTN_APPLY_INPUTS && status == ATTN_OK; which++) status = read_one(job, which);
+    if (status == ATTN_OK) status = check_qkv(job);
+    if (status == ATTN_OK) status = check_gradients(job);
+    if (status == ATTN_OK) status = check_bias(job);
+    if (status == ATTN_OK) status = check_per_head(job, ATTN_IN_ALIBI);
     return status == ATTN_OK ? check_per_head(job, ATTN_IN_SINK) : status;
 }

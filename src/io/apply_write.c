@@ -30,8 +30,7 @@ static bool describe(const struct attn_apply_job *job, int which, struct attn_re
     }
     const struct attn_npy *input = &job->array[gradient_of[which]];
     /* dq, dk, dv are computed whether wanted or not: backward has no use for less; the others on demand */
-    if (!job->backward || input->data == NULL || (which >= ATTN_OUT_DALIBI && job->apply->out[which] == NULL))
-        return false;
+    if (!job->backward || input->data == NULL || (which >= ATTN_OUT_DALIBI && job->apply->out[which] == NULL)) return false;
     shape_like(result, input);
     return true;
 }
@@ -40,11 +39,9 @@ attn_status attn_apply_results(struct attn_apply_job *job) {
     for (int which = 0; which < ATTN_APPLY_OUTPUTS; which++) {
         struct attn_result *result = &job->result[which];
         size_t bytes = attn_npy_size(ATTN_NPY_F64);
-        if (!describe(job, which, result))
-            continue;
+        if (!describe(job, which, result)) continue;
         result->count = 1;
-        for (int axis = 0; axis < result->rank; axis++)
-            result->count *= (size_t)result->shape[axis];
+        for (int axis = 0; axis < result->rank; axis++) result->count *= (size_t)result->shape[axis];
         if (!attn_mul_size(bytes, result->count, &bytes) || (result->data = attn_alloc(job->ctx, bytes)) == NULL)
             return attn_no_memory(job->ctx, attn_apply_output_names[which], bytes);
         memset(result->data, 0, bytes);
@@ -55,8 +52,7 @@ attn_status attn_apply_results(struct attn_apply_job *job) {
 static attn_status prepare(struct attn_apply_job *job, int which, struct attn_file_writer *writer) {
     const struct attn_result *result = &job->result[which];
     attn_status status = attn_file_begin(job->ctx, NULL, job->apply->out[which], writer);
-    if (status == ATTN_OK)
-        status = attn_npy_write(job->ctx, writer, result->type, result->rank, result->shape, result->data);
+    if (status == ATTN_OK) status = attn_npy_write(job->ctx, writer, result->type, result->rank, result->shape, result->data);
     return status == ATTN_OK ? attn_file_sync(job->ctx, writer) : status;
 }
 
@@ -64,18 +60,14 @@ attn_status attn_apply_write(struct attn_apply_job *job, bool *stopped) {
     const struct attn_apply *apply = job->apply;
     attn_status status = ATTN_OK;
     struct attn_file_writer *writers = attn_alloc(job->ctx, ATTN_APPLY_OUTPUTS * sizeof *writers);
-    if (writers == NULL)
-        return attn_no_memory(job->ctx, "output files", ATTN_APPLY_OUTPUTS * sizeof *writers);
+    if (writers == NULL) return attn_no_memory(job->ctx, "output files", ATTN_APPLY_OUTPUTS * sizeof *writers);
     memset(writers, 0, ATTN_APPLY_OUTPUTS * sizeof *writers);
     for (int which = 0; which < ATTN_APPLY_OUTPUTS && status == ATTN_OK; which++)
-        if (apply->out[which] != NULL)
-            status = prepare(job, which, &writers[which]);
+        if (apply->out[which] != NULL) status = prepare(job, which, &writers[which]);
     *stopped = apply->stopped != NULL && apply->stopped();
     for (int which = 0; which < ATTN_APPLY_OUTPUTS && status == ATTN_OK && !*stopped; which++)
-        if (apply->out[which] != NULL)
-            status = attn_file_commit(job->ctx, &writers[which]);
-    for (int which = 0; which < ATTN_APPLY_OUTPUTS; which++)
-        attn_file_abort(&writers[which]);
+        if (apply->out[which] != NULL) status = attn_file_commit(job->ctx, &writers[which]);
+    for (int which = 0; which < ATTN_APPLY_OUTPUTS; which++) attn_file_abort(&writers[which]);
     attn_free(job->ctx, writers);
     return status;
 }

@@ -47,8 +47,7 @@ static void to_row_major(const struct attn_npy_header *header, const uint8_t *fr
         memcpy(to + i * size, from + place * size, size);
         for (int a = header->rank - 1; a >= 0; a--) {
             place += stride[a];
-            if (++index[a] < header->shape[a])
-                break;
+            if (++index[a] < header->shape[a]) break;
             place -= stride[a] * (size_t)header->shape[a];
             index[a] = 0;
         }
@@ -57,8 +56,7 @@ static void to_row_major(const struct attn_npy_header *header, const uint8_t *fr
 
 /* Takes over `data`, which holds the elements as they stand in the file. */
 static attn_status finish(attn_ctx *ctx, const struct attn_npy_header *header, uint8_t *data, struct attn_npy *out) {
-    if (header->swapped)
-        swap_bytes(data, header->count, attn_npy_size(header->type));
+    if (header->swapped) swap_bytes(data, header->count, attn_npy_size(header->type));
     if (header->fortran && header->rank > 1) {
         uint8_t *turned = attn_alloc(ctx, header->bytes);
         if (turned == NULL) {
@@ -77,11 +75,9 @@ static attn_status finish(attn_ctx *ctx, const struct attn_npy_header *header, u
 attn_status attn_npy_parse(attn_ctx *ctx, const char *name, const uint8_t *bytes, size_t size, struct attn_npy *out) {
     struct attn_npy_header header;
     attn_status status = attn_npy_header_parse(ctx, name, bytes, size, size, &header);
-    if (status != ATTN_OK)
-        return status;
+    if (status != ATTN_OK) return status;
     uint8_t *data = attn_alloc(ctx, header.bytes);
-    if (data == NULL)
-        return attn_no_memory(ctx, name, header.bytes);
+    if (data == NULL) return attn_no_memory(ctx, name, header.bytes);
     memcpy(data, bytes + header.data, header.bytes);
     return finish(ctx, &header, data, out);
 }
@@ -91,24 +87,17 @@ attn_status attn_npy_read(attn_ctx *ctx, const struct attn_file_system *system, 
     struct attn_npy_header header;
     uint8_t *data = NULL;
     attn_status status = attn_file_open(ctx, system, path, &file);
-    if (status != ATTN_OK)
-        return status;
+    if (status != ATTN_OK) return status;
     const size_t held = file.size < ATTN_NPY_HEADER + 12 ? file.size : ATTN_NPY_HEADER + 12;
     uint8_t *head = attn_alloc(ctx, held);
-    if (head == NULL)
-        status = attn_no_memory(ctx, path, held);
-    if (status == ATTN_OK)
-        status = attn_file_pread(ctx, &file, path, head, held, 0);
-    if (status == ATTN_OK)
-        status = attn_npy_header_parse(ctx, path, head, held, file.size, &header);
-    if (status == ATTN_OK && (data = attn_alloc(ctx, header.bytes)) == NULL)
-        status = attn_no_memory(ctx, path, header.bytes);
-    if (status == ATTN_OK)
-        status = attn_file_pread(ctx, &file, path, data, header.bytes, header.data);
+    if (head == NULL) status = attn_no_memory(ctx, path, held);
+    if (status == ATTN_OK) status = attn_file_pread(ctx, &file, path, head, held, 0);
+    if (status == ATTN_OK) status = attn_npy_header_parse(ctx, path, head, held, file.size, &header);
+    if (status == ATTN_OK && (data = attn_alloc(ctx, header.bytes)) == NULL) status = attn_no_memory(ctx, path, header.bytes);
+    if (status == ATTN_OK) status = attn_file_pread(ctx, &file, path, data, header.bytes, header.data);
     attn_free(ctx, head);
     attn_file_close(&file);
-    if (status == ATTN_OK)
-        return finish(ctx, &header, data, out);
+    if (status == ATTN_OK) return finish(ctx, &header, data, out);
     attn_free(ctx, data);
     return status;
 }
@@ -147,8 +136,7 @@ attn_status attn_npy_write(attn_ctx *ctx, struct attn_file_writer *writer, enum 
 static double from_half(uint16_t bits) {
     const int exponent = bits >> 10 & 31, fraction = bits & 1023;
     const double sign = (bits & 0x8000) != 0 ? -1.0 : 1.0;
-    if (exponent == 31)
-        return fraction != 0 ? (double)NAN : sign * (double)INFINITY;
+    if (exponent == 31) return fraction != 0 ? (double)NAN : sign * (double)INFINITY;
     return exponent == 0 ? sign * ldexp(fraction, -24) : sign * ldexp(1024 + fraction, exponent - 25);
 }
 
@@ -173,28 +161,23 @@ static double element(const struct attn_npy *array, size_t i) {
 
 attn_status attn_npy_to_f32(attn_ctx *ctx, const struct attn_npy *array, float **out) {
     float *copy = attn_alloc(ctx, array->count * sizeof *copy);
-    if (copy == NULL)
-        return attn_no_memory(ctx, "an array as float32", array->count * sizeof *copy);
-    for (size_t i = 0; i < array->count; i++)
-        copy[i] = (float)element(array, i);
+    if (copy == NULL) return attn_no_memory(ctx, "an array as float32", array->count * sizeof *copy);
+    for (size_t i = 0; i < array->count; i++) copy[i] = (float)element(array, i);
     *out = copy;
     return ATTN_OK;
 }
 
 attn_status attn_npy_to_f64(attn_ctx *ctx, const struct attn_npy *array, double **out) {
     double *copy = attn_alloc(ctx, array->count * sizeof *copy);
-    if (copy == NULL)
-        return attn_no_memory(ctx, "an array as float64", array->count * sizeof *copy);
-    for (size_t i = 0; i < array->count; i++)
-        copy[i] = element(array, i);
+    if (copy == NULL) return attn_no_memory(ctx, "an array as float64", array->count * sizeof *copy);
+    for (size_t i = 0; i < array->count; i++) copy[i] = element(array, i);
     *out = copy;
     return ATTN_OK;
 }
 
 attn_status attn_npy_to_i32(attn_ctx *ctx, const char *name, const struct attn_npy *array, int32_t **out) {
     int32_t *copy = attn_alloc(ctx, array->count * sizeof *copy);
-    if (copy == NULL)
-        return attn_no_memory(ctx, "an array as int32", array->count * sizeof *copy);
+    if (copy == NULL) return attn_no_memory(ctx, "an array as int32", array->count * sizeof *copy);
     for (size_t i = 0; i < array->count; i++) {
         const double value = element(array, i);
         if (!(value >= INT32_MIN && value <= INT32_MAX) || value != floor(value)) {

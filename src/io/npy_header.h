@@ -14,6 +14,7 @@ struct attn_npy_header {
 };
 
 /* `bytes` holds the first `held` bytes of a file of `size` bytes; held is at least the smaller of size and ATTN_NPY_HEADER + 12. */
-attn_status attn_npy_header_parse(attn_ctx *ctx, const char *name, const uint8_t *bytes, size_t held, size_t size, struct attn_npy_header *out);
+attn_status attn_npy_header_parse(attn_ctx *ctx, const char *name, const uint8_t *bytes, size_t held, size_t size,
+                                  struct attn_npy_header *out);
 
 #endif
