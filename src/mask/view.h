@@ -1,9 +1,9 @@
 /* What the kernels see of a mask: one sequence and head, in local indices. This is the only door from kernels to masks.
  *
- * A compiled mask is a set of disjoint CELLS: bands (a rectangle cut by two diagonals, attn_slice) and, where a mask has no
- * short band form, 64 x 64 bitmaps. Both are cut by any rectangle without changing their diagonals, so offsets, shards and tiles are
- * additions. A cell seen along a row gives one interval of keys, along a column one interval of queries: the kernels turn
- * those into lane masks, 32 lanes at most, and never see a T x S object.
+ * A compiled mask is two lists of segments (segments.h), by rows and by columns: stretches of rows whose intervals of keys follow
+ * one law, each bound constant or diagonal; where a mask has no short list, 64 x 64 bitmaps. Both are cut by any rectangle
+ * without changing, so offsets, shards and tiles are additions. A span seen along a row gives one interval of keys, along a
+ * column one interval of queries: the kernels turn those into lane masks, 32 lanes at most, and never see a T x S object.
  */
 #ifndef ATTN_MASK_VIEW_H
 #define ATTN_MASK_VIEW_H
@@ -12,7 +12,7 @@
 
 #include <stdbool.h>
 
-struct attn_form; /* a compiled mask: cells and their index by blocks of rows and of columns */
+struct attn_form; /* a compiled mask: its segments by rows and by columns, and bitmaps */
 
 struct attn_mask_view {
     const struct attn_form *form; /* NULL: the single band below is the mask */
