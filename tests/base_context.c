@@ -24,8 +24,7 @@ static void assert_refused(const attn_ctx_config *config, attn_status status, co
     attn_ctx *ctx = (attn_ctx *)&text;
     assert_int_equal(create(config, &ctx), status);
     assert_null(ctx);
-    if (!strstr(text, part))
-        fail_msg("\"%s\" lacks \"%s\"", text, part);
+    if (!strstr(text, part)) fail_msg("\"%s\" lacks \"%s\"", text, part);
 }
 
 static void defaults_give_a_working_context(void **state) {
@@ -93,8 +92,7 @@ static void the_environment_sets_threads_and_instruction_set(void **state) {
     setenv("ATTN_ISA", "mmx", 1);
     assert_refused(NULL, ATTN_EUNSUPPORTED, "mmx");
     setenv("ATTN_ISA", "neon", 1);
-    if (!(attn_isa_built() & ATTN_ISA_NEON))
-        assert_refused(NULL, ATTN_EUNSUPPORTED, "neon");
+    if (!(attn_isa_built() & ATTN_ISA_NEON)) assert_refused(NULL, ATTN_EUNSUPPORTED, "neon");
     unsetenv("ATTN_ISA");
 }
 

@@ -37,15 +37,13 @@ static void note(void *arg, int64_t index, int worker) {
         r->bad_worker++;
         return;
     }
-    if (r->busy[worker]++)
-        r->overlap++;
+    if (r->busy[worker]++) r->overlap++;
     r->calls[index]++;
     r->busy[worker]--;
 }
 
 static void assert_each_once(const struct record *r, int64_t count) {
-    for (int64_t i = 0; i < COUNT; i++)
-        assert_int_equal(r->calls[i], i < count);
+    for (int64_t i = 0; i < COUNT; i++) assert_int_equal(r->calls[i], i < count);
     assert_int_equal(r->bad_worker, 0);
     assert_int_equal(r->overlap, 0);
 }
@@ -80,8 +78,7 @@ static void note_inner(void *arg, int64_t index, int worker) {
     struct record *r = arg;
     (void)index;
     r->inner_calls++;
-    if (worker != 0)
-        r->inner_bad_worker++;
+    if (worker != 0) r->inner_bad_worker++;
 }
 
 static void note_and_nest(void *arg, int64_t index, int worker) {
@@ -105,8 +102,7 @@ static void a_loop_inside_a_loop_runs_serially(void **state) {
 
 static void run_backwards(void *executor, int64_t count, int workers, attn_task_fn task, void *arg) {
     (*(int *)executor)++;
-    for (int64_t i = count - 1; i >= 0; i--)
-        task(arg, i, (int)(i % workers));
+    for (int64_t i = count - 1; i >= 0; i--) task(arg, i, (int)(i % workers));
 }
 
 static void the_callers_executor_is_used_and_not_for_nested_loops(void **state) {
@@ -136,8 +132,7 @@ static void a_forked_child_can_run_loops(void **state) {
         alarm(20);
         attn_parallel(ctx, COUNT, WORKERS, note, &r);
         for (int i = 0; i < COUNT; i++)
-            if (r.calls[i] != 2)
-                _exit(1);
+            if (r.calls[i] != 2) _exit(1);
         _exit(0);
     }
     int status;

@@ -34,8 +34,7 @@ static void the_sequence_is_the_blocks_of_philox_in_order(void **state) {
         const uint32_t counter[4] = {block, 0, 0, 0};
         uint32_t out[4];
         attn_philox(key, counter, out);
-        for (int i = 0; i < 4; i++)
-            assert_int_equal(attn_random_u32(&r), out[i]);
+        for (int i = 0; i < 4; i++) assert_int_equal(attn_random_u32(&r), out[i]);
     }
 }
 
@@ -49,17 +48,14 @@ static void below_stays_below_and_reaches_every_value(void **state) {
         assert_true(x < 7);
         count[x]++;
     }
-    for (int i = 0; i < 7; i++)
-        assert_in_range(count[i], 850, 1150); /* five standard deviations around 1000 */
+    for (int i = 0; i < 7; i++) assert_in_range(count[i], 850, 1150); /* five standard deviations around 1000 */
     assert_int_equal(attn_random_below(&r, 1), 0);
 }
 
 static void moments(int64_t n, const float *x, double *mean, double *variance) {
     *mean = *variance = 0.0;
-    for (int64_t i = 0; i < n; i++)
-        *mean += (double)x[i] / (double)n;
-    for (int64_t i = 0; i < n; i++)
-        *variance += ((double)x[i] - *mean) * ((double)x[i] - *mean) / (double)n;
+    for (int64_t i = 0; i < n; i++) *mean += (double)x[i] / (double)n;
+    for (int64_t i = 0; i < n; i++) *variance += ((double)x[i] - *mean) * ((double)x[i] - *mean) / (double)n;
 }
 
 static void normal_numbers_have_mean_0_and_the_variance_asked_for(void **state) {
@@ -72,8 +68,7 @@ static void normal_numbers_have_mean_0_and_the_variance_asked_for(void **state) 
     double mean, variance;
     moments(N, x, &mean, &variance);
     assert_true(fabs(mean) < 0.1 && fabs(variance - 9.0) < 0.5);
-    for (int i = 0; i < N; i++)
-        x[i] = (float)attn_random_normal(&r);
+    for (int i = 0; i < N; i++) x[i] = (float)attn_random_normal(&r);
     moments(N, x, &mean, &variance);
     assert_true(fabs(mean) < 0.035 && fabs(variance - 1.0) < 0.055);
 }

@@ -48,8 +48,7 @@ static void the_share_of_dropped_pairs_is_p(void **state) {
     for (int n = 0; n < 4; n++) {
         int64_t kept = 0;
         for (int64_t i = 0; i < 200; i++)
-            for (int64_t j = 0; j < 200; j++)
-                kept += attn_dropout_keeps(42, ps[n], 0, 0, i, j);
+            for (int64_t j = 0; j < 200; j++) kept += attn_dropout_keeps(42, ps[n], 0, 0, i, j);
         assert_true(fabs((double)kept / 40000 - (1.0 - ps[n])) <= 0.0125 * (ps[n] > 0.0)); /* five standard deviations at 1/2 */
     }
 }

@@ -21,8 +21,7 @@ static double loss_of(const struct test_case *c) {
     double loss = 0.0;
     forward.problem.features &= ~(uint32_t)(ATTN_BACKWARD | ATTN_BIAS_GRAD);
     assert_true(test_run(&forward, ATTN_F64, "naive", 1, &r));
-    for (int64_t n = 0; n < r.count[TEST_O]; n++)
-        loss += isnan(c->d_o[n]) ? 0.0 : (double)c->d_o[n] * r.data[TEST_O][n];
+    for (int64_t n = 0; n < r.count[TEST_O]; n++) loss += isnan(c->d_o[n]) ? 0.0 : (double)c->d_o[n] * r.data[TEST_O][n];
     for (int64_t n = 0; c->d_lse && n < r.count[TEST_LSE]; n++)
         loss += isnan(c->d_lse[n]) || isinf(r.data[TEST_LSE][n]) ? 0.0 : (double)c->d_lse[n] * r.data[TEST_LSE][n];
     test_result_free(&r);
@@ -45,8 +44,7 @@ static bool check_input(struct test_case *c, struct attn_random *r, float *x, in
     const double scale = fmax(1.0, test_max_abs(n, gradients->data[which]));
     for (int tries = 0; tries < 4 && n > 0 && x; tries++) {
         const int64_t at = (int64_t)attn_random_below(r, (uint64_t)n);
-        if (isnan(x[at]))
-            continue;
+        if (isnan(x[at])) continue;
         const double want = difference(c, &x[at]);
         if (!test_near(gradients->data[which][at], want, 1e-5, 1e-6 * scale)) {
             fprintf(stderr, "%s[%lld] is %.12g, central differences give %.12g\n", test_output_names[which], (long long)at,
@@ -69,8 +67,7 @@ static void check_case(attn_ctx *ctx, uint64_t seed, const struct test_options *
     static const int outputs[] = {TEST_DQ, TEST_DK, TEST_DV, TEST_DBIAS, TEST_DALIBI, TEST_DSINK};
     bool good = true;
     for (int n = 0; n < 6; n++)
-        if (gradients.data[outputs[n]])
-            good = check_input(&c, &r, inputs[n], outputs[n], &gradients) && good;
+        if (gradients.data[outputs[n]]) good = check_input(&c, &r, inputs[n], outputs[n], &gradients) && good;
     if (!good) {
         test_case_print(&c);
         fail();
@@ -95,8 +92,7 @@ static void every_gradient_equals_central_differences(void **state) {
     uint64_t seed;
     const int64_t rounds = test_rounds(150, &seed);
     attn_ctx *ctx = test_context(1);
-    for (int64_t n = 0; n < rounds; n++)
-        check_case(ctx, seed + (uint64_t)n, &options);
+    for (int64_t n = 0; n < rounds; n++) check_case(ctx, seed + (uint64_t)n, &options);
     attn_ctx_destroy(ctx);
 }
 
@@ -106,8 +102,7 @@ static void the_bias_gradient_is_right_for_every_combination_of_shared_axes(void
     attn_ctx *ctx = test_context(1);
     options.always |= ATTN_BIAS | ATTN_BIAS_GRAD;
     for (options.bias_broadcast = 0; options.bias_broadcast < 16; options.bias_broadcast++)
-        for (uint64_t seed = 1; seed <= 6; seed++)
-            check_case(ctx, seed, &options);
+        for (uint64_t seed = 1; seed <= 6; seed++) check_case(ctx, seed, &options);
     attn_ctx_destroy(ctx);
 }
 

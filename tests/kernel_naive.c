@@ -13,8 +13,7 @@
 static bool equals_brute(const struct test_case *c, const struct test_result *got, const struct test_result *want) {
     bool good = true;
     for (int which = 0; which < TEST_OUTPUTS; which++) {
-        if (!want->data[which])
-            continue;
+        if (!want->data[which]) continue;
         /* dBias, dALiBi and dSink leave in float whatever the problem's type is. */
         const double rtol = which >= TEST_DBIAS ? 1.2e-7 : 1e-12;
         const double scale = fmax(1.0, test_max_abs(want->count[which], want->data[which]));
@@ -22,8 +21,7 @@ static bool equals_brute(const struct test_case *c, const struct test_result *go
                              scale * (which >= TEST_DBIAS ? 1e-7 : 1e-12)) &&
                good;
     }
-    if (!good)
-        test_case_print(c);
+    if (!good) test_case_print(c);
     return good;
 }
 

@@ -21,8 +21,7 @@ typedef void (*property)(attn_ctx *ctx, const struct attn_kernel *kernel);
 static void for_each_kernel(property check) {
     for (int n = 0; n < attn_kernel_count; n++) {
         const struct attn_kernel *kernel = attn_kernels[n];
-        if (kernel->dtype != ATTN_F32)
-            continue;
+        if (kernel->dtype != ATTN_F32) continue;
         attn_ctx_config config;
         attn_ctx *ctx;
         char error[256];
@@ -60,8 +59,7 @@ static void check_threads(attn_ctx *ctx, const struct attn_kernel *kernel) {
         assert_true(test_run(&c, ATTN_F32, kernel->name, 1, &one));
         for (int threads = 2; threads <= 3; threads++) {
             assert_true(test_run(&c, ATTN_F32, kernel->name, threads, &more));
-            if (!test_result_same(&one, &more))
-                complain(&c, kernel);
+            if (!test_result_same(&one, &more)) complain(&c, kernel);
             test_result_free(&more);
         }
         test_result_free(&one);
@@ -86,8 +84,7 @@ static int64_t row_of(const struct test_case *c, int64_t b, int side, int32_t he
 static void poison(const struct test_case *c, float *x, int64_t b, int side, int32_t heads, int64_t token, int64_t dim) {
     static const float bits[] = {NAN, INFINITY, -INFINITY, 1e30f};
     for (int32_t h = 0; x && h < heads; h++)
-        for (int64_t e = 0; e < dim; e++)
-            x[row_of(c, b, side, heads, h, token, dim) + e] = bits[(token + h + e) % 4];
+        for (int64_t e = 0; e < dim; e++) x[row_of(c, b, side, heads, h, token, dim) + e] = bits[(token + h + e) % 4];
 }
 
 static bool same_rows(const struct test_result *a, const struct test_result *b, int which, int64_t at, int64_t n) {
@@ -116,8 +113,7 @@ static bool query_is_unseen(const struct test_case *c, int64_t b, int64_t i, con
     for (int32_t g = 0; g < p->kv_heads; g++)
         for (int64_t j = 0; j < test_span_of(c, b, 1).length; j++) {
             bool seen = false;
-            for (int32_t h = g * group; h < (g + 1) * group; h++)
-                seen = seen || test_allowed(c, b, h, i, j);
+            for (int32_t h = g * group; h < (g + 1) * group; h++) seen = seen || test_allowed(c, b, h, i, j);
             if (!seen) {
                 good = same_rows(x, y, TEST_DK, row_of(c, b, 1, p->kv_heads, g, j, p->dim), p->dim) && good;
                 good = same_rows(x, y, TEST_DV, row_of(c, b, 1, p->kv_heads, g, j, p->v_dim), p->v_dim) && good;
@@ -144,8 +140,7 @@ static void check_exclusion(attn_ctx *ctx, const struct attn_kernel *kernel) {
             poison(&c, c.k, b, 1, p->kv_heads, j, p->dim);
             poison(&c, c.v, b, 1, p->kv_heads, j, p->v_dim);
             assert_true(test_run(&c, ATTN_F32, kernel->name, 2, &dirty));
-            if (!key_is_unseen(&c, b, j, &clean, &dirty))
-                complain(&c, kernel);
+            if (!key_is_unseen(&c, b, j, &clean, &dirty)) complain(&c, kernel);
             test_result_free(&clean);
             test_result_free(&dirty);
             test_case_free(&c);
@@ -154,8 +149,7 @@ static void check_exclusion(attn_ctx *ctx, const struct attn_kernel *kernel) {
             poison(&c, c.q, b, 0, p->heads, i, p->dim);
             poison(&c, c.d_o, b, 0, p->heads, i, p->v_dim);
             assert_true(test_run(&c, ATTN_F32, kernel->name, 2, &dirty));
-            if (!query_is_unseen(&c, b, i, &clean, &dirty))
-                complain(&c, kernel);
+            if (!query_is_unseen(&c, b, i, &clean, &dirty)) complain(&c, kernel);
             test_result_free(&clean);
             test_result_free(&dirty);
         }
@@ -189,8 +183,7 @@ static void check_excluded_bias(attn_ctx *ctx, const struct attn_kernel *kernel)
                             c.bias[((b * c.bias_extent[1] + h) * c.bias_extent[2] + i + c.q_offset) * c.bias_extent[3] + j + c.kv_offset] =
                                 (i + j) % 2 ? NAN : INFINITY;
         assert_true(test_run(&c, ATTN_F32, kernel->name, 1, &dirty));
-        if (!test_result_same(&clean, &dirty))
-            complain(&c, kernel);
+        if (!test_result_same(&clean, &dirty)) complain(&c, kernel);
         test_result_free(&clean);
         test_result_free(&dirty);
         test_case_free(&c);
@@ -206,8 +199,7 @@ static void the_bias_of_an_excluded_pair_leaves_no_bit(void **state) {
 
 static void must(attn_ctx *ctx, attn_status status) {
     char text[512];
-    if (status != ATTN_OK)
-        fail_msg("%s: %s", attn_status_name(status), attn_ctx_error(ctx, text, sizeof(text)));
+    if (status != ATTN_OK) fail_msg("%s: %s", attn_status_name(status), attn_ctx_error(ctx, text, sizeof(text)));
 }
 
 /* Equal scores and one-hot values: O_e is the share of the keys whose value is unit vector e, so O_e n is a whole number that is wrong
@@ -222,8 +214,7 @@ static void check_counts(attn_ctx *ctx, const struct attn_kernel *kernel) {
     attn_mask *mask;
     attn_problem_init(&p);
     attn_args_init(&args);
-    for (int64_t j = 0; j < S; j++)
-        v[j * E + j * 7919 % S % E] = 1.0f;
+    for (int64_t j = 0; j < S; j++) v[j * E + j * 7919 % S % E] = 1.0f;
     p.heads = 1;
     p.dim = D;
     p.v_dim = E;
@@ -261,8 +252,7 @@ static void every_key_of_a_long_row_counts_exactly_once(void **state) {
 /* ------------------------------------------------------------------------------------------- huge scores */
 
 static void scale_values(float *x, int64_t n, float factor) {
-    for (int64_t i = 0; i < n; i++)
-        x[i] *= factor;
+    for (int64_t i = 0; i < n; i++) x[i] *= factor;
 }
 
 static void check_huge_scores(attn_ctx *ctx, const struct attn_kernel *kernel) {
@@ -281,11 +271,9 @@ static void check_huge_scores(attn_ctx *ctx, const struct attn_kernel *kernel) {
         c.accumulate = 0;
         assert_true(test_run(&c, ATTN_F32, kernel->name, 1, &got));
         for (int64_t n = 0; n < got.count[TEST_O]; n++)
-            if (!isfinite(got.data[TEST_O][n]))
-                complain(&c, kernel);
+            if (!isfinite(got.data[TEST_O][n])) complain(&c, kernel);
         for (int64_t n = 0; n < got.count[TEST_LSE]; n++)
-            if (isnan(got.data[TEST_LSE][n]) || got.data[TEST_LSE][n] == (double)INFINITY)
-                complain(&c, kernel);
+            if (isnan(got.data[TEST_LSE][n]) || got.data[TEST_LSE][n] == (double)INFINITY) complain(&c, kernel);
         test_result_free(&got);
         test_case_free(&c);
     }

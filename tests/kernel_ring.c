@@ -24,16 +24,13 @@ struct outputs {
     float o[H * T * E], lse[H * T], dq[H * T * D], dk[G * S * D], dv[G * S * E], dbias[T * S], dalibi[H], dsink[H];
 };
 
-static struct {
-    float q[H * T * D], k[G * S * D], v[G * S * E], d_o[H * T * E], d_lse[H * T], bias[T * S], alibi[H], sink[H];
-} in;
+static struct { float q[H * T * D], k[G * S * D], v[G * S * E], d_o[H * T * E], d_lse[H * T], bias[T * S], alibi[H], sink[H]; } in;
 
 static struct outputs whole, ring;
 
 static void must(attn_ctx *ctx, attn_status status) {
     char text[512];
-    if (status != ATTN_OK)
-        fail_msg("%s: %s", attn_status_name(status), attn_ctx_error(ctx, text, sizeof(text)));
+    if (status != ATTN_OK) fail_msg("%s: %s", attn_status_name(status), attn_ctx_error(ctx, text, sizeof(text)));
 }
 
 static void fill_inputs(uint64_t seed) {
@@ -41,8 +38,7 @@ static void fill_inputs(uint64_t seed) {
     attn_random_init(&r, seed);
     float *const all[] = {in.q, in.k, in.v, in.d_o, in.d_lse, in.bias, in.alibi, in.sink};
     const int64_t counts[] = {H * T * D, G * S * D, G * S * E, H * T * E, H * T, T * S, H, H};
-    for (int n = 0; n < 8; n++)
-        attn_random_fill_normal(&r, all[n], counts[n], n == 6 ? 0.05f : 1.0f);
+    for (int n = 0; n < 8; n++) attn_random_fill_normal(&r, all[n], counts[n], n == 6 ? 0.05f : 1.0f);
 }
 
 static attn_problem problem(const struct attn_kernel *kernel) {
@@ -104,8 +100,7 @@ static void run_pieces(const attn_plan *plan, attn_ctx *ctx, const attn_mask *ma
                 args.mask = mask;
                 args.workspace = workspace;
                 args.workspace_bytes = bytes;
-                if (b > 0)
-                    args.sink.data = NULL;
+                if (b > 0) args.sink.data = NULL;
                 if (!backward) {
                     args.accumulate = b > 0 ? ATTN_ACCUMULATE_O : 0;
                     must(ctx, attn_forward(plan, &args));
@@ -138,18 +133,16 @@ static void compare(const struct attn_kernel *kernel, uint64_t seed) {
     good = near("dBias", ring.dbias, whole.dbias, T * S) && good;
     good = near("dALiBi", ring.dalibi, whole.dalibi, H) && good;
     good = near("dSink", ring.dsink, whole.dsink, H) && good;
-    if (!good)
-        fail_msg("kernel %s, %s, seed %llu", kernel->name, kernel->isa, (unsigned long long)seed);
+    if (!good) fail_msg("kernel %s, %s, seed %llu", kernel->name, kernel->isa, (unsigned long long)seed);
 }
 
 /* Masks of the whole: none, causal from the end, and one compiled from slices with rows that see nothing. */
 static attn_mask *mask_of(attn_ctx *ctx, int kind) {
-    static const attn_slice slices[] = {{0, 50, 0, 60, -30, 25}, {40, 80, 30, 131, -ATTN_UNLIMITED, 40}, {85, 90, 0, 131, -ATTN_UNLIMITED, 0}};
+    static const attn_slice slices[] = {
+        {0, 50, 0, 60, -30, 25}, {40, 80, 30, 131, -ATTN_UNLIMITED, 40}, {85, 90, 0, 131, -ATTN_UNLIMITED, 0}};
     attn_mask *mask = NULL, *compiled;
-    if (kind == 1)
-        must(ctx, attn_mask_band(ctx, -ATTN_UNLIMITED, 0, ATTN_BOTTOM_RIGHT, &mask));
-    if (kind != 2)
-        return mask;
+    if (kind == 1) must(ctx, attn_mask_band(ctx, -ATTN_UNLIMITED, 0, ATTN_BOTTOM_RIGHT, &mask));
+    if (kind != 2) return mask;
     must(ctx, attn_mask_slices(ctx, T, S, slices, 3, &mask));
     must(ctx, attn_mask_compile(ctx, mask, T, S, &compiled));
     attn_mask_destroy(mask);
@@ -179,8 +172,7 @@ static void four_pieces_equal_the_whole_forward_and_backward(void **state) {
     (void)state;
     for (int n = 0; n < attn_kernel_count; n++) {
         attn_ctx *ctx;
-        if (attn_kernels[n]->dtype != ATTN_F32)
-            continue;
+        if (attn_kernels[n]->dtype != ATTN_F32) continue;
         setenv("ATTN_ISA", attn_kernels[n]->isa, 1);
         if (attn_ctx_create(NULL, &ctx, NULL, 0) == ATTN_OK) {
             check_kernel(ctx, attn_kernels[n]);

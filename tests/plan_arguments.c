@@ -76,8 +76,12 @@ static void expect(attn_status got, attn_status status, const char *part) {
     reset();
 }
 
-static void forward_refused(attn_status status, const char *part) { expect(attn_forward(plan, &args), status, part); }
-static void backward_refused(attn_status status, const char *part) { expect(attn_backward(plan, &args, &grads), status, part); }
+static void forward_refused(attn_status status, const char *part) {
+    expect(attn_forward(plan, &args), status, part);
+}
+static void backward_refused(attn_status status, const char *part) {
+    expect(attn_backward(plan, &args, &grads), status, part);
+}
 
 static void the_arguments_of_these_tests_are_right(void **state) {
     (void)state;

@@ -17,8 +17,7 @@
 
 static void must(attn_ctx *ctx, attn_status status) {
     char text[512];
-    if (status != ATTN_OK)
-        fail_msg("%s: %s", attn_status_name(status), attn_ctx_error(ctx, text, sizeof(text)));
+    if (status != ATTN_OK) fail_msg("%s: %s", attn_status_name(status), attn_ctx_error(ctx, text, sizeof(text)));
 }
 
 /* ---------------------------------------------------------------------------------------- no allocations */
@@ -108,8 +107,7 @@ static void binding_4096_documents_takes_at_most_100_us(void **state) {
     attn_mask *mask;
     attn_args args;
     float *x = calloc(DOCUMENTS * 4 * 3, sizeof(float)), *o = calloc(DOCUMENTS * 4, sizeof(float)), *lse = calloc(DOCUMENTS, sizeof(float));
-    for (int n = 0; n <= DOCUMENTS; n++)
-        cu[n] = n;
+    for (int n = 0; n <= DOCUMENTS; n++) cu[n] = n;
     attn_problem_init(&p);
     p.layout = ATTN_THD;
     p.heads = 1;
@@ -164,8 +162,7 @@ static void fill_small(struct small *s) {
     double *const inputs[] = {s->q, s->k, s->v, s->d_o};
     const int counts[] = {T * D, S * D, S * D, T * D};
     for (int n = 0; n < 4; n++)
-        for (int i = 0; i < counts[n]; i++)
-            inputs[n][i] = attn_random_normal(&r);
+        for (int i = 0; i < counts[n]; i++) inputs[n][i] = attn_random_normal(&r);
     attn_problem_init(&s->problem);
     s->problem.dtype = ATTN_F64;
     s->problem.features = ATTN_BACKWARD;
@@ -209,8 +206,7 @@ static void rows_of_weights_give_o_and_sum_to_1(void **state) {
         assert_true(test_near(sum, 1.0, 0.0, 1e-14));
         for (int e = 0; e < D; e++) {
             double o = 0.0;
-            for (int j = 0; j < S; j++)
-                o += w[j] * s.v[j * D + e];
+            for (int j = 0; j < S; j++) o += w[j] * s.v[j * D + e];
             assert_true(test_near(o, s.o[i * D + e], 1e-13, 1e-14));
         }
     }
@@ -262,29 +258,24 @@ static void rows_without_keys_give_0_minus_infinity_and_no_gradient(void **state
     fill_small(&s);
     must(ctx, attn_mask_band(ctx, -ATTN_UNLIMITED, -3, ATTN_TOP_LEFT, &mask)); /* rows 0, 1, 2 see nothing */
     s.args.mask = mask;
-    for (int e = 0; e < D; e++)
-        s.d_o[e] = (double)NAN; /* row 0 may hold anything */
+    for (int e = 0; e < D; e++) s.d_o[e] = (double)NAN; /* row 0 may hold anything */
     must(ctx, attn_run(ctx, &s.problem, &s.args, &s.gradients));
     for (int i = 0; i < 3; i++) {
         assert_true(isinf(s.lse[i]) && s.lse[i] < 0);
-        for (int e = 0; e < D; e++)
-            assert_true(s.o[i * D + e] == 0.0 && s.dq[i * D + e] == 0.0);
+        for (int e = 0; e < D; e++) assert_true(s.o[i * D + e] == 0.0 && s.dq[i * D + e] == 0.0);
     }
-    for (int n = 0; n < S * D; n++)
-        assert_true(isfinite(s.dk[n]) && isfinite(s.dv[n]));
+    for (int n = 0; n < S * D; n++) assert_true(isfinite(s.dk[n]) && isfinite(s.dv[n]));
     s.args.kv_len = 0;
     s.args.mask = NULL;
     must(ctx, attn_run(ctx, &s.problem, &s.args, &s.gradients));
-    for (int i = 0; i < T; i++)
-        assert_true(isinf(s.lse[i]) && s.o[i * D] == 0.0 && s.dq[i * D] == 0.0);
+    for (int i = 0; i < T; i++) assert_true(isinf(s.lse[i]) && s.o[i * D] == 0.0 && s.dq[i * D] == 0.0);
     attn_mask_destroy(mask);
     attn_ctx_destroy(ctx);
 }
 
 static void backwards(void *executor, int64_t count, int workers, attn_task_fn task, void *arg) {
     (*(int64_t *)executor)++;
-    for (int64_t i = count - 1; i >= 0; i--)
-        task(arg, i, (int)((i * 7) % workers));
+    for (int64_t i = count - 1; i >= 0; i--) task(arg, i, (int)((i * 7) % workers));
 }
 
 static void the_callers_executor_in_any_order_gives_the_same_bits(void **state) {
@@ -347,8 +338,7 @@ static void many_threads_share_a_plan_and_a_context(void **state) {
     static struct small callers[CALLERS];
     attn_ctx *threads = test_context(4), *ctx = test_context(2);
     attn_plan *plan;
-    for (int n = 0; n < CALLERS; n++)
-        fill_small(&callers[n]);
+    for (int n = 0; n < CALLERS; n++) fill_small(&callers[n]);
     must(ctx, attn_plan_create(ctx, &callers[0].problem, &plan));
     struct shared shared = {ctx, plan, callers};
     attn_parallel(threads, CALLERS, 4, call, &shared);

@@ -47,13 +47,11 @@ static attn_status run_scenario(scenario run, struct allocator *allocator) {
     config.allocator_user = allocator;
     config.threads = 1;
     attn_status status = attn_ctx_create(&config, &ctx, NULL, 0);
-    if (status)
-        return status;
+    if (status) return status;
     status = run(ctx);
     char text[512];
     attn_ctx_error(ctx, text, sizeof(text));
-    if (status != ATTN_OK && (status != ATTN_ENOMEM || !text[0]))
-        fail_msg("%s: \"%s\"", attn_status_name(status), text);
+    if (status != ATTN_OK && (status != ATTN_ENOMEM || !text[0])) fail_msg("%s: \"%s\"", attn_status_name(status), text);
     attn_ctx_destroy(ctx);
     return status;
 }
@@ -98,10 +96,8 @@ static attn_status make_plan(attn_ctx *ctx) {
 static attn_status use_mask(attn_ctx *ctx, attn_mask *mask, int64_t rows, int64_t keys) {
     attn_mask *compiled = NULL, *cut = NULL, *stack = NULL;
     attn_status status = attn_mask_compile(ctx, mask, rows, keys, &compiled);
-    if (!status)
-        status = attn_mask_cut(ctx, compiled, 1, rows - 1, 0, keys, &cut);
-    if (!status)
-        status = attn_mask_stack(ctx, 1, 1, (const attn_mask *const *)&compiled, &stack);
+    if (!status) status = attn_mask_cut(ctx, compiled, 1, rows - 1, 0, keys, &cut);
+    if (!status) status = attn_mask_stack(ctx, 1, 1, (const attn_mask *const *)&compiled, &stack);
     attn_mask_destroy(stack);
     attn_mask_destroy(cut);
     attn_mask_destroy(compiled);
@@ -110,14 +106,17 @@ static attn_status use_mask(attn_ctx *ctx, attn_mask *mask, int64_t rows, int64_
 }
 
 static attn_status make_parsed_masks(attn_ctx *ctx) {
-    static const char *const texts[] = {"full", "causal", "sliding_window:5,2", "document:20,30,14", "(causal & sliding_window:9,9) | document:32,32",
+    static const char *const texts[] = {"full",
+                                        "causal",
+                                        "sliding_window:5,2",
+                                        "document:20,30,14",
+                                        "(causal & sliding_window:9,9) | document:32,32",
                                         "!sliding_window:3,3"};
     attn_status status = ATTN_OK;
     for (size_t n = 0; n < sizeof(texts) / sizeof(texts[0]) && !status; n++) {
         attn_mask *mask = NULL;
         status = attn_mask_parse(ctx, texts[n], &mask);
-        if (!status)
-            status = use_mask(ctx, mask, 64, 64);
+        if (!status) status = use_mask(ctx, mask, 64, 64);
     }
     return status;
 }
@@ -125,8 +124,7 @@ static attn_status make_parsed_masks(attn_ctx *ctx) {
 static attn_status make_slices(attn_ctx *ctx) {
     attn_slice slices[40];
     attn_mask *mask = NULL;
-    for (int64_t n = 0; n < 40; n++)
-        slices[n] = (attn_slice){n, n + 20, n / 2, n + 9, -30, n % 7};
+    for (int64_t n = 0; n < 40; n++) slices[n] = (attn_slice){n, n + 20, n / 2, n + 9, -30, n % 7};
     const attn_status status = attn_mask_slices(ctx, 60, 64, slices, 40, &mask);
     return status ? status : use_mask(ctx, mask, 60, 64);
 }
@@ -137,10 +135,8 @@ static attn_status make_blocks(attn_ctx *ctx) {
     const float scores[9] = {3, 1, 2, 9, 8, 7, 1, 2, 3};
     attn_mask *mask = NULL;
     attn_status status = attn_mask_blocks(ctx, cuts, 3, cuts, 3, keep, &mask);
-    if (!status)
-        status = use_mask(ctx, mask, 64, 64);
-    if (!status)
-        status = attn_mask_top_blocks(ctx, cuts, 3, cuts, 3, scores, 2, &mask);
+    if (!status) status = use_mask(ctx, mask, 64, 64);
+    if (!status) status = attn_mask_top_blocks(ctx, cuts, 3, cuts, 3, scores, 2, &mask);
     return status ? status : use_mask(ctx, mask, 64, 64);
 }
 
@@ -164,8 +160,7 @@ static attn_status make_predicate(attn_ctx *ctx) {
 static attn_status make_bits(attn_ctx *ctx) {
     uint8_t bits[70 * 12];
     attn_mask *mask = NULL;
-    for (int n = 0; n < (int)sizeof(bits); n++)
-        bits[n] = (uint8_t)(n * 37);
+    for (int n = 0; n < (int)sizeof(bits); n++) bits[n] = (uint8_t)(n * 37);
     const attn_status status = attn_mask_bits(ctx, 70, 90, bits, 12, &mask);
     return status ? status : use_mask(ctx, mask, 70, 90);
 }
@@ -173,14 +168,10 @@ static attn_status make_bits(attn_ctx *ctx) {
 static attn_status combine_masks(attn_ctx *ctx) {
     attn_mask *a = NULL, *b = NULL, *both = NULL, *one = NULL, *neither = NULL;
     attn_status status = attn_mask_band(ctx, -4, 2, ATTN_TOP_LEFT, &a);
-    if (!status)
-        status = attn_mask_band(ctx, -ATTN_UNLIMITED, 0, ATTN_BOTTOM_RIGHT, &b);
-    if (!status)
-        status = attn_mask_and(ctx, a, b, &both);
-    if (!status)
-        status = attn_mask_or(ctx, both, b, &one);
-    if (!status)
-        status = attn_mask_not(ctx, one, &neither);
+    if (!status) status = attn_mask_band(ctx, -ATTN_UNLIMITED, 0, ATTN_BOTTOM_RIGHT, &b);
+    if (!status) status = attn_mask_and(ctx, a, b, &both);
+    if (!status) status = attn_mask_or(ctx, both, b, &one);
+    if (!status) status = attn_mask_not(ctx, one, &neither);
     attn_mask_destroy(a);
     attn_mask_destroy(b);
     attn_mask_destroy(both);
@@ -192,11 +183,9 @@ static attn_status compile_into_own_memory(attn_ctx *ctx) {
     attn_mask *mask = NULL, *compiled = NULL;
     size_t bytes = 0;
     attn_status status = attn_mask_parse(ctx, "document:20,30,14", &mask);
-    if (!status)
-        status = attn_mask_compile_size(ctx, mask, 64, 64, &bytes);
+    if (!status) status = attn_mask_compile_size(ctx, mask, 64, 64, &bytes);
     void *memory = aligned_alloc(64, (bytes + 63) / 64 * 64 + 64);
-    if (!status)
-        status = attn_mask_compile_into(ctx, mask, 64, 64, memory, bytes, &compiled);
+    if (!status) status = attn_mask_compile_into(ctx, mask, 64, 64, memory, bytes, &compiled);
     attn_mask_destroy(compiled);
     attn_mask_destroy(mask);
     free(memory);
@@ -222,11 +211,9 @@ static attn_status run_once(attn_ctx *ctx) {
     g.dk.data = dk;
     g.dv.data = dv;
     attn_status status = attn_mask_band(ctx, -1, 1, ATTN_TOP_LEFT, &window);
-    if (!status)
-        status = attn_mask_not(ctx, window, &mask);
+    if (!status) status = attn_mask_not(ctx, window, &mask);
     args.mask = mask;
-    if (!status)
-        status = attn_run(ctx, &p, &args, &g);
+    if (!status) status = attn_run(ctx, &p, &args, &g);
     attn_mask_destroy(window);
     attn_mask_destroy(mask);
     return status;
@@ -238,11 +225,11 @@ static void every_public_function_survives_an_allocator_that_fails(void **state)
         const char *name;
         scenario run;
     } scenarios[] = {
-        {"plan", make_plan},         {"parsed masks", make_parsed_masks},
-        {"slices", make_slices},     {"blocks", make_blocks},
-        {"scores", score_blocks},    {"predicate", make_predicate},
-        {"bits", make_bits},         {"algebra", combine_masks},
-        {"run", run_once},           {"compile into own memory", compile_into_own_memory},
+        {"plan", make_plan},      {"parsed masks", make_parsed_masks},
+        {"slices", make_slices},  {"blocks", make_blocks},
+        {"scores", score_blocks}, {"predicate", make_predicate},
+        {"bits", make_bits},      {"algebra", combine_masks},
+        {"run", run_once},        {"compile into own memory", compile_into_own_memory},
     };
     for (size_t n = 0; n < sizeof(scenarios) / sizeof(scenarios[0]); n++) {
         const int64_t before = points;

@@ -23,7 +23,9 @@ static void release_default(void *user, void *memory) {
     free(memory);
 }
 
-void attn_ctx_config_init(attn_ctx_config *config) { *config = (attn_ctx_config){.size = sizeof(*config)}; }
+void attn_ctx_config_init(attn_ctx_config *config) {
+    *config = (attn_ctx_config){.size = sizeof(*config)};
+}
 
 /* What attn_ctx_create reports by: there is no context yet that could keep the sentence. */
 struct message {
@@ -55,8 +57,7 @@ static attn_status check_config(const attn_ctx_config *c, const struct message *
 
 static attn_status choose_threads(int *threads, const struct message *m) {
     const char *text = getenv("ATTN_THREADS");
-    if (*threads)
-        return ATTN_OK;
+    if (*threads) return ATTN_OK;
     if (!text || !*text) {
         const int processors = attn_cpu_count();
         *threads = processors < MAX_THREADS ? processors : MAX_THREADS;
@@ -76,8 +77,7 @@ static attn_status choose_isa(uint32_t *isa, const char **isa_name, const struct
     const char *text = getenv("ATTN_ISA");
     *isa = usable;
     *isa_name = attn_isa_name(usable & built);
-    if (!text || !*text)
-        return ATTN_OK;
+    if (!text || !*text) return ATTN_OK;
     const int64_t allowed = attn_isa_parse(text);
     if (allowed < 0)
         return refuse(m, ATTN_EUNSUPPORTED, "context: the environment variable ATTN_ISA is \"%s\", expected portable or avx512", text);
@@ -86,8 +86,9 @@ static attn_status choose_isa(uint32_t *isa, const char **isa_name, const struct
         return refuse(m, ATTN_EUNSUPPORTED, "context: ATTN_ISA asks for %s, but this build has kernels for portable%s%s only", name,
                       built ? " and " : "", built ? attn_isa_name(built) : "");
     if ((usable & (uint32_t)allowed) != (uint32_t)allowed)
-        return refuse(m, ATTN_EUNSUPPORTED, "context: ATTN_ISA asks for %s, which this processor or operating system lacks; the best here is %s",
-                      name, *isa_name);
+        return refuse(m, ATTN_EUNSUPPORTED,
+                      "context: ATTN_ISA asks for %s, which this processor or operating system lacks; the best here is %s", name,
+                      *isa_name);
     *isa = (uint32_t)allowed;
     *isa_name = name;
     return ATTN_OK;
@@ -97,14 +98,11 @@ attn_status attn_ctx_create(const attn_ctx_config *config, attn_ctx **out, char 
     const struct message m = {error, error_size};
     attn_ctx_config c;
     attn_ctx_config_init(&c);
-    if (!out)
-        return refuse(&m, ATTN_EINVAL, "context: out is NULL, expected a place for the context");
+    if (!out) return refuse(&m, ATTN_EINVAL, "context: out is NULL, expected a place for the context");
     *out = NULL;
     attn_status status = config ? check_config(config, &m) : ATTN_OK;
-    if (status)
-        return status;
-    if (config)
-        c = *config;
+    if (status) return status;
+    if (config) c = *config;
     if (!c.allocate) {
         c.allocate = allocate_default;
         c.release = release_default;
@@ -112,13 +110,10 @@ attn_status attn_ctx_create(const attn_ctx_config *config, attn_ctx **out, char 
     uint32_t isa;
     const char *isa_name;
     status = choose_threads(&c.threads, &m);
-    if (!status)
-        status = choose_isa(&isa, &isa_name, &m);
-    if (status)
-        return status;
+    if (!status) status = choose_isa(&isa, &isa_name, &m);
+    if (status) return status;
     attn_ctx *ctx = c.allocate(c.allocator_user, attn_round64(sizeof(*ctx)), ALIGNMENT);
-    if (!ctx)
-        return refuse(&m, ATTN_ENOMEM, "context: no memory for %zu bytes", attn_round64(sizeof(*ctx)));
+    if (!ctx) return refuse(&m, ATTN_ENOMEM, "context: no memory for %zu bytes", attn_round64(sizeof(*ctx)));
     memset(ctx, 0, sizeof(*ctx));
     ctx->config = c;
     ctx->isa = isa;
@@ -129,13 +124,16 @@ attn_status attn_ctx_create(const attn_ctx_config *config, attn_ctx **out, char 
 }
 
 void attn_ctx_destroy(attn_ctx *ctx) {
-    if (ctx)
-        ctx->config.release(ctx->config.allocator_user, ctx);
+    if (ctx) ctx->config.release(ctx->config.allocator_user, ctx);
 }
 
-int attn_ctx_threads(const attn_ctx *ctx) { return ctx->config.threads; }
+int attn_ctx_threads(const attn_ctx *ctx) {
+    return ctx->config.threads;
+}
 
-const char *attn_ctx_isa(const attn_ctx *ctx) { return ctx->isa_name; }
+const char *attn_ctx_isa(const attn_ctx *ctx) {
+    return ctx->isa_name;
+}
 
 /* Held for a copy of at most a kilobyte: spinning is cheaper than any runtime's lock and needs none. */
 static void lock(attn_ctx *ctx) {
@@ -143,11 +141,12 @@ static void lock(attn_ctx *ctx) {
     }
 }
 
-static void unlock(attn_ctx *ctx) { atomic_flag_clear_explicit(&ctx->error_lock, memory_order_release); }
+static void unlock(attn_ctx *ctx) {
+    atomic_flag_clear_explicit(&ctx->error_lock, memory_order_release);
+}
 
 attn_status attn_fail(attn_ctx *ctx, attn_status status, const char *format, ...) {
-    if (!ctx)
-        return status;
+    if (!ctx) return status;
     char text[sizeof(ctx->error)];
     va_list args;
     va_start(args, format);
@@ -161,8 +160,7 @@ attn_status attn_fail(attn_ctx *ctx, attn_status status, const char *format, ...
 }
 
 const char *attn_ctx_error(attn_ctx *ctx, char *text, size_t text_size) {
-    if (!text || !text_size)
-        return text;
+    if (!text || !text_size) return text;
     char copy[sizeof(ctx->error)] = "";
     if (ctx) {
         lock(ctx);
@@ -174,8 +172,7 @@ const char *attn_ctx_error(attn_ctx *ctx, char *text, size_t text_size) {
 }
 
 void attn_log(attn_ctx *ctx, attn_log_level level, const char *format, ...) {
-    if (!ctx || !ctx->config.log)
-        return;
+    if (!ctx || !ctx->config.log) return;
     char text[sizeof(ctx->error)];
     va_list args;
     va_start(args, format);
@@ -185,14 +182,12 @@ void attn_log(attn_ctx *ctx, attn_log_level level, const char *format, ...) {
 }
 
 void *attn_alloc(attn_ctx *ctx, size_t bytes) {
-    if (bytes > SIZE_MAX - ALIGNMENT)
-        return NULL;
+    if (bytes > SIZE_MAX - ALIGNMENT) return NULL;
     return ctx->config.allocate(ctx->config.allocator_user, bytes ? attn_round64(bytes) : ALIGNMENT, ALIGNMENT);
 }
 
 void attn_free(attn_ctx *ctx, void *memory) {
-    if (memory)
-        ctx->config.release(ctx->config.allocator_user, memory);
+    if (memory) ctx->config.release(ctx->config.allocator_user, memory);
 }
 
 attn_status attn_no_memory(attn_ctx *ctx, const char *what, size_t bytes) {

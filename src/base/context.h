@@ -32,12 +32,24 @@ void attn_free(attn_ctx *ctx, void *memory); /* NULL is allowed */
 attn_status attn_no_memory(attn_ctx *ctx, const char *what, size_t bytes);
 
 /* Sizes from outside are multiplied and added through these only. */
-static inline bool attn_mul_size(size_t a, size_t b, size_t *out) { return !__builtin_mul_overflow(a, b, out); }
-static inline bool attn_add_size(size_t a, size_t b, size_t *out) { return !__builtin_add_overflow(a, b, out); }
+static inline bool attn_mul_size(size_t a, size_t b, size_t *out) {
+    return !__builtin_mul_overflow(a, b, out);
+}
+static inline bool attn_add_size(size_t a, size_t b, size_t *out) {
+    return !__builtin_add_overflow(a, b, out);
+}
 
-static inline int64_t attn_min64(int64_t a, int64_t b) { return a < b ? a : b; }
-static inline int64_t attn_max64(int64_t a, int64_t b) { return a > b ? a : b; }
-static inline int64_t attn_div_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
-static inline size_t attn_round64(size_t bytes) { return (bytes + 63) & ~(size_t)63; }
+static inline int64_t attn_min64(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+static inline int64_t attn_max64(int64_t a, int64_t b) {
+    return a > b ? a : b;
+}
+static inline int64_t attn_div_up(int64_t a, int64_t b) {
+    return (a + b - 1) / b;
+}
+static inline size_t attn_round64(size_t bytes) {
+    return (bytes + 63) & ~(size_t)63;
+}
 
 #endif

@@ -27,25 +27,19 @@ static uint64_t saved_registers(void) {
 
 static uint32_t detect(void) {
     uint32_t a, b, c, d, isa = 0;
-    if (!__get_cpuid(1, &a, &b, &c, &d))
-        return 0;
+    if (!__get_cpuid(1, &a, &b, &c, &d)) return 0;
     const uint32_t osxsave = 1u << 27, fma = 1u << 12, avx = 1u << 28;
-    if (!(c & osxsave) || !(c & avx))
-        return 0;
+    if (!(c & osxsave) || !(c & avx)) return 0;
     const uint64_t saved = saved_registers();
     const uint64_t ymm = 0x6, zmm = 0xe6;
-    if ((saved & ymm) != ymm)
-        return 0;
+    if ((saved & ymm) != ymm) return 0;
     const uint32_t has_fma = c & fma;
-    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d))
-        return 0;
-    if (has_fma && (b & 1u << 5))
-        isa |= ATTN_ISA_AVX2;
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return 0;
+    if (has_fma && (b & 1u << 5)) isa |= ATTN_ISA_AVX2;
     const uint32_t f_dq_bw_vl = 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31;
     if ((saved & zmm) == zmm && (b & f_dq_bw_vl) == f_dq_bw_vl && (isa & ATTN_ISA_AVX2)) {
         isa |= ATTN_ISA_AVX512;
-        if (__get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & 1u << 5))
-            isa |= ATTN_ISA_AVX512_BF16;
+        if (__get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & 1u << 5)) isa |= ATTN_ISA_AVX512_BF16;
     }
     return isa;
 }
@@ -53,8 +47,7 @@ static uint32_t detect(void) {
 static void read_name(char text[64]) {
     uint32_t word[12];
     for (uint32_t leaf = 0; leaf < 3; leaf++)
-        if (!__get_cpuid(0x80000002u + leaf, &word[4 * leaf], &word[4 * leaf + 1], &word[4 * leaf + 2], &word[4 * leaf + 3]))
-            return;
+        if (!__get_cpuid(0x80000002u + leaf, &word[4 * leaf], &word[4 * leaf + 1], &word[4 * leaf + 2], &word[4 * leaf + 3])) return;
     memcpy(text, word, sizeof(word));
     text[sizeof(word)] = 0;
 }
@@ -67,7 +60,9 @@ static uint32_t detect(void) {
 #endif
 }
 
-static void read_name(char text[64]) { text[0] = 0; }
+static void read_name(char text[64]) {
+    text[0] = 0;
+}
 #endif
 
 uint32_t attn_cpu_isa(void) {
@@ -93,11 +88,9 @@ void attn_cpu_name(char *text, size_t size) {
     char name[64] = "";
     read_name(name);
     const char *begin = name;
-    while (*begin == ' ')
-        begin++;
+    while (*begin == ' ') begin++;
     size_t length = strlen(begin);
-    while (length > 0 && begin[length - 1] == ' ')
-        length--;
+    while (length > 0 && begin[length - 1] == ' ') length--;
     if (length)
         snprintf(text, size, "%.*s", (int)length, begin);
     else
@@ -107,8 +100,7 @@ void attn_cpu_name(char *text, size_t size) {
 int attn_cpu_count(void) {
 #if defined(__linux__)
     cpu_set_t set;
-    if (sched_getaffinity(0, sizeof(set), &set) == 0 && CPU_COUNT(&set) > 0)
-        return CPU_COUNT(&set);
+    if (sched_getaffinity(0, sizeof(set), &set) == 0 && CPU_COUNT(&set) > 0) return CPU_COUNT(&set);
 #endif
     const long online = sysconf(_SC_NPROCESSORS_ONLN);
     return online > 0 && online < 1 << 20 ? (int)online : 1;
@@ -127,15 +119,13 @@ static const struct {
 
 int64_t attn_isa_parse(const char *name) {
     for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++)
-        if (strcmp(name, sets[i].name) == 0)
-            return sets[i].allowed;
+        if (strcmp(name, sets[i].name) == 0) return sets[i].allowed;
     return -1;
 }
 
 const char *attn_isa_name(uint32_t isa) {
     const char *name = sets[0].name;
     for (size_t i = 1; i < sizeof(sets) / sizeof(sets[0]); i++)
-        if (isa & sets[i].own)
-            name = sets[i].name;
+        if (isa & sets[i].own) name = sets[i].name;
     return name;
 }

@@ -9,10 +9,8 @@ enum { WORD_MAX = 63 };
 static int distance(const char *a, const char *b) {
     const size_t n = strlen(a), m = strlen(b);
     int row[WORD_MAX + 1];
-    if (n > WORD_MAX || m > WORD_MAX)
-        return WORD_MAX;
-    for (size_t j = 0; j <= m; j++)
-        row[j] = (int)j;
+    if (n > WORD_MAX || m > WORD_MAX) return WORD_MAX;
+    for (size_t j = 0; j <= m; j++) row[j] = (int)j;
     for (size_t i = 1; i <= n; i++) {
         int diagonal = row[0];
         row[0] = (int)i;

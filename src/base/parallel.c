@@ -33,16 +33,14 @@ static void run_one(void *context, int64_t index, int worker) {
 }
 
 static void run_serially(struct loop *loop) {
-    for (int64_t i = 0; i < loop->count; i++)
-        run_one(loop, i, 0);
+    for (int64_t i = 0; i < loop->count; i++) run_one(loop, i, 0);
 }
 
 #if defined(ATTN_EXECUTOR_OPENMP) || defined(ATTN_EXECUTOR_PTHREADS)
 static void take_indices(struct loop *loop, int worker) {
     for (;;) {
         const int64_t i = atomic_fetch_add_explicit(&loop->next, 1, memory_order_relaxed);
-        if (i >= loop->count)
-            return;
+        if (i >= loop->count) return;
         run_one(loop, i, worker);
     }
 }
@@ -53,8 +51,7 @@ static void take_indices(struct loop *loop, int worker) {
 static bool workers_lost_by_fork(void) {
     static _Thread_local pid_t owner;
     const pid_t self = getpid();
-    if (!owner)
-        owner = self;
+    if (!owner) owner = self;
     return owner != self;
 }
 
@@ -90,12 +87,10 @@ static void run(struct loop *loop, int workers) {
     for (; started < wanted; started++) {
         pool[started].loop = loop;
         pool[started].number = started;
-        if (pthread_create(&pool[started].thread, NULL, work, &pool[started]) != 0)
-            break;
+        if (pthread_create(&pool[started].thread, NULL, work, &pool[started]) != 0) break;
     }
     take_indices(loop, 0);
-    for (int i = 1; i < started; i++)
-        pthread_join(pool[i].thread, NULL);
+    for (int i = 1; i < started; i++) pthread_join(pool[i].thread, NULL);
 }
 #else
 static void run(struct loop *loop, int workers) {
@@ -106,10 +101,8 @@ static void run(struct loop *loop, int workers) {
 
 void attn_parallel(attn_ctx *ctx, int64_t count, int workers, attn_task_fn task, void *arg) {
     struct loop loop = {.task = task, .arg = arg, .count = count};
-    if (workers > ctx->config.threads)
-        workers = ctx->config.threads;
-    if (count < workers)
-        workers = (int)count;
+    if (workers > ctx->config.threads) workers = ctx->config.threads;
+    if (count < workers) workers = (int)count;
     if (inside_loop || workers <= 1)
         run_serially(&loop);
     else if (ctx->config.parallel)
@@ -118,4 +111,6 @@ void attn_parallel(attn_ctx *ctx, int64_t count, int workers, attn_task_fn task,
         run(&loop, workers);
 }
 
-const char *attn_parallel_name(void) { return ATTN_EXECUTOR_NAME; }
+const char *attn_parallel_name(void) {
+    return ATTN_EXECUTOR_NAME;
+}

@@ -47,13 +47,14 @@ uint64_t attn_random_below(struct attn_random *r, uint64_t n) {
     /* The first 2^64 mod n values would make small results likelier: they are drawn again. */
     const uint64_t biased = (UINT64_MAX - n + 1) % n;
     uint64_t x;
-    do
-        x = random_u64(r);
+    do x = random_u64(r);
     while (x < biased);
     return x % n;
 }
 
-double attn_random_uniform(struct attn_random *r) { return (double)(random_u64(r) >> 11) * 0x1p-53; }
+double attn_random_uniform(struct attn_random *r) {
+    return (double)(random_u64(r) >> 11) * 0x1p-53;
+}
 
 /* Box and Muller 1958: two independent normals from two uniforms. */
 static void normal_pair(struct attn_random *r, double pair[2]) {
@@ -74,7 +75,6 @@ void attn_random_fill_normal(struct attn_random *r, float *x, int64_t n, float s
         double pair[2];
         normal_pair(r, pair);
         x[i] = (float)(pair[0] * (double)sigma);
-        if (i + 1 < n)
-            x[i + 1] = (float)(pair[1] * (double)sigma);
+        if (i + 1 < n) x[i + 1] = (float)(pair[1] * (double)sigma);
     }
 }

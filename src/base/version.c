@@ -3,7 +3,7 @@
 #include "base/parallel.h"
 
 #define TEXT_(x) #x
-#define TEXT(x) TEXT_(x)
+#define TEXT(x)  TEXT_(x)
 
 #if defined(__clang__)
 #define COMPILER "clang " TEXT(__clang_major__) "." TEXT(__clang_minor__) "." TEXT(__clang_patchlevel__)
@@ -19,9 +19,11 @@
 #define KERNELS "portable"
 #endif
 
-int attn_version(void) { return ATTN_VERSION; }
+int attn_version(void) {
+    return ATTN_VERSION;
+}
 
 const char *attn_version_string(void) {
-    return "attn " TEXT(ATTN_VERSION_MAJOR) "." TEXT(ATTN_VERSION_MINOR) "." TEXT(ATTN_VERSION_PATCH) ", " COMPILER
-           ", " ATTN_EXECUTOR_NAME ", kernels: " KERNELS;
+    return "attn " TEXT(ATTN_VERSION_MAJOR) "." TEXT(ATTN_VERSION_MINOR) "." TEXT(ATTN_VERSION_PATCH) ", " COMPILER ", " ATTN_EXECUTOR_NAME
+                                                                                                      ", kernels: " KERNELS;
 }

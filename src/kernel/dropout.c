@@ -9,7 +9,9 @@
 
 enum { LANES = 32, WORDS = 4 };
 
-static uint32_t threshold(double p) { return (uint32_t)(p * 4294967296.0); }
+static uint32_t threshold(double p) {
+    return (uint32_t)(p * 4294967296.0);
+}
 
 bool attn_dropout_keeps(uint64_t seed, double p, int64_t sequence, int32_t head, int64_t i, int64_t j) {
     const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
@@ -50,11 +52,9 @@ void attn_dropout_words(uint64_t seed, double p, int64_t sequence, int32_t head,
         philox_lanes(seed, x);
         for (int w = 0; w < WORDS; w++) {
             const int64_t j = block * WORDS + w;
-            if (j < j0 || j >= j1)
-                continue;
+            if (j < j0 || j >= j1) continue;
             uint32_t kept = 0;
-            for (int r = 0; r < LANES; r++)
-                kept |= (uint32_t)(x[w][r] >= least) << r;
+            for (int r = 0; r < LANES; r++) kept |= (uint32_t)(x[w][r] >= least) << r;
             words[j - j0] = kept & used;
         }
     }

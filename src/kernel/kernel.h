@@ -48,8 +48,9 @@ struct attn_exec {
     void *workspace; /* aligned to 64, as large as the kernel stated */
 };
 
-/* Sequence b: where its tokens begin (row of the token axis, to be multiplied by a token stride) and how many there are. The batch stride is
- * applied as well: element (b, h, i, c) of q is q.data[b * q.b + h * q.h + (q_row + i) * q.t + c * q.d]; q.b is 0 when packed. LSE has the rows of q. */
+/* Sequence b: where its tokens begin (row of the token axis, to be multiplied by a token stride) and how many there are. The batch
+ * stride is applied as well: element (b, h, i, c) of q is q.data[b * q.b + h * q.h + (q_row + i) * q.t + c * q.d]; q.b is 0 when packed.
+ * LSE has the rows of q. */
 struct attn_seq {
     int64_t q_row, q_len, k_row, k_len;
     int64_t global_q, global_k; /* global lengths, for alignment */

@@ -22,7 +22,9 @@ struct array {
     struct attn_array_out *out;
 };
 
-static bool is_default(const int64_t stride[4]) { return !(stride[0] | stride[1] | stride[2] | stride[3]); }
+static bool is_default(const int64_t stride[4]) {
+    return !(stride[0] | stride[1] | stride[2] | stride[3]);
+}
 
 static void default_strides(const attn_plan *plan, const struct array *a, int64_t stride[4]) {
     const int64_t heads = a->extent[1], tokens = a->extent[2], last = a->extent[3];
@@ -66,14 +68,16 @@ static attn_status check_stride(const attn_plan *plan, const struct array *a, in
         return attn_fail(ctx, ATTN_EINVAL, "execute: the %s stride of %s is %lld, expected at least 0", axis_name(a->kind, axis), a->name,
                          (long long)stride);
     if (a->kind == TENSOR && axis == 3 && used && stride != 1 && !(plan->shape.features & ATTN_DIM_STRIDE))
-        return attn_fail(ctx, ATTN_EINVAL, "execute: the dim stride of %s is %lld, expected 1, or ATTN_DIM_STRIDE among the plan's features",
-                         a->name, (long long)stride);
+        return attn_fail(ctx, ATTN_EINVAL,
+                         "execute: the dim stride of %s is %lld, expected 1, or ATTN_DIM_STRIDE among the plan's features", a->name,
+                         (long long)stride);
     if (a->kind == BIAS && stride && (plan->shape.bias_broadcast & (1u << axis)))
         return attn_fail(ctx, ATTN_EINVAL, "execute: the %s stride of %s is %lld, expected 0: bias_broadcast shares this axis",
                          axis_name(a->kind, axis), a->name, (long long)stride);
     const bool may_sum = a->kind == PER_HEAD && axis == 0;
     if (a->written && used && stride == 0 && !may_sum && !(a->kind == BIAS && (plan->shape.bias_broadcast & (1u << axis))))
-        return attn_fail(ctx, ATTN_EINVAL, "execute: the %s stride of %s is 0 with %lld elements along it; an output must not overlap itself",
+        return attn_fail(ctx, ATTN_EINVAL,
+                         "execute: the %s stride of %s is 0 with %lld elements along it; an output must not overlap itself",
                          axis_name(a->kind, axis), a->name, (long long)a->extent[axis]);
     return ATTN_OK;
 }
@@ -82,19 +86,15 @@ static attn_status check_stride(const attn_plan *plan, const struct array *a, in
 static attn_status resolve_strides(const attn_plan *plan, const struct array *a, int64_t stride[4]) {
     const bool packed = plan->shape.packed && (a->kind == TENSOR || a->kind == LSE);
     const bool given = !is_default(a->stride);
-    if (!given)
-        default_strides(plan, a, stride);
+    if (!given) default_strides(plan, a, stride);
     int64_t last = 0;
     for (int axis = 0; axis < 4; axis++) {
-        if (given)
-            stride[axis] = a->stride[axis];
+        if (given) stride[axis] = a->stride[axis];
         const bool unused = (packed && axis == 0) || (a->kind == LSE && axis == 3) || (a->kind == PER_HEAD && axis >= 2);
-        if (unused)
-            stride[axis] = 0;
+        if (unused) stride[axis] = 0;
         if (given && !unused) {
             const attn_status status = check_stride(plan, a, axis, stride[axis]);
-            if (status)
-                return status;
+            if (status) return status;
         }
         int64_t reach;
         if (a->extent[axis] > 1 && (__builtin_mul_overflow(stride[axis], a->extent[axis] - 1, &reach) ||
@@ -108,8 +108,7 @@ static attn_status resolve_strides(const attn_plan *plan, const struct array *a,
 static attn_status bind_array(const attn_plan *plan, const struct array *a) {
     attn_ctx *ctx = plan->ctx;
     bool empty = false;
-    for (int axis = 0; axis < 4; axis++)
-        empty = empty || a->extent[axis] == 0;
+    for (int axis = 0; axis < 4; axis++) empty = empty || a->extent[axis] == 0;
     if (a->need == REQUIRED && !a->data && !empty)
         return attn_fail(ctx, ATTN_EINVAL, "execute: %s is NULL, expected an array%s%s", a->name, a->feature ? ", as the plan has " : "",
                          a->feature ? a->feature : "");
@@ -132,8 +131,9 @@ static attn_status check_aliases(const attn_plan *plan, const struct array *arra
     for (int i = 0; i < count; i++)
         for (int j = 0; j < count; j++)
             if (i != j && arrays[i].written && arrays[i].data && arrays[i].data == arrays[j].data)
-                return attn_fail(plan->ctx, ATTN_EINVAL, "execute: the output %s is the same memory as %s; outputs must not overlap other arrays",
-                                 arrays[i].name, arrays[j].name);
+                return attn_fail(plan->ctx, ATTN_EINVAL,
+                                 "execute: the output %s is the same memory as %s; outputs must not overlap other arrays", arrays[i].name,
+                                 arrays[j].name);
     return ATTN_OK;
 }
 
@@ -143,8 +143,7 @@ void attn_bias_extents(const struct attn_exec *x, int64_t extents[4]) {
     extents[2] = x->global_q_len >= 0 ? x->global_q_len : x->q_offset + x->q_len;
     extents[3] = x->global_kv_len >= 0 ? x->global_kv_len : x->kv_offset + x->kv_len;
     for (int axis = 0; axis < 4; axis++)
-        if (x->shape->bias_broadcast & (1u << axis))
-            extents[axis] = 1;
+        if (x->shape->bias_broadcast & (1u << axis)) extents[axis] = 1;
 }
 
 struct extents {
@@ -169,8 +168,8 @@ static struct extents extents_of(const struct attn_exec *x) {
 
 static struct array array_of(const char *name, const void *data, const int64_t stride[4], const int64_t extent[4], enum kind kind,
                              enum need need) {
-    return (struct array){.name = name, .data = data, .stride = stride, .kind = kind, .need = need,
-                          .extent = {extent[0], extent[1], extent[2], extent[3]}};
+    return (struct array){
+        .name = name, .data = data, .stride = stride, .kind = kind, .need = need, .extent = {extent[0], extent[1], extent[2], extent[3]}};
 }
 
 /* The arrays of attn_args. */
@@ -205,7 +204,8 @@ static int list_args(const attn_plan *plan, const attn_args *g, enum attn_pass p
 }
 
 /* The arrays of attn_gradients. */
-static int list_gradients(const attn_plan *plan, const attn_gradients *g, struct attn_exec *x, const struct extents *e, struct array *list) {
+static int list_gradients(const attn_plan *plan, const attn_gradients *g, struct attn_exec *x, const struct extents *e,
+                          struct array *list) {
     const uint32_t features = plan->shape.features;
     int n = 0;
     list[n] = array_of("gradients.d_o", g->d_o.data, g->d_o.stride, e->o, TENSOR, REQUIRED);
@@ -222,15 +222,14 @@ static int list_gradients(const attn_plan *plan, const attn_gradients *g, struct
     list[n] = array_of("gradients.dbias", g->dbias.data, g->dbias.stride, e->bias, BIAS, features & ATTN_BIAS_GRAD ? REQUIRED : FORBIDDEN);
     list[n].feature = "ATTN_BIAS_GRAD";
     list[n++].out = &x->dbias;
-    list[n] = array_of("gradients.dalibi", g->dalibi.data, g->dalibi.stride, e->head, PER_HEAD,
-                       features & ATTN_ALIBI ? OPTIONAL : FORBIDDEN);
+    list[n] =
+        array_of("gradients.dalibi", g->dalibi.data, g->dalibi.stride, e->head, PER_HEAD, features & ATTN_ALIBI ? OPTIONAL : FORBIDDEN);
     list[n].feature = "ATTN_ALIBI";
     list[n++].out = &x->dalibi;
     list[n] = array_of("gradients.dsink", g->dsink.data, g->dsink.stride, e->head, PER_HEAD, features & ATTN_SINK ? OPTIONAL : FORBIDDEN);
     list[n].feature = "ATTN_SINK";
     list[n++].out = &x->dsink;
-    for (int i = first_output; i < n; i++)
-        list[i].written = true;
+    for (int i = first_output; i < n; i++) list[i].written = true;
     return n;
 }
 
@@ -239,14 +238,12 @@ attn_status attn_bind_arrays(const attn_plan *plan, const attn_args *args, const
     struct array list[24];
     const struct extents e = extents_of(x);
     int count = list_args(plan, args, pass, x, &e, list);
-    if (pass == ATTN_PASS_BACKWARD)
-        count += list_gradients(plan, gradients, x, &e, list + count);
+    if (pass == ATTN_PASS_BACKWARD) count += list_gradients(plan, gradients, x, &e, list + count);
     for (int i = 0; i < count; i++) {
         const bool tensor_type = list[i].kind == TENSOR || list[i].kind == LSE;
         list[i].element = tensor_type && plan->shape.dtype == ATTN_F64 ? sizeof(double) : sizeof(float);
         const attn_status status = bind_array(plan, &list[i]);
-        if (status)
-            return status;
+        if (status) return status;
     }
     return check_aliases(plan, list, count);
 }

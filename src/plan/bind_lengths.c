@@ -7,20 +7,20 @@ static attn_status check_packed(const attn_plan *plan, const char *name, const i
                                 int64_t tokens) {
     attn_ctx *ctx = plan->ctx;
     if (!cu)
-        return attn_fail(ctx, ATTN_EINVAL, "execute: args.%s is NULL, expected batch + 1 cumulative lengths, as the layout is ATTN_THD", name);
-    if (cu[0] != 0)
-        return attn_fail(ctx, ATTN_EINVAL, "execute: args.%s[0] is %d, expected 0", name, cu[0]);
+        return attn_fail(ctx, ATTN_EINVAL, "execute: args.%s is NULL, expected batch + 1 cumulative lengths, as the layout is ATTN_THD",
+                         name);
+    if (cu[0] != 0) return attn_fail(ctx, ATTN_EINVAL, "execute: args.%s[0] is %d, expected 0", name, cu[0]);
     for (int64_t b = 0; b < batch; b++) {
         if (cu[b + 1] < cu[b])
-            return attn_fail(ctx, ATTN_EINVAL, "execute: args.%s[%lld] is %d, expected at least the one before, %d", name,
-                             (long long)b + 1, cu[b + 1], cu[b]);
+            return attn_fail(ctx, ATTN_EINVAL, "execute: args.%s[%lld] is %d, expected at least the one before, %d", name, (long long)b + 1,
+                             cu[b + 1], cu[b]);
         if (cu[b + 1] - cu[b] > capacity)
             return attn_fail(ctx, ATTN_ESHAPE, "execute: sequence %lld has the length %d by args.%s; the plan has room for %lld",
                              (long long)b, cu[b + 1] - cu[b], name, (long long)capacity);
     }
     if (cu[batch] > tokens)
-        return attn_fail(ctx, ATTN_ESHAPE, "execute: args.%s[%lld] is %d tokens in all; the plan has room for %lld", name,
-                         (long long)batch, cu[batch], (long long)tokens);
+        return attn_fail(ctx, ATTN_ESHAPE, "execute: args.%s[%lld] is %d tokens in all; the plan has room for %lld", name, (long long)batch,
+                         cu[batch], (long long)tokens);
     return ATTN_OK;
 }
 
@@ -52,7 +52,8 @@ static attn_status check_sides(const attn_plan *plan, const attn_args *args, con
     attn_status status;
     if (plan->shape.packed) {
         if (args->q_lens || args->kv_lens || args->q_starts || args->kv_starts)
-            return attn_fail(ctx, ATTN_EINVAL, "execute: args.%s is given, but the layout is ATTN_THD; expected args.cu_q and args.cu_kv alone",
+            return attn_fail(ctx, ATTN_EINVAL,
+                             "execute: args.%s is given, but the layout is ATTN_THD; expected args.cu_q and args.cu_kv alone",
                              args->q_lens     ? "q_lens"
                              : args->kv_lens  ? "kv_lens"
                              : args->q_starts ? "q_starts"
@@ -61,7 +62,8 @@ static attn_status check_sides(const attn_plan *plan, const attn_args *args, con
         return status ? status : check_packed(plan, "cu_kv", args->cu_kv, x->batch, p->kv_len, p->kv_tokens);
     }
     if (args->cu_q || args->cu_kv)
-        return attn_fail(ctx, ATTN_EINVAL, "execute: args.%s is given, but the layout is %s; expected cumulative lengths with ATTN_THD only",
+        return attn_fail(ctx, ATTN_EINVAL,
+                         "execute: args.%s is given, but the layout is %s; expected cumulative lengths with ATTN_THD only",
                          args->cu_q ? "cu_q" : "cu_kv", p->layout == ATTN_BHTD ? "ATTN_BHTD" : "ATTN_BTHD");
     status = check_ragged(plan, "q", x->q_len, p->q_len, args->q_lens, args->q_starts, x->batch);
     return status ? status : check_ragged(plan, "kv", x->kv_len, p->kv_len, args->kv_lens, args->kv_starts, x->batch);
@@ -79,10 +81,8 @@ static attn_status check_offset(const attn_plan *plan, const char *side, int64_t
 
 static attn_status check_offsets(const attn_plan *plan, const attn_args *args) {
     attn_status status = check_offset(plan, "q", args->q_offset, args->global_q_len);
-    if (!status)
-        status = check_offset(plan, "kv", args->kv_offset, args->global_kv_len);
-    if (status)
-        return status;
+    if (!status) status = check_offset(plan, "kv", args->kv_offset, args->global_kv_len);
+    if (status) return status;
     if (args->batch_offset < 0 || args->head_offset < 0)
         return attn_fail(plan->ctx, ATTN_EINVAL, "execute: args.%s is %lld, expected at least 0",
                          args->batch_offset < 0 ? "batch_offset" : "head_offset",
@@ -98,8 +98,7 @@ static attn_status check_offsets(const attn_plan *plan, const attn_args *args) {
 
 /* Each sequence lies inside the global lengths, and the mask can be executed on it. */
 static attn_status check_sequences(const attn_plan *plan, const struct attn_exec *x) {
-    if (!x->mask && x->global_q_len < 0 && x->global_kv_len < 0)
-        return ATTN_OK;
+    if (!x->mask && x->global_q_len < 0 && x->global_kv_len < 0) return ATTN_OK;
     for (int64_t b = 0; b < x->batch; b++) {
         const struct attn_seq s = attn_exec_seq(x, b);
         if (x->q_offset + s.q_len > s.global_q)
@@ -108,12 +107,10 @@ static attn_status check_sequences(const attn_plan *plan, const struct attn_exec
         if (x->kv_offset + s.k_len > s.global_k)
             return attn_fail(plan->ctx, ATTN_ESHAPE, "execute: sequence %lld has keys %lld to %lld, past args.global_kv_len %lld",
                              (long long)b, (long long)x->kv_offset, (long long)(x->kv_offset + s.k_len), (long long)s.global_k);
-        if (!x->mask)
-            continue;
+        if (!x->mask) continue;
         const attn_status status = attn_mask_fits(plan->ctx, x->mask, b, x->batch, plan->shape.heads, plan->shape.kv_heads, s.q_len,
                                                   s.k_len, x->q_offset, x->kv_offset, s.global_q, s.global_k);
-        if (status)
-            return status;
+        if (status) return status;
     }
     return ATTN_OK;
 }
@@ -131,10 +128,8 @@ attn_status attn_bind_lengths(const attn_plan *plan, const attn_args *args, stru
     x->q_len = packed || args->q_len == -1 ? p->q_len : args->q_len;
     x->kv_len = packed || args->kv_len == -1 ? p->kv_len : args->kv_len;
     attn_status status = check_sides(plan, args, x);
-    if (!status)
-        status = check_offsets(plan, args);
-    if (status)
-        return status;
+    if (!status) status = check_offsets(plan, args);
+    if (status) return status;
     x->q_lens = args->q_lens;
     x->kv_lens = args->kv_lens;
     x->q_starts = args->q_starts;

@@ -18,13 +18,11 @@ static void list_names(const attn_ctx *ctx, bool only_usable, attn_dtype dtype, 
     text[0] = 0;
     for (int i = 0; i < attn_kernel_count; i++) {
         const struct attn_kernel *k = attn_kernels[i];
-        if (only_usable && !usable(ctx, k, dtype))
-            continue;
+        if (only_usable && !usable(ctx, k, dtype)) continue;
         bool seen = false;
         for (int before = 0; before < i && !seen; before++)
             seen = strcmp(attn_kernels[before]->name, k->name) == 0 && (!only_usable || usable(ctx, attn_kernels[before], dtype));
-        if (seen || length >= size)
-            continue;
+        if (seen || length >= size) continue;
         const int n = snprintf(text + length, size - length, "%s%s", length ? ", " : "", k->name);
         length += n > 0 ? (size_t)n : 0;
     }
@@ -35,17 +33,14 @@ attn_status attn_choose_kernel(attn_ctx *ctx, const attn_problem *problem, const
     bool known = false;
     for (int i = 0; i < attn_kernel_count; i++) {
         const struct attn_kernel *k = attn_kernels[i];
-        if (problem->kernel && strcmp(problem->kernel, k->name) != 0)
-            continue;
+        if (problem->kernel && strcmp(problem->kernel, k->name) != 0) continue;
         known = true;
-        if (usable(ctx, k, problem->dtype) && (!best || k->rank > best->rank))
-            best = k;
+        if (usable(ctx, k, problem->dtype) && (!best || k->rank > best->rank)) best = k;
     }
     if (!best) {
         char names[256];
         list_names(ctx, known, problem->dtype, names, sizeof(names));
-        if (!known)
-            return attn_fail(ctx, ATTN_EINVAL, "plan: problem.kernel is \"%.64s\", expected one of: %s", problem->kernel, names);
+        if (!known) return attn_fail(ctx, ATTN_EINVAL, "plan: problem.kernel is \"%.64s\", expected one of: %s", problem->kernel, names);
         return attn_fail(ctx, ATTN_EUNSUPPORTED, "plan: the kernel \"%s\" has no form for %s on %s; those that have: %s", problem->kernel,
                          attn_dtype_name(problem->dtype), attn_ctx_isa(ctx), names);
     }

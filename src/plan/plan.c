@@ -29,37 +29,37 @@ static struct attn_shape shape_of(const attn_problem *p) {
 }
 
 attn_status attn_plan_create(attn_ctx *ctx, const attn_problem *problem, attn_plan **out) {
-    if (!ctx)
-        return ATTN_EINVAL;
-    if (!out)
-        return attn_fail(ctx, ATTN_EINVAL, "plan: out is NULL, expected a place for the plan");
+    if (!ctx) return ATTN_EINVAL;
+    if (!out) return attn_fail(ctx, ATTN_EINVAL, "plan: out is NULL, expected a place for the plan");
     *out = NULL;
     attn_plan made = {.ctx = ctx};
     attn_status status = attn_problem_check(ctx, problem, &made.problem);
-    if (!status)
-        status = attn_choose_kernel(ctx, &made.problem, &made.kernel);
-    if (status)
-        return status;
+    if (!status) status = attn_choose_kernel(ctx, &made.problem, &made.kernel);
+    if (status) return status;
     made.forced = made.problem.kernel != NULL;
     made.problem.kernel = NULL;
     made.shape = shape_of(&made.problem);
     made.workspace = attn_round64(made.kernel->workspace(&made.shape));
     attn_plan *plan = attn_alloc(ctx, sizeof(*plan));
-    if (!plan)
-        return attn_no_memory(ctx, "plan", sizeof(*plan));
+    if (!plan) return attn_no_memory(ctx, "plan", sizeof(*plan));
     *plan = made;
     *out = plan;
     return ATTN_OK;
 }
 
 void attn_plan_destroy(attn_plan *plan) {
-    if (plan)
-        attn_free(plan->ctx, plan);
+    if (plan) attn_free(plan->ctx, plan);
 }
 
-size_t attn_plan_workspace(const attn_plan *plan) { return plan->workspace; }
-const char *attn_plan_kernel(const attn_plan *plan) { return plan->kernel->name; }
-const char *attn_plan_isa(const attn_plan *plan) { return plan->kernel->isa; }
+size_t attn_plan_workspace(const attn_plan *plan) {
+    return plan->workspace;
+}
+const char *attn_plan_kernel(const attn_plan *plan) {
+    return plan->kernel->name;
+}
+const char *attn_plan_isa(const attn_plan *plan) {
+    return plan->kernel->isa;
+}
 
 /* Text that grows to its end in a buffer of any size: `needed` goes on where the buffer is full. */
 struct text {
@@ -81,9 +81,12 @@ static void add_features(struct text *t, const attn_problem *p) {
     static const struct {
         uint32_t bit;
         const char *name;
-    } features[] = {{ATTN_BACKWARD, "backward"},     {ATTN_ALIBI, "ALiBi"},
-                    {ATTN_BIAS, "bias"},             {ATTN_BIAS_GRAD, "gradient of the bias"},
-                    {ATTN_SINK, "sink"},             {ATTN_DROPOUT, "dropout"},
+    } features[] = {{ATTN_BACKWARD, "backward"},
+                    {ATTN_ALIBI, "ALiBi"},
+                    {ATTN_BIAS, "bias"},
+                    {ATTN_BIAS_GRAD, "gradient of the bias"},
+                    {ATTN_SINK, "sink"},
+                    {ATTN_DROPOUT, "dropout"},
                     {ATTN_DIM_STRIDE, "dim stride"}};
     add(t, "features   ");
     const char *comma = "";
@@ -115,8 +118,7 @@ size_t attn_plan_text(const attn_plan *plan, char *text, size_t size) {
     add(&t, "why        %s\n",
         plan->forced ? "the problem names it" : "the fastest that has this data type and runs on the context's instruction set");
     add(&t, "work       at the capacities without a mask: forward %.6g GFLOP", flops * 1e-9);
-    if (p->features & ATTN_BACKWARD)
-        add(&t, ", backward %.6g GFLOP", 2.5 * flops * 1e-9);
+    if (p->features & ATTN_BACKWARD) add(&t, ", backward %.6g GFLOP", 2.5 * flops * 1e-9);
     add(&t, "\nworkspace  %zu bytes for each execution at once, %d threads\n", plan->workspace, p->threads);
     return t.needed;
 }

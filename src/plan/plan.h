@@ -36,7 +36,7 @@ attn_status attn_bind_arrays(const attn_plan *plan, const attn_args *args, const
 /* Extents of the bias array: 1 on shared axes; batch, head, query, key. */
 void attn_bias_extents(const struct attn_exec *x, int64_t extents[4]);
 
-const char *attn_dtype_name(attn_dtype dtype);   /* "f32" */
+const char *attn_dtype_name(attn_dtype dtype);    /* "f32" */
 const char *attn_layout_name(attn_layout layout); /* "bhtd" */
 
 #endif

@@ -34,14 +34,14 @@ static attn_status check_choices(attn_ctx *ctx, const attn_problem *p) {
 }
 
 static attn_status check_features(attn_ctx *ctx, const attn_problem *p) {
-    const uint32_t known =
-        ATTN_BACKWARD | ATTN_ALIBI | ATTN_BIAS | ATTN_SINK | ATTN_DROPOUT | ATTN_DIM_STRIDE | ATTN_BIAS_GRAD;
+    const uint32_t known = ATTN_BACKWARD | ATTN_ALIBI | ATTN_BIAS | ATTN_SINK | ATTN_DROPOUT | ATTN_DIM_STRIDE | ATTN_BIAS_GRAD;
     const uint32_t axes = ATTN_SHARE_BATCH | ATTN_SHARE_HEAD | ATTN_SHARE_QUERY | ATTN_SHARE_KEY;
     if (p->features & ~known)
         return attn_fail(ctx, ATTN_EINVAL, "plan: problem.features is 0x%x, of which 0x%x is no feature; expected a combination of 0x%x",
                          p->features, p->features & ~known, known);
     if ((p->features & ATTN_BIAS_GRAD) && (p->features & (ATTN_BIAS | ATTN_BACKWARD)) != (ATTN_BIAS | ATTN_BACKWARD))
-        return attn_fail(ctx, ATTN_EINVAL, "plan: problem.features has ATTN_BIAS_GRAD without %s; expected both ATTN_BIAS and ATTN_BACKWARD",
+        return attn_fail(ctx, ATTN_EINVAL,
+                         "plan: problem.features has ATTN_BIAS_GRAD without %s; expected both ATTN_BIAS and ATTN_BACKWARD",
                          p->features & ATTN_BIAS ? "ATTN_BACKWARD" : "ATTN_BIAS");
     if (p->bias_broadcast & ~axes)
         return attn_fail(ctx, ATTN_EINVAL, "plan: problem.bias_broadcast is 0x%x, expected a combination of the ATTN_SHARE_ axes, 0x%x",
@@ -67,8 +67,7 @@ static attn_status check_heads(attn_ctx *ctx, const attn_problem *p) {
         return attn_fail(ctx, ATTN_ESHAPE, "plan: problem.kv_heads is %d, expected a divisor of problem.heads, %d", p->kv_heads, p->heads);
     if (p->dim < 1)
         return attn_fail(ctx, ATTN_EINVAL, "plan: problem.dim is %d, expected the head size of query and key, at least 1", p->dim);
-    if (p->v_dim < 1)
-        return attn_fail(ctx, ATTN_EINVAL, "plan: problem.v_dim is %d, expected at least 1, or -1 for as dim", p->v_dim);
+    if (p->v_dim < 1) return attn_fail(ctx, ATTN_EINVAL, "plan: problem.v_dim is %d, expected at least 1, or -1 for as dim", p->v_dim);
     if (p->threads < 0)
         return attn_fail(ctx, ATTN_EINVAL, "plan: problem.threads is %d, expected at least 1, or 0 for the context's", p->threads);
     return ATTN_OK;
@@ -95,9 +94,8 @@ static attn_status check_products(attn_ctx *ctx, const attn_problem *p) {
                              names[side], tokens[side], p->heads, widest);
     }
     size_t n = (size_t)p->batch;
-    if ((p->features & ATTN_BIAS) &&
-        (!attn_mul_size(n, (size_t)p->heads, &n) || !attn_mul_size(n, (size_t)p->q_len, &n) || !attn_mul_size(n, (size_t)p->kv_len, &n) ||
-         n > limit))
+    if ((p->features & ATTN_BIAS) && (!attn_mul_size(n, (size_t)p->heads, &n) || !attn_mul_size(n, (size_t)p->q_len, &n) ||
+                                      !attn_mul_size(n, (size_t)p->kv_len, &n) || n > limit))
         return attn_fail(ctx, ATTN_ESHAPE, "plan: a bias of batch %lld, heads %d, q_len %lld, kv_len %lld does not fit memory's addresses",
                          (long long)p->batch, p->heads, (long long)p->q_len, (long long)p->kv_len);
     return ATTN_OK;
@@ -105,50 +103,36 @@ static attn_status check_products(attn_ctx *ctx, const attn_problem *p) {
 
 static attn_status check_lengths(attn_ctx *ctx, attn_problem *p) {
     attn_status status = check_capacity(ctx, "batch", p->batch, "the greatest number of sequences");
-    if (!status)
-        status = check_capacity(ctx, "q_len", p->q_len, "the greatest number of queries of a sequence (it must be set)");
-    if (!status && p->kv_len == -1)
-        p->kv_len = p->q_len;
-    if (!status)
-        status = check_capacity(ctx, "kv_len", p->kv_len, "the greatest number of keys of a sequence, or -1 for as q_len");
-    if (status)
-        return status;
+    if (!status) status = check_capacity(ctx, "q_len", p->q_len, "the greatest number of queries of a sequence (it must be set)");
+    if (!status && p->kv_len == -1) p->kv_len = p->q_len;
+    if (!status) status = check_capacity(ctx, "kv_len", p->kv_len, "the greatest number of keys of a sequence, or -1 for as q_len");
+    if (status) return status;
     const bool packed = p->layout == ATTN_THD;
-    if (!packed || p->q_tokens == -1)
-        p->q_tokens = p->batch * p->q_len; /* both below 2^31 */
-    if (!packed || p->kv_tokens == -1)
-        p->kv_tokens = p->batch * p->kv_len;
+    if (!packed || p->q_tokens == -1) p->q_tokens = p->batch * p->q_len; /* both below 2^31 */
+    if (!packed || p->kv_tokens == -1) p->kv_tokens = p->batch * p->kv_len;
     if (packed) {
         status = check_capacity(ctx, "q_tokens", p->q_tokens, "the greatest number of queries of all sequences, or -1 for batch * q_len");
         if (!status)
-            status = check_capacity(ctx, "kv_tokens", p->kv_tokens, "the greatest number of keys of all sequences, or -1 for batch * kv_len");
+            status =
+                check_capacity(ctx, "kv_tokens", p->kv_tokens, "the greatest number of keys of all sequences, or -1 for batch * kv_len");
     }
     return status ? status : check_products(ctx, p);
 }
 
 attn_status attn_problem_check(attn_ctx *ctx, const attn_problem *in, attn_problem *out) {
-    if (!in)
-        return attn_fail(ctx, ATTN_EINVAL, "plan: problem is NULL, expected a problem set by attn_problem_init");
+    if (!in) return attn_fail(ctx, ATTN_EINVAL, "plan: problem is NULL, expected a problem set by attn_problem_init");
     if (in->size != sizeof(*in))
         return attn_fail(ctx, ATTN_EINVAL, "plan: problem.size is %zu, expected %zu; call attn_problem_init first", in->size, sizeof(*in));
     *out = *in;
-    if (out->kv_heads == -1)
-        out->kv_heads = out->heads;
-    if (out->v_dim == -1)
-        out->v_dim = out->dim;
+    if (out->kv_heads == -1) out->kv_heads = out->heads;
+    if (out->v_dim == -1) out->v_dim = out->dim;
     attn_status status = check_choices(ctx, out);
-    if (!status)
-        status = check_heads(ctx, out);
-    if (!status)
-        status = check_features(ctx, out);
-    if (!status)
-        status = check_lengths(ctx, out);
-    if (status)
-        return status;
-    if (isnan(out->scale))
-        out->scale = 1 / sqrt((double)out->dim);
+    if (!status) status = check_heads(ctx, out);
+    if (!status) status = check_features(ctx, out);
+    if (!status) status = check_lengths(ctx, out);
+    if (status) return status;
+    if (isnan(out->scale)) out->scale = 1 / sqrt((double)out->dim);
     const int most = attn_ctx_threads(ctx);
-    if (out->threads == 0 || out->threads > most)
-        out->threads = most;
+    if (out->threads == 0 || out->threads > most) out->threads = most;
     return ATTN_OK;
 }

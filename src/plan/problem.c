@@ -28,7 +28,9 @@ void attn_args_init(attn_args *args) {
     *args = (attn_args){.size = sizeof(*args), .batch = -1, .q_len = -1, .kv_len = -1, .global_q_len = -1, .global_kv_len = -1};
 }
 
-void attn_gradients_init(attn_gradients *gradients) { *gradients = (attn_gradients){.size = sizeof(*gradients)}; }
+void attn_gradients_init(attn_gradients *gradients) {
+    *gradients = (attn_gradients){.size = sizeof(*gradients)};
+}
 
 const char *attn_dtype_name(attn_dtype dtype) {
     static const char *const names[] = {"f32", "f64", "bf16", "f16"};

@@ -13,21 +13,17 @@ static attn_status check_rows(const attn_plan *plan, const struct attn_exec *x, 
     if (q0 < 0 || rows < 0 || q0 > length || rows > length - q0)
         return attn_fail(ctx, ATTN_ESHAPE, "weights: rows %lld to %lld of a sequence of %lld queries", (long long)q0,
                          (long long)q0 + (long long)rows, (long long)length);
-    if (!weights && rows > 0)
-        return attn_fail(ctx, ATTN_EINVAL, "weights: weights is NULL, expected room for rows times keys");
+    if (!weights && rows > 0) return attn_fail(ctx, ATTN_EINVAL, "weights: weights is NULL, expected room for rows times keys");
     return ATTN_OK;
 }
 
 attn_status attn_weights(const attn_plan *plan, const attn_args *args, int64_t sequence, int32_t head, int64_t q0, int64_t rows,
                          void *weights) {
-    if (!plan)
-        return ATTN_EINVAL;
+    if (!plan) return ATTN_EINVAL;
     struct attn_exec x;
     attn_status status = attn_bind(plan, args, NULL, ATTN_PASS_WEIGHTS, &x);
-    if (!status)
-        status = check_rows(plan, &x, sequence, head, q0, rows, weights);
-    if (status)
-        return status;
+    if (!status) status = check_rows(plan, &x, sequence, head, q0, rows, weights);
+    if (status) return status;
     if (plan->shape.dtype == ATTN_F64)
         attn_naive_weights_f64(&x, sequence, head, q0, rows, weights);
     else

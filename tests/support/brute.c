@@ -32,8 +32,7 @@ static double head_value(const struct head *a, const float *x) {
 static int64_t bias_at(const struct head *a, int64_t i, int64_t j) {
     const int64_t place[4] = {a->b, a->h, i + a->c->q_offset, j + a->c->kv_offset};
     int64_t n = 0;
-    for (int axis = 0; axis < 4; axis++)
-        n = n * a->c->bias_extent[axis] + (a->c->bias_extent[axis] == 1 ? 0 : place[axis]);
+    for (int axis = 0; axis < 4; axis++) n = n * a->c->bias_extent[axis] + (a->c->bias_extent[axis] == 1 ? 0 : place[axis]);
     return n;
 }
 
@@ -46,8 +45,7 @@ static double alibi_distance(const struct head *a, int64_t i, int64_t j) {
 
 static double keep_factor(const struct head *a, int64_t i, int64_t j) {
     const struct test_case *c = a->c;
-    if (!(c->problem.features & ATTN_DROPOUT))
-        return 1.0;
+    if (!(c->problem.features & ATTN_DROPOUT)) return 1.0;
     const uint32_t key[2] = {(uint32_t)c->dropout_seed, (uint32_t)(c->dropout_seed >> 32)};
     const uint32_t counter[4] = {(uint32_t)(i + c->q_offset), (uint32_t)((j + c->kv_offset) / 4), (uint32_t)(a->h + c->head_offset),
                                  (uint32_t)(a->b + c->batch_offset)};
@@ -64,8 +62,7 @@ static void fill_matrices(struct head *a) {
         for (int64_t j = 0; j < a->keys; j++) {
             const int64_t n = i * a->keys + j;
             double dot = 0.0;
-            for (int32_t e = p->dim - 1; e >= 0; e--)
-                dot += (double)c->q[q_at(a, i, p->dim) + e] * (double)c->k[k_at(a, j, p->dim) + e];
+            for (int32_t e = p->dim - 1; e >= 0; e--) dot += (double)c->q[q_at(a, i, p->dim) + e] * (double)c->k[k_at(a, j, p->dim) + e];
             const double scale = isnan(p->scale) ? 1.0 / sqrt((double)p->dim) : p->scale;
             const double capped = isinf(p->softcap) ? scale * dot : p->softcap * tanh(scale * dot / p->softcap);
             a->slope[n] = scale * (isinf(p->softcap) ? 1.0 : 1.0 - capped / p->softcap * capped / p->softcap);
@@ -80,13 +77,10 @@ static double row_lse(const struct head *a, int64_t i) {
     const double sink = a->c->sink ? head_value(a, a->c->sink) : (double)-INFINITY;
     double high = sink, sum = 0.0;
     for (int64_t j = 0; j < a->keys; j++)
-        if (a->allowed[i * a->keys + j])
-            high = fmax(high, a->logit[i * a->keys + j]);
-    if (isinf(high))
-        return high;
+        if (a->allowed[i * a->keys + j]) high = fmax(high, a->logit[i * a->keys + j]);
+    if (isinf(high)) return high;
     for (int64_t j = 0; j < a->keys; j++)
-        if (a->allowed[i * a->keys + j])
-            sum += exp(a->logit[i * a->keys + j] - high);
+        if (a->allowed[i * a->keys + j]) sum += exp(a->logit[i * a->keys + j] - high);
     return high + log(sum + exp(sink - high));
 }
 
@@ -97,13 +91,11 @@ static void forward_row(struct head *a, int64_t i, bool merges) {
     const double own = row_lse(a, i), before = merges ? *lse : (double)-INFINITY;
     const double high = fmax(own, before);
     *lse = isinf(high) ? high : high + log(exp(own - high) + exp(before - high));
-    for (int32_t e = 0; e < width; e++)
-        o[e] = merges && !isinf(before) ? o[e] * exp(before - *lse) : 0.0;
+    for (int32_t e = 0; e < width; e++) o[e] = merges && !isinf(before) ? o[e] * exp(before - *lse) : 0.0;
     for (int64_t j = 0; j < a->keys; j++) {
         const int64_t n = i * a->keys + j;
         a->weight[n] = a->allowed[n] ? exp(a->logit[n] - *lse) : 0.0;
-        for (int32_t e = 0; e < width && a->allowed[n]; e++)
-            o[e] += a->weight[n] * a->keep[n] * (double)a->c->v[k_at(a, j, width) + e];
+        for (int32_t e = 0; e < width && a->allowed[n]; e++) o[e] += a->weight[n] * a->keep[n] * (double)a->c->v[k_at(a, j, width) + e];
     }
 }
 
@@ -122,12 +114,10 @@ static void backward_row(struct head *a, int64_t i, bool merges) {
     }
     if (merges) {
         mean = 0.0;
-        for (int32_t e = 0; e < width; e++)
-            mean += (double)d_o[e] * o[e];
+        for (int32_t e = 0; e < width; e++) mean += (double)d_o[e] * o[e];
     }
     const double d_lse = c->d_lse ? (double)c->d_lse[q_at(a, i, 1)] : 0.0;
-    for (int64_t j = 0; j < a->keys; j++)
-        a->d_logit[i * a->keys + j] = a->weight[i * a->keys + j] * (d_weight[j] - mean + d_lse);
+    for (int64_t j = 0; j < a->keys; j++) a->d_logit[i * a->keys + j] = a->weight[i * a->keys + j] * (d_weight[j] - mean + d_lse);
     if (c->sink && !isinf(lse))
         a->out->data[TEST_DSINK][(c->per_batch ? a->b * c->problem.heads : 0) + a->h] += exp(head_value(a, c->sink) - lse) * (d_lse - mean);
 }
@@ -138,18 +128,15 @@ static void add_gradients(struct head *a) {
     double *const *d = a->out->data;
     for (int64_t n = 0; n < a->rows * a->keys; n++) {
         const int64_t i = n / a->keys, j = n % a->keys;
-        if (!a->allowed[n])
-            continue;
+        if (!a->allowed[n]) continue;
         for (int32_t e = 0; e < p->dim; e++) {
             d[TEST_DQ][q_at(a, i, p->dim) + e] += a->d_logit[n] * a->slope[n] * (double)c->k[k_at(a, j, p->dim) + e];
             d[TEST_DK][k_at(a, j, p->dim) + e] += a->d_logit[n] * a->slope[n] * (double)c->q[q_at(a, i, p->dim) + e];
         }
         for (int32_t e = 0; e < p->v_dim; e++)
             d[TEST_DV][k_at(a, j, p->v_dim) + e] += a->weight[n] * a->keep[n] * (double)c->d_o[q_at(a, i, p->v_dim) + e];
-        if (d[TEST_DBIAS])
-            d[TEST_DBIAS][bias_at(a, i, j)] += a->d_logit[n];
-        if (d[TEST_DALIBI])
-            d[TEST_DALIBI][(c->per_batch ? a->b * p->heads : 0) + a->h] -= a->d_logit[n] * alibi_distance(a, i, j);
+        if (d[TEST_DBIAS]) d[TEST_DBIAS][bias_at(a, i, j)] += a->d_logit[n];
+        if (d[TEST_DALIBI]) d[TEST_DALIBI][(c->per_batch ? a->b * p->heads : 0) + a->h] -= a->d_logit[n] * alibi_distance(a, i, j);
     }
 }
 
@@ -159,18 +146,13 @@ static void one_head(const struct test_case *c, struct test_result *out, int64_t
     const bool merges = c->accumulate & ATTN_ACCUMULATE_O;
     a.rows = q.length, a.keys = k.length, a.q_first = q.first, a.k_first = k.first, a.plane = q.plane;
     double **const matrices[] = {&a.logit, &a.slope, &a.weight, &a.keep, &a.d_logit};
-    for (int m = 0; m < 5; m++)
-        *matrices[m] = test_memory((size_t)(a.rows * a.keys) * sizeof(double));
+    for (int m = 0; m < 5; m++) *matrices[m] = test_memory((size_t)(a.rows * a.keys) * sizeof(double));
     a.allowed = test_memory((size_t)(a.rows * a.keys));
     fill_matrices(&a);
-    for (int64_t i = 0; i < a.rows; i++)
-        forward_row(&a, i, merges);
-    for (int64_t i = 0; i < a.rows && c->d_o; i++)
-        backward_row(&a, i, merges);
-    if (c->d_o)
-        add_gradients(&a);
-    for (int m = 0; m < 5; m++)
-        free(*matrices[m]);
+    for (int64_t i = 0; i < a.rows; i++) forward_row(&a, i, merges);
+    for (int64_t i = 0; i < a.rows && c->d_o; i++) backward_row(&a, i, merges);
+    if (c->d_o) add_gradients(&a);
+    for (int m = 0; m < 5; m++) free(*matrices[m]);
     free(a.allowed);
 }
 
@@ -180,12 +162,10 @@ static void clear_unowned(const struct test_case *c, double *x, int32_t heads, i
     bool *owned = test_memory((size_t)(c->planes * tokens));
     for (int64_t b = 0; b < c->batch; b++) {
         const struct test_span s = test_span_of(c, b, side);
-        for (int64_t t = 0; t < s.length; t++)
-            owned[s.plane * tokens + s.first + t] = true;
+        for (int64_t t = 0; t < s.length; t++) owned[s.plane * tokens + s.first + t] = true;
     }
     for (int64_t n = 0; n < c->planes * heads * tokens * dim; n++)
-        if (!owned[n / dim / tokens / heads * tokens + n / dim % tokens])
-            x[n] = 0.0;
+        if (!owned[n / dim / tokens / heads * tokens + n / dim % tokens]) x[n] = 0.0;
     free(owned);
 }
 
@@ -193,8 +173,7 @@ static void open_output(const struct test_case *c, struct test_result *out, int 
     float *initial = test_initial(c, which, n);
     out->count[which] = n;
     out->data[which] = test_memory((size_t)n * sizeof(double));
-    for (int64_t i = 0; initial && i < n; i++)
-        out->data[which][i] = (double)initial[i];
+    for (int64_t i = 0; initial && i < n; i++) out->data[which][i] = (double)initial[i];
     free(initial);
 }
 
@@ -211,14 +190,11 @@ void test_brute(const struct test_case *c, struct test_result *out) {
         open_output(c, out, TEST_DV, k_rows * p->v_dim);
         if (p->features & ATTN_BIAS_GRAD)
             open_output(c, out, TEST_DBIAS, c->bias_extent[0] * c->bias_extent[1] * c->bias_extent[2] * c->bias_extent[3]);
-        if (p->features & ATTN_ALIBI)
-            open_output(c, out, TEST_DALIBI, per_head);
-        if (p->features & ATTN_SINK)
-            open_output(c, out, TEST_DSINK, per_head);
+        if (p->features & ATTN_ALIBI) open_output(c, out, TEST_DALIBI, per_head);
+        if (p->features & ATTN_SINK) open_output(c, out, TEST_DSINK, per_head);
     }
     for (int64_t b = 0; b < c->batch; b++)
-        for (int32_t h = 0; h < p->heads; h++)
-            one_head(c, out, b, h);
+        for (int32_t h = 0; h < p->heads; h++) one_head(c, out, b, h);
     clear_unowned(c, out->data[TEST_O], p->heads, 0, p->v_dim);
     clear_unowned(c, out->data[TEST_LSE], p->heads, 0, 1);
     if (c->d_o) {

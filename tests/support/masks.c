@@ -4,12 +4,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static int64_t below(struct attn_random *r, int64_t n) { return (int64_t)attn_random_below(r, (uint64_t)n); }
+static int64_t below(struct attn_random *r, int64_t n) {
+    return (int64_t)attn_random_below(r, (uint64_t)n);
+}
 
 static void must(const struct test_case *c, attn_status status) {
     char text[512];
-    if (status == ATTN_OK)
-        return;
+    if (status == ATTN_OK) return;
     fprintf(stderr, "a mask of the test was refused: %s: %s\n", attn_status_name(status), attn_ctx_error(c->ctx, text, sizeof(text)));
     test_case_print(c);
     abort();
@@ -51,8 +52,7 @@ static attn_mask *slices_mask(struct test_case *c, struct attn_random *r, int64_
         s->high = test_chance(r, 0.4) ? ATTN_UNLIMITED : below(r, keys + 1);
         for (int64_t i = s->q_begin; i < s->q_end; i++)
             for (int64_t j = s->k_begin; j < s->k_end; j++)
-                if (j - i >= s->low && j - i <= s->high)
-                    truth[i * keys + j] = 1;
+                if (j - i >= s->low && j - i <= s->high) truth[i * keys + j] = 1;
     }
     attn_mask *mask;
     must(c, attn_mask_slices(c->ctx, rows, keys, slices, count, &mask));
@@ -78,8 +78,7 @@ static attn_mask *blocks_mask(struct test_case *c, struct attn_random *r, int64_
     for (int64_t n = 0; n < q_blocks * k_blocks; n++) {
         keep[n] = test_chance(r, 0.5);
         for (int64_t i = q_cuts[n / k_blocks]; keep[n] && i < q_cuts[n / k_blocks + 1]; i++)
-            for (int64_t j = k_cuts[n % k_blocks]; j < k_cuts[n % k_blocks + 1]; j++)
-                truth[i * keys + j] = 1;
+            for (int64_t j = k_cuts[n % k_blocks]; j < k_cuts[n % k_blocks + 1]; j++) truth[i * keys + j] = 1;
     }
     attn_mask *mask;
     must(c, attn_mask_blocks(c->ctx, q_cuts, q_blocks, k_cuts, k_blocks, keep, &mask));
@@ -89,14 +88,14 @@ static attn_mask *blocks_mask(struct test_case *c, struct attn_random *r, int64_
 static bool sequences_have_the_same_lengths(const struct test_case *c) {
     for (int64_t b = 1; b < c->batch; b++)
         for (int side = 0; side < 2; side++)
-            if (test_span_of(c, b, side).global != test_span_of(c, 0, side).global)
-                return false;
+            if (test_span_of(c, b, side).global != test_span_of(c, 0, side).global) return false;
     return true;
 }
 
 /* A stack of masks of one dense kind; each sequence and head has its own, or shares it. */
 static void make_stack(struct test_case *c, struct attn_random *r) {
-    attn_mask *(*const make[])(struct test_case *, struct attn_random *, int64_t, int64_t, uint8_t *) = {bits_mask, slices_mask, blocks_mask};
+    attn_mask *(*const make[])(struct test_case *, struct attn_random *, int64_t, int64_t, uint8_t *) = {bits_mask, slices_mask,
+                                                                                                         blocks_mask};
     const int32_t heads[] = {1, c->problem.kv_heads, c->problem.heads};
     c->mask_batch = sequences_have_the_same_lengths(c) && test_chance(r, 0.5) ? 1 : c->batch;
     c->mask_heads = heads[below(r, 3)];
@@ -109,8 +108,7 @@ static void make_stack(struct test_case *c, struct attn_random *r) {
         masks[n] = make[c->mask_kind - TEST_MASK_BITS](c, r, rows, keys, c->allowed[n]);
     }
     must(c, attn_mask_stack(c->ctx, c->mask_batch, c->mask_heads, (const attn_mask *const *)masks, &c->mask));
-    for (int64_t n = 0; n < count; n++)
-        attn_mask_destroy(masks[n]);
+    for (int64_t n = 0; n < count; n++) attn_mask_destroy(masks[n]);
     free(masks);
 }
 
@@ -140,8 +138,7 @@ void test_mask_make(struct test_case *c, struct attn_random *r, enum test_mask_k
 
 void test_mask_free(struct test_case *c) {
     attn_mask_destroy(c->mask);
-    for (int64_t n = 0; c->allowed && n < c->mask_batch * c->mask_heads; n++)
-        free(c->allowed[n]);
+    for (int64_t n = 0; c->allowed && n < c->mask_batch * c->mask_heads; n++) free(c->allowed[n]);
     free(c->allowed);
 }
 

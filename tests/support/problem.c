@@ -56,41 +56,36 @@ bool test_times_count(void) {
 int64_t test_rounds(int64_t rounds, uint64_t *first_seed) {
     const char *text = getenv("ATTN_TEST_SEED");
     *first_seed = text ? strtoull(text, NULL, 10) : 1;
-    if (getenv("ATTN_TEST_QUICK"))
-        rounds = rounds / 10 + 1;
-    if (getenv("ATTN_TEST_LONG"))
-        rounds *= 50;
+    if (getenv("ATTN_TEST_QUICK")) rounds = rounds / 10 + 1;
+    if (getenv("ATTN_TEST_LONG")) rounds *= 50;
     return text ? 1 : rounds;
 }
 
-static int64_t below(struct attn_random *r, int64_t n) { return (int64_t)attn_random_below(r, (uint64_t)n); }
+static int64_t below(struct attn_random *r, int64_t n) {
+    return (int64_t)attn_random_below(r, (uint64_t)n);
+}
 
-bool test_chance(struct attn_random *r, double p) { return attn_random_uniform(r) < p; }
+bool test_chance(struct attn_random *r, double p) {
+    return attn_random_uniform(r) < p;
+}
 
 /* A length from 0 to most: often small, often at a multiple of 16 or beside one. */
 static int64_t any_length(struct attn_random *r, int64_t most) {
     int64_t n = below(r, most + 1);
-    if (test_chance(r, 0.3))
-        n = n / 16 * 16 + below(r, 3) - 1;
-    if (test_chance(r, 0.1))
-        n = below(r, 3);
+    if (test_chance(r, 0.3)) n = n / 16 * 16 + below(r, 3) - 1;
+    if (test_chance(r, 0.1)) n = below(r, 3);
     return n < 0 ? 0 : n > most ? most : n;
 }
 
 static void choose_features(struct test_case *c, struct attn_random *r, const struct test_options *o) {
     uint32_t chosen = o->always;
     for (uint32_t bit = 1; bit <= ATTN_BIAS_GRAD; bit <<= 1)
-        if ((o->features & bit) && test_chance(r, bit == ATTN_BACKWARD ? 0.8 : 0.35))
-            chosen |= bit;
-    if ((chosen & (ATTN_BIAS | ATTN_BACKWARD)) != (ATTN_BIAS | ATTN_BACKWARD))
-        chosen &= ~(uint32_t)ATTN_BIAS_GRAD;
+        if ((o->features & bit) && test_chance(r, bit == ATTN_BACKWARD ? 0.8 : 0.35)) chosen |= bit;
+    if ((chosen & (ATTN_BIAS | ATTN_BACKWARD)) != (ATTN_BIAS | ATTN_BACKWARD)) chosen &= ~(uint32_t)ATTN_BIAS_GRAD;
     c->problem.features = chosen;
-    if (chosen & ATTN_DROPOUT)
-        c->problem.dropout = 0.05 + 0.6 * attn_random_uniform(r);
-    if (test_chance(r, 0.25))
-        c->problem.softcap = 0.5 + 3.0 * attn_random_uniform(r);
-    if (test_chance(r, 0.3))
-        c->problem.scale = 0.1 + attn_random_uniform(r);
+    if (chosen & ATTN_DROPOUT) c->problem.dropout = 0.05 + 0.6 * attn_random_uniform(r);
+    if (test_chance(r, 0.25)) c->problem.softcap = 0.5 + 3.0 * attn_random_uniform(r);
+    if (test_chance(r, 0.3)) c->problem.scale = 0.1 + attn_random_uniform(r);
     c->problem.alibi_align = test_chance(r, 0.5) ? ATTN_TOP_LEFT : ATTN_BOTTOM_RIGHT;
     c->problem.bias_broadcast = o->bias_broadcast >= 0 ? (uint32_t)o->bias_broadcast : (uint32_t)below(r, 16);
 }
@@ -98,8 +93,7 @@ static void choose_features(struct test_case *c, struct attn_random *r, const st
 static void choose_heads(struct test_case *c, struct attn_random *r, const struct test_options *o) {
     attn_problem *p = &c->problem;
     p->heads = 1 + (int32_t)below(r, o->max_heads);
-    do
-        p->kv_heads = 1 + (int32_t)below(r, p->heads);
+    do p->kv_heads = 1 + (int32_t)below(r, p->heads);
     while (p->heads % p->kv_heads);
     p->dim = 1 + (int32_t)below(r, o->max_dim);
     p->v_dim = test_chance(r, 0.5) ? p->dim : 1 + (int32_t)below(r, o->max_dim);
@@ -107,20 +101,16 @@ static void choose_heads(struct test_case *c, struct attn_random *r, const struc
 
 static void packed_side(struct test_case *c, struct attn_random *r, int64_t most, int32_t **cu, int64_t *tokens) {
     *cu = test_memory((size_t)(c->batch + 1) * sizeof(int32_t));
-    for (int64_t b = 0; b < c->batch; b++)
-        (*cu)[b + 1] = (*cu)[b] + (int32_t)any_length(r, most);
+    for (int64_t b = 0; b < c->batch; b++) (*cu)[b + 1] = (*cu)[b] + (int32_t)any_length(r, most);
     *tokens = (*cu)[c->batch];
 }
 
 static void ragged_side(struct test_case *c, struct attn_random *r, int64_t length, int32_t **lens, int32_t **starts) {
     *lens = test_memory((size_t)c->batch * sizeof(int32_t));
-    for (int64_t b = 0; b < c->batch; b++)
-        (*lens)[b] = (int32_t)any_length(r, length);
-    if (test_chance(r, 0.5))
-        return;
+    for (int64_t b = 0; b < c->batch; b++) (*lens)[b] = (int32_t)any_length(r, length);
+    if (test_chance(r, 0.5)) return;
     *starts = test_memory((size_t)c->batch * sizeof(int32_t));
-    for (int64_t b = 0; b < c->batch; b++)
-        (*starts)[b] = (int32_t)below(r, length - (*lens)[b] + 1);
+    for (int64_t b = 0; b < c->batch; b++) (*starts)[b] = (int32_t)below(r, length - (*lens)[b] + 1);
 }
 
 static void choose_lengths(struct test_case *c, struct attn_random *r, const struct test_options *o) {
@@ -135,17 +125,14 @@ static void choose_lengths(struct test_case *c, struct attn_random *r, const str
     } else {
         c->q_len = any_length(r, o->max_len);
         c->kv_len = test_chance(r, 0.4) ? c->q_len : any_length(r, o->max_len);
-        if (!o->plain && test_chance(r, 0.3))
-            ragged_side(c, r, c->q_len, &c->q_lens, &c->q_starts);
-        if (!o->plain && test_chance(r, 0.3))
-            ragged_side(c, r, c->kv_len, &c->kv_lens, &c->kv_starts);
+        if (!o->plain && test_chance(r, 0.3)) ragged_side(c, r, c->q_len, &c->q_lens, &c->q_starts);
+        if (!o->plain && test_chance(r, 0.3)) ragged_side(c, r, c->kv_len, &c->kv_lens, &c->kv_starts);
         p->q_len = c->q_len + (o->plain ? 0 : below(r, 3));
         p->kv_len = c->kv_len + (o->plain ? 0 : below(r, 3));
     }
     p->batch = c->batch + (o->plain ? 0 : below(r, 2));
     c->global_q_len = c->global_kv_len = -1;
-    if (o->plain || test_chance(r, 0.7))
-        return;
+    if (o->plain || test_chance(r, 0.7)) return;
     c->q_offset = below(r, 20);
     c->kv_offset = below(r, 20);
     c->global_q_len = c->q_offset + p->q_len + below(r, 10);
@@ -158,12 +145,9 @@ struct test_span test_span_of(const struct test_case *c, int64_t b, int side) {
     const int32_t *cu = side ? c->cu_kv : c->cu_q, *lens = side ? c->kv_lens : c->q_lens, *starts = side ? c->kv_starts : c->q_starts;
     const int64_t given = side ? c->global_kv_len : c->global_q_len, offset = side ? c->kv_offset : c->q_offset;
     struct test_span s = {b, 0, side ? c->kv_len : c->q_len, 0};
-    if (cu)
-        s = (struct test_span){0, cu[b], cu[b + 1] - cu[b], 0};
-    if (lens)
-        s.length = lens[b];
-    if (starts)
-        s.first = starts[b];
+    if (cu) s = (struct test_span){0, cu[b], cu[b + 1] - cu[b], 0};
+    if (lens) s.length = lens[b];
+    if (starts) s.first = starts[b];
     s.global = given >= 0 ? given : offset + s.length;
     return s;
 }
@@ -172,8 +156,7 @@ struct test_span test_span_of(const struct test_case *c, int64_t b, int side) {
 static float *values(const struct test_case *c, struct attn_random *r, int32_t heads, int side, int64_t dim, float sigma) {
     const int64_t tokens = side ? c->kv_len : c->q_len, n = c->planes * heads * tokens * dim;
     float *x = test_memory((size_t)n * sizeof(float));
-    for (int64_t i = 0; i < n; i++)
-        x[i] = NAN;
+    for (int64_t i = 0; i < n; i++) x[i] = NAN;
     for (int64_t b = 0; b < c->batch; b++) {
         const struct test_span s = test_span_of(c, b, side);
         for (int32_t h = 0; h < heads; h++)
@@ -185,8 +168,7 @@ static float *values(const struct test_case *c, struct attn_random *r, int32_t h
 /* Multiples of 2^-8 in (-1, 1): a test that moves them by 2^-20 stays exact in float. */
 static float *dyadic(struct attn_random *r, int64_t n) {
     float *x = test_memory((size_t)n * sizeof(float));
-    for (int64_t i = 0; i < n; i++)
-        x[i] = (float)(below(r, 511) - 255) / 256.0f;
+    for (int64_t i = 0; i < n; i++) x[i] = (float)(below(r, 511) - 255) / 256.0f;
     return x;
 }
 
@@ -213,16 +195,11 @@ static void fill_values(struct test_case *c, struct attn_random *r) {
     c->q = values(c, r, p->heads, 0, p->dim, sigma);
     c->k = values(c, r, p->kv_heads, 1, p->dim, sigma);
     c->v = values(c, r, p->kv_heads, 1, p->v_dim, 1.0f);
-    if (p->features & ATTN_BACKWARD)
-        c->d_o = values(c, r, p->heads, 0, p->v_dim, 1.0f);
-    if ((p->features & ATTN_BACKWARD) && test_chance(r, 0.4))
-        c->d_lse = values(c, r, p->heads, 0, 1, 1.0f);
-    if (p->features & ATTN_ALIBI)
-        c->alibi = dyadic(r, rows * p->heads);
-    if ((p->features & ATTN_SINK) && test_chance(r, 0.9))
-        c->sink = dyadic(r, rows * p->heads);
-    if (p->features & ATTN_BIAS)
-        fill_bias(c, r);
+    if (p->features & ATTN_BACKWARD) c->d_o = values(c, r, p->heads, 0, p->v_dim, 1.0f);
+    if ((p->features & ATTN_BACKWARD) && test_chance(r, 0.4)) c->d_lse = values(c, r, p->heads, 0, 1, 1.0f);
+    if (p->features & ATTN_ALIBI) c->alibi = dyadic(r, rows * p->heads);
+    if ((p->features & ATTN_SINK) && test_chance(r, 0.9)) c->sink = dyadic(r, rows * p->heads);
+    if (p->features & ATTN_BIAS) fill_bias(c, r);
 }
 
 void test_case_make(struct test_case *c, attn_ctx *ctx, uint64_t seed, const struct test_options *options) {
@@ -247,10 +224,9 @@ void test_case_make(struct test_case *c, attn_ctx *ctx, uint64_t seed, const str
 }
 
 void test_case_free(struct test_case *c) {
-    void *const owned[] = {c->q_lens, c->kv_lens, c->q_starts, c->kv_starts, c->cu_q, c->cu_kv, c->q,
-                           c->k,      c->v,       c->d_o,      c->d_lse,     c->alibi, c->bias, c->sink};
-    for (size_t i = 0; i < sizeof(owned) / sizeof(owned[0]); i++)
-        free(owned[i]);
+    void *const owned[] = {c->q_lens, c->kv_lens, c->q_starts, c->kv_starts, c->cu_q,  c->cu_kv, c->q,
+                           c->k,      c->v,       c->d_o,      c->d_lse,     c->alibi, c->bias,  c->sink};
+    for (size_t i = 0; i < sizeof(owned) / sizeof(owned[0]); i++) free(owned[i]);
     test_mask_free(c);
     memset(c, 0, sizeof(*c));
 }
@@ -258,10 +234,11 @@ void test_case_free(struct test_case *c) {
 void test_case_print(const struct test_case *c) {
     static const char *const layouts[] = {"bhtd", "bthd", "thd"};
     const attn_problem *p = &c->problem;
-    fprintf(stderr,
-            "  replay: ATTN_TEST_SEED=%llu: %s, batch %lld, heads %d:%d, dims %d %d, lengths %lld %lld%s%s, features 0x%x, shared bias axes "
-            "0x%x, mask kind %d, soft-cap %g, offsets %lld %lld, accumulate 0x%x%s\n",
-            (unsigned long long)c->seed, layouts[p->layout], (long long)c->batch, p->heads, p->kv_heads, p->dim, p->v_dim, (long long)c->q_len,
-            (long long)c->kv_len, c->q_lens ? " ragged q" : "", c->kv_lens ? " ragged kv" : "", p->features, p->bias_broadcast,
-            (int)c->mask_kind, p->softcap, (long long)c->q_offset, (long long)c->kv_offset, c->accumulate, c->gaps ? ", gaps" : "");
+    fprintf(
+        stderr,
+        "  replay: ATTN_TEST_SEED=%llu: %s, batch %lld, heads %d:%d, dims %d %d, lengths %lld %lld%s%s, features 0x%x, shared bias axes "
+        "0x%x, mask kind %d, soft-cap %g, offsets %lld %lld, accumulate 0x%x%s\n",
+        (unsigned long long)c->seed, layouts[p->layout], (long long)c->batch, p->heads, p->kv_heads, p->dim, p->v_dim, (long long)c->q_len,
+        (long long)c->kv_len, c->q_lens ? " ragged q" : "", c->kv_lens ? " ragged kv" : "", p->features, p->bias_broadcast,
+        (int)c->mask_kind, p->softcap, (long long)c->q_offset, (long long)c->kv_offset, c->accumulate, c->gaps ? ", gaps" : "");
 }

@@ -31,8 +31,8 @@ enum test_mask_kind {
 };
 
 struct test_options {
-    uint32_t features;  /* that may appear; default all */
-    uint32_t always;    /* that must appear; default none */
+    uint32_t features; /* that may appear; default all */
+    uint32_t always;   /* that must appear; default none */
     int64_t max_batch, max_len;
     int32_t max_heads, max_dim;
     enum test_mask_kind mask; /* default TEST_MASK_ANY */
@@ -47,13 +47,13 @@ struct test_case {
     attn_ctx *ctx;
     attn_problem problem; /* dtype, kernel and threads are those of a run */
     int64_t batch, planes;
-    int64_t q_len, kv_len; /* of the token axes; packed: tokens of all sequences */
+    int64_t q_len, kv_len;                                           /* of the token axes; packed: tokens of all sequences */
     int32_t *q_lens, *kv_lens, *q_starts, *kv_starts, *cu_q, *cu_kv; /* as in attn_args; NULL where not given */
     int64_t q_offset, kv_offset, global_q_len, global_kv_len, batch_offset;
     int32_t head_offset;
     uint64_t dropout_seed;
     uint32_t accumulate;
-    bool gaps, at_begin, per_batch; /* strides with gaps; guard page in front; alibi and sink are [batch, heads] */
+    bool gaps, at_begin, per_batch;                       /* strides with gaps; guard page in front; alibi and sink are [batch, heads] */
     float *q, *k, *v, *d_o, *d_lse, *alibi, *bias, *sink; /* NULL: absent */
     int64_t bias_extent[4];
     attn_mask *mask;

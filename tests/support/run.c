@@ -38,12 +38,13 @@ static void *element(const struct array *a, int64_t n) {
     return a->data + (size_t)at * a->element;
 }
 
-static int64_t count(const struct array *a) { return a->extent[0] * a->extent[1] * a->extent[2] * a->extent[3]; }
+static int64_t count(const struct array *a) {
+    return a->extent[0] * a->extent[1] * a->extent[2] * a->extent[3];
+}
 
 static double get(const struct array *a, int64_t n) {
     const void *at = element(a, n);
-    if (a->element == sizeof(double))
-        return *(const double *)at;
+    if (a->element == sizeof(double)) return *(const double *)at;
     return (double)*(const float *)at;
 }
 
@@ -73,21 +74,20 @@ static struct array layout(struct run *run, const int64_t extent[4], const int o
         a.stride[axis] = step;
         a.elements += extent[axis] ? (extent[axis] - 1) * step : 0;
         step *= extent[axis] ? extent[axis] : 1;
-        if (run->c->gaps)
-            step += (int64_t)attn_random_below(&run->random, 4);
+        if (run->c->gaps) step += (int64_t)attn_random_below(&run->random, 4);
     }
-    if (count(&a) == 0)
-        a.elements = 0;
+    if (count(&a) == 0) a.elements = 0;
     a.data = test_guarded(&run->arena, (size_t)a.elements * bytes, bytes);
-    for (int64_t n = 0; n < a.elements; n++)
-        mark(&a, a.data + (size_t)n * bytes);
+    for (int64_t n = 0; n < a.elements; n++) mark(&a, a.data + (size_t)n * bytes);
     return a;
 }
 
 static const int tensor_order[3][4] = {{0, 1, 2, 3}, {0, 2, 1, 3}, {0, 2, 1, 3}};
 static const int plain_order[4] = {0, 1, 2, 3};
 
-static size_t value_bytes(const struct run *run) { return run->dtype == ATTN_F64 ? sizeof(double) : sizeof(float); }
+static size_t value_bytes(const struct run *run) {
+    return run->dtype == ATTN_F64 ? sizeof(double) : sizeof(float);
+}
 
 static struct array tensor(struct run *run, int32_t heads, int side, int64_t dim) {
     const int64_t extent[4] = {run->c->planes, heads, side ? run->c->kv_len : run->c->q_len, dim};
@@ -134,8 +134,7 @@ static attn_output out_of(const struct run *run, const struct array *a) {
 
 static attn_input filled(const struct run *run, struct array a, const float *values) {
     for (int64_t n = 0; n < count(&a); n++)
-        if (!isnan(values[n]))
-            set(&a, n, (double)values[n]);
+        if (!isnan(values[n])) set(&a, n, (double)values[n]);
     return in(run, &a);
 }
 
@@ -145,8 +144,7 @@ static bool *owned_tokens(const struct test_case *c, int side) {
     bool *owned = test_memory((size_t)(c->planes * tokens));
     for (int64_t b = 0; b < c->batch; b++) {
         const struct test_span s = test_span_of(c, b, side);
-        for (int64_t t = 0; t < s.length; t++)
-            owned[s.plane * tokens + s.first + t] = true;
+        for (int64_t t = 0; t < s.length; t++) owned[s.plane * tokens + s.first + t] = true;
     }
     return owned;
 }
@@ -157,8 +155,7 @@ struct output {
 };
 
 static bool is_owned(const struct output *o, int64_t n) {
-    if (!o->owned)
-        return true;
+    if (!o->owned) return true;
     const int64_t token = n / o->array.extent[3] % o->array.extent[2];
     const int64_t plane = n / (o->array.extent[1] * o->array.extent[2] * o->array.extent[3]);
     return o->owned[plane * o->array.extent[2] + token];
@@ -167,14 +164,12 @@ static bool is_owned(const struct output *o, int64_t n) {
 float *test_initial(const struct test_case *c, int which, int64_t n) {
     static const uint32_t flags[TEST_OUTPUTS] = {ATTN_ACCUMULATE_O,  ATTN_ACCUMULATE_O,    ATTN_ACCUMULATE_DQ,   ATTN_ACCUMULATE_DK,
                                                  ATTN_ACCUMULATE_DV, ATTN_ACCUMULATE_REST, ATTN_ACCUMULATE_REST, ATTN_ACCUMULATE_REST};
-    if (!(c->accumulate & flags[which]))
-        return NULL;
+    if (!(c->accumulate & flags[which])) return NULL;
     struct attn_random r;
     float *x = test_memory((size_t)n * sizeof(float));
     attn_random_init(&r, c->seed + 1000u * (unsigned)which);
     attn_random_fill_normal(&r, x, n, 1.0f);
-    for (int64_t i = 0; i < n && which == TEST_LSE; i++)
-        x[i] = x[i] > 1.0f ? -INFINITY : x[i];
+    for (int64_t i = 0; i < n && which == TEST_LSE; i++) x[i] = x[i] > 1.0f ? -INFINITY : x[i];
     return x;
 }
 
@@ -182,8 +177,7 @@ static void prefill(const struct test_case *c, const struct output *o, int which
     const int64_t n = count(&o->array);
     float *x = test_initial(c, which, n);
     for (int64_t i = 0; x && i < n; i++)
-        if (is_owned(o, i))
-            set(&o->array, i, (double)x[i]);
+        if (is_owned(o, i)) set(&o->array, i, (double)x[i]);
     free(x);
 }
 
@@ -215,12 +209,9 @@ static void fill_args(struct run *run, attn_args *args) {
     args->q = filled(run, tensor(run, p->heads, 0, p->dim), c->q);
     args->k = filled(run, tensor(run, p->kv_heads, 1, p->dim), c->k);
     args->v = filled(run, tensor(run, p->kv_heads, 1, p->v_dim), c->v);
-    if (c->alibi)
-        args->alibi = filled(run, head_array(run), c->alibi);
-    if (c->sink)
-        args->sink = filled(run, head_array(run), c->sink);
-    if (c->bias)
-        args->bias = filled(run, bias_array(run), c->bias);
+    if (c->alibi) args->alibi = filled(run, head_array(run), c->alibi);
+    if (c->sink) args->sink = filled(run, head_array(run), c->sink);
+    if (c->bias) args->bias = filled(run, bias_array(run), c->bias);
     args->batch = c->batch;
     if (!c->cu_q) {
         args->q_len = c->q_len;
@@ -248,8 +239,7 @@ static void make_gradients(struct run *run, attn_gradients *g, struct output out
     const attn_problem *p = &c->problem;
     attn_gradients_init(g);
     g->d_o = filled(run, tensor(run, p->heads, 0, p->v_dim), c->d_o);
-    if (c->d_lse)
-        g->d_lse = filled(run, lse_array(run), c->d_lse);
+    if (c->d_lse) g->d_lse = filled(run, lse_array(run), c->d_lse);
     outputs[TEST_DQ].array = tensor(run, p->heads, 0, p->dim);
     outputs[TEST_DK].array = tensor(run, p->kv_heads, 1, p->dim);
     outputs[TEST_DV].array = tensor(run, p->kv_heads, 1, p->v_dim);
@@ -272,8 +262,7 @@ static void make_gradients(struct run *run, attn_gradients *g, struct output out
 
 static bool ok(const struct run *run, const char *what, attn_status status) {
     char text[512];
-    if (status != ATTN_OK)
-        fprintf(stderr, "%s: %s: %s\n", what, attn_status_name(status), attn_ctx_error(run->c->ctx, text, sizeof(text)));
+    if (status != ATTN_OK) fprintf(stderr, "%s: %s: %s\n", what, attn_status_name(status), attn_ctx_error(run->c->ctx, text, sizeof(text)));
     return status == ATTN_OK;
 }
 
@@ -284,14 +273,12 @@ static bool execute(struct run *run, const char *kernel, int threads, attn_args 
     problem.kernel = kernel;
     problem.threads = threads;
     attn_plan *plan;
-    if (!ok(run, "plan", attn_plan_create(run->c->ctx, &problem, &plan)))
-        return false;
+    if (!ok(run, "plan", attn_plan_create(run->c->ctx, &problem, &plan))) return false;
     args->workspace_bytes = attn_plan_workspace(plan);
     args->workspace = test_guarded(&run->arena, args->workspace_bytes, 64);
     memset(args->workspace, 0xff, args->workspace_bytes);
     bool good = ok(run, "forward", attn_forward(plan, args));
-    if (good && gradients)
-        good = ok(run, "backward", attn_backward(plan, args, gradients));
+    if (good && gradients) good = ok(run, "backward", attn_backward(plan, args, gradients));
     attn_plan_destroy(plan);
     return good;
 }
@@ -310,19 +297,15 @@ bool test_run(const struct test_case *c, attn_dtype dtype, const char *kernel, i
     outputs[TEST_LSE].array = lse_array(&run);
     args.o = out_of(&run, &outputs[TEST_O].array);
     args.lse = out_of(&run, &outputs[TEST_LSE].array);
-    if (backward)
-        make_gradients(&run, &gradients, outputs);
+    if (backward) make_gradients(&run, &gradients, outputs);
     outputs[TEST_O].owned = outputs[TEST_LSE].owned = outputs[TEST_DQ].owned = q_owned;
     outputs[TEST_DK].owned = outputs[TEST_DV].owned = k_owned;
     for (int which = 0; which < TEST_OUTPUTS; which++)
-        if (outputs[which].array.data)
-            prefill(c, &outputs[which], which);
+        if (outputs[which].array.data) prefill(c, &outputs[which], which);
     bool good = execute(&run, kernel, threads, &args, backward ? &gradients : NULL);
     for (int which = 0; which < TEST_OUTPUTS && good; which++)
-        if (outputs[which].array.data)
-            good = read_back(&outputs[which], which, out);
-    if (!good)
-        test_case_print(c);
+        if (outputs[which].array.data) good = read_back(&outputs[which], which, out);
+    if (!good) test_case_print(c);
     free(q_owned);
     free(k_owned);
     test_arena_free(&run.arena);
@@ -330,8 +313,7 @@ bool test_run(const struct test_case *c, attn_dtype dtype, const char *kernel, i
 }
 
 void test_result_free(struct test_result *r) {
-    for (int which = 0; which < TEST_OUTPUTS; which++)
-        free(r->data[which]);
+    for (int which = 0; which < TEST_OUTPUTS; which++) free(r->data[which]);
     memset(r, 0, sizeof(*r));
 }
 
@@ -339,8 +321,7 @@ static double greatest_value(const struct test_case *c) {
     const int64_t n = c->planes * c->problem.kv_heads * c->kv_len * c->problem.v_dim;
     double most = 0.0;
     for (int64_t i = 0; i < n; i++)
-        if (isfinite(c->v[i]))
-            most = fmax(most, fabs((double)c->v[i]));
+        if (isfinite(c->v[i])) most = fmax(most, fabs((double)c->v[i]));
     return most;
 }
 
@@ -348,8 +329,7 @@ bool test_result_bounded(const struct test_case *c, const struct test_result *go
                          const struct test_result *plain) {
     bool good = true;
     for (int which = 0; which < TEST_OUTPUTS; which++) {
-        if (!want->data[which])
-            continue;
+        if (!want->data[which]) continue;
         const double most = test_max_abs(want->count[which], want->data[which]);
         double scale = which == TEST_O ? fmax(most, greatest_value(c)) : fmax(most, 1.0);
         if (which >= TEST_DQ) /* weights come back from an LSE in single precision, whose rounding is relative to its size */
@@ -357,10 +337,10 @@ bool test_result_bounded(const struct test_case *c, const struct test_result *go
         if (which == TEST_DALIBI) /* each pair's rounding counts as often as its distance */
             scale *= (double)(c->q_len + c->kv_len);
         good = test_error_bounded(test_output_names[which], want->count[which], got->data[which], want->data[which], plain->data[which],
-                                  scale) && good;
+                                  scale) &&
+               good;
     }
-    if (!good)
-        test_case_print(c);
+    if (!good) test_case_print(c);
     return good;
 }
 

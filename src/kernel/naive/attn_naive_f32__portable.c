@@ -1,10 +1,10 @@
 /* The naive schedule in single precision: the plain formula that error bounds are measured by, and a kernel users may choose. */
-#define real float
-#define REAL(name) name##_f32
-#define REAL_DTYPE ATTN_F32
+#define real        float
+#define REAL(name)  name##_f32
+#define REAL_DTYPE  ATTN_F32
 #define REAL_SYMBOL attn_naive_f32__portable
-#define real_exp expf
-#define real_log logf
-#define real_tanh tanhf
-#define real_abs fabsf
+#define real_exp    expf
+#define real_log    logf
+#define real_tanh   tanhf
+#define real_abs    fabsf
 #include "kernel/naive/naive_template.h"

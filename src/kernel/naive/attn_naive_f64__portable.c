@@ -1,10 +1,10 @@
 /* The naive schedule in double precision: the reference of all others, and the kernel of float64 plans. */
-#define real double
-#define REAL(name) name##_f64
-#define REAL_DTYPE ATTN_F64
+#define real        double
+#define REAL(name)  name##_f64
+#define REAL_DTYPE  ATTN_F64
 #define REAL_SYMBOL attn_naive_f64__portable
-#define real_exp exp
-#define real_log log
-#define real_tanh tanh
-#define real_abs fabs
+#define real_exp    exp
+#define real_log    log
+#define real_tanh   tanh
+#define real_abs    fabs
 #include "kernel/naive/naive_template.h"

@@ -33,8 +33,7 @@ static struct head open_head(const struct attn_exec *x, int64_t b, int32_t h) {
     struct head a = {.x = x, .s = attn_exec_seq(x, b), .b = b, .h = h, .g = h / (x->shape->heads / x->shape->kv_heads)};
     attn_exec_view(x, b, h, &a.s, &a.view);
     a.shift = attn_exec_alibi_shift(x, &a.s) + x->q_offset - x->kv_offset;
-    if (x->alibi.data)
-        a.slope = (real)((const float *)x->alibi.data)[b * x->alibi.b + h * x->alibi.h];
+    if (x->alibi.data) a.slope = (real)((const float *)x->alibi.data)[b * x->alibi.b + h * x->alibi.h];
     return a;
 }
 
@@ -47,9 +46,15 @@ static real *row_out(const struct attn_array_out *a, int64_t b, int64_t h, int64
     return (real *)a->data + b * a->b + h * a->h + row * a->t;
 }
 
-static const real *q_row(const struct head *a, int64_t i) { return row_in(&a->x->q, a->b, a->h, a->s.q_row + i); }
-static const real *k_row(const struct head *a, int64_t j) { return row_in(&a->x->k, a->b, a->g, a->s.k_row + j); }
-static const real *v_row(const struct head *a, int64_t j) { return row_in(&a->x->v, a->b, a->g, a->s.k_row + j); }
+static const real *q_row(const struct head *a, int64_t i) {
+    return row_in(&a->x->q, a->b, a->h, a->s.q_row + i);
+}
+static const real *k_row(const struct head *a, int64_t j) {
+    return row_in(&a->x->k, a->b, a->g, a->s.k_row + j);
+}
+static const real *v_row(const struct head *a, int64_t j) {
+    return row_in(&a->x->v, a->b, a->g, a->s.k_row + j);
+}
 
 static int64_t distance(const struct head *a, int64_t i, int64_t j) {
     const int64_t d = i + a->shift - j;
@@ -61,8 +66,7 @@ static real logit(const struct head *a, int64_t i, int64_t j, real *slope) {
     const struct attn_exec *x = a->x;
     const real *q = q_row(a, i), *k = k_row(a, j);
     real dot = 0;
-    for (int64_t c = 0; c < x->shape->dim; c++)
-        dot += q[c * x->q.d] * k[c * x->k.d];
+    for (int64_t c = 0; c < x->shape->dim; c++) dot += q[c * x->q.d] * k[c * x->k.d];
     real s = (real)x->shape->scale * dot;
     *slope = 1;
     if (x->shape->softcap < (double)INFINITY) {
@@ -70,8 +74,7 @@ static real logit(const struct head *a, int64_t i, int64_t j, real *slope) {
         s = cap * t;
         *slope = 1 - t * t;
     }
-    if (x->alibi.data)
-        s -= a->slope * (real)distance(a, i, j);
+    if (x->alibi.data) s -= a->slope * (real)distance(a, i, j);
     if (x->bias.data) {
         const float *bias = x->bias.data;
         s += (real)bias[a->b * x->bias.b + a->h * x->bias.h + (i + x->q_offset) * x->bias.t + (j + x->kv_offset) * x->bias.d];
@@ -88,8 +91,7 @@ static real sink_logit(const struct head *a) {
 static real kept(const struct head *a, int64_t i, int64_t j) {
     const struct attn_exec *x = a->x;
     const double p = x->shape->dropout;
-    if (!(x->shape->features & ATTN_DROPOUT))
-        return 1;
+    if (!(x->shape->features & ATTN_DROPOUT)) return 1;
     const bool keep = attn_dropout_keeps(x->seed, p, a->b + x->batch_offset, a->h + x->head_offset, i + x->q_offset, j + x->kv_offset);
     return keep ? (real)(1 / (1 - p)) : 0;
 }
@@ -107,21 +109,17 @@ static real row_forward(const struct head *a, int64_t i, real *scratch) {
             s[j] = logit(a, i, j, &slope);
             high = s[j] > high || isnan(s[j]) ? s[j] : high;
         }
-    for (int64_t c = 0; c < width; c++)
-        o[c] = 0;
-    if (high == -(real)INFINITY)
-        return high;
+    for (int64_t c = 0; c < width; c++) o[c] = 0;
+    if (high == -(real)INFINITY) return high;
     real sum = real_exp(sink - high);
     for (int64_t j = 0; j < a->s.k_len; j++)
         if (attn_mask_view_allows(&a->view, i, j)) {
             const real p = real_exp(s[j] - high), weight = p * kept(a, i, j);
             const real *v = v_row(a, j);
             sum += p;
-            for (int64_t c = 0; c < width; c++)
-                o[c] += weight * v[c * a->x->v.d];
+            for (int64_t c = 0; c < width; c++) o[c] += weight * v[c * a->x->v.d];
         }
-    for (int64_t c = 0; c < width; c++)
-        o[c] /= sum;
+    for (int64_t c = 0; c < width; c++) o[c] /= sum;
     return high + real_log(sum);
 }
 
@@ -134,14 +132,12 @@ static void store_row(const struct head *a, int64_t i, const real *o, real lse) 
         *to_lse = (real)attn_merge_weights((double)*to_lse, (double)lse, &old, &new);
         for (int64_t c = 0; c < x->shape->v_dim; c++) {
             real *at = &to[c * x->o.d];
-            *at = (old != 0 ? (real)old * *at : 0) + (new != 0 ? (real)new * o[c] : 0);
+            *at = (old != 0 ? (real)old * *at : 0) + (new != 0 ? (real) new *o[c] : 0);
         }
         return;
     }
-    for (int64_t c = 0; c < x->shape->v_dim; c++)
-        to[c * x->o.d] = o[c];
-    if (to_lse)
-        *to_lse = lse;
+    for (int64_t c = 0; c < x->shape->v_dim; c++) to[c * x->o.d] = o[c];
+    if (to_lse) *to_lse = lse;
 }
 
 static size_t scratch_bytes(const struct attn_shape *shape) {
@@ -228,16 +224,12 @@ static void row_backward(const struct sums *sums, const struct head *a, int64_t 
     const real lse = *row_out(&x->lse, a->b, a->h, row);
     const real *q = q_row(a, i), *o = row_out(&x->o, a->b, a->h, row), *d_o = row_in(&x->d_o, a->b, a->h, row);
     real *dq = row_out(&x->dq, a->b, a->h, row);
-    if (lse == -(real)INFINITY)
-        return;
+    if (lse == -(real)INFINITY) return;
     real delta = x->d_lse.data ? -*row_in(&x->d_lse, a->b, a->h, row) : 0;
-    for (int64_t c = 0; c < width; c++)
-        delta += d_o[c * x->d_o.d] * o[c * x->o.d];
-    if (x->sink.data)
-        *dsink -= real_exp(sink_logit(a) - lse) * delta;
+    for (int64_t c = 0; c < width; c++) delta += d_o[c * x->d_o.d] * o[c * x->o.d];
+    if (x->sink.data) *dsink -= real_exp(sink_logit(a) - lse) * delta;
     for (int64_t j = 0; j < a->s.k_len; j++) {
-        if (!attn_mask_view_allows(&a->view, i, j))
-            continue;
+        if (!attn_mask_view_allows(&a->view, i, j)) continue;
         real slope, dp = 0;
         const real *k = k_row(a, j), *v = v_row(a, j);
         const real p = real_exp(logit(a, i, j, &slope) - lse), keep = kept(a, i, j);
@@ -260,8 +252,7 @@ static void row_backward(const struct sums *sums, const struct head *a, int64_t 
 static void zero_rows(const struct attn_array_out *a, int64_t b, int64_t h, int64_t row, int64_t rows, int64_t width) {
     for (int64_t r = row; r < row + rows; r++) {
         real *at = row_out(a, b, h, r);
-        for (int64_t c = 0; c < width; c++)
-            at[c * a->d] = 0;
+        for (int64_t c = 0; c < width; c++) at[c * a->d] = 0;
     }
 }
 
@@ -270,17 +261,13 @@ static void group_backward(const struct sums *sums, int64_t b, int32_t g) {
     const struct attn_shape *shape = x->shape;
     const int32_t heads = shape->heads / shape->kv_heads;
     const struct attn_seq s = attn_exec_seq(x, b);
-    if (!(x->accumulate & ATTN_ACCUMULATE_DK))
-        zero_rows(&x->dk, b, g, s.k_row, s.k_len, shape->dim);
-    if (!(x->accumulate & ATTN_ACCUMULATE_DV))
-        zero_rows(&x->dv, b, g, s.k_row, s.k_len, shape->v_dim);
+    if (!(x->accumulate & ATTN_ACCUMULATE_DK)) zero_rows(&x->dk, b, g, s.k_row, s.k_len, shape->dim);
+    if (!(x->accumulate & ATTN_ACCUMULATE_DV)) zero_rows(&x->dv, b, g, s.k_row, s.k_len, shape->v_dim);
     for (int32_t h = g * heads; h < (g + 1) * heads; h++) {
         const struct head a = open_head(x, b, h);
         real dalibi = 0, dsink = 0;
-        if (!(x->accumulate & ATTN_ACCUMULATE_DQ))
-            zero_rows(&x->dq, b, h, s.q_row, s.q_len, shape->dim);
-        for (int64_t i = 0; i < s.q_len; i++)
-            row_backward(sums, &a, i, &dalibi, &dsink);
+        if (!(x->accumulate & ATTN_ACCUMULATE_DQ)) zero_rows(&x->dq, b, h, s.q_row, s.q_len, shape->dim);
+        for (int64_t i = 0; i < s.q_len; i++) row_backward(sums, &a, i, &dalibi, &dsink);
         sums->alibi[b * shape->heads + h] = dalibi;
         sums->sink[b * shape->heads + h] = dsink;
     }
@@ -294,15 +281,13 @@ static void backward_task(void *arg, int64_t index, int worker) {
 }
 
 static void add_head_sums(const struct attn_exec *x, const struct attn_array_out *to, const real *sums) {
-    if (!to->data)
-        return;
+    if (!to->data) return;
     for (int32_t h = 0; h < x->shape->heads; h++) {
         real total = 0;
         for (int64_t b = 0; b < x->batch; b++) {
             float *at = (float *)to->data + b * to->b + h * to->h;
             total = to->b ? sums[b * x->shape->heads + h] : total + sums[b * x->shape->heads + h];
-            if (to->b || b == x->batch - 1)
-                *at += (float)total;
+            if (to->b || b == x->batch - 1) *at += (float)total;
         }
     }
 }
@@ -317,30 +302,25 @@ static void add_bias_sums(const struct sums *sums) {
         rows = attn_max64(rows, s.q_len);
         keys = attn_max64(keys, s.k_len);
     }
-    if (shared & ATTN_SHARE_QUERY)
-        rows = attn_min64(rows, 1);
-    if (shared & ATTN_SHARE_KEY)
-        keys = attn_min64(keys, 1);
+    if (shared & ATTN_SHARE_QUERY) rows = attn_min64(rows, 1);
+    if (shared & ATTN_SHARE_KEY) keys = attn_min64(keys, 1);
     for (int64_t n = 0; n < batch * heads * rows; n++) {
         const int64_t b = n / rows / heads, h = n / rows % heads, i = n % rows;
         const real *from = sums->bias + b * sums->at.b + h * sums->at.h + i * sums->at.t;
         float *to = (float *)x->dbias.data + b * x->dbias.b + h * x->dbias.h + (i + x->q_offset) * x->dbias.t + x->kv_offset * x->dbias.d;
-        for (int64_t j = 0; j < keys; j++)
-            to[j * x->dbias.d] += (float)from[j];
+        for (int64_t j = 0; j < keys; j++) to[j * x->dbias.d] += (float)from[j];
     }
 }
 
 static void backward(const struct attn_exec *x) {
     const struct attn_shape *shape = x->shape;
     struct sums sums = open_sums(x);
-    if (sums.bias)
-        memset(sums.bias, 0, (size_t)sums.at.count * sizeof(real));
+    if (sums.bias) memset(sums.bias, 0, (size_t)sums.at.count * sizeof(real));
     const int workers = bias_crosses_works(shape) ? 1 : shape->threads;
     attn_parallel(x->ctx, x->batch * shape->kv_heads, workers, backward_task, &sums);
     add_head_sums(x, &x->dalibi, sums.alibi);
     add_head_sums(x, &x->dsink, sums.sink);
-    if (sums.bias)
-        add_bias_sums(&sums);
+    if (sums.bias) add_bias_sums(&sums);
 }
 
 /* --------------------------------------------------------------------------------------------------- rows */
@@ -359,11 +339,9 @@ void REAL(attn_naive_weights)(const struct attn_exec *x, int64_t b, int32_t h, i
 
 static size_t workspace(const struct attn_shape *shape) {
     const size_t rows = (size_t)shape->threads * scratch_bytes(shape);
-    if (!(shape->features & ATTN_BACKWARD))
-        return rows;
+    if (!(shape->features & ATTN_BACKWARD)) return rows;
     size_t sums = 2 * head_sums_bytes(shape);
-    if (bias_is_summed(shape))
-        sums += attn_round64((size_t)bias_sum_shape(shape).count * sizeof(real));
+    if (bias_is_summed(shape)) sums += attn_round64((size_t)bias_sum_shape(shape).count * sizeof(real));
     return rows > sums ? rows : sums;
 }
 
