@@ -170,7 +170,8 @@ static void compiled_masks_and_cuts_are_operands_too(void **state) {
         attn_mask *m = tree(ctx, d, 1, n % 2, kept, &used, &r), *compiled = NULL, *part = NULL, *deeper = NULL, *not = NULL, *again = NULL;
         must(ctx, attn_mask_compile(ctx, m, d->q_len, d->k_len, &compiled));
         attn_mask_destroy(m);
-        int64_t q0 = below(&r, d->q_len), k0 = below(&r, d->k_len), q1 = q0 + below(&r, d->q_len - q0 + 1), k1 = k0 + below(&r, d->k_len - k0 + 1);
+        int64_t q0 = below(&r, d->q_len), k0 = below(&r, d->k_len);
+        int64_t q1 = q0 + below(&r, d->q_len - q0 + 1), k1 = k0 + below(&r, d->k_len - k0 + 1);
         must(ctx, attn_mask_cut(ctx, compiled, q0 / 2, d->q_len, k0 / 3, d->k_len, &part));
         must(ctx, attn_mask_cut(ctx, part, q0 - q0 / 2, q1 - q0 / 2, k0 - k0 / 3, k1 - k0 / 3, &deeper));
         attn_mask_destroy(compiled);

@@ -1,5 +1,4 @@
-/* Edges and promises: no rows, no keys, huge lengths, thousands of documents, memory of the caller, stacks, what is refused, what the views of
- * a kernel never do. */
+/* Edges and promises: no rows, no keys, huge lengths, thousands of documents, memory of the caller, stacks, what is refused. */
 #include "mask/view.h"
 
 #include <setjmp.h>

@@ -145,8 +145,8 @@ static void print_text(const struct summary *s, const char *name, size_t bytes) 
     printf("keys of a row      least %lld, median %lld, most %lld%s\n", (long long)s->keys_min, (long long)s->keys_median,
            (long long)s->keys_max, s->rows < q_len ? " (of 1048576 rows evenly spread)" : "");
     if (s->window && s->left >= 0 && s->right >= 0)
-        printf("window             %lld keys: the query's own, %lld to the left, %lld to the right\n", 1 + (long long)s->left + (long long)s->right,
-               (long long)s->left, (long long)s->right);
+        printf("window             %lld keys: the query's own, %lld to the left, %lld to the right\n",
+               1 + (long long)s->left + (long long)s->right, (long long)s->left, (long long)s->right);
     if (s->flash[0]) printf("flash-attention    %s\n", s->flash);
     if (s->hugging[0]) printf("Hugging Face       %s\n", s->hugging);
     printf("intervals of a row %lld at most\n", (long long)s->intervals);
