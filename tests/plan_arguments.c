@@ -89,6 +89,10 @@ static void the_arguments_of_these_tests_are_right(void **state) {
     reset();
     assert_int_equal(attn_forward(plan, &args), ATTN_OK);
     assert_int_equal(attn_backward(plan, &args, &grads), ATTN_OK);
+    float weights[LEN];
+    assert_int_equal(attn_weights(plan, &args, 1, 3, LEN - 1, 1, weights), ATTN_OK);
+    for (int j = 0; j < LEN; j++)
+        assert_true(fabsf(weights[j] - 1.0f / (LEN + 1)) < 1e-6f); /* all inputs are 0: keys and sink share alike */
 }
 
 static void structs_and_flags(void **state) {

@@ -6,5 +6,4 @@
 #define real_exp    expf
 #define real_log    logf
 #define real_tanh   tanhf
-#define real_abs    fabsf
 #include "kernel/naive/naive_template.h"

@@ -6,5 +6,4 @@
 #define real_exp    exp
 #define real_log    log
 #define real_tanh   tanh
-#define real_abs    fabs
 #include "kernel/naive/naive_template.h"
