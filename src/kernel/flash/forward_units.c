@@ -19,9 +19,10 @@ struct layout {
 };
 
 /* At least 16 units where the problem has them, and panels that leave half of a second-level cache of 1 MiB to keys and values. */
-int64_t attn_flash_forward_chunk_rows(const struct attn_shape *p) {
-    int64_t rows = (p->packed ? p->q_tokens : p->batch * p->q_len) * p->heads, chunk = ATTN_CHUNK_MAX;
-    while (chunk > 64 && (chunk * (p->dim + p->v_dim) > (512 << 10) / 4 || rows < 16 * chunk)) chunk /= 2;
+int64_t attn_flash_forward_chunk_rows(const struct attn_shape *shape) {
+    int64_t tokens = shape->packed ? shape->q_tokens : shape->batch * shape->q_len;
+    int64_t rows = tokens * shape->heads, chunk = ATTN_CHUNK_MAX;
+    while (chunk > 64 && (chunk * (shape->dim + shape->v_dim) > (512 << 10) / 4 || rows < 16 * chunk)) chunk /= 2;
     return chunk;
 }
 
@@ -54,33 +55,39 @@ size_t attn_flash_forward_workspace(const struct attn_shape *shape) {
     return y.pieces + (size_t)shape->threads * y.worker;
 }
 
-/* Class of a unit's work: the greatest work first. Head 0 speaks for all. */
-static int work_class(const struct attn_mask_view *view, const struct attn_seq *seq, int64_t q0, int64_t q1) {
-    int64_t area = attn_mask_view_area(view, q0, attn_min64(q1, seq->q_len), 0, seq->k_len);
-    int exponent;
-    double part = frexp((double)area + 1.0, &exponent); /* in [0.5, 1) */
-    return CLASSES - 1 - exponent * 4 - (int)((part - 0.5) * 8.0);
+/* Class of a unit by its work, the greatest work first: the octave of pairs and the two bits below. */
+static int work_class(int64_t pairs) {
+    uint64_t n = (uint64_t)pairs + 4;
+    int octave = 63 - __builtin_clzll(n);
+    return CLASSES - 1 - octave * 4 - (int)(n >> (octave - 2) & 3);
+}
+
+/* Counts the chunks of a sequence by class (pieces NULL), or writes each to the next place of its class. Head 0 speaks for all; a sequence of a
+ * single chunk, of which there may be thousands, is rated without a look at the mask. */
+static void sort_sequence(const struct attn_exec *x, int64_t b, int64_t chunk, int64_t *place, struct piece *pieces) {
+    struct attn_seq seq = attn_exec_seq(x, b);
+    struct attn_mask_view view;
+    bool single = seq.q_len <= chunk;
+    if (!single)
+        attn_exec_view(x, b, 0, &seq, &view);
+    for (int64_t q0 = 0, c = 0; q0 < seq.q_len; q0 += chunk, c++) {
+        int64_t pairs = single ? seq.q_len * seq.k_len : attn_mask_view_area(&view, q0, attn_min64(q0 + chunk, seq.q_len), 0, seq.k_len);
+        int class = work_class(pairs);
+        if (pieces)
+            pieces[place[class]++] = (struct piece){(int32_t)b, (int32_t)c};
+        else
+            place[class + 1]++;
+    }
 }
 
 /* Writes the pieces of all sequences in the order of their classes; returns how many. */
 static int64_t list_pieces(const struct attn_exec *x, int64_t chunk, struct piece *pieces) {
-    int64_t start[CLASSES + 1] = {0};
-    for (int pass = 0; pass < 2; pass++)
-        for (int64_t b = 0; b < x->batch; b++) {
-            struct attn_seq seq = attn_exec_seq(x, b);
-            struct attn_mask_view view;
-            attn_exec_view(x, b, 0, &seq, &view);
-            for (int64_t q0 = 0, c = 0; q0 < seq.q_len; q0 += chunk, c++) {
-                int class = work_class(&view, &seq, q0, q0 + chunk);
-                if (pass == 0)
-                    start[class + 1]++;
-                else
-                    pieces[start[class]++] = (struct piece){(int32_t)b, (int32_t)c};
-            }
-            if (pass == 0 && b + 1 == x->batch)
-                for (int i = 0; i < CLASSES; i++) start[i + 1] += start[i];
-        }
-    return x->batch ? start[CLASSES] : 0;
+    int64_t place[CLASSES + 1] = {0};
+    for (int64_t b = 0; b < x->batch; b++) sort_sequence(x, b, chunk, place, NULL);
+    for (int i = 0; i < CLASSES; i++) place[i + 1] += place[i];
+    int64_t count = place[CLASSES];
+    for (int64_t b = 0; b < x->batch; b++) sort_sequence(x, b, chunk, place, pieces);
+    return count;
 }
 
 struct job {
