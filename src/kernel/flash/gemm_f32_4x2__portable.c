@@ -1,23 +1,21 @@
 /* Microkernels of the backward pass in plain C: 4 rows x 2 vectors of 4 floats, which every 64-bit processor has in registers
  * (GNU vector types: gcc and clang turn them into SSE2 or NEON). */
 #include "kernel/flash/backward_ops.h"
+#include "kernel/flash/vector__portable.h"
 
-enum { LANES = 4 };
+enum { LANES = ATTN_V4 };
 #define ROWS 4
 
-typedef float vec __attribute__((vector_size(16)));
-typedef int32_t vec_int __attribute__((vector_size(16)));
+typedef attn_v4 vec;
 
 static inline vec vec_load(const float *x) {
-    vec v;
-    __builtin_memcpy(&v, x, sizeof v);
-    return v;
+    return attn_v4_load(x);
 }
 static inline void vec_store(float *to, vec x) {
-    __builtin_memcpy(to, &x, sizeof x);
+    attn_v4_store(to, x);
 }
 static inline vec vec_set1(float x) {
-    return (vec){x, x, x, x};
+    return attn_v4_set(x);
 }
 static inline vec vec_fma(vec a, vec b, vec c) {
     return a * b + c;
@@ -28,38 +26,14 @@ static inline vec vec_add(vec a, vec b) {
 static inline vec vec_mul(vec a, vec b) {
     return a * b;
 }
+static inline vec vec_exp2(vec x) {
+    return attn_v4_exp2(x);
+}
 static inline vec vec_keep(vec x, uint32_t bits) {
-    const vec_int lane = {1, 2, 4, 8};
-    const int32_t b = (int32_t)(bits & 15u);
-    const vec_int keep = ((vec_int){b, b, b, b} & lane) != 0;
-    return (vec)((vec_int)x & keep);
+    return attn_v4_select(attn_v4_lanes(bits, 0), x, attn_v4_set(0.0f));
 }
 static inline void prefetch(const char *address) {
     (void)address;
-}
-
-static inline vec vec_select(vec_int yes, vec a, vec b) {
-    return (vec)((yes & (vec_int)a) | (~yes & (vec_int)b));
-}
-
-/* 2^x = 2^n 2^f with n the nearest integer, found by adding 1.5 * 2^23; 2^f by a minimax polynomial of degree 5 that is 1 at 0 (own
- * Remez exchange and search over the neighbouring floats). Below 2^-126 the result is 0, from 2^127 on inf; NaN stays. */
-static inline vec vec_exp2(vec x) {
-    const vec big = vec_set1(0x1.8p23f);
-    const vec inside = vec_select(x > vec_set1(-126.0f), vec_select(x < vec_set1(127.0f), x, vec_set1(127.0f)), vec_set1(-126.0f));
-    const vec n = (inside + big) - big;
-    const vec f = inside - n;
-    vec p = vec_set1(0x1.5bb86ep-10f);
-    p = vec_fma(p, f, vec_set1(0x1.3ceb7ep-7f));
-    p = vec_fma(p, f, vec_set1(0x1.c6b714p-5f));
-    p = vec_fma(p, f, vec_set1(0x1.ebf9bcp-3f));
-    p = vec_fma(p, f, vec_set1(0x1.62e42ap-1f));
-    p = vec_fma(p, f, vec_set1(1.0f));
-    const vec_int exponent = (((vec_int)(inside + big) - (vec_int)big) + 127) << 23;
-    p *= (vec)exponent;
-    p = (vec)((vec_int)p & (x > vec_set1(-126.0f)));
-    p = vec_select(x >= vec_set1(127.0f), p * vec_set1(__builtin_inff()), p);
-    return vec_select(x != x, x, p);
 }
 
 #include "kernel/flash/gemm_f32_template.h"

@@ -1,5 +1,6 @@
 /* Microkernels of the backward pass for AVX-512: 8 rows x 2 vectors of 16 (3 where the columns are odd). */
 #include "kernel/flash/backward_ops.h"
+#include "kernel/flash/exp2__avx512.h"
 
 #include <immintrin.h>
 
@@ -33,18 +34,8 @@ static inline void prefetch(const char *address) {
     _mm_prefetch(address, _MM_HINT_T1);
 }
 
-/* 2^x = 2^n 2^f with n the nearest integer; 2^f by a minimax polynomial of degree 5 that is 1 at 0 (own Remez exchange and search
- * over the neighbouring floats): relative error below 9.7e-8 before rounding. -inf gives 0, overflow inf, NaN NaN. */
 static inline vec vec_exp2(vec x) {
-    const vec n = _mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-    const vec f = _mm512_sub_ps(x, n);
-    vec p = vec_set1(0x1.5bb86ep-10f);
-    p = vec_fma(p, f, vec_set1(0x1.3ceb7ep-7f));
-    p = vec_fma(p, f, vec_set1(0x1.c6b714p-5f));
-    p = vec_fma(p, f, vec_set1(0x1.ebf9bcp-3f));
-    p = vec_fma(p, f, vec_set1(0x1.62e42ap-1f));
-    p = vec_fma(p, f, vec_set1(1.0f));
-    return _mm512_scalef_ps(p, n);
+    return attn_exp2_ps(x);
 }
 
 #include "kernel/flash/gemm_f32_template.h"
