@@ -1,0 +1,170 @@
+/* attn apply below the command: every allocation that fails in turn gives ATTN_ENOMEM or a complete result, and leaves nothing behind. */
+#include "io/apply.h"
+
+#include <dirent.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static char folder[64], paths[ATTN_APPLY_INPUTS + ATTN_APPLY_OUTPUTS][128];
+
+/* An allocator whose n-th call fails, and from there on all if sticky. */
+struct faults {
+    int calls, fail_at, live;
+    bool sticky;
+};
+
+static void *allocate(void *user, size_t bytes, size_t alignment) {
+    struct faults *f = user;
+    const int call = f->calls++;
+    void *memory = NULL;
+    if (call == f->fail_at || (f->sticky && call > f->fail_at)) return NULL;
+    if (posix_memalign(&memory, alignment, bytes) != 0) return NULL;
+    f->live++;
+    return memory;
+}
+
+static void release(void *user, void *memory) {
+    ((struct faults *)user)->live--;
+    free(memory);
+}
+
+static attn_ctx *context(struct faults *f) {
+    attn_ctx_config config;
+    attn_ctx *ctx = NULL;
+    attn_ctx_config_init(&config);
+    config.allocate = allocate;
+    config.release = release;
+    config.allocator_user = f;
+    config.threads = 2;
+    return attn_ctx_create(&config, &ctx, NULL, 0) == ATTN_OK ? ctx : NULL;
+}
+
+static void write_array(attn_ctx *ctx, const char *path, enum attn_npy_type type, int rank, const int64_t *shape, const void *data) {
+    struct attn_file_writer writer;
+    assert_int_equal(attn_file_begin(ctx, NULL, path, &writer), ATTN_OK);
+    assert_int_equal(attn_npy_write(ctx, &writer, type, rank, shape, data), ATTN_OK);
+    assert_int_equal(attn_file_sync(ctx, &writer), ATTN_OK);
+    assert_int_equal(attn_file_commit(ctx, &writer), ATTN_OK);
+}
+
+static int files(void) {
+    int count = 0;
+    DIR *d = opendir(folder);
+    for (const struct dirent *entry; d != NULL && (entry = readdir(d)) != NULL;) count += entry->d_name[0] != '.';
+    if (d != NULL) closedir(d);
+    return count;
+}
+
+/* A packed batch with every feature, all inputs and all outputs. */
+static struct attn_apply everything(void) {
+    static const int64_t shapes[ATTN_APPLY_INPUTS][4] = {{9, 4, 6}, {9, 2, 6},    {9, 2, 5}, {9, 4, 5}, {4, 9},
+                                                         {4},       {1, 4, 5, 5}, {4},       {3},       {3}};
+    static const int ranks[ATTN_APPLY_INPUTS] = {3, 3, 3, 3, 2, 1, 4, 1, 1, 1};
+    static const int32_t cu[3] = {0, 4, 9};
+    static float data[512];
+    struct faults none = {.fail_at = -1};
+    struct attn_apply apply = {.mask = "causal & window:2,0",
+                               .layout = ATTN_THD,
+                               .dtype = ATTN_F32,
+                               .scale = (double)NAN,
+                               .softcap = 2.0,
+                               .dropout = 0.25,
+                               .seed = 3,
+                               .threads = 2};
+    attn_ctx *ctx = context(&none);
+    for (int i = 0; i < 512; i++) data[i] = sinf((float)i);
+    for (int i = 0; i < ATTN_APPLY_INPUTS; i++) {
+        const bool cumulative = i >= ATTN_IN_CU_Q;
+        snprintf(paths[i], sizeof paths[i], "%s/%s.npy", folder, attn_apply_input_names[i]);
+        write_array(ctx, paths[i], cumulative ? ATTN_NPY_I32 : ATTN_NPY_F32, ranks[i], shapes[i], cumulative ? (const void *)cu : data);
+        apply.in[i] = paths[i];
+    }
+    for (int i = 0; i < ATTN_APPLY_OUTPUTS; i++) {
+        char *path = paths[ATTN_APPLY_INPUTS + i];
+        snprintf(path, sizeof paths[0], "%s/result-%s.npy", folder, attn_apply_output_names[i]);
+        apply.out[i] = path;
+    }
+    attn_ctx_destroy(ctx);
+    return apply;
+}
+
+static void every_failing_allocation_leaves_no_output_and_no_memory(void **state) {
+    (void)state;
+    const struct attn_apply apply = everything();
+    assert_int_equal(files(), ATTN_APPLY_INPUTS);
+    for (int sticky = 0; sticky < 2; sticky++)
+        for (int n = 1;; n++) { /* 0 is the context itself */
+            struct faults f = {.fail_at = n, .sticky = sticky != 0};
+            struct attn_apply_report report;
+            attn_ctx *ctx = context(&f);
+            assert_non_null(ctx);
+            const attn_status status = attn_apply_files(ctx, &apply, &report);
+            attn_ctx_destroy(ctx);
+            assert_int_equal(f.live, 0);
+            if (status == ATTN_OK) {
+                assert_int_equal(files(), ATTN_APPLY_INPUTS + ATTN_APPLY_OUTPUTS);
+                for (int i = 0; i < ATTN_APPLY_OUTPUTS; i++) unlink(apply.out[i]);
+            } else {
+                assert_int_equal(status, ATTN_ENOMEM);
+            }
+            assert_int_equal(files(), ATTN_APPLY_INPUTS);
+            if (f.calls <= n) break;
+        }
+}
+
+static bool stop(void) {
+    return true;
+}
+
+static void a_stop_before_the_commit_leaves_no_output(void **state) {
+    (void)state;
+    struct faults none = {.fail_at = -1};
+    struct attn_apply_report report;
+    struct attn_apply apply = everything();
+    attn_ctx *ctx = context(&none);
+    apply.stopped = stop;
+    assert_int_equal(attn_apply_files(ctx, &apply, &report), ATTN_OK);
+    assert_true(report.stopped);
+    assert_int_equal(files(), ATTN_APPLY_INPUTS);
+    attn_ctx_destroy(ctx);
+}
+
+static void an_output_that_cannot_be_written_takes_the_others_with_it(void **state) {
+    (void)state;
+    struct faults none = {.fail_at = -1};
+    struct attn_apply_report report;
+    struct attn_apply apply = everything();
+    attn_ctx *ctx = context(&none);
+    apply.out[ATTN_OUT_DSINK] = folder; /* a directory, and the last output */
+    assert_int_equal(attn_apply_files(ctx, &apply, &report), ATTN_EINVAL);
+    assert_int_equal(files(), ATTN_APPLY_INPUTS);
+    attn_ctx_destroy(ctx);
+}
+
+static int make_folder(void **state) {
+    (void)state;
+    snprintf(folder, sizeof folder, "/tmp/attn-apply-XXXXXX");
+    return mkdtemp(folder) == NULL;
+}
+
+static int remove_folder(void **state) {
+    (void)state;
+    for (int i = 0; i < ATTN_APPLY_INPUTS; i++) unlink(paths[i]);
+    return rmdir(folder);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_failing_allocation_leaves_no_output_and_no_memory),
+        cmocka_unit_test(a_stop_before_the_commit_leaves_no_output),
+        cmocka_unit_test(an_output_that_cannot_be_written_takes_the_others_with_it),
+    };
+    return cmocka_run_group_tests_name("io: apply", tests, make_folder, remove_folder);
+}
