@@ -12,8 +12,18 @@ struct attn_pattern {
 /* All twelve with ';' between, in the order of the benchmark. */
 void attn_pattern_list(char *text, size_t size);
 
-/* `spec` is any mask text; if it is the bare name of one of the twelve, document lengths (sec. 8) and other parameters are drawn from
- * `seed`. With other key than query lengths a bare causal or window is aligned bottom-right. */
-attn_status attn_pattern_make(attn_ctx *ctx, const char *spec, int64_t q_len, int64_t kv_len, uint64_t seed, struct attn_pattern *out);
+/* How bare names are completed. */
+struct attn_pattern_draw {
+    int64_t q_len, kv_len;
+    uint64_t seed;
+    int corpus; /* of document lengths: an enum attn_corpus, or -1 for the benchmark's choice by length */
+};
+
+/* `spec` is any mask text; if it is the bare name of one of the twelve, document lengths (sec. 8) and other parameters are drawn. With
+ * other key than query lengths a bare causal or window is aligned bottom-right. */
+attn_status attn_pattern_make(attn_ctx *ctx, const char *spec, const struct attn_pattern_draw *draw, struct attn_pattern *out);
+
+/* "pile", "prolong64k" or "prolong512k" to its number; -1: no corpus has that name. */
+int attn_pattern_corpus(const char *name);
 
 #endif

@@ -13,6 +13,7 @@ _attn() {
     --pass) COMPREPLY=($(compgen -W "fwd bwd fwd+bwd" -- "$word")); return ;;
     --kernel) COMPREPLY=($(compgen -W "flash naive" -- "$word")); return ;;
     --peer) COMPREPLY=($(compgen -W "rowpanel torch none" -- "$word")); return ;;
+    --corpus) COMPREPLY=($(compgen -W "pile prolong64k prolong512k" -- "$word")); return ;;
     --protocol) COMPREPLY=($(compgen -W "longca" -- "$word")); return ;;
     bench) COMPREPLY=($(compgen -W "peak kernels masks sparse --help" -- "$word")); return ;;
     mask) COMPREPLY=($(compgen -W "$masks" -- "$word")); return ;;
@@ -22,7 +23,7 @@ _attn() {
         --dropout --seed --cu-q --cu-k --layout --dtype --kernel --threads --json --help" ;;
     mask) options="--len --kv-len --mask --tile --png --json --help" ;;
     bench) options="--kernel --dtype --pass --mask --batch --heads --kv-heads --len --kv-len --dim --v-dim --threads --repeat --budget --seconds
-        --gain --seed --protocol --peer --python --json --csv --help" ;;
+        --gain --seed --corpus --protocol --peer --python --json --csv --help" ;;
     doctor) options="--python --json --help" ;;
     *) options="apply mask bench doctor --version --help" ;;
     esac

@@ -37,6 +37,7 @@ struct sweep {
     double budget, gain;
     const char *peer, *python;
     bool longca;
+    int corpus;                        /* of document lengths; -1: by length */
     struct attn_experiment experiment; /* what all have in common */
 };
 
@@ -71,7 +72,8 @@ static int choose(attn_ctx *ctx, const struct sweep *s, int index, struct attn_e
     int status = attn_bench_dtype("bench kernels", s->dtypes.item[at[DTYPES]], &spec->dtype);
     if (status < 0) status = attn_bench_pass("bench kernels", s->passes.item[at[PASSES]], &e->pass);
     if (status < 0) {
-        const attn_status made = attn_pattern_make(ctx, s->masks.item[at[MASKS]], spec->q_len, spec->kv_len, spec->seed, mask);
+        const struct attn_pattern_draw draw = {spec->q_len, spec->kv_len, spec->seed, s->corpus};
+        const attn_status made = attn_pattern_make(ctx, s->masks.item[at[MASKS]], &draw, mask);
         status = made == ATTN_OK ? -1 : attn_complain_status(ctx, made);
     }
     spec->backward = e->pass != ATTN_FWD;
@@ -190,9 +192,9 @@ static int run(struct sweep *s, struct attn_bench_output *out, int64_t most_thre
 }
 
 int attn_cmd_bench_kernels(int argc, char **argv) {
-    static struct sweep s = {.batch = 1, .seed = 42, .gain = 1.0};
+    static struct sweep s = {.batch = 1, .seed = 42, .gain = 1.0, .corpus = -1};
     static char mask_text[65536], text[3][256];
-    const char *kernel = NULL, *dtype = NULL, *pass = NULL, *protocol = NULL;
+    const char *kernel = NULL, *dtype = NULL, *pass = NULL, *protocol = NULL, *corpus = NULL;
     struct attn_words mask = {.count = 0};
     bool json = false, csv = false;
     const struct attn_option options[] = {
@@ -212,6 +214,7 @@ int attn_cmd_bench_kernels(int argc, char **argv) {
         {"budget", ATTN_OPTION_REAL, &s.budget, "SECONDS", "a measurement predicted to take longer is skipped", 0, 1e9},
         {"gain", ATTN_OPTION_REAL, &s.gain, "X", "scores X times larger than those of N(0,1) data (default 1)", 0, 1e6},
         {"seed", ATTN_OPTION_INTEGER, &s.seed, "N", "of the data (default 42)", 0, 9e18},
+        {"corpus", ATTN_OPTION_TEXT, &corpus, "NAME", "of document lengths: pile, prolong64k, prolong512k (default: by length)", 0, 0},
         {"protocol", ATTN_OPTION_TEXT, &protocol, "NAME", "longca: the Long-Context Attention Benchmark's", 0, 0},
         {"peer", ATTN_OPTION_TEXT, &s.peer, "LIST", "rowpanel, torch: measured in turns with ours", 0, 0},
         {"python", ATTN_OPTION_TEXT, &s.python, "PATH", "of the peer torch (default: ATTN_PYTHON, then python3)", 0, 0},
@@ -234,6 +237,8 @@ int attn_cmd_bench_kernels(int argc, char **argv) {
         return attn_complain("bench kernels: --protocol %s: expected longca", protocol);
     if (!attn_bench_output_init(&out, json, csv, columns, sizeof columns / sizeof columns[0])) return ATTN_EXIT_USAGE;
     s.longca = protocol != NULL;
+    if (corpus != NULL && (s.corpus = attn_pattern_corpus(corpus)) < 0)
+        return attn_complain("bench kernels: --corpus %s: expected pile, prolong64k or prolong512k", corpus);
     fill_in(&s);
     if (s.python != NULL && setenv("ATTN_PYTHON", s.python, 1) != 0) return ATTN_EXIT_SYSTEM;
     attn_pattern_list(patterns, sizeof patterns);

@@ -19,6 +19,7 @@ static const struct attn_column columns[] = {
 struct masks {
     int64_t len, heads, kv_heads, dim, threads, repeat, seed;
     double budget;
+    int corpus; /* of document lengths; -1: by length */
     const char *kernel, *peer, *pass;
     struct attn_experiment experiment;
     double dense[2]; /* fraction of peak under the full mask, forward and backward */
@@ -70,11 +71,12 @@ static int run_all(attn_ctx *ctx, struct masks *m, struct attn_bench_output *out
     char list[512];
     struct attn_words names;
     const int passes = strchr(m->pass, ',') != NULL ? 2 : 1;
+    const struct attn_pattern_draw draw = {m->len, m->len, (uint64_t)m->seed, m->corpus};
     attn_pattern_list(list, sizeof list);
     attn_words_split(list, ';', &names);
     out->sgemm = attn_bench_sgemm(ctx, m->experiment.spec.threads);
     for (int i = 0; i < names.count * passes; i++) {
-        const attn_status made = attn_pattern_make(ctx, names.item[i / passes], m->len, m->len, (uint64_t)m->seed, &pattern);
+        const attn_status made = attn_pattern_make(ctx, names.item[i / passes], &draw, &pattern);
         const int status = made == ATTN_OK ? run_one(ctx, m, &pattern, i, names.count * passes, out) : attn_complain_status(ctx, made);
         if (status >= 0) return status;
     }
@@ -86,7 +88,7 @@ static int run(struct masks *m, struct attn_bench_output *out) {
     int status = attn_bench_heads("bench masks", m->heads, m->kv_heads > 0 ? m->kv_heads : m->heads);
     const char *standard = attn_peer_find("rowpanel") != NULL ? "rowpanel" : "none";
     const char *peers = m->peer != NULL ? m->peer : standard;
-    if (status < 0 && strcmp(peers, "none") != 0) status = attn_bench_peers("bench masks", peers, e);
+    if (status < 0) status = attn_bench_peers("bench masks", peers, e);
     if (status < 0 && strcmp(m->pass, "fwd") != 0 && strcmp(m->pass, "bwd") != 0 && strcmp(m->pass, "fwd,bwd") != 0)
         status = attn_complain("bench masks: --pass %s: expected fwd, bwd or fwd,bwd", m->pass);
     if (status >= 0) return status;
@@ -122,7 +124,8 @@ static int run(struct masks *m, struct attn_bench_output *out) {
 }
 
 int attn_cmd_bench_masks(int argc, char **argv) {
-    struct masks m = {.len = 4096, .heads = 8, .dim = 128, .repeat = 15, .seed = 42, .pass = "fwd,bwd"};
+    const char *corpus = NULL;
+    struct masks m = {.corpus = -1, .len = 4096, .heads = 8, .dim = 128, .repeat = 15, .seed = 42, .pass = "fwd,bwd"};
     bool json = false, csv = false;
     const struct attn_option options[] = {
         {"len", ATTN_OPTION_INTEGER, &m.len, "T", "tokens (default 4K)", 1, 1 << 24},
@@ -135,6 +138,7 @@ int attn_cmd_bench_masks(int argc, char **argv) {
         {"peer", ATTN_OPTION_TEXT, &m.peer, "LIST", "rowpanel (default), torch, none", 0, 0},
         {"repeat", ATTN_OPTION_INTEGER, &m.repeat, "N", "runs; the median counts (default 15)", 1, ATTN_REPEATS},
         {"budget", ATTN_OPTION_REAL, &m.budget, "SECONDS", "of the suite: fewer runs, at least 3, to keep it", 0, 1e9},
+        {"corpus", ATTN_OPTION_TEXT, &corpus, "NAME", "of document lengths: pile, prolong64k, prolong512k (default: by length)", 0, 0},
         {"seed", ATTN_OPTION_INTEGER, &m.seed, "N", "of data, documents and parameters (default 42)", 0, 9e18},
         {"json", ATTN_OPTION_FLAG, &json, NULL, "one JSON object a line", 0, 0},
         {"csv", ATTN_OPTION_FLAG, &csv, NULL, "comma-separated values with a header", 0, 0},
@@ -151,6 +155,8 @@ int attn_cmd_bench_masks(int argc, char **argv) {
     const int status = attn_options_parse(&usage, argc, argv, NULL);
     if (status >= 0) return status;
     if (!attn_bench_output_init(&out, json, csv, columns, sizeof columns / sizeof columns[0])) return ATTN_EXIT_USAGE;
+    if (corpus != NULL && (m.corpus = attn_pattern_corpus(corpus)) < 0)
+        return attn_complain("bench masks: --corpus %s: expected pile, prolong64k or prolong512k", corpus);
     out.own_rows = true;
     return run(&m, &out);
 }

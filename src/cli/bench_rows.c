@@ -114,6 +114,7 @@ int attn_bench_pass(const char *command, const char *name, enum attn_direction *
 int attn_bench_peers(const char *command, const char *names, struct attn_experiment *e) {
     char text[256];
     struct attn_words words;
+    if (strcmp(names, "none") == 0) return -1;
     snprintf(text, sizeof text, "%s", names);
     if (!attn_words_split(text, ',', &words) || words.count > ATTN_SUBJECTS - 1)
         return attn_complain("%s: --peer %s: expected at most %d peers", command, names, ATTN_SUBJECTS - 1);
