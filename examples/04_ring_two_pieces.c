@@ -58,7 +58,7 @@ int main(void) {
     problem.heads = H, problem.dim = D, problem.q_len = T;
     must(attn_plan_create(ctx, &problem, &plan));
     const size_t bytes = attn_plan_workspace(plan);
-    void *workspace = aligned_alloc(64, bytes + (64 - bytes % 64));
+    void *workspace = aligned_alloc(64, bytes);
     if (!workspace) return 1;
 
     attn_args args;

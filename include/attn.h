@@ -317,7 +317,8 @@ ATTN_API attn_status attn_plan_create(attn_ctx *ctx, const attn_problem *problem
 /* Frees a plan. NULL is allowed. */
 ATTN_API void attn_plan_destroy(attn_plan *plan);
 
-/* Bytes of workspace that one execution needs (forward or backward, whichever needs more), aligned to 64. */
+/* Bytes of workspace that one execution needs (forward or backward, whichever needs more). A multiple of 64, so that
+ * aligned_alloc(64, bytes) serves; 0: none is needed. */
 ATTN_API size_t attn_plan_workspace(const attn_plan *plan);
 
 /* The plan in words: kernel, tiles, work at the capacities, workspace and its formula, why. Writes at most size bytes with the final 0,
@@ -413,8 +414,9 @@ ATTN_API attn_status attn_weights(const attn_plan *plan, const attn_args *args, 
 ATTN_API attn_status attn_merge(attn_ctx *ctx, int64_t rows, int32_t v_dim, float *o, int64_t o_stride, float *lse, const float *part_o,
                                 int64_t part_stride, const float *part_lse) ATTN_CHECKED;
 
-/* Plans, compiles the mask for the lengths, allocates, executes once; gradients NULL: forward only. For the quick start, and where
- * time does not matter. With ATTN_THD a mask that is not executable as it is must be compiled or stacked by the caller. */
+/* Plans, compiles the mask for the lengths, allocates, executes once; gradients NULL: forward only, else the problem must announce
+ * ATTN_BACKWARD and args->lse must be given. For the quick start, and where time does not matter. With ATTN_THD a mask that is not
+ * executable as it is must be compiled or stacked by the caller. */
 ATTN_API attn_status attn_run(attn_ctx *ctx, const attn_problem *problem, const attn_args *args, const attn_gradients *gradients) ATTN_CHECKED;
 
 /* ---------------------------------------------------------------------------------------------- utilities */
