@@ -80,7 +80,8 @@ static attn_status read_file(struct attn_parser *p, struct attn_lengths *l) {
     memcpy(name, p->text + p->at, n);
     name[n] = 0;
     p->at += n;
-    if (quoted && p->text[p->at++] != '"') return attn_parse_fail(p, begin, "the quote is not closed");
+    if (quoted && p->text[p->at] != '"') return attn_parse_fail(p, begin, "the quote is not closed");
+    p->at += quoted;
     uint8_t *data;
     size_t size;
     attn_status status = attn_file_read(p->ctx, NULL, name, FILE_MAX, &data, &size);

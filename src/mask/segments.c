@@ -7,6 +7,7 @@
  */
 #include "mask/segments.h"
 
+#include <assert.h>
 #include <string.h>
 
 enum { FIRST_CAPACITY = 16 };
@@ -121,6 +122,7 @@ static int compare(struct bound p, struct bound q, int64_t x, int64_t *until) {
 }
 
 static struct bound event(const struct attn_span *spans, int64_t n) {
+    assert(spans);
     const struct attn_span *s = &spans[n / 2];
     return n % 2 ? (struct bound){s->b, s->b_slope} : (struct bound){s->a, s->a_slope};
 }
