@@ -1,5 +1,6 @@
-/* Backward of the flash schedule, on each instruction set of this machine: within the bound against the naive kernel in double on random problems of every
- * feature, around the edges of its tiles, with NaN in rows that a mask excludes, and the same bits for any number of threads. */
+/* Backward of the flash schedule, on each instruction set of this machine: within the bound against the naive kernel in double on random
+ * problems of every feature, around the edges of its tiles, with NaN in rows that a mask excludes, and the same bits for any number of
+ * threads. */
 #include "support/problem.h"
 
 #include <math.h>

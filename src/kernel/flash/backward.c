@@ -54,8 +54,8 @@ static bool next_tile(const struct head *head, struct cursor *c, int64_t *i0, in
     if (c->at >= c->end && !attn_mask_next_queries(&head->view, key->k0, key->k0 + key->keys, c->end, &c->at, &c->end)) return false;
     const int64_t left = c->end - c->at;
     *i0 = c->at;
-    *rows = (int)attn_min64(left, ATTN_QUERY_TILE);
-    if (left > ATTN_QUERY_TILE && left < 2 * ATTN_QUERY_TILE) /* two halves rather than a tile and a sliver */
+    *rows = (int)attn_min64(left, ATTN_BACKWARD_QUERIES);
+    if (left > ATTN_BACKWARD_QUERIES && left < 2 * ATTN_BACKWARD_QUERIES) /* two halves rather than a tile and a sliver */
         *rows = (int)(attn_div_up(left, 2 * ATTN_ROW_BLOCK) * ATTN_ROW_BLOCK);
     c->at += *rows;
     return true;
@@ -82,16 +82,16 @@ static void starts(const struct head *head, int64_t i0, int rows) {
     }
 }
 
-/* Marks the query tiles of these rows; a tile that is met for the first time is set to 0. `whole`: the caller overwrites the rows, which are one tile.
+/* Marks the query tiles of these rows; a tile that is met for the first time is set to 0, unless the caller overwrites the whole of it.
  * Returns whether sums are to be added to what is there. */
 static bool touch(const struct head *head, int64_t i0, int rows, bool whole) {
-    const int64_t first = i0 / ATTN_QUERY_TILE, last = (i0 + rows - 1) / ATTN_QUERY_TILE;
+    const int64_t first = i0 / ATTN_BACKWARD_QUERIES, last = (i0 + rows - 1) / ATTN_BACKWARD_QUERIES;
     bool add = true;
     for (int64_t tile = first; tile <= last; tile++) {
         if (head->touched[tile]) continue;
         head->touched[tile] = 1;
         if (head->keep_dq) continue;
-        const int64_t begin = tile * ATTN_QUERY_TILE, end = attn_min64(begin + ATTN_QUERY_TILE, head->key->seq.q_len);
+        const int64_t begin = tile * ATTN_BACKWARD_QUERIES, end = attn_min64(begin + ATTN_BACKWARD_QUERIES, head->key->seq.q_len);
         if (whole && begin == i0 && end == i0 + rows) {
             add = false;
             continue;
@@ -125,7 +125,7 @@ static void score_span(const struct head *head, const struct attn_backward_tile 
                                    .b = w->kt + (int64_t)panel * ATTN_PANEL * shape->dim,
                                    .start = w->start_p + span->begin,
                                    .start_rest = w->start_rest + span->begin,
-                                   .words = span->full ? NULL : w->words + panel * ATTN_QUERY_TILE + span->begin,
+                                   .words = span->full ? NULL : w->words + panel * ATTN_BACKWARD_QUERIES + span->begin,
                                    .out = w->p + at,
                                    .out_stride = ATTN_TILE_STRIDE};
     fetch(&t, 0, ahead->q, span->begin, panel, shape->dim);
@@ -245,14 +245,15 @@ static const float *first_key(const struct attn_exec *x, const struct key_tile *
 }
 
 /* The three products of a tile that is not full and holds a NaN or infinity. Rows that hold one are taken out of the products, where a
- * weight 0 would make a NaN of them, so that every row keeps the bits it has without them; then they are added to the pairs that are allowed. */
+ * weight 0 would make a NaN of them, so that every row keeps the bits it has without them; then they are added to the pairs that are
+ * allowed. */
 static void exact_products(const struct head *head, const struct attn_backward_tile *tile, float *dq, int64_t stride) {
     const struct attn_backward *s = head->s;
     const struct attn_backward_worker *w = head->w;
     const struct attn_exec *x = s->x;
     const int dim = x->shape->dim, v_dim = x->shape->v_dim;
     const float *q = head->q + tile->i0 * x->q.t, *d_o = head->d_o + tile->i0 * x->d_o.t, *key_rows = first_key(x, head->key);
-    bool q_out[ATTN_QUERY_TILE], o_out[ATTN_QUERY_TILE], k_out[ATTN_KEY_TILE];
+    bool q_out[ATTN_BACKWARD_QUERIES], o_out[ATTN_BACKWARD_QUERIES], k_out[ATTN_BACKWARD_KEYS];
     attn_backward_copy_rows(w->q_rows, s->l.d_pad, q, x->q.t, x->q.d, tile->rows, dim);
     attn_backward_copy_rows(w->do_rows, s->l.e_pad, d_o, x->d_o.t, x->d_o.d, tile->rows, v_dim);
     take_out(s, w->q_rows, s->l.d_pad, tile->rows, dim, q_out);
@@ -262,7 +263,7 @@ static void exact_products(const struct head *head, const struct attn_backward_t
     query_products(head, tile, dq, stride, true);
     for (int r = 0; r < tile->rows; r++)
         for (int k = 0; k < tile->keys; k++) {
-            if (!(w->words[k / ATTN_PANEL * ATTN_QUERY_TILE + r] >> (k % ATTN_PANEL) & 1u)) continue;
+            if (!(w->words[k / ATTN_PANEL * ATTN_BACKWARD_QUERIES + r] >> (k % ATTN_PANEL) & 1u)) continue;
             const float p = w->p[r * ATTN_TILE_STRIDE + k], ds = w->ds[r * ATTN_TILE_STRIDE + k];
             if (o_out[r]) add_row(w->dv + k * s->l.e_pad, p, d_o + r * x->d_o.t, x->d_o.d, v_dim);
             if (q_out[r]) add_row(w->dk + k * s->l.d_pad, ds, q + r * x->q.t, x->q.d, dim);
@@ -402,7 +403,7 @@ static void one_key_tile(const struct attn_backward *s, struct attn_backward_wor
 /* Key tiles [*begin, *end) of a chunk: borders where the area of the group's first head reaches equal parts; each tile counts one row more
  * than it has, so that empty tiles are spread too. */
 static void chunk_tiles(const struct attn_backward *s, const struct key_tile *key, int64_t chunk, int64_t *begin, int64_t *end) {
-    const int64_t chunks = s->l.chunks, tiles = attn_div_up(key->seq.k_len, ATTN_KEY_TILE);
+    const int64_t chunks = s->l.chunks, tiles = attn_div_up(key->seq.k_len, ATTN_BACKWARD_KEYS);
     struct attn_mask_view view;
     *begin = 0;
     *end = tiles;
@@ -413,8 +414,8 @@ static void chunk_tiles(const struct attn_backward *s, const struct key_tile *ke
         double sum = 0.0;
         *begin = *end = 0;
         for (int64_t t = 0; t < tiles; t++) {
-            const int64_t k0 = t * ATTN_KEY_TILE, k1 = attn_min64(k0 + ATTN_KEY_TILE, key->seq.k_len);
-            const double area = (double)attn_mask_view_area(&view, 0, key->seq.q_len, k0, k1) + ATTN_KEY_TILE;
+            const int64_t k0 = t * ATTN_BACKWARD_KEYS, k1 = attn_min64(k0 + ATTN_BACKWARD_KEYS, key->seq.k_len);
+            const double area = (double)attn_mask_view_area(&view, 0, key->seq.q_len, k0, k1) + ATTN_BACKWARD_KEYS;
             if (pass) {
                 const int64_t owner = attn_min64((int64_t)((sum + 0.5 * area) * (double)chunks / total), chunks - 1);
                 *begin += owner < chunk;
@@ -432,7 +433,7 @@ static void clear_untouched(const struct attn_backward *s, struct attn_backward_
     if (s->l.chunks > 1) return;
     for (int g = 0; g < s->group; g++) {
         head_init(&head, s, w, key, key->kv_head * s->group + g, 0);
-        for (int64_t i = 0; i < key->seq.q_len; i += ATTN_QUERY_TILE) (void)touch(&head, i, 1, false);
+        for (int64_t i = 0; i < key->seq.q_len; i += ATTN_BACKWARD_QUERIES) (void)touch(&head, i, 1, false);
     }
 }
 
@@ -440,12 +441,12 @@ static void kv_head_chunk(const struct attn_backward *s, struct attn_backward_wo
     const struct attn_shape *shape = s->x->shape;
     struct key_tile key = {.b = b, .kv_head = kv_head, .seq = attn_exec_seq(s->x, b)};
     key.first_row = shape->packed ? key.seq.q_row : b * shape->q_len;
-    key.first_tile = shape->packed ? key.seq.q_row / ATTN_QUERY_TILE + b : b * attn_div_up(shape->q_len, ATTN_QUERY_TILE);
+    key.first_tile = shape->packed ? key.seq.q_row / ATTN_BACKWARD_QUERIES + b : b * attn_div_up(shape->q_len, ATTN_BACKWARD_QUERIES);
     int64_t begin, end;
     chunk_tiles(s, &key, chunk, &begin, &end);
     for (int64_t t = begin; t < end; t++) {
-        key.k0 = t * ATTN_KEY_TILE;
-        key.keys = (int)attn_min64(ATTN_KEY_TILE, key.seq.k_len - key.k0);
+        key.k0 = t * ATTN_BACKWARD_KEYS;
+        key.keys = (int)attn_min64(ATTN_BACKWARD_KEYS, key.seq.k_len - key.k0);
         one_key_tile(s, w, &key, chunk);
     }
     clear_untouched(s, w, &key);

@@ -33,13 +33,13 @@ void attn_backward_features(const struct attn_backward *s, const struct attn_bac
     const int left = tile->keys - panel * ATTN_PANEL;
     const int64_t i0 = tile->i0 + span->begin, k0 = tile->k0 + panel * ATTN_PANEL, b = tile->b, h = tile->h;
     const int64_t at = (int64_t)span->begin * ATTN_TILE_STRIDE + panel * ATTN_PANEL;
-    uint32_t kept[ATTN_QUERY_TILE];
+    uint32_t kept[ATTN_BACKWARD_QUERIES];
     struct attn_panel_features t = {.rows = span->end - span->begin,
                                     .lanes = left < ATTN_PANEL ? left : ATTN_PANEL,
                                     .p = w->p + at,
                                     .ds = w->ds + at,
                                     .stride = ATTN_TILE_STRIDE,
-                                    .words = span->full ? NULL : w->words + panel * ATTN_QUERY_TILE + span->begin,
+                                    .words = span->full ? NULL : w->words + panel * ATTN_BACKWARD_QUERIES + span->begin,
                                     .start_p = w->start_p + span->begin,
                                     .start_rest = w->start_rest + span->begin,
                                     .start_ds = w->start_ds + span->begin,

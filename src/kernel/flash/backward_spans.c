@@ -45,6 +45,6 @@ void attn_backward_spans(struct attn_backward_tile *tile, const struct attn_mask
             tile->span_count[panel] = 1;
             tile->spans[panel][0] = (struct attn_span){.begin = 0, .end = tile->rows, .first = 0, .last = tile->rows, .full = true};
         } else {
-            panel_spans(tile, panel, view, words + panel * ATTN_QUERY_TILE);
+            panel_spans(tile, panel, view, words + panel * ATTN_BACKWARD_QUERIES);
         }
 }

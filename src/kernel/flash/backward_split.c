@@ -32,7 +32,7 @@ static void layout_groups(struct attn_backward_layout *l, const struct attn_shap
     l->chunks = 1;
     const int64_t groups = attn_max64(l->batch_groups * l->head_groups, 1);
     if (groups >= UNITS_WANTED || (together && (shape->bias_broadcast & ATTN_SHARE_KEY))) return;
-    const int64_t key_tiles = attn_div_up(shape->kv_len, ATTN_KEY_TILE);
+    const int64_t key_tiles = attn_div_up(shape->kv_len, ATTN_BACKWARD_KEYS);
     const size_t chunk_bytes = (size_t)(shape->heads * l->rows * l->d_pad) * sizeof(float);
     const int64_t affordable = (int64_t)(chunk_bytes_limit / (chunk_bytes + 1));
     const int64_t chunks = attn_min64(attn_min64(attn_div_up(UNITS_WANTED, groups), key_tiles / CHUNK_TILES), affordable);
@@ -44,7 +44,8 @@ void attn_backward_layout_init(struct attn_backward_layout *l, const struct attn
         (struct attn_backward_layout){.d_pad = (int)round_up(shape->dim, ATTN_DIM_PAD), .e_pad = (int)round_up(shape->v_dim, ATTN_DIM_PAD)};
     l->general = isfinite(shape->softcap) || (shape->features & (ATTN_ALIBI | ATTN_BIAS | ATTN_DROPOUT));
     l->rows = shape->packed ? shape->q_tokens : shape->batch * shape->q_len;
-    l->tiles = shape->packed ? shape->q_tokens / ATTN_QUERY_TILE + shape->batch : shape->batch * attn_div_up(shape->q_len, ATTN_QUERY_TILE);
+    l->tiles = shape->packed ? shape->q_tokens / ATTN_BACKWARD_QUERIES + shape->batch
+                             : shape->batch * attn_div_up(shape->q_len, ATTN_BACKWARD_QUERIES);
     layout_groups(l, shape);
     const size_t heads = (size_t)shape->heads, rows = heads * (size_t)l->rows;
     l->order = take(&l->bytes, (size_t)(l->batch_groups * l->head_groups * l->chunks) * sizeof(int32_t));
@@ -60,7 +61,7 @@ void attn_backward_layout_init(struct attn_backward_layout *l, const struct attn
 
 size_t attn_backward_worker_init(struct attn_backward_worker *w, const struct attn_shape *shape, const struct attn_backward_layout *l,
                                  char *memory) {
-    const size_t d = (size_t)l->d_pad, e = (size_t)l->e_pad, keys = ATTN_KEY_TILE, queries = ATTN_QUERY_TILE;
+    const size_t d = (size_t)l->d_pad, e = (size_t)l->e_pad, keys = ATTN_BACKWARD_KEYS, queries = ATTN_BACKWARD_QUERIES;
     const struct {
         float **at;
         size_t count;
@@ -127,10 +128,11 @@ static void prepare_rows(void *arg, int64_t index, int worker) {
 
 static void reduce_tile(const struct attn_backward *s, const struct attn_seq *seq, int64_t b, int32_t h, int64_t tile) {
     const struct attn_exec *x = s->x;
-    const int64_t i0 = tile * ATTN_QUERY_TILE, dim = x->shape->dim;
-    const int n = (int)attn_min64(ATTN_QUERY_TILE, seq->q_len - i0);
+    const int64_t i0 = tile * ATTN_BACKWARD_QUERIES, dim = x->shape->dim;
+    const int n = (int)attn_min64(ATTN_BACKWARD_QUERIES, seq->q_len - i0);
     const int64_t first_row = (x->shape->packed ? seq->q_row : b * x->shape->q_len) + i0;
-    const int64_t first_tile = x->shape->packed ? seq->q_row / ATTN_QUERY_TILE + b : b * attn_div_up(x->shape->q_len, ATTN_QUERY_TILE);
+    const int64_t first_tile =
+        x->shape->packed ? seq->q_row / ATTN_BACKWARD_QUERIES + b : b * attn_div_up(x->shape->q_len, ATTN_BACKWARD_QUERIES);
     float *to = (float *)x->dq.data + b * x->dq.b + h * x->dq.h + (seq->q_row + i0) * x->dq.t;
     bool add = x->accumulate & ATTN_ACCUMULATE_DQ;
     for (int64_t c = 0; c < s->l.chunks; c++) {
@@ -154,7 +156,7 @@ static void reduce_rows(void *arg, int64_t index, int worker) {
     (void)worker;
     const int64_t blocks = blocks_of_sequence(x), block = index % blocks, b = index / blocks / x->shape->heads;
     const struct attn_seq seq = attn_exec_seq(x, b);
-    const int64_t per_block = ROWS_OF_A_TASK / ATTN_QUERY_TILE, tiles = attn_div_up(seq.q_len, ATTN_QUERY_TILE);
+    const int64_t per_block = ROWS_OF_A_TASK / ATTN_BACKWARD_QUERIES, tiles = attn_div_up(seq.q_len, ATTN_BACKWARD_QUERIES);
     for (int64_t tile = block * per_block; tile < attn_min64(tiles, (block + 1) * per_block); tile++)
         reduce_tile(s, &seq, b, (int32_t)(index / blocks % x->shape->heads), tile);
 }

@@ -5,12 +5,12 @@
 #include "kernel/flash/backward_ops.h"
 
 enum {
-    ATTN_QUERY_TILE = 128,
-    ATTN_KEY_TILE = 128,
-    ATTN_TILE_PANELS = ATTN_KEY_TILE / ATTN_PANEL,
-    ATTN_TILE_STRIDE = ATTN_KEY_TILE + 16, /* of P and dS; not a power of two, so that rows fall into different cache sets */
+    ATTN_BACKWARD_QUERIES = 128,
+    ATTN_BACKWARD_KEYS = 128,
+    ATTN_TILE_PANELS = ATTN_BACKWARD_KEYS / ATTN_PANEL,
+    ATTN_TILE_STRIDE = ATTN_BACKWARD_KEYS + 16, /* of P and dS; not a power of two, so that rows fall into different cache sets */
     ATTN_ROW_BLOCK = 8,
-    ATTN_TILE_BLOCKS = ATTN_QUERY_TILE / ATTN_ROW_BLOCK
+    ATTN_TILE_BLOCKS = ATTN_BACKWARD_QUERIES / ATTN_ROW_BLOCK
 };
 
 #define ATTN_LOG2E 0x1.71547652b82fep+0
@@ -44,19 +44,20 @@ struct attn_backward {
 /* Buffers of one worker. */
 struct attn_backward_worker {
     float *kt, *vt;                    /* [panel][dim][ATTN_PANEL], factors folded in */
-    float *k_rows;                     /* [ATTN_KEY_TILE][d_pad] */
+    float *k_rows;                     /* [ATTN_BACKWARD_KEYS][d_pad] */
     float *dk, *dv;                    /* sums of the key tile, rows padded */
-    float *p, *ds;                     /* [ATTN_QUERY_TILE][ATTN_TILE_STRIDE] */
+    float *p, *ds;                     /* [ATTN_BACKWARD_QUERIES][ATTN_TILE_STRIDE] */
     float *q_rows, *do_rows, *dq_rows; /* padded copies where the caller's rows cannot be used in place */
-    float *start_p, *start_rest;       /* [ATTN_QUERY_TILE]: -LSE in base 2, and what it lost in rounding */
-    float *start_ds;                   /* [ATTN_QUERY_TILE]: -delta, times v_factor */
-    uint32_t *words;                   /* [panel][ATTN_QUERY_TILE] */
+    float *start_p, *start_rest;       /* [ATTN_BACKWARD_QUERIES]: -LSE in base 2, and what it lost in rounding */
+    float *start_ds;                   /* [ATTN_BACKWARD_QUERIES]: -delta, times v_factor */
+    uint32_t *words;                   /* [panel][ATTN_BACKWARD_QUERIES] */
 };
 /* Places the buffers in memory (NULL: only counts). Returns the bytes. */
 size_t attn_backward_worker_init(struct attn_backward_worker *w, const struct attn_shape *shape, const struct attn_backward_layout *l,
                                  char *memory);
 
-/* Rows [begin, end) of one panel that some pair needs, begin and end multiples of ATTN_ROW_BLOCK (or the tile's end); pairs lie in [first, last). */
+/* Rows [begin, end) of one panel that some pair needs, begin and end multiples of ATTN_ROW_BLOCK (or the tile's end); its pairs lie in
+ * the rows [first, last). */
 struct attn_span {
     int begin, end, first, last;
     bool full;

@@ -1,5 +1,6 @@
-/* The general epilogue: soft-cap, ALiBi, bias, dropout, and the gradients of slope and bias, one row of a panel at a time. Included by one file for
- * each instruction set after gemm_f32_template.h; the loops run over ATTN_PANEL lanes, so that the compiler turns them into that set's vectors.
+/* The general epilogue: soft-cap, ALiBi, bias, dropout, and the gradients of slope and bias, one row of a panel at a time. Included by
+ * one file for each instruction set after gemm_f32_template.h; the loops run over ATTN_PANEL lanes, so that the compiler turns them into
+ * that set's vectors.
  *
  *   x = cap tanh(s / cap) - slope |i - j| + bias        P = 2^(x - LSE)        g = P (keep dP - delta)
  *   dbias += g        dslope -= g |i - j|               dS = scale g (1 - tanh^2)
@@ -28,6 +29,7 @@ static void tanh_lanes(float y[ATTN_PANEL]) {
 
 /* p: logits of the row in base 2 -> weights. slope: the derivative of the soft-cap. */
 static void row_weights(const struct attn_panel_features *t, int r, const float far[ATTN_PANEL], float *p, float slope[ATTN_PANEL]) {
+    const float start = t->start_p[r], rest = t->start_rest[r];
     float x[ATTN_PANEL];
     for (int l = 0; l < ATTN_PANEL; l++) {
         x[l] = p[l];
@@ -45,7 +47,7 @@ static void row_weights(const struct attn_panel_features *t, int r, const float 
     for (int l = 0; l < ATTN_PANEL; l++) x[l] -= t->slope * far[l];
     if (t->bias)
         for (int l = 0; l < t->lanes; l++) x[l] += 0x1.715476p+0f * t->bias[r * t->bias_row + l * t->bias_lane];
-    for (int l = 0; l < ATTN_PANEL; l++) p[l] = x[l] + t->start_p[r] + t->start_rest[r];
+    for (int l = 0; l < ATTN_PANEL; l++) p[l] = x[l] + start + rest;
     exp2_lanes(p);
 }
 
@@ -70,17 +72,18 @@ static void features(const struct attn_panel_features *t) {
     const uint32_t exist = t->lanes < ATTN_PANEL ? (1u << t->lanes) - 1u : UINT32_MAX;
     for (int r = 0; r < t->rows; r++) {
         const uint32_t allowed = t->words ? t->words[r] & exist : exist, kept = t->kept ? t->kept[r] : UINT32_MAX;
-        float *p = t->p + r * t->stride, *ds = t->ds + r * t->stride;
+        float *restrict p = t->p + r * t->stride, *restrict ds = t->ds + r * t->stride;
+        const float minus_delta = t->start_ds[r], grow = t->grow, scale = t->scale;
         float slope[ATTN_PANEL], far[ATTN_PANEL], g[ATTN_PANEL];
         for (int l = 0; l < ATTN_PANEL; l++) far[l] = (float)llabs(t->distance + r - l);
         row_weights(t, r, far, p, slope);
         for (int l = 0; l < ATTN_PANEL; l++) {
-            const float keep = kept >> l & 1u ? t->grow : 0.0f;
+            const float keep = kept >> l & 1u ? grow : 0.0f;
             const bool here = allowed >> l & 1u;
-            const float gradient = p[l] * (ds[l] * keep + t->start_ds[r]), weight = p[l] * keep;
+            const float gradient = p[l] * (ds[l] * keep + minus_delta), weight = p[l] * keep;
             g[l] = here ? gradient : 0.0f;
             p[l] = here ? weight : 0.0f;
-            ds[l] = here ? gradient * slope[l] * t->scale : 0.0f;
+            ds[l] = here ? gradient * slope[l] * scale : 0.0f;
         }
         add_feature_gradients(t, r, far, g);
     }
