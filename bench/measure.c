@@ -74,15 +74,19 @@ static attn_status prepare(struct sampler *s, const struct attn_subject *subject
     return ATTN_OK;
 }
 
+/* The last subject first: ratios need the first one's times in the order of the runs, and quantiles sort. */
 static void summarise(const struct sampler *s, int index, int runs, struct attn_timing *t) {
-    attn_sort(s->seconds[index], runs);
     t->repeats = runs;
+    t->peak_gflops = attn_median(s->peak[index], runs);
+    t->fraction = attn_median(s->fraction[index], runs);
+    double *ratios = s->fraction[index];
+    for (int n = 0; n < runs; n++) ratios[n] = s->seconds[index][n] / s->seconds[0][n];
+    t->ratio = attn_median(ratios, runs);
+    attn_sort(s->seconds[index], runs);
     t->median = attn_quantile(s->seconds[index], runs, 0.5);
     t->min = attn_quantile(s->seconds[index], runs, 0.0);
     t->p20 = attn_quantile(s->seconds[index], runs, 0.2);
     t->p80 = attn_quantile(s->seconds[index], runs, 0.8);
-    t->peak_gflops = attn_median(s->peak[index], runs);
-    t->fraction = attn_median(s->fraction[index], runs);
     t->gflops = s->flops / t->median * 1e-9;
 }
 
@@ -106,7 +110,7 @@ attn_status attn_measure(attn_ctx *ctx, const struct attn_subject *subjects, int
         for (int i = 0; i < count && status == ATTN_OK; i++) status = sample_beside_peak(&s, &subjects[i], i, done);
         done++;
     }
-    for (int i = 0; i < count && status == ATTN_OK && done == s.runs && done > 0; i++) summarise(&s, i, done, &timing[i]);
+    for (int i = count - 1; i >= 0 && status == ATTN_OK && done == s.runs && done > 0; i--) summarise(&s, i, done, &timing[i]);
     attn_free(ctx, s.flush);
     attn_free(ctx, memory);
     return status;

@@ -29,6 +29,7 @@ struct attn_timing {
     double peak_gflops; /* median of the peak loops beside the runs */
     double gflops;      /* FLOPs over the median time */
     double fraction;    /* median of each run's rate over its own peak */
+    double ratio;       /* median of each run's time over that of the first subject's run beside it */
 };
 
 /* The longest measurement that is kept; more repeats are refused by the options. */

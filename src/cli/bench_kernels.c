@@ -108,7 +108,7 @@ static void fill_ratio(struct attn_record *record, void *user, int figure) {
     const struct attn_outcome *outcome = user;
     const struct attn_figures *f = &outcome->figures[figure];
     if (figure > 0 && f->timing.repeats > 0 && outcome->figures[0].timing.repeats > 0)
-        attn_record_real(record, "times_ours", f->timing.median / outcome->figures[0].timing.median);
+        attn_record_real(record, "times_ours", f->timing.ratio);
 }
 
 static int run_all(attn_ctx *ctx, const struct sweep *s, struct attn_bench_output *out) {

@@ -36,10 +36,10 @@ struct row {
 static void fill(struct attn_record *record, void *user, int figure) {
     const struct row *row = user;
     const struct attn_outcome *o = row->outcome;
-    const double dense = row->m->dense[row->e->pass == ATTN_BWD], ours = o->figures[0].timing.median;
+    const double dense = row->m->dense[row->e->pass == ATTN_BWD];
     double ratio = (double)NAN;
     for (int i = 1; i < o->count; i++)
-        if (strcmp(o->figures[i].peer, "rowpanel") == 0 && o->figures[i].timing.repeats > 0) ratio = o->figures[i].timing.median / ours;
+        if (strcmp(o->figures[i].peer, "rowpanel") == 0 && o->figures[i].timing.repeats > 0) ratio = o->figures[i].timing.ratio;
     const double tokens = (double)row->m->len;
     attn_record_real(record, "area_share", o->area / (tokens * tokens));
     attn_record_real(record, "of_dense", figure == 0 && dense > 0.0 ? o->figures[0].timing.fraction / dense : (double)NAN);
