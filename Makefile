@@ -13,7 +13,7 @@ deps:
 # The twelve masks, forward and backward: rate, fraction of peak, ratio to the BLAS row-panel, peak memory. Under 3 minutes.
 demo:
 	@scripts/deps.sh demo || echo "demo: going on with what is here"
-	@scripts/build.sh release && build/attn bench masks --len 4K --budget 120
+	@scripts/build.sh release && build/attn bench masks --len 4K --budget 90
 
 # check-fast: unit tests of the release build. check: all configurations and all checks. check-long: with the full counts.
 check check-fast check-long:
