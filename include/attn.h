@@ -414,9 +414,10 @@ ATTN_API attn_status attn_weights(const attn_plan *plan, const attn_args *args, 
 ATTN_API attn_status attn_merge(attn_ctx *ctx, int64_t rows, int32_t v_dim, float *o, int64_t o_stride, float *lse, const float *part_o,
                                 int64_t part_stride, const float *part_lse) ATTN_CHECKED;
 
-/* Plans, compiles the mask for the lengths, allocates, executes once; gradients NULL: forward only, else the problem must announce
- * ATTN_BACKWARD and args->lse must be given. For the quick start, and where time does not matter. With ATTN_THD a mask that is not
- * executable as it is must be compiled or stacked by the caller. */
+/* Plans, compiles the mask for the lengths of each sequence where it cannot be executed as it is, allocates, executes once. gradients
+ * NULL: forward only, else the problem must announce ATTN_BACKWARD and args->lse must be given; both passes are checked before
+ * anything is written. args->workspace is not used. For the quick start, and where time does not matter. Statuses: those of
+ * attn_plan_create, attn_mask_compile, attn_forward and attn_backward. Thread-safe. */
 ATTN_API attn_status attn_run(attn_ctx *ctx, const attn_problem *problem, const attn_args *args, const attn_gradients *gradients) ATTN_CHECKED;
 
 /* ---------------------------------------------------------------------------------------------- utilities */

@@ -250,6 +250,92 @@ static void the_one_shot_call_compiles_the_mask_and_equals_the_long_way(void **s
     attn_ctx_destroy(ctx);
 }
 
+/* Sequences of differing lengths, packed and padded, against one call for each. */
+static void the_one_shot_call_compiles_the_mask_for_each_length(void **state) {
+    (void)state;
+    enum { BATCH = 4, MOST = 9, WIDTH = 3 };
+    static const int32_t cu[BATCH + 1] = {0, 9, 9, 13, 17};
+    static const char *const masks[] = {"!sliding_window:1,1", "prefix_lm_causal:2", "global_sliding_window:1", "causal & !band:-3,-2"};
+    attn_ctx *ctx = test_context(2);
+    float q[BATCH * MOST * WIDTH], k[BATCH * MOST * WIDTH], v[BATCH * MOST * WIDTH], packed[BATCH * MOST * WIDTH];
+    float padded[BATCH * MOST * WIDTH] = {0}, alone[MOST * WIDTH];
+    int32_t lens[BATCH];
+    struct attn_random r;
+    attn_random_init(&r, 5);
+    attn_random_fill_normal(&r, q, BATCH * MOST * WIDTH, 1.0f);
+    attn_random_fill_normal(&r, k, BATCH * MOST * WIDTH, 1.0f);
+    attn_random_fill_normal(&r, v, BATCH * MOST * WIDTH, 1.0f);
+    for (int b = 0; b < BATCH; b++) lens[b] = cu[b + 1] - cu[b];
+    for (size_t n = 0; n < sizeof masks / sizeof *masks; n++) {
+        attn_problem p;
+        attn_args args;
+        attn_mask *mask;
+        attn_problem_init(&p);
+        attn_args_init(&args);
+        p.heads = 1;
+        p.dim = WIDTH;
+        p.batch = BATCH;
+        p.q_len = MOST;
+        p.kernel = "naive"; /* the same order of sums wherever a sequence lies */
+        must(ctx, attn_mask_parse(ctx, masks[n], &mask));
+        args.q.data = q;
+        args.k.data = k;
+        args.v.data = v;
+        args.mask = mask;
+        args.q_lens = args.kv_lens = lens;
+        args.o.data = padded;
+        must(ctx, attn_run(ctx, &p, &args, NULL));
+        p.layout = ATTN_THD;
+        args.q_lens = args.kv_lens = NULL;
+        args.cu_q = args.cu_kv = cu;
+        args.o.data = packed;
+        must(ctx, attn_run(ctx, &p, &args, NULL));
+        p.layout = ATTN_BHTD;
+        p.batch = 1;
+        args.cu_q = args.cu_kv = NULL;
+        args.o.data = alone;
+        for (int b = 0; b < BATCH; b++)
+            for (int side = 0; side < 2; side++) {
+                const int64_t first = (side ? b * MOST : cu[b]) * WIDTH;
+                args.q.data = q + first;
+                args.k.data = k + first;
+                args.v.data = v + first;
+                args.q_len = args.kv_len = lens[b];
+                must(ctx, attn_run(ctx, &p, &args, NULL));
+                assert_memory_equal((side ? padded : packed) + first, alone, (size_t)lens[b] * WIDTH * sizeof(float));
+            }
+        attn_mask_destroy(mask);
+    }
+    attn_ctx_destroy(ctx);
+}
+
+static void the_one_shot_call_writes_nothing_if_either_pass_is_refused(void **state) {
+    (void)state;
+    attn_ctx *ctx = test_context(1);
+    static struct small s, before;
+    attn_mask *band, *stack;
+    fill_small(&s);
+    s.problem.features = 0; /* without ATTN_BACKWARD */
+    s.o[0] = 42.0;
+    before = s;
+    assert_int_equal(attn_run(ctx, &s.problem, &s.args, &s.gradients), ATTN_EINVAL);
+    assert_memory_equal(s.o, before.o, sizeof s.o);
+    fill_small(&s);
+    s.gradients.dk.data = NULL;
+    s.o[0] = 42.0;
+    assert_int_equal(attn_run(ctx, &s.problem, &s.args, &s.gradients), ATTN_EINVAL);
+    assert_true(s.o[0] == 42.0);
+    must(ctx, attn_mask_band(ctx, -1, 1, ATTN_TOP_LEFT, &band));
+    must(ctx, attn_mask_stack(ctx, 3, 1, (const attn_mask *[]){band, band, band}, &stack));
+    s.args.mask = stack;
+    char text[512];
+    assert_int_equal(attn_run(ctx, &s.problem, &s.args, NULL), ATTN_EMASK);
+    assert_non_null(strstr(attn_ctx_error(ctx, text, sizeof text), "a stack for 3 sequences, the execution has 1"));
+    attn_mask_destroy(stack);
+    attn_mask_destroy(band);
+    attn_ctx_destroy(ctx);
+}
+
 static void rows_without_keys_give_0_minus_infinity_and_no_gradient(void **state) {
     (void)state;
     attn_ctx *ctx = test_context(2);
@@ -358,6 +444,8 @@ int main(void) {
         cmocka_unit_test(binding_4096_documents_takes_at_most_100_us),
         cmocka_unit_test(rows_of_weights_give_o_and_sum_to_1),
         cmocka_unit_test(the_one_shot_call_compiles_the_mask_and_equals_the_long_way),
+        cmocka_unit_test(the_one_shot_call_compiles_the_mask_for_each_length),
+        cmocka_unit_test(the_one_shot_call_writes_nothing_if_either_pass_is_refused),
         cmocka_unit_test(rows_without_keys_give_0_minus_infinity_and_no_gradient),
         cmocka_unit_test(many_threads_share_a_plan_and_a_context),
         cmocka_unit_test(the_callers_executor_in_any_order_gives_the_same_bits),
