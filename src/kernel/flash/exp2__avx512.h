@@ -10,8 +10,8 @@
 
 #include <immintrin.h>
 
-/* For finite x and +-0; very negative x gives 0, but -inf gives NaN. */
-static inline __attribute__((always_inline)) __m512 attn_exp2_finite_ps(__m512 x) {
+/* Very negative x and -inf give 0 (there r is NaN, but scalef of a quiet NaN by -inf is 0), +inf inf, NaN NaN. */
+static inline __attribute__((always_inline)) __m512 attn_exp2_ps(__m512 x) {
     const __m512 split = _mm512_set1_ps(ATTN_EXP2_SPLIT);
     __m512 shifted = _mm512_add_ps(x, split);
     __m512 t = _mm512_sub_ps(shifted, split);
@@ -21,11 +21,6 @@ static inline __attribute__((always_inline)) __m512 attn_exp2_finite_ps(__m512 x
     __m512 slope = _mm512_fmadd_ps(_mm512_set1_ps(ATTN_EXP2_C2), r, _mm512_set1_ps(ATTN_EXP2_C1));
     __m512 p = _mm512_fmadd_ps(slope, _mm512_mul_ps(r, fraction), fraction);
     return _mm512_scalef_ps(p, t);
-}
-
-/* The same bits, and 0 for -inf; NaN stays NaN. */
-static inline __attribute__((always_inline)) __m512 attn_exp2_ps(__m512 x) {
-    return attn_exp2_finite_ps(_mm512_max_ps(_mm512_set1_ps(-200.0f), x));
 }
 
 #endif

@@ -51,8 +51,8 @@ static bool is_near(float m) {
     return fabsf(m) < near;
 }
 
-/* Weights of a tile against the old maximum. False, and l unchanged, if a lane may have to raise its maximum first, or has a logit that only
- * the plain path can tell from NaN: its sum is then above 2^raise_above, or NaN. */
+/* Weights of a tile against the old maximum. False, and l unchanged, if a lane may have to raise its maximum first: its sum is then above
+ * 2^raise_above, or NaN. */
 static bool weigh_fused(const struct attn_flash_work *w, const struct panel *p, const struct tile *t, const struct attn_mask_run *runs,
                         int count) {
     float start[ATTN_LANES], sum[ATTN_LANES] = {0}, ignored[ATTN_LANES] = {0};

@@ -27,7 +27,7 @@ struct attn_flash_forward_ops {
     void (*logits)(const float *q, const float *k, ptrdiff_t k_stride, int64_t n, int64_t d, const float *start, float *s, float *max,
                    struct attn_ahead ahead);
     /* s[j][r] = 2^(start[r] + sum_c q[c][r] * k_j[c]), sum[r] += s[j][r]. The bits are those of `logits` followed by `weights` with
-     * m = 0, except that a logit of -inf may make the sum NaN. */
+     * m = 0. */
     void (*logits_exp)(const float *q, const float *k, ptrdiff_t k_stride, int64_t n, int64_t d, const float *start, float *s, float *sum,
                        struct attn_ahead ahead);
     /* max[r] = max over j with bit r of words[j] of s[j][r] and max[r]. words NULL: all. */

@@ -33,7 +33,7 @@ INLINE void block(const int rows, const bool exps, const float *q, const float *
     dot_rows(rows, acc, q, k, stride, d, ahead);
 #pragma GCC unroll 24
     for (int r = 0; r < rows; r++) {
-        __m512 y = exps ? attn_exp2_finite_ps(acc[r]) : acc[r];
+        __m512 y = exps ? attn_exp2_ps(acc[r]) : acc[r];
         *tally = exps ? _mm512_add_ps(*tally, y) : _mm512_max_ps(y, *tally);
         _mm512_store_ps(s + r * ATTN_LANES, y);
     }
