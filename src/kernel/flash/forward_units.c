@@ -68,8 +68,7 @@ static void sort_sequence(const struct attn_exec *x, int64_t b, int64_t chunk, i
     struct attn_seq seq = attn_exec_seq(x, b);
     struct attn_mask_view view;
     bool single = seq.q_len <= chunk;
-    if (!single)
-        attn_exec_view(x, b, 0, &seq, &view);
+    if (!single) attn_exec_view(x, b, 0, &seq, &view);
     for (int64_t q0 = 0, c = 0; q0 < seq.q_len; q0 += chunk, c++) {
         int64_t pairs = single ? seq.q_len * seq.k_len : attn_mask_view_area(&view, q0, attn_min64(q0 + chunk, seq.q_len), 0, seq.k_len);
         int class = work_class(pairs);
