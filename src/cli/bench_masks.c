@@ -113,10 +113,11 @@ static int run(struct masks *m, struct attn_bench_output *out) {
                                          .fma = attn_fma_best(ATTN_F32),
                                          .stopped = attn_stop_asked};
     m->ended = attn_clock() + m->budget;
+    const int passes = strchr(m->pass, ',') != NULL ? 2 : 1;
+    e->pass = passes == 2 ? ATTN_BOTH : strcmp(m->pass, "bwd") == 0 ? ATTN_BWD : ATTN_FWD;
     /* half of the square is the mean area of the twelve, roughly */
-    e->pass = ATTN_BOTH;
-    double seconds = 12.0 * attn_bench_cost(e, 0.5 * (double)m->len * (double)m->len);
-    attn_predict("bench masks", 24, m->budget > 0.0 ? fmin(seconds, m->budget * 1.2) : seconds);
+    const double seconds = 12.0 * attn_bench_cost(e, 0.5 * (double)m->len * (double)m->len);
+    attn_predict("bench masks", 12 * passes, m->budget > 0.0 ? fmin(seconds, m->budget * 1.2) : seconds);
     attn_stop_catch();
     status = run_all(ctx, m, out);
     attn_ctx_destroy(ctx);

@@ -156,12 +156,9 @@ int attn_bench_heads(const char *command, int64_t heads, int64_t kv_heads) {
 }
 
 void attn_predict(const char *command, int measurements, double seconds) {
-    if (seconds < 100.0)
-        fprintf(stderr, "attn: %s: %d measurements, about %.0f s\n", command, measurements, ceil(seconds));
-    else if (seconds < 6000.0)
-        fprintf(stderr, "attn: %s: %d measurements, about %.0f minutes\n", command, measurements, ceil(seconds / 60.0));
-    else
-        fprintf(stderr, "attn: %s: %d measurements, about %.1f hours\n", command, measurements, seconds / 3600.0);
+    const char *unit = seconds < 100.0 ? "s" : seconds < 6000.0 ? "minutes" : "hours";
+    const double value = seconds < 100.0 ? seconds : seconds < 6000.0 ? seconds / 60.0 : seconds / 3600.0;
+    fprintf(stderr, "attn: %s: %d measurement%s, about %.0f %s\n", command, measurements, measurements == 1 ? "" : "s", ceil(value), unit);
 }
 
 double attn_bench_sgemm(attn_ctx *ctx, int threads) {
