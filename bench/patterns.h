@@ -23,7 +23,4 @@ struct attn_pattern_draw {
  * other key than query lengths a bare causal or window is aligned bottom-right. */
 attn_status attn_pattern_make(attn_ctx *ctx, const char *spec, const struct attn_pattern_draw *draw, struct attn_pattern *out);
 
-/* "pile", "prolong64k" or "prolong512k" to its number; -1: no corpus has that name. */
-int attn_pattern_corpus(const char *name);
-
 #endif

@@ -67,7 +67,7 @@ static attn_status predicate(attn_ctx *ctx, attn_mask **out) {
 
 static attn_status pattern(attn_ctx *ctx, attn_mask **out) {
     char *text = NULL;
-    attn_status status = attn_generate_pattern(ctx, "causal_blockwise", 9000, 3, &text);
+    attn_status status = attn_generate_pattern(ctx, "causal_blockwise", -1, 9000, 3, &text);
     if (status == ATTN_OK) status = attn_mask_parse(ctx, text, out);
     attn_free(ctx, text);
     return status;

@@ -75,7 +75,7 @@ static void every_pattern_of_the_benchmark_parses_and_compiles(void **state) {
         for (int64_t total = 1; total < 70000; total = total * 6 + 1) {
             char *text = NULL, canonical[64];
             attn_mask *mask, *compiled;
-            must(*state, attn_generate_pattern(*state, attn_generate_pattern_names[n], total, 42 + (uint64_t)total, &text));
+            must(*state, attn_generate_pattern(*state, attn_generate_pattern_names[n], -1, total, 42 + (uint64_t)total, &text));
             must(*state, attn_mask_parse(*state, text, &mask));
             must(*state, attn_mask_compile(*state, mask, total, total, &compiled));
             assert_true(attn_mask_area(compiled) >= total);

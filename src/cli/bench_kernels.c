@@ -2,6 +2,7 @@
 #include "bench/patterns.h"
 #include "cli/bench_rows.h"
 #include "cli/cli.h"
+#include "mask/generate.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -237,7 +238,7 @@ int attn_cmd_bench_kernels(int argc, char **argv) {
         return attn_complain("bench kernels: --protocol %s: expected longca", protocol);
     if (!attn_bench_output_init(&out, json, csv, columns, sizeof columns / sizeof columns[0])) return ATTN_EXIT_USAGE;
     s.longca = protocol != NULL;
-    if (corpus != NULL && (s.corpus = attn_pattern_corpus(corpus)) < 0)
+    if (corpus != NULL && (s.corpus = attn_corpus_find(corpus)) < 0)
         return attn_complain("bench kernels: --corpus %s: expected pile, prolong64k or prolong512k", corpus);
     fill_in(&s);
     if (s.python != NULL && setenv("ATTN_PYTHON", s.python, 1) != 0) return ATTN_EXIT_SYSTEM;

@@ -3,6 +3,7 @@
 #include "bench/patterns.h"
 #include "cli/bench_rows.h"
 #include "cli/cli.h"
+#include "mask/generate.h"
 
 #include <math.h>
 #include <string.h>
@@ -156,7 +157,7 @@ int attn_cmd_bench_masks(int argc, char **argv) {
     const int status = attn_options_parse(&usage, argc, argv, NULL);
     if (status >= 0) return status;
     if (!attn_bench_output_init(&out, json, csv, columns, sizeof columns / sizeof columns[0])) return ATTN_EXIT_USAGE;
-    if (corpus != NULL && (m.corpus = attn_pattern_corpus(corpus)) < 0)
+    if (corpus != NULL && (m.corpus = attn_corpus_find(corpus)) < 0)
         return attn_complain("bench masks: --corpus %s: expected pile, prolong64k or prolong512k", corpus);
     out.own_rows = true;
     return run(&m, &out);

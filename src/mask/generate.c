@@ -7,6 +7,7 @@
 #include "mask/generate.h"
 
 #include <assert.h>
+#include <string.h>
 
 /* Upper edge of lengths (a bin begins at the edge before it, the first at 0) and weight. */
 struct bin {
@@ -58,6 +59,12 @@ enum { PILE_TOKENS = 12 << 10, PROLONG64K_TOKENS = 64 << 10, LONG_LEAST = 8192, 
 
 const char *attn_corpus_name(enum attn_corpus corpus) {
     return CORPORA[corpus].name;
+}
+
+int attn_corpus_find(const char *name) {
+    for (int corpus = 0; corpus < ATTN_CORPUS_COUNT; corpus++)
+        if (strcmp(name, CORPORA[corpus].name) == 0) return corpus;
+    return -1;
 }
 
 enum attn_corpus attn_corpus_for(int64_t total) {
@@ -139,7 +146,9 @@ static attn_status chunks(int64_t tokens, int64_t most, struct attn_random *r, s
 
 attn_status attn_generate_packs(int64_t total, int64_t packs, uint64_t seed, struct attn_lengths *pack) {
     int64_t tokens;
-    if (packs < 1 || total < 1 || __builtin_mul_overflow(total, packs, &tokens)) return ATTN_EINVAL;
+    if (packs < 1 || total < 1 || __builtin_mul_overflow(total, packs, &tokens))
+        return attn_fail(pack[0].ctx, ATTN_EINVAL, "documents: %lld packs of %lld tokens; both must be at least 1 and their product fit",
+                         (long long)packs, (long long)total);
     struct attn_lengths all = {.ctx = pack[0].ctx};
     struct attn_random r;
     attn_random_init(&r, seed);

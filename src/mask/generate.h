@@ -8,6 +8,7 @@
 /* Distributions of document lengths. */
 enum attn_corpus { ATTN_CORPUS_PILE, ATTN_CORPUS_PROLONG64K, ATTN_CORPUS_PROLONG512K, ATTN_CORPUS_COUNT };
 const char *attn_corpus_name(enum attn_corpus corpus);
+int attn_corpus_find(const char *name); /* its number; -1: no corpus has that name */
 
 /* The benchmark's choice: pile to 12K tokens, prolong64k to 64K, then prolong512k. */
 enum attn_corpus attn_corpus_for(int64_t total);
@@ -23,9 +24,10 @@ attn_status attn_generate_long_documents(enum attn_corpus corpus, int64_t total,
 attn_status attn_generate_packs(int64_t total, int64_t packs, uint64_t seed, struct attn_lengths *pack);
 
 /* The benchmark's mask `name` (one of attn_generate_pattern_names) for `total` tokens as text for attn_mask_parse, its lengths and
- * parameters drawn; in memory of the context: attn_free. share_question and causal_blockwise get at least two documents if total
- * allows. */
-attn_status attn_generate_pattern(attn_ctx *ctx, const char *name, int64_t total, uint64_t seed, char **text);
+ * parameters drawn; in memory of the context: attn_free. corpus: an enum attn_corpus for the documents' lengths, -1: that of
+ * attn_corpus_for. share_question and causal_blockwise get at least two documents if total allows. */
+attn_status attn_generate_pattern(attn_ctx *ctx, const char *name, int corpus, int64_t total, uint64_t seed, char **text);
+bool attn_generate_knows(const char *name); /* is it one of attn_generate_pattern_names? */
 enum { ATTN_PATTERN_COUNT = 12 };
 extern const char *const attn_generate_pattern_names[ATTN_PATTERN_COUNT];
 

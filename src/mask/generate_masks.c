@@ -17,12 +17,13 @@ static int64_t between(struct attn_random *r, int64_t low, int64_t high) {
     return low + (int64_t)attn_random_below(r, (uint64_t)(high - low + 1));
 }
 
-/* Documents of the corpus that fits; more than one where `several` asks for it and there are two tokens. */
-static attn_status documents(int64_t total, bool several, struct attn_random *r, struct attn_lengths *out) {
+/* Documents of a corpus; more than one where `several` asks for it and there are two tokens. */
+static attn_status documents(int corpus, int64_t total, bool several, struct attn_random *r, struct attn_lengths *out) {
     attn_status status = ATTN_OK;
     for (int n = 0; n < TRIES && status == ATTN_OK; n++) {
         out->count = out->total = 0;
-        status = attn_generate_documents(attn_corpus_for(total), total, (uint64_t)between(r, 0, INT64_MAX - 1), out);
+        status = attn_generate_documents(corpus < 0 ? attn_corpus_for(total) : (enum attn_corpus)corpus, total,
+                                         (uint64_t)between(r, 0, INT64_MAX - 1), out);
         if (!several || out->count > 1) return status;
     }
     if (status != ATTN_OK || total < 2) return status;
@@ -56,22 +57,28 @@ static void plain_text(const char *name, int64_t total, struct attn_random *r, c
         snprintf(text, size, "%s:%lld", name, (long long)between(r, 1, attn_max64(1, total / 3 - 1)));
 }
 
-attn_status attn_generate_pattern(attn_ctx *ctx, const char *name, int64_t total, uint64_t seed, char **text) {
+bool attn_generate_knows(const char *name) {
+    for (int n = 0; n < ATTN_PATTERN_COUNT; n++)
+        if (strcmp(name, attn_generate_pattern_names[n]) == 0) return true;
+    return false;
+}
+
+attn_status attn_generate_pattern(attn_ctx *ctx, const char *name, int corpus, int64_t total, uint64_t seed, char **text) {
     struct attn_lengths l = {.ctx = ctx};
     struct attn_random r;
     char head[96];
-    bool known = false;
-    for (int n = 0; n < ATTN_PATTERN_COUNT; n++) known = known || strcmp(name, attn_generate_pattern_names[n]) == 0;
-    if (!known || total < 1)
-        return attn_fail(ctx, ATTN_EINVAL, "mask: %s over %lld tokens; a name of the benchmark and at least 1 token are needed", name,
-                         (long long)total);
+    if (!attn_generate_knows(name) || corpus >= ATTN_CORPUS_COUNT || total < 1)
+        return attn_fail(ctx, ATTN_EINVAL,
+                         "mask: %s over %lld tokens of corpus %d; a name of the benchmark, at least 1 token and a corpus from 0 to %d, or "
+                         "-1, are needed",
+                         name, (long long)total, corpus, ATTN_CORPUS_COUNT - 1);
     attn_random_init(&r, seed);
     plain_text(name, total, &r, head, sizeof head);
     attn_status status = ATTN_OK;
     if (!head[0]) {
         bool blocks = strcmp(name, "block_causal_document") == 0, prefix = strcmp(name, "prefix_lm_document") == 0;
         bool several = strcmp(name, "share_question") == 0 || strcmp(name, "causal_blockwise") == 0;
-        status = blocks ? block_documents(total, &r, &l) : documents(total, several, &r, &l);
+        status = blocks ? block_documents(total, &r, &l) : documents(corpus, total, several, &r, &l);
         snprintf(head, sizeof head, "%s:", name);
         if (blocks) snprintf(head, sizeof head, "%s:%d;", name, BLOCK);
         if (prefix && status == ATTN_OK) snprintf(head, sizeof head, "%s:%lld;", name, (long long)between(&r, 1, l.length[0]));
