@@ -394,6 +394,32 @@ typedef struct attn_gradients {
 ATTN_API void attn_args_init(attn_args *args);
 ATTN_API void attn_gradients_init(attn_gradients *gradients);
 
+/* What an execution needs, and how long it should take, before it runs. */
+typedef struct attn_estimate {
+    size_t size; /* sizeof(attn_estimate), set by attn_estimate_init */
+
+    /* In: FLOP/s that this machine reaches on one core in long dense forward passes (`attn bench kernels` measures it). 0 (default): the
+     * rate that the kernel's costs were measured at, on a server core of the Zen 4 generation. */
+    double flops_per_second;
+
+    int64_t pairs;                           /* allowed pairs of all sequences and query heads; INT64_MAX if there are more */
+    double forward_flops, backward_flops;    /* 2 (D + E) and 2 (3 D + 2 E) for each pair */
+    double forward_bytes, backward_bytes;    /* q, k, v, o, lse, bias and, backward, dO and the gradients, each element once */
+    int64_t tile_queries, tile_keys;         /* tiles that the kernel's forward pass computes pairs in */
+    int64_t tiles_full, tiles_partial, tiles_empty; /* of all sequences and heads; those at the end of a sequence may be shorter */
+    double forward_seconds, backward_seconds;       /* on one core; backward 0 without ATTN_BACKWARD */
+} attn_estimate;
+
+/* Sets every field to its default. */
+ATTN_API void attn_estimate_init(attn_estimate *estimate);
+
+/* Predicts the execution of a plan with these arguments; lengths, offsets and mask are read, arrays may be NULL. The model: seconds =
+ * call + row * rows + pairs in full and partial tiles * (pair + element * (D + E)), with constants measured for each kernel and
+ * instruction set; the plan chose its kernel by it. It leaves out soft-cap, ALiBi, bias and dropout, and threads: divide by their
+ * number. Allocates nothing. Time grows with the partial tiles of a mask and, with its pieces, as their logarithm. Thread-safe.
+ * Statuses: ATTN_EINVAL, ATTN_ESHAPE, ATTN_EMASK as attn_forward. */
+ATTN_API attn_status attn_plan_estimate(const attn_plan *plan, const attn_args *args, attn_estimate *out) ATTN_CHECKED;
+
 /* Computes O and LSE. 2 (D + E) multiply-add FLOPs for each allowed pair and head. Thread-safe with a workspace for each call.
  * Statuses: ATTN_EINVAL, ATTN_ESHAPE (beyond the capacities), ATTN_EMASK (the mask's lengths), ATTN_EWORKSPACE. */
 ATTN_API attn_status attn_forward(const attn_plan *plan, const attn_args *args) ATTN_CHECKED;

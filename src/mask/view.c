@@ -30,6 +30,14 @@ void attn_mask_view_init(struct attn_mask_view *view, const attn_mask *mask, int
     if (high < ATTN_FAR) view->band.high = attn_min64(attn_far_add(high, local), ATTN_FAR - 1);
 }
 
+int64_t attn_mask_batch(const attn_mask *mask) {
+    return mask && mask->kind == ATTN_MASK_STACK ? mask->batch : 1;
+}
+
+int32_t attn_mask_heads(const attn_mask *mask) {
+    return mask && mask->kind == ATTN_MASK_STACK ? mask->heads : 1;
+}
+
 static attn_status member_fits(attn_ctx *ctx, const attn_mask *m, int64_t q_len, int64_t k_len, int64_t q_off, int64_t k_off,
                                int64_t global_q, int64_t global_k) {
     if (m->kind != ATTN_MASK_COMPILED && !m->single)

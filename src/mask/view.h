@@ -30,6 +30,10 @@ void attn_mask_view_init(struct attn_mask_view *view, const attn_mask *mask, int
 attn_status attn_mask_fits(attn_ctx *ctx, const attn_mask *mask, int64_t b, int64_t batch, int32_t heads, int32_t kv_heads, int64_t q_len,
                            int64_t k_len, int64_t q_off, int64_t k_off, int64_t global_q, int64_t global_k);
 
+/* Extents of a stack of masks; 1 for any other mask, and for NULL. */
+int64_t attn_mask_batch(const attn_mask *mask);
+int32_t attn_mask_heads(const attn_mask *mask);
+
 /* The next stretch of keys at or after `from` that some row of [q0, q1) may see: [*k0, *k1), maximal, not split. A stretch
  * may hold pairs that do not exist, but a key outside all stretches is seen by no row. False: there is none. */
 bool attn_mask_next_keys(const struct attn_mask_view *view, int64_t q0, int64_t q1, int64_t from, int64_t *k0, int64_t *k1);

@@ -3,12 +3,18 @@
 
 #include <stdint.h>
 
-static attn_status check_structs(const attn_plan *plan, const attn_args *args, const attn_gradients *gradients, enum attn_pass pass) {
-    attn_ctx *ctx = plan->ctx;
-    const uint32_t known = ATTN_ACCUMULATE_O | ATTN_ACCUMULATE_DQ | ATTN_ACCUMULATE_DK | ATTN_ACCUMULATE_DV | ATTN_ACCUMULATE_REST;
+attn_status attn_args_check(attn_ctx *ctx, const attn_args *args) {
     if (!args) return attn_fail(ctx, ATTN_EINVAL, "execute: args is NULL, expected arguments set by attn_args_init");
     if (args->size != sizeof(*args))
         return attn_fail(ctx, ATTN_EINVAL, "execute: args.size is %zu, expected %zu; call attn_args_init first", args->size, sizeof(*args));
+    return ATTN_OK;
+}
+
+static attn_status check_structs(const attn_plan *plan, const attn_args *args, const attn_gradients *gradients, enum attn_pass pass) {
+    attn_ctx *ctx = plan->ctx;
+    const uint32_t known = ATTN_ACCUMULATE_O | ATTN_ACCUMULATE_DQ | ATTN_ACCUMULATE_DK | ATTN_ACCUMULATE_DV | ATTN_ACCUMULATE_REST;
+    const attn_status status = attn_args_check(ctx, args);
+    if (status) return status;
     if (args->accumulate & ~known)
         return attn_fail(ctx, ATTN_EINVAL, "execute: args.accumulate is 0x%x, expected a combination of 0x%x", args->accumulate, known);
     if (pass != ATTN_PASS_BACKWARD) return ATTN_OK;

@@ -1,8 +1,5 @@
-/* Which kernel: the one that the problem names, else the greatest rank among those that have its data type and whose instruction
- * set the context may use.
- *
- * Lengths do not decide: a plan serves all lengths up to its capacities, and naive is ahead of flash by 0.6 us at most (T = S <= 2,
- * D 8 and 64, forward or backward, Zen 4), behind it from T = S = 4 on. */
+/* Which kernel: the one that the problem names, else the one that the cost model predicts to be fastest at the capacities, among
+ * those that have its data type and whose instruction set the context may use. */
 #include "plan/plan.h"
 
 #include <stdio.h>
@@ -28,14 +25,24 @@ static void list_names(const attn_ctx *ctx, bool only_usable, attn_dtype dtype, 
     }
 }
 
-attn_status attn_choose_kernel(attn_ctx *ctx, const attn_problem *problem, const struct attn_kernel **out) {
+static double seconds_of(const struct attn_kernel *k, const struct attn_shape *shape) {
+    const double forward = attn_seconds_at_capacity(&k->forward_cost, shape);
+    return shape->features & ATTN_BACKWARD ? forward + attn_seconds_at_capacity(&k->backward_cost, shape) : forward;
+}
+
+attn_status attn_choose_kernel(attn_ctx *ctx, const attn_problem *problem, const struct attn_shape *shape, const struct attn_kernel **out) {
     const struct attn_kernel *best = NULL;
+    double least = 0.0;
     bool known = false;
     for (int i = 0; i < attn_kernel_count; i++) {
         const struct attn_kernel *k = attn_kernels[i];
         if (problem->kernel && strcmp(problem->kernel, k->name) != 0) continue;
         known = true;
-        if (usable(ctx, k, problem->dtype) && (!best || k->rank > best->rank)) best = k;
+        if (!usable(ctx, k, problem->dtype)) continue;
+        const double seconds = seconds_of(k, shape);
+        if (best && seconds >= least) continue;
+        best = k;
+        least = seconds;
     }
     if (!best) {
         char names[256];

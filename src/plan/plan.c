@@ -34,11 +34,12 @@ attn_status attn_plan_create(attn_ctx *ctx, const attn_problem *problem, attn_pl
     *out = NULL;
     attn_plan made = {.ctx = ctx};
     attn_status status = attn_problem_check(ctx, problem, &made.problem);
-    if (!status) status = attn_choose_kernel(ctx, &made.problem, &made.kernel);
+    if (status) return status;
+    made.shape = shape_of(&made.problem);
+    status = attn_choose_kernel(ctx, &made.problem, &made.shape, &made.kernel);
     if (status) return status;
     made.forced = made.problem.kernel != NULL;
     made.problem.kernel = NULL;
-    made.shape = shape_of(&made.problem);
     made.workspace = attn_round64(made.kernel->workspace(&made.shape));
     attn_plan *plan = attn_alloc(ctx, sizeof(*plan));
     if (!plan) return attn_no_memory(ctx, "plan", sizeof(*plan));
@@ -116,9 +117,11 @@ size_t attn_plan_text(const attn_plan *plan, char *text, size_t size) {
     add_features(&t, p);
     add(&t, "kernel     %s, %s: %s\n", plan->kernel->name, plan->kernel->isa, kernel);
     add(&t, "why        %s\n",
-        plan->forced ? "the problem names it" : "the fastest that has this data type and runs on the context's instruction set");
+        plan->forced ? "the problem names it" : "the least predicted time with this data type on the context's instruction set");
     add(&t, "work       at the capacities without a mask: forward %.6g GFLOP", flops * 1e-9);
     if (p->features & ATTN_BACKWARD) add(&t, ", backward %.6g GFLOP", 2.5 * flops * 1e-9);
+    add(&t, "\npredicted  on one core, all of that: forward %.3g s", attn_seconds_at_capacity(&plan->kernel->forward_cost, &plan->shape));
+    if (p->features & ATTN_BACKWARD) add(&t, ", backward %.3g s", attn_seconds_at_capacity(&plan->kernel->backward_cost, &plan->shape));
     add(&t, "\nworkspace  %zu bytes for each execution at once, %d threads\n", plan->workspace, p->threads);
     return t.needed;
 }

@@ -17,8 +17,15 @@ struct attn_plan {
 /* Checks every field of `in` and writes the problem with its defaults filled in. */
 attn_status attn_problem_check(attn_ctx *ctx, const attn_problem *in, attn_problem *out);
 
-/* The usable kernel of greatest rank for a checked problem, or the one that problem->kernel names. */
-attn_status attn_choose_kernel(attn_ctx *ctx, const attn_problem *problem, const struct attn_kernel **out);
+/* The usable kernel that is predicted to take least time at the capacities without a mask, forward and, if announced, backward; or
+ * the one that problem->kernel names. */
+attn_status attn_choose_kernel(attn_ctx *ctx, const attn_problem *problem, const struct attn_shape *shape, const struct attn_kernel **out);
+
+/* Seconds that a pass takes at the capacities without a mask, on one core. */
+double attn_seconds_at_capacity(const struct attn_cost *cost, const struct attn_shape *shape);
+
+/* Are these arguments set by attn_args_init? */
+attn_status attn_args_check(attn_ctx *ctx, const attn_args *args);
 
 /* Which side of an execution the arguments are checked for. */
 enum attn_pass { ATTN_PASS_FORWARD, ATTN_PASS_BACKWARD, ATTN_PASS_WEIGHTS };

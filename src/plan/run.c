@@ -69,10 +69,10 @@ static attn_status execute(const attn_plan *plan, attn_args *args, const attn_gr
 attn_status attn_run(attn_ctx *ctx, const attn_problem *problem, const attn_args *args, const attn_gradients *gradients) {
     attn_plan *plan = NULL;
     attn_mask *mask = NULL;
-    if (!args || args->size != sizeof(*args))
-        return attn_fail(ctx, ATTN_EINVAL, "run: args is %s, expected arguments set by attn_args_init", args ? "not initialised" : "NULL");
+    attn_status status = attn_args_check(ctx, args);
+    if (status) return status;
     attn_args own = *args;
-    attn_status status = attn_plan_create(ctx, problem, &plan);
+    status = attn_plan_create(ctx, problem, &plan);
     if (!status) status = compile_mask(plan, &own, &mask);
     if (!status) status = execute(plan, &own, gradients);
     attn_mask_destroy(mask);

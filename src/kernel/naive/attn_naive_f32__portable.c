@@ -6,4 +6,6 @@
 #define real_exp    expf
 #define real_log    logf
 #define real_tanh   tanhf
+#define REAL_FORWARD_ELEMENT  0.33
+#define REAL_BACKWARD_ELEMENT 0.70
 #include "kernel/naive/naive_template.h"

@@ -6,4 +6,6 @@
 #define real_exp    exp
 #define real_log    log
 #define real_tanh   tanh
+#define REAL_FORWARD_ELEMENT  0.37
+#define REAL_BACKWARD_ELEMENT 0.93
 #include "kernel/naive/naive_template.h"
