@@ -323,8 +323,8 @@ static void head_init(struct head *head, const struct attn_backward *s, struct a
     head->delta = s->delta + h * s->l.rows + key->first_row;
     head->touched = s->touched + plane * s->l.tiles + key->first_tile;
     head->d_slope = !x->alibi.data ? NULL : s->dalibi + (key->b * x->shape->heads + h) * s->l.chunks + chunk;
-    head->q_in_place = x->q.d == 1 && x->q.t == s->l.d_pad;
-    head->do_in_place = x->d_o.d == 1 && x->d_o.t == s->l.e_pad;
+    head->q_in_place = x->q.d == 1 && x->q.t == s->l.d_pad && x->shape->dim == s->l.d_pad;
+    head->do_in_place = x->d_o.d == 1 && x->d_o.t == s->l.e_pad && x->shape->v_dim == s->l.e_pad;
     if (s->l.chunks > 1) {
         head->dq = s->dq + (plane * s->l.rows + key->first_row) * s->l.d_pad;
         head->dq_t = s->l.d_pad;

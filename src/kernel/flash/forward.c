@@ -10,6 +10,7 @@
  */
 #include "kernel/flash/forward_ops.h"
 #include "kernel/flash/forward_parts.h"
+#include "kernel/merge.h"
 
 #include <assert.h>
 #include <math.h>
@@ -173,13 +174,10 @@ static void panel_finish(const struct attn_flash_work *w, const struct panel *p)
         scale[r] = total == 0.0f ? 0.0f : part / total;
         float *out = attn_flash_lse(w, p->row + r);
         if (out && (w->x->accumulate & ATTN_ACCUMULATE_O)) {
-            float before = *out, top = fmaxf(before, lse);
-            if (top > -INFINITY) {
-                float merged = top + log1pf(expf(fminf(before, lse) - top));
-                keep[r] = expf(before - merged);
-                scale[r] *= expf(lse - merged);
-                lse = merged;
-            }
+            double before, now;
+            lse = (float)attn_merge_weights((double)*out, (double)lse, &before, &now);
+            keep[r] = (float)before;
+            scale[r] *= (float)now;
         }
         if (out) *out = lse;
     }
