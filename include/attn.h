@@ -166,8 +166,10 @@ typedef struct attn_slice {
     int64_t q_begin, q_end, k_begin, k_end, low, high;
 } attn_slice;
 
-/* The union of `count` slices of a T x S mask. Slices may overlap. Bound to T x S. O(count log count) time and memory while
- * few slices share a row. The array is copied. */
+/* The union of `count` slices of a T x S mask. Slices may overlap. Bound to T x S. Compiling takes O(count log count) time and memory
+ * while few slices share a row, as in documents, and at worst O(count^2 log count): n rectangles at random places have O(n^2)
+ * intervals. A union that is not found in 2^28 steps (about ten seconds), or has more than 2^25 intervals over all rows, is ATTN_EMASK
+ * when it is compiled. The array is copied. */
 ATTN_API attn_status attn_mask_slices(attn_ctx *ctx, int64_t q_len, int64_t kv_len, const attn_slice *slices, int64_t count,
                                       attn_mask **out) ATTN_CHECKED;
 

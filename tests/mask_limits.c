@@ -1,5 +1,6 @@
 /* Edges and promises: no rows, no keys, huge lengths, thousands of documents, memory of the caller, stacks, what is refused. */
-#include "mask/view.h"
+#include "base/random.h"
+#include "mask/mask.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -250,6 +251,66 @@ static void doubling_expressions_are_refused_before_they_explode(void **state) {
     attn_mask_destroy(m);
 }
 
+/* The union of n slices as attn_mask_slices makes it, with few steps allowed. */
+static attn_status unite(attn_ctx *ctx, attn_slice *slices, int64_t n, int64_t len, int64_t steps, int64_t *left) {
+    struct attn_segs list;
+    attn_segs_init(&list, ctx, &steps);
+    const attn_status status = attn_segs_union(&list, slices, n, len, len);
+    attn_segs_free(&list);
+    *left = steps;
+    return status;
+}
+
+static void slices_that_overlap_too_much_end_with_a_sentence(void **state) {
+    enum { N = 3000, MOST = 1 << 20 };
+    attn_slice *slices = malloc(N * sizeof *slices);
+    struct attn_random r;
+    int64_t left;
+    attn_random_init(&r, 3);
+    for (int64_t n = 0; n < N; n++) { /* any corners: O(n^2) intervals */
+        const int64_t q = (int64_t)attn_random_below(&r, MOST / 2), k = (int64_t)attn_random_below(&r, MOST - 300);
+        slices[n] = (attn_slice){q, q + MOST / 2, k, k + 150, -ATTN_FAR, ATTN_FAR};
+    }
+    must_say(*state, unite(*state, slices, N, MOST, 1 << 20, &left), ATTN_EMASK, "overlap so much");
+    for (int64_t n = 0; n < N; n++) /* side by side, beginning and ending one after the other: one interval a row, yet all are alive */
+        slices[n] = (attn_slice){n, N + n, n * 64, (n + 1) * 64, -ATTN_FAR, ATTN_FAR};
+    must_say(*state, unite(*state, slices, N, N * 64, 1 << 20, &left), ATTN_EMASK, "overlap so much");
+    for (int64_t n = 0; n < N; n++) /* documents: steps in proportion */
+        slices[n] = (attn_slice){n * 64, (n + 1) * 64, n * 64, (n + 1) * 64, -ATTN_FAR, 0};
+    must(*state, unite(*state, slices, N, N * 64, 1 << 20, &left));
+    assert_true(left > (1 << 20) - 20 * N);
+    free(slices);
+}
+
+static int even(void *user, int64_t q, int64_t k) {
+    (void)user;
+    return (q + k) % 2 == 0;
+}
+
+/* Long chains are walked by recursion, and each link costs a tile once. */
+static void a_long_chain_of_operations_compiles_or_is_refused(void **state) {
+    attn_mask *leaf = NULL, *m = NULL, *next = NULL;
+    must(*state, attn_mask_predicate(*state, 150, 150, even, NULL, NULL, &leaf));
+    must(*state, attn_mask_not(*state, leaf, &m));
+    int depth = 2;
+    for (attn_status status = ATTN_OK;; depth++) {
+        status = depth % 2 ? attn_mask_not(*state, m, &next) : attn_mask_and(*state, leaf, m, &next);
+        if (status != ATTN_OK) {
+            must_say(*state, status, ATTN_EMASK, "nested 2049 deep; the limits are 16384 and 2048");
+            break;
+        }
+        attn_mask_destroy(m);
+        m = next;
+    }
+    assert_int_equal(depth, ATTN_MASK_DEPTH);
+    must(*state, attn_mask_compile(*state, m, 150, 150, &next));
+    assert_int_equal(attn_mask_area(next) % 11250, 0);
+    assert_true(attn_mask_bytes(m) > 0 && attn_mask_text(m, NULL, 0) > 0);
+    attn_mask_destroy(next);
+    attn_mask_destroy(m);
+    attn_mask_destroy(leaf);
+}
+
 static void wrong_arguments_are_refused(void **state) {
     attn_mask *m = NULL;
     const int64_t cuts[] = {0, 3, 3}, good[] = {0, 3, 5}, late[] = {1, 3};
@@ -293,6 +354,8 @@ int main(void) {
         cmocka_unit_test(runs_beyond_their_room_are_joined),
         cmocka_unit_test(more_than_256_intervals_become_a_tile_map),
         cmocka_unit_test(doubling_expressions_are_refused_before_they_explode),
+        cmocka_unit_test(slices_that_overlap_too_much_end_with_a_sentence),
+        cmocka_unit_test(a_long_chain_of_operations_compiles_or_is_refused),
         cmocka_unit_test(wrong_arguments_are_refused),
     };
     return cmocka_run_group_tests(tests, make_context, free_context);

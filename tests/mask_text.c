@@ -84,7 +84,8 @@ static const struct {
     {"block_sparse:8,2,1;64", 15, "from 0 to 1"},
     {"block_sparse:8,x,1;64", 15, "from 0 to 1"},
     {"block_sparse:8,0.5,1", 20, "expected ';'"},
-    {"block_sparse:1,0.5,1;100000", 21, "more than 4194304 blocks"},
+    {"block_sparse:1,0.5,1;100000", 21, "more than 4194304 documents and blocks"},
+    {"document:1x4194304 | document:1x4194304", 30, "more than 4194304 documents and blocks in one text"},
     {"causal\x01", 6, "expected '&', '|' or the end"},
     {"caus\xc3\xa4l", 0, "no pattern has the name 'caus'"},
 };

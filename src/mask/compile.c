@@ -15,6 +15,7 @@ struct build {
     struct attn_tile_map map;
     struct attn_side rows, cols;
     size_t text_bytes, bytes;
+    int64_t steps; /* left */
 };
 
 static void build_free(struct build *b) {
@@ -39,21 +40,23 @@ static attn_status build_lists(struct build *b, int64_t q_len, int64_t k_len) {
         attn_status status = attn_segs_transpose(&b->transposed, &b->rows, k_len);
         return status == ATTN_OK ? attn_segs_finish(&b->transposed, &b->cols) : status;
     }
-    attn_status status = attn_tile_map_build(b->ctx, b->lowered, q_len, k_len, &b->map);
+    attn_status status = attn_tile_map_build(b->ctx, b->lowered, q_len, k_len, &b->steps, &b->map);
     if (status == ATTN_OK) status = attn_segs_finish(&b->map.rows, &b->rows);
     return status == ATTN_OK ? attn_segs_finish(&b->map.cols, &b->cols) : status;
 }
 
 static attn_status build_init(struct build *b, attn_ctx *ctx, const attn_mask *mask, int64_t q_len, int64_t k_len) {
     memset(b, 0, sizeof *b);
-    b->ctx = b->transposed.ctx = b->map.rows.ctx = b->map.cols.ctx = ctx;
+    b->ctx = b->map.rows.ctx = b->map.cols.ctx = ctx;
+    b->steps = ATTN_MASK_STEPS;
+    attn_segs_init(&b->transposed, ctx, &b->steps);
     if (!mask) return attn_fail(ctx, ATTN_EINVAL, "mask: NULL cannot be compiled; \"full\" is the mask without limits");
     if (mask->kind == ATTN_MASK_STACK)
         return attn_fail(ctx, ATTN_EMASK, "mask: a stack cannot be compiled; compile its members, then stack them");
     if (q_len < 0 || k_len < 0 || q_len > ATTN_MASK_LEN || k_len > ATTN_MASK_LEN)
         return attn_fail(ctx, ATTN_EINVAL, "mask: lengths %lld x %lld; both must be from 0 to 2^60", (long long)q_len, (long long)k_len);
     attn_status status = attn_mask_check_lengths(ctx, mask, q_len, k_len);
-    if (status == ATTN_OK) status = attn_mask_lower(ctx, mask, q_len, k_len, &b->lowered);
+    if (status == ATTN_OK) status = attn_mask_lower(ctx, mask, q_len, k_len, &b->steps, &b->lowered);
     if (status == ATTN_OK) status = build_lists(b, q_len, k_len);
     if (status == ATTN_OK) {
         b->text_bytes = attn_mask_text(mask, NULL, 0) + 1;
@@ -96,7 +99,7 @@ static attn_mask *build_place(const struct build *b, const attn_mask *mask, int6
     m->ctx = b->ctx;
     atomic_init(&m->references, 1);
     m->kind = ATTN_MASK_COMPILED;
-    m->nodes = 1;
+    m->nodes = m->depth = 1;
     m->q_len = q_len;
     m->k_len = k_len;
     m->bytes = b->bytes;

@@ -89,7 +89,7 @@ static attn_status read_file(struct attn_parser *p, struct attn_lengths *l) {
     struct reader r = {.name = name, .at = data, .end = data + size, .line = 1};
     status = read_numbers(p->ctx, &r, l);
     attn_free(p->ctx, data);
-    return status;
+    return status == ATTN_OK ? attn_parse_pieces(p, begin, l->count) : status;
 }
 
 attn_status attn_parse_lengths(struct attn_parser *p, struct attn_lengths *l) {
@@ -107,6 +107,8 @@ attn_status attn_parse_lengths(struct attn_parser *p, struct attn_lengths *l) {
         const char *wrong = attn_lengths_append(l, length, times);
         if (l->no_memory) return attn_fail(p->ctx, ATTN_ENOMEM, "mask: %s", wrong);
         if (wrong) return attn_parse_fail(p, begin, "%s", wrong);
+        status = attn_parse_pieces(p, begin, times);
+        if (status != ATTN_OK) return status;
     } while (attn_parse_accept(p, ','));
     return ATTN_OK;
 }

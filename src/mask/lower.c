@@ -89,7 +89,7 @@ static attn_status list_operation(struct attn_lowered *l, const attn_mask *m, in
 static attn_status lower_node(attn_ctx *ctx, const attn_mask *m, int64_t q_len, int64_t k_len, struct attn_lowered *l) {
     bool lists = true;
     for (int n = 0; n < 2 && m->kind >= ATTN_MASK_AND && m->kind <= ATTN_MASK_NOT && m->parent[n]; n++) {
-        attn_status status = attn_mask_lower(ctx, m->parent[n], q_len, k_len, &l->operand[n]);
+        attn_status status = attn_mask_lower(ctx, m->parent[n], q_len, k_len, l->segs.steps, &l->operand[n]);
         if (status != ATTN_OK) return status;
         lists = lists && l->operand[n]->listed;
     }
@@ -112,12 +112,12 @@ static attn_status lower_node(attn_ctx *ctx, const attn_mask *m, int64_t q_len, 
     return status;
 }
 
-attn_status attn_mask_lower(attn_ctx *ctx, const attn_mask *m, int64_t q_len, int64_t k_len, struct attn_lowered **out) {
+attn_status attn_mask_lower(attn_ctx *ctx, const attn_mask *m, int64_t q_len, int64_t k_len, int64_t *steps, struct attn_lowered **out) {
     struct attn_lowered *l = attn_alloc(ctx, sizeof *l);
     if (!l) return attn_no_memory(ctx, "a mask", sizeof *l);
     memset(l, 0, sizeof *l);
     l->mask = m;
-    attn_segs_init(&l->segs, ctx, 0);
+    attn_segs_init(&l->segs, ctx, steps);
     attn_status status = lower_node(ctx, m, q_len, k_len, l);
     if (status != ATTN_OK)
         attn_lowered_free(ctx, l);

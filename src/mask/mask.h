@@ -31,7 +31,10 @@ enum attn_mask_kind {
     ATTN_MASK_STACK
 };
 
-enum { ATTN_MASK_NODES = 16384 }; /* of an expression, counted as a tree */
+enum {
+    ATTN_MASK_NODES = 16384, /* of an expression, counted as a tree */
+    ATTN_MASK_DEPTH = 2048   /* of its longest chain of operands: they are walked by recursion, 700 bytes of stack each at most */
+};
 
 struct attn_mask {
     attn_ctx *ctx;
@@ -39,7 +42,7 @@ struct attn_mask {
     enum attn_mask_kind kind;
     bool borrowed; /* lies in memory of the caller: freeing it frees nothing */
     bool square;   /* holds for T = S only: a diagonal whose alignment was not named, or a pattern defined so */
-    int nodes;
+    int nodes, depth;
     int64_t q_len, k_len; /* -1: free */
     size_t bytes;         /* of this node with its arrays */
     attn_mask *parent[2]; /* operands; compiled: whose form this is, if not its own */
@@ -85,7 +88,7 @@ struct attn_lowered {
     struct attn_side side;
     struct attn_lowered *operand[2];
 };
-attn_status attn_mask_lower(attn_ctx *ctx, const attn_mask *m, int64_t q_len, int64_t k_len, struct attn_lowered **out);
+attn_status attn_mask_lower(attn_ctx *ctx, const attn_mask *m, int64_t q_len, int64_t k_len, int64_t *steps, struct attn_lowered **out);
 void attn_lowered_free(attn_ctx *ctx, struct attn_lowered *l);
 
 /* May this mask be compiled for these lengths? */
@@ -96,8 +99,10 @@ struct attn_tile_map {
     struct attn_segs rows, cols;
     uint64_t *by_key, *by_query; /* 64 words each tile: of a key its queries, of a query its keys */
     int64_t tiles, capacity;
+    int64_t visit_steps; /* that asking the expression for a rectangle counts */
 };
-attn_status attn_tile_map_build(attn_ctx *ctx, const struct attn_lowered *l, int64_t q_len, int64_t k_len, struct attn_tile_map *map);
+attn_status attn_tile_map_build(attn_ctx *ctx, const struct attn_lowered *l, int64_t q_len, int64_t k_len, int64_t *steps,
+                                struct attn_tile_map *map);
 void attn_tile_map_free(attn_ctx *ctx, struct attn_tile_map *map);
 
 #endif

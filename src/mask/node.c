@@ -20,7 +20,7 @@ attn_status attn_mask_node(attn_ctx *ctx, enum attn_mask_kind kind, size_t extra
     atomic_init(&m->references, 1);
     m->kind = kind;
     m->q_len = m->k_len = -1;
-    m->nodes = 1;
+    m->nodes = m->depth = 1;
     m->bytes = bytes;
     if (text) {
         m->text = (char *)m + bytes - text_bytes;
@@ -195,16 +195,18 @@ static attn_status combine(attn_ctx *ctx, enum attn_mask_kind kind, const attn_m
     if (b && a->q_len >= 0 && b->q_len >= 0 && (a->q_len != b->q_len || a->k_len != b->k_len))
         return attn_fail(ctx, ATTN_EMASK, "mask: operands are bound to %lld x %lld and %lld x %lld; they must agree", (long long)a->q_len,
                          (long long)a->k_len, (long long)b->q_len, (long long)b->k_len);
-    int nodes = 1 + a->nodes + (b ? b->nodes : 0);
-    if (nodes > ATTN_MASK_NODES)
-        return attn_fail(ctx, ATTN_EMASK, "mask: an expression of %d parts; the limit is %d: compile a part of it, or use slices", nodes,
-                         ATTN_MASK_NODES);
+    int nodes = 1 + a->nodes + (b ? b->nodes : 0), depth = 1 + (b && b->depth > a->depth ? b->depth : a->depth);
+    if (nodes > ATTN_MASK_NODES || depth > ATTN_MASK_DEPTH)
+        return attn_fail(ctx, ATTN_EMASK,
+                         "mask: an expression of %d parts, nested %d deep; the limits are %d and %d: compile a part of it, or use slices",
+                         nodes, depth, ATTN_MASK_NODES, ATTN_MASK_DEPTH);
     status = attn_mask_node(ctx, kind, 0, NULL, &m);
     if (status != ATTN_OK) return status;
     const attn_mask *bound = a->q_len >= 0 || !b ? a : b;
     m->q_len = bound->q_len;
     m->k_len = bound->k_len;
     m->nodes = nodes;
+    m->depth = depth;
     m->square = a->square || (b && b->square);
     m->parent[0] = attn_mask_retain(a);
     m->parent[1] = b ? attn_mask_retain(b) : NULL;

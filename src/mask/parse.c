@@ -31,6 +31,13 @@ attn_status attn_parse_fail(struct attn_parser *p, size_t at, const char *format
     return attn_fail(p->ctx, ATTN_EMASK, "mask: %s\n  %s%s\n  %*s^", what, line, p->text[end] ? "..." : "", (int)caret, "");
 }
 
+attn_status attn_parse_pieces(struct attn_parser *p, size_t at, int64_t count) {
+    if (count > ATTN_PARSE_PIECES - p->pieces)
+        return attn_parse_fail(p, at, "more than %d documents and blocks in one text; build the mask from slices", ATTN_PARSE_PIECES);
+    p->pieces += count;
+    return ATTN_OK;
+}
+
 void attn_parse_space(struct attn_parser *p) {
     while (p->text[p->at] == ' ' || p->text[p->at] == '\t' || p->text[p->at] == '\n' || p->text[p->at] == '\r') p->at++;
 }

@@ -236,13 +236,14 @@ static attn_status read_prefix_document(struct attn_parser *p, const struct patt
 static attn_status make_block_causal(struct attn_parser *p, const struct pattern *pattern, const struct attn_lengths *l, int64_t block,
                                      size_t at, attn_mask **out) {
     int64_t count = 0, s = 0;
-    for (int64_t u = 0; u < l->count && count <= ATTN_LENGTHS_MAX; u++) count += attn_div_up(l->length[u], block);
-    if (count > ATTN_LENGTHS_MAX) return attn_parse_fail(p, at, "more than %d blocks", ATTN_LENGTHS_MAX);
+    for (int64_t u = 0; u < l->count && count <= ATTN_PARSE_PIECES; u++) count += attn_div_up(l->length[u], block);
+    attn_status status = attn_parse_pieces(p, at, count);
+    if (status != ATTN_OK) return status;
     char head[64];
     snprintf(head, sizeof head, "%s:%lld;", pattern->canonical, (long long)block);
     attn_slice *slices = attn_alloc(p->ctx, (size_t)count * sizeof *slices);
     char *text = slices ? attn_lengths_text(l, head) : NULL;
-    attn_status status = slices ? ATTN_ENOMEM : attn_no_memory(p->ctx, "slices", (size_t)count * sizeof *slices);
+    status = slices ? ATTN_ENOMEM : attn_no_memory(p->ctx, "slices", (size_t)count * sizeof *slices);
     count = 0;
     for (int64_t u = 0; text && u < l->count; s += l->length[u++])
         for (int64_t b = 0; b < l->length[u]; b += block) {
@@ -306,8 +307,9 @@ static attn_status read_block_sparse(struct attn_parser *p, const struct pattern
     k_len = q_len;
     if (status == ATTN_OK && attn_parse_accept(p, ',')) status = attn_parse_int(p, "the number of keys", 1, MOST, &k_len);
     if (status != ATTN_OK) return status;
-    if (attn_div_up(q_len, block) > ATTN_PARSE_BLOCKS / attn_div_up(k_len, block))
-        return attn_parse_fail(p, at, "more than %d blocks", ATTN_PARSE_BLOCKS);
+    const int64_t rows = attn_div_up(q_len, block), columns = attn_div_up(k_len, block);
+    status = attn_parse_pieces(p, at, rows > ATTN_PARSE_PIECES / columns ? INT64_MAX : rows * columns);
+    if (status != ATTN_OK) return status;
     snprintf(text, sizeof text, "%s:%lld,%.*s,%lld;%lld,%lld", pattern->canonical, (long long)block, digit_count, digits, (long long)seed,
              (long long)q_len, (long long)k_len);
     return attn_generate_block_sparse(p->ctx, q_len, k_len, block, ratio, (uint64_t)seed, text, out);

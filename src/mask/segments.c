@@ -11,30 +11,46 @@
 #include <string.h>
 
 enum { FIRST_CAPACITY = 16 };
-static const int64_t SPANS_MAX = (int64_t)1 << 28;
+static const int64_t SPANS_MAX = (int64_t)1 << 25;
 
 struct bound {
     int64_t c;
     int32_t slope;
 };
 
-void attn_segs_init(struct attn_segs *s, attn_ctx *ctx, int64_t limit) {
+void attn_segs_init(struct attn_segs *s, attn_ctx *ctx, int64_t *steps) {
     memset(s, 0, sizeof *s);
     s->ctx = ctx;
-    s->limit = limit;
+    s->steps = steps;
 }
 
 void attn_segs_free(struct attn_segs *s) {
     attn_free(s->ctx, s->segment);
     attn_free(s->ctx, s->span);
-    attn_segs_init(s, s->ctx, s->limit);
+    attn_segs_init(s, s->ctx, s->steps);
+}
+
+bool attn_segs_step(struct attn_segs *s, int64_t steps) {
+    if (s->status != ATTN_OK) return false;
+    *s->steps -= steps;
+    if (*s->steps < 0)
+        s->status = attn_fail(s->ctx, ATTN_EMASK,
+                              "mask: its pieces overlap so much that their intervals are not found in %d steps; give it as blocks or bits, "
+                              "or with fewer slices",
+                              ATTN_MASK_STEPS);
+    return s->status == ATTN_OK;
 }
 
 /* Makes room for one more element; memory holds *capacity of them, `used` are in use. */
 static void *grown(struct attn_segs *s, void *memory, int64_t *capacity, int64_t used, size_t size) {
     if (used < *capacity) return memory;
     int64_t wanted = *capacity ? 2 * *capacity : FIRST_CAPACITY;
-    void *larger = wanted > SPANS_MAX ? NULL : attn_alloc(s->ctx, (size_t)wanted * size);
+    if (wanted > SPANS_MAX) {
+        s->status = attn_fail(s->ctx, ATTN_EMASK, "mask: it has more than %lld intervals over all rows; give it as blocks, or cut it",
+                              (long long)SPANS_MAX);
+        return memory;
+    }
+    void *larger = attn_alloc(s->ctx, (size_t)wanted * size);
     if (!larger) {
         s->status = attn_no_memory(s->ctx, "the intervals of a mask", (size_t)wanted * size);
         return memory;
@@ -134,6 +150,7 @@ static void combine_rows(struct attn_segs *s, const struct attn_span *a, int64_t
         int64_t until = x1;
         bool inside = false;
         struct bound begin = {0, 0};
+        if (!attn_segs_step(s, na + nb + 1)) return;
         attn_segs_open(s);
         for (int64_t p = 0, q = 0; p < 2 * na || q < 2 * nb;) {
             int c = p == 2 * na ? 1 : q == 2 * nb ? -1 : compare(event(a, p), event(b, q), s->end, &until);

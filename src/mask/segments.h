@@ -17,6 +17,10 @@
 /* Intervals a row that algebra may produce before the result is held as a tile map instead. */
 enum { ATTN_MASK_INTERVALS = 256 };
 
+/* Steps that compiling one mask may take in all, some nanoseconds each: lists of many overlapping pieces would else take time in the
+ * square of their number without a word. */
+enum { ATTN_MASK_STEPS = 1 << 28 };
+
 struct attn_span {
     int64_t a, b;
     int32_t a_slope, b_slope;
@@ -41,16 +45,21 @@ struct attn_segs {
     struct attn_segment *segment;
     struct attn_span *span;
     int64_t count, capacity, spans, span_capacity;
-    int64_t end;        /* rows so far end here */
-    int64_t limit;      /* spans a segment may have; 0: any number */
-    attn_status status; /* ATTN_ENOMEM, or ATTN_EUNSUPPORTED: the limit was passed; nothing more is added then */
+    int64_t end;    /* rows so far end here */
+    int64_t limit;  /* spans a segment may have; 0: any number */
+    int64_t *steps; /* left, shared by all lists of one compilation */
+    attn_status
+        status; /* ATTN_ENOMEM; ATTN_EMASK: too many steps or spans; ATTN_EUNSUPPORTED: the limit was passed. Nothing is added then */
 };
 
 /* Truth tables of attn_segs_combine: bit 2 * in_a + in_b. Outside both it is always outside. */
 enum { ATTN_TABLE_AND = 8, ATTN_TABLE_OR = 14, ATTN_TABLE_MINUS = 4 };
 
-void attn_segs_init(struct attn_segs *s, attn_ctx *ctx, int64_t limit);
+void attn_segs_init(struct attn_segs *s, attn_ctx *ctx, int64_t *steps);
 void attn_segs_free(struct attn_segs *s);
+
+/* Takes steps; false, and a status with its sentence, if that is more than are left. */
+bool attn_segs_step(struct attn_segs *s, int64_t steps);
 
 /* One segment by hand: open it at row `end`, push its spans in order, close it at row `next`, which joins it to the segment before
  * where both follow one law. */

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-enum { TILE = 64 };
+enum { TILE = 64, VISIT = 4, EVALUATION = 8 /* visits, in time */ };
 static const int64_t LENGTH_MAX = INT64_C(1) << 31;
 
 struct rect {
@@ -19,6 +19,10 @@ static const struct attn_side *leaf_side(const struct attn_lowered *l, int64_t *
     *q_shift = l->listed ? 0 : l->mask->q_shift;
     *k_shift = l->listed ? 0 : l->mask->k_shift;
     return l->listed ? &l->side : &l->mask->form->rows;
+}
+
+static int64_t count_nodes(const struct attn_lowered *l) {
+    return l ? 1 + count_nodes(l->operand[0]) + count_nodes(l->operand[1]) : 0;
 }
 
 /* 0 none, 1 all, 2 not known. */
@@ -76,22 +80,28 @@ static uint64_t leaf_bits(const struct attn_lowered *l, int64_t q, struct rect r
     return word;
 }
 
-/* words[q - q0]: bit k - k0. Bits beyond the rectangle are 0. */
+/* words[q - q0]: bit k - k0. Bits beyond the rectangle are 0. An operand that decides alone leaves the other one unasked. */
 static void evaluate(const struct attn_lowered *l, struct rect r, uint64_t words[TILE]) {
-    int known = classify(l, r);
-    uint64_t row = below(r.k1 - r.k0);
+    const int64_t rows = r.q1 - r.q0;
+    const uint64_t row = below(r.k1 - r.k0);
+    const enum attn_mask_kind kind = l->mask->kind;
     memset(words, 0, TILE * sizeof *words);
-    if (known == 2 && l->operand[0]) {
-        uint64_t other[TILE] = {0};
-        evaluate(l->operand[0], r, words);
-        if (l->operand[1]) evaluate(l->operand[1], r, other);
-        for (int64_t q = 0; q < r.q1 - r.q0; q++)
-            words[q] = l->mask->kind == ATTN_MASK_AND  ? words[q] & other[q]
-                       : l->mask->kind == ATTN_MASK_OR ? words[q] | other[q]
-                                                       : ~words[q] & row;
+    if (!l->operand[0]) {
+        const int known = classify(l, r);
+        for (int64_t q = 0; known != 0 && q < rows; q++) words[q] = known == 1 ? row : leaf_bits(l, r.q0 + q, r);
         return;
     }
-    for (int64_t q = 0; known != 0 && q < r.q1 - r.q0; q++) words[q] = known == 1 ? row : leaf_bits(l, r.q0 + q, r);
+    evaluate(l->operand[0], r, words);
+    if (kind == ATTN_MASK_NOT) {
+        for (int64_t q = 0; q < rows; q++) words[q] = ~words[q] & row;
+        return;
+    }
+    bool decided = true;
+    for (int64_t q = 0; q < rows && decided; q++) decided = words[q] == (kind == ATTN_MASK_OR ? row : 0);
+    if (decided) return;
+    uint64_t other[TILE];
+    evaluate(l->operand[1], r, other);
+    for (int64_t q = 0; q < rows; q++) words[q] = kind == ATTN_MASK_AND ? words[q] & other[q] : words[q] | other[q];
 }
 
 /* Stores a bitmap and its transpose. */
@@ -137,8 +147,9 @@ static void push(struct attn_segs *s, int64_t a, int64_t b, int64_t tile) {
 /* The part of a row of tiles between tile columns [c0, c1). */
 static void visit(struct attn_tile_map *map, const struct attn_lowered *l, struct rect row, int64_t c0, int64_t c1) {
     struct rect r = {row.q0, row.q1, c0 * TILE, attn_min64(c1 * TILE, row.k1)};
+    if (!attn_segs_step(&map->rows, map->visit_steps)) return;
     int known = classify(l, r);
-    if (known == 0 || map->rows.status != ATTN_OK) return;
+    if (known == 0) return;
     if (known == 2 && c1 - c0 > 1) {
         int64_t mid = c0 + (c1 - c0) / 2;
         visit(map, l, row, c0, mid);
@@ -147,6 +158,7 @@ static void visit(struct attn_tile_map *map, const struct attn_lowered *l, struc
     }
     uint64_t words[TILE], any = 0, all = below(r.k1 - r.k0);
     if (known == 2) {
+        if (!attn_segs_step(&map->rows, map->visit_steps * EVALUATION)) return;
         evaluate(l, r, words);
         for (int64_t q = 0; q < r.q1 - r.q0; q++) {
             any |= words[q];
@@ -202,10 +214,12 @@ static attn_status transpose(attn_ctx *ctx, struct attn_tile_map *map, int64_t k
     return map->cols.status;
 }
 
-attn_status attn_tile_map_build(attn_ctx *ctx, const struct attn_lowered *l, int64_t q_len, int64_t k_len, struct attn_tile_map *map) {
+attn_status attn_tile_map_build(attn_ctx *ctx, const struct attn_lowered *l, int64_t q_len, int64_t k_len, int64_t *steps,
+                                struct attn_tile_map *map) {
     memset(map, 0, sizeof *map);
-    attn_segs_init(&map->rows, ctx, 0);
-    attn_segs_init(&map->cols, ctx, 0);
+    attn_segs_init(&map->rows, ctx, steps);
+    attn_segs_init(&map->cols, ctx, steps);
+    map->visit_steps = VISIT * count_nodes(l);
     if (q_len > LENGTH_MAX || k_len > LENGTH_MAX)
         return attn_fail(ctx, ATTN_EMASK,
                          "mask: %lld x %lld; a mask with no short list of intervals (more than %d a row, predicate, bits) is "
