@@ -70,6 +70,25 @@ static void packs_are_full_and_no_document_passes_a_quarter(void **state) {
     }
 }
 
+static void a_pattern_draws_its_documents_from_the_corpus_that_is_asked_for(void **state) {
+    struct attn_lengths l = {.ctx = *state};
+    char *text = NULL, *other = NULL;
+    must(*state, attn_generate_pattern(*state, "causal_document", ATTN_CORPUS_PILE, 200000, 5, &text));
+    must(*state, attn_generate_pattern(*state, "causal_document", -1, 200000, 5, &other));
+    assert_string_not_equal(text, other); /* by length it is prolong512k */
+    attn_free(*state, text);
+    must(*state, attn_generate_pattern(*state, "causal_document", ATTN_CORPUS_PROLONG512K, 200000, 5, &text));
+    assert_string_equal(text, other);
+    attn_free(*state, text);
+    attn_free(*state, other);
+    assert_int_equal(attn_generate_pattern(*state, "causal_document", ATTN_CORPUS_COUNT, 200000, 5, &text), ATTN_EINVAL);
+    assert_int_equal(attn_generate_pattern(*state, "causal_documents", -1, 200000, 5, &text), ATTN_EINVAL);
+    assert_int_equal(attn_generate_packs(0, 3, 5, &l), ATTN_EINVAL);
+    for (int corpus = 0; corpus < ATTN_CORPUS_COUNT; corpus++)
+        assert_int_equal(attn_corpus_find(attn_corpus_name((enum attn_corpus)corpus)), corpus);
+    assert_int_equal(attn_corpus_find("heap"), -1);
+}
+
 static void every_pattern_of_the_benchmark_parses_and_compiles(void **state) {
     for (int n = 0; n < ATTN_PATTERN_COUNT; n++)
         for (int64_t total = 1; total < 70000; total = total * 6 + 1) {
@@ -124,7 +143,9 @@ static void block_maps_keep_the_stated_fraction(void **state) {
     }
 }
 
-static int make_context(void **state) { return attn_ctx_create(NULL, (attn_ctx **)state, NULL, 0) != ATTN_OK; }
+static int make_context(void **state) {
+    return attn_ctx_create(NULL, (attn_ctx **)state, NULL, 0) != ATTN_OK;
+}
 static int free_context(void **state) {
     attn_ctx_destroy(*state);
     return 0;
@@ -136,6 +157,7 @@ int main(void) {
         cmocka_unit_test(shares_are_those_of_the_distribution),
         cmocka_unit_test(long_documents_take_three_fifths_of_the_tokens),
         cmocka_unit_test(packs_are_full_and_no_document_passes_a_quarter),
+        cmocka_unit_test(a_pattern_draws_its_documents_from_the_corpus_that_is_asked_for),
         cmocka_unit_test(every_pattern_of_the_benchmark_parses_and_compiles),
         cmocka_unit_test(cuts_of_random_blocks_respect_the_least_size),
         cmocka_unit_test(block_maps_keep_the_stated_fraction),

@@ -279,6 +279,9 @@ static void offsets_and_masks(void **state) {
     args.global_q_len = 9;
     args.global_kv_len = 7;
     forward_refused(ATTN_ESHAPE, "past args.global_kv_len 7");
+    args.q_offset = args.kv_offset = (int64_t)1 << 40;
+    args.global_q_len = args.global_kv_len = (int64_t)1 << 41;
+    forward_refused(ATTN_EINVAL, "the strides of args.bias reach past memory's addresses");
     args.batch_offset = -1;
     forward_refused(ATTN_EINVAL, "args.batch_offset is -1");
     args.head_offset = -1;

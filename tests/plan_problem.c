@@ -152,6 +152,9 @@ static void wrong_capacities_are_refused(void **state) {
     p = good();
     p.batch = p.q_len = INT32_MAX;
     refused(&p, ATTN_ESHAPE, "does not fit memory's addresses");
+    p.q_len = 0; /* sums of each sequence and head are kept even where there is no query */
+    p.heads = p.kv_heads = INT32_MAX;
+    refused(&p, ATTN_ESHAPE, "does not fit memory's addresses");
     p = good();
     p.features = ATTN_BIAS;
     p.batch = 1 << 20;

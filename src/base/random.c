@@ -52,6 +52,10 @@ uint64_t attn_random_below(struct attn_random *r, uint64_t n) {
     return x % n;
 }
 
+int64_t attn_random_between(struct attn_random *r, int64_t low, int64_t high) {
+    return low + (int64_t)attn_random_below(r, (uint64_t)(high - low) + 1);
+}
+
 double attn_random_uniform(struct attn_random *r) {
     return (double)(random_u64(r) >> 11) * 0x1p-53;
 }

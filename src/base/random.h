@@ -16,9 +16,10 @@ struct attn_random {
 };
 void attn_random_init(struct attn_random *r, uint64_t seed);
 uint32_t attn_random_u32(struct attn_random *r);
-uint64_t attn_random_below(struct attn_random *r, uint64_t n); /* uniform in [0, n), n > 0, without bias */
-double attn_random_uniform(struct attn_random *r);             /* in [0, 1), 53 bits */
-double attn_random_normal(struct attn_random *r);              /* mean 0, variance 1 */
+uint64_t attn_random_below(struct attn_random *r, uint64_t n);                 /* uniform in [0, n), n > 0, without bias */
+int64_t attn_random_between(struct attn_random *r, int64_t low, int64_t high); /* uniform in [low, high], high - low < 2^63 */
+double attn_random_uniform(struct attn_random *r);                             /* in [0, 1), 53 bits */
+double attn_random_normal(struct attn_random *r);                              /* mean 0, variance 1 */
 void attn_random_fill_normal(struct attn_random *r, float *x, int64_t n, float sigma);
 
 #endif

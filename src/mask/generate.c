@@ -71,16 +71,11 @@ enum attn_corpus attn_corpus_for(int64_t total) {
     return total <= PILE_TOKENS ? ATTN_CORPUS_PILE : total <= PROLONG64K_TOKENS ? ATTN_CORPUS_PROLONG64K : ATTN_CORPUS_PROLONG512K;
 }
 
-/* A uniform whole number in [low, high]. */
-static int64_t between(struct attn_random *r, int64_t low, int64_t high) {
-    return low + (int64_t)attn_random_below(r, (uint64_t)(high - low + 1));
-}
-
 /* A bin by weight. */
 static int draw_bin(const struct bin *bins, int count, struct attn_random *r) {
     int64_t sum = 0;
     for (int i = 0; i < count; i++) sum += bins[i].weight;
-    int64_t left = between(r, 0, sum - 1);
+    int64_t left = attn_random_between(r, 0, sum - 1);
     int chosen = 0;
     while (left >= bins[chosen].weight) left -= bins[chosen++].weight;
     return chosen;
@@ -93,7 +88,7 @@ static attn_status append(struct attn_lengths *out, int64_t length) {
 
 static void shuffle(int64_t *x, int64_t count, struct attn_random *r) {
     for (int64_t i = count - 1; i > 0; i--) {
-        int64_t j = between(r, 0, i), moved = x[i];
+        int64_t j = attn_random_between(r, 0, i), moved = x[i];
         x[i] = x[j];
         x[j] = moved;
     }
@@ -105,7 +100,7 @@ static attn_status sample(enum attn_corpus corpus, int64_t tokens, struct attn_r
     attn_status status = ATTN_OK;
     for (int64_t left = tokens; left > 0 && status == ATTN_OK;) {
         int chosen = draw_bin(bins, CORPORA[corpus].count, r);
-        int64_t length = between(r, chosen ? bins[chosen - 1].edge : 0, bins[chosen].edge);
+        int64_t length = attn_random_between(r, chosen ? bins[chosen - 1].edge : 0, bins[chosen].edge);
         length = attn_max64(1, attn_min64(length, left));
         status = append(out, length);
         left -= length;
@@ -125,7 +120,7 @@ attn_status attn_generate_long_documents(enum attn_corpus corpus, int64_t total,
     attn_random_init(&r, seed);
     attn_status status = sample(corpus, few, &r, out);
     for (int64_t left = total - few; left > 0 && status == ATTN_OK;) {
-        int64_t length = attn_min64(between(&r, LONG_LEAST, LONG_MOST), left);
+        int64_t length = attn_min64(attn_random_between(&r, LONG_LEAST, LONG_MOST), left);
         status = append(out, length);
         left -= length;
     }
@@ -166,7 +161,7 @@ attn_status attn_generate_packs(int64_t total, int64_t packs, uint64_t seed, str
             }
         }
     for (int64_t i = packs - 1; i > 0 && status == ATTN_OK; i--) {
-        int64_t j = between(&r, 0, i);
+        int64_t j = attn_random_between(&r, 0, i);
         struct attn_lengths moved = pack[i];
         pack[i] = pack[j];
         pack[j] = moved;

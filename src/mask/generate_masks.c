@@ -13,17 +13,13 @@ const char *const attn_generate_pattern_names[ATTN_PATTERN_COUNT] = {
     "full",           "causal",           "full_document",    "causal_document",    "sliding_window",        "sliding_window_causal",
     "share_question", "causal_blockwise", "prefix_lm_causal", "prefix_lm_document", "global_sliding_window", "block_causal_document"};
 
-static int64_t between(struct attn_random *r, int64_t low, int64_t high) {
-    return low + (int64_t)attn_random_below(r, (uint64_t)(high - low + 1));
-}
-
 /* Documents of a corpus; more than one where `several` asks for it and there are two tokens. */
 static attn_status documents(int corpus, int64_t total, bool several, struct attn_random *r, struct attn_lengths *out) {
     attn_status status = ATTN_OK;
     for (int n = 0; n < TRIES && status == ATTN_OK; n++) {
         out->count = out->total = 0;
         status = attn_generate_documents(corpus < 0 ? attn_corpus_for(total) : (enum attn_corpus)corpus, total,
-                                         (uint64_t)between(r, 0, INT64_MAX - 1), out);
+                                         (uint64_t)attn_random_between(r, 0, INT64_MAX - 1), out);
         if (!several || out->count > 1) return status;
     }
     if (status != ATTN_OK || total < 2) return status;
@@ -36,7 +32,7 @@ static attn_status documents(int corpus, int64_t total, bool several, struct att
 /* Documents of one to eight blocks. */
 static attn_status block_documents(int64_t total, struct attn_random *r, struct attn_lengths *out) {
     while (out->total < total) {
-        const char *wrong = attn_lengths_append(out, attn_min64(between(r, 1, BLOCKS_MOST) * BLOCK, total - out->total), 1);
+        const char *wrong = attn_lengths_append(out, attn_min64(attn_random_between(r, 1, BLOCKS_MOST) * BLOCK, total - out->total), 1);
         if (wrong) return attn_fail(out->ctx, out->no_memory ? ATTN_ENOMEM : ATTN_EINVAL, "documents: %s", wrong);
     }
     return ATTN_OK;
@@ -52,9 +48,9 @@ static void plain_text(const char *name, int64_t total, struct attn_random *r, c
     else if (strcmp(name, "sliding_window_causal") == 0)
         snprintf(text, size, "%s:%d", name, WINDOW);
     else if (strcmp(name, "prefix_lm_causal") == 0)
-        snprintf(text, size, "%s:%lld", name, (long long)between(r, 1, total));
+        snprintf(text, size, "%s:%lld", name, (long long)attn_random_between(r, 1, total));
     else if (strcmp(name, "global_sliding_window") == 0)
-        snprintf(text, size, "%s:%lld", name, (long long)between(r, 1, attn_max64(1, total / 3 - 1)));
+        snprintf(text, size, "%s:%lld", name, (long long)attn_random_between(r, 1, attn_max64(1, total / 3 - 1)));
 }
 
 bool attn_generate_knows(const char *name) {
@@ -81,7 +77,7 @@ attn_status attn_generate_pattern(attn_ctx *ctx, const char *name, int corpus, i
         status = blocks ? block_documents(total, &r, &l) : documents(corpus, total, several, &r, &l);
         snprintf(head, sizeof head, "%s:", name);
         if (blocks) snprintf(head, sizeof head, "%s:%d;", name, BLOCK);
-        if (prefix && status == ATTN_OK) snprintf(head, sizeof head, "%s:%lld;", name, (long long)between(&r, 1, l.length[0]));
+        if (prefix && status == ATTN_OK) snprintf(head, sizeof head, "%s:%lld;", name, (long long)attn_random_between(&r, 1, l.length[0]));
     }
     char *made = status == ATTN_OK ? attn_lengths_text(&l, head) : NULL;
     attn_lengths_free(&l);
@@ -110,7 +106,7 @@ attn_status attn_generate_cuts(attn_ctx *ctx, int64_t total, int64_t blocks, int
                          (long long)least, (long long)total);
     attn_random_init(&r, seed);
     int64_t *inner = cuts + 1, n = blocks - 1;
-    for (int64_t i = 0; i < n; i++) inner[i] = between(&r, 0, total - blocks * least);
+    for (int64_t i = 0; i < n; i++) inner[i] = attn_random_between(&r, 0, total - blocks * least);
     for (int64_t i = n / 2; i-- > 0;) sift(inner, i, n);
     for (int64_t left = n - 1; left > 0; left--) {
         int64_t last = inner[left];

@@ -71,6 +71,10 @@ static inline void *attn_mask_extra(attn_mask *m) {
 }
 attn_mask *attn_mask_retain(const attn_mask *m);
 
+/* A side of a band as text: a number, "inf" or "-inf". */
+enum { ATTN_MASK_SIDE = 24 };
+void attn_mask_print_side(char text[ATTN_MASK_SIDE], int64_t side);
+
 /* Leaves with their canonical text: for the parser. Slices may be free (q_len = -1) and reach beyond any length. */
 attn_status attn_mask_make_band(attn_ctx *ctx, int64_t low, int64_t high, attn_align align, bool square, const char *text, attn_mask **out);
 attn_status attn_mask_make_slices(attn_ctx *ctx, int64_t q_len, int64_t k_len, const attn_slice *slices, int64_t count, bool square,

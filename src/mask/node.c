@@ -82,13 +82,8 @@ attn_status attn_mask_make_band(attn_ctx *ctx, int64_t low, int64_t high, attn_a
     return ATTN_OK;
 }
 
-static void print_side(int64_t side, char text[24]) {
-    if (side <= -ATTN_FAR)
-        strcpy(text, "-inf");
-    else if (side >= ATTN_FAR)
-        strcpy(text, "inf");
-    else
-        snprintf(text, 24, "%lld", (long long)side);
+void attn_mask_print_side(char text[ATTN_MASK_SIDE], int64_t side) {
+    snprintf(text, ATTN_MASK_SIDE, side >= ATTN_FAR ? "inf" : side <= -ATTN_FAR ? "-inf" : "%lld", (long long)side);
 }
 
 attn_status attn_mask_band(attn_ctx *ctx, int64_t low, int64_t high, attn_align align, attn_mask **out) {
@@ -99,9 +94,9 @@ attn_status attn_mask_band(attn_ctx *ctx, int64_t low, int64_t high, attn_align 
     if (low > high)
         return attn_fail(ctx, ATTN_EINVAL, "mask: band %lld..%lld is empty; low must not be greater than high", (long long)low,
                          (long long)high);
-    char lo[24], hi[24], text[80];
-    print_side(low, lo);
-    print_side(high, hi);
+    char lo[ATTN_MASK_SIDE], hi[ATTN_MASK_SIDE], text[80];
+    attn_mask_print_side(lo, low);
+    attn_mask_print_side(hi, high);
     snprintf(text, sizeof text, "band:%s,%s%s", lo, hi, align == ATTN_BOTTOM_RIGHT ? ":bottom-right" : "");
     if (low <= -ATTN_FAR && high >= ATTN_FAR)
         strcpy(text, "full");

@@ -83,7 +83,7 @@ attn_status attn_parse_int(struct attn_parser *p, const char *what, int64_t leas
     return ATTN_OK;
 }
 
-static attn_status parse_or(struct attn_parser *p, attn_mask **out);
+static attn_status parse_chain(struct attn_parser *p, bool is_and, attn_mask **out);
 
 static attn_status parse_not(struct attn_parser *p, attn_mask **out) {
     attn_parse_space(p);
@@ -93,7 +93,7 @@ static attn_status parse_not(struct attn_parser *p, attn_mask **out) {
     if (++p->nesting > ATTN_PARSE_NESTING)
         return attn_parse_fail(p, begin, "parentheses and nots are nested deeper than %d", ATTN_PARSE_NESTING);
     attn_mask *inner = NULL;
-    attn_status status = negate ? parse_not(p, &inner) : parse_or(p, &inner);
+    attn_status status = negate ? parse_not(p, &inner) : parse_chain(p, false, &inner);
     if (status == ATTN_OK && open && !attn_parse_accept(p, ')'))
         status = attn_parse_fail(p, p->at, "expected ')' for the '(' at character %zu", begin + 1);
     p->nesting--;
@@ -122,34 +122,17 @@ static attn_status join(struct attn_parser *p, size_t at, bool is_and, attn_mask
     return status;
 }
 
-static attn_status parse_and(struct attn_parser *p, attn_mask **out) {
+/* Operands joined by & (is_and), or chains of those joined by |. */
+static attn_status parse_chain(struct attn_parser *p, bool is_and, attn_mask **out) {
     attn_mask *left = NULL;
-    attn_status status = parse_not(p, &left);
+    attn_status status = is_and ? parse_not(p, &left) : parse_chain(p, true, &left);
     while (status == ATTN_OK) {
         attn_parse_space(p);
         size_t at = p->at;
-        if (!attn_parse_accept(p, '&') && !attn_parse_word(p, "and")) break;
+        if (!attn_parse_accept(p, is_and ? '&' : '|') && !attn_parse_word(p, is_and ? "and" : "or")) break;
         attn_mask *right = NULL;
-        status = parse_not(p, &right);
-        if (status == ATTN_OK) status = join(p, at, true, &left, right);
-    }
-    if (status == ATTN_OK)
-        *out = left;
-    else
-        attn_mask_destroy(left);
-    return status;
-}
-
-static attn_status parse_or(struct attn_parser *p, attn_mask **out) {
-    attn_mask *left = NULL;
-    attn_status status = parse_and(p, &left);
-    while (status == ATTN_OK) {
-        attn_parse_space(p);
-        size_t at = p->at;
-        if (!attn_parse_accept(p, '|') && !attn_parse_word(p, "or")) break;
-        attn_mask *right = NULL;
-        status = parse_and(p, &right);
-        if (status == ATTN_OK) status = join(p, at, false, &left, right);
+        status = is_and ? parse_not(p, &right) : parse_chain(p, true, &right);
+        if (status == ATTN_OK) status = join(p, at, is_and, &left, right);
     }
     if (status == ATTN_OK)
         *out = left;
@@ -166,7 +149,7 @@ attn_status attn_mask_parse(attn_ctx *ctx, const char *text, attn_mask **out) {
                          ATTN_PARSE_TEXT);
     struct attn_parser p = {.ctx = ctx, .text = text};
     attn_mask *mask = NULL;
-    attn_status status = parse_or(&p, &mask);
+    attn_status status = parse_chain(&p, false, &mask);
     attn_parse_space(&p);
     if (status == ATTN_OK && p.text[p.at]) {
         status = attn_parse_fail(&p, p.at, "expected '&', '|' or the end");

@@ -55,10 +55,6 @@ static attn_status read_side(struct attn_parser *p, const char *what, int64_t le
     return attn_parse_int(p, what, least, MOST, side);
 }
 
-static void print_side(char text[24], int64_t side) {
-    snprintf(text, 24, side >= ATTN_FAR ? "inf" : side <= -ATTN_FAR ? "-inf" : "%lld", (long long)side);
-}
-
 static attn_status read_band_text(struct attn_parser *p, const char *head, int64_t low, int64_t high, attn_mask **out) {
     attn_align align;
     bool named, diagonal = low > -ATTN_FAR || high < ATTN_FAR;
@@ -80,32 +76,32 @@ static attn_status read_causal(struct attn_parser *p, const struct pattern *patt
 
 static attn_status read_window(struct attn_parser *p, const struct pattern *pattern, attn_mask **out) {
     int64_t l, r;
-    char head[96], left[24], right[24];
+    char head[96], left[ATTN_MASK_SIDE], right[ATTN_MASK_SIDE];
     attn_status status = expect(p, ':', "the keys to the left and to the right: L,R");
     if (status == ATTN_OK) status = read_side(p, "the number of keys to the left", 0, &l);
     if (status == ATTN_OK) status = expect(p, ',', "the number of keys to the right");
     if (status == ATTN_OK) status = read_side(p, "the number of keys to the right", 0, &r);
     if (status != ATTN_OK) return status;
-    print_side(left, l);
-    print_side(right, r);
+    attn_mask_print_side(left, l);
+    attn_mask_print_side(right, r);
     snprintf(head, sizeof head, "%s:%s,%s", pattern->canonical, left, right);
     return read_band_text(p, head, -l, r, out);
 }
 
 static attn_status read_window_causal(struct attn_parser *p, const struct pattern *pattern, attn_mask **out) {
     int64_t l;
-    char head[64], left[24];
+    char head[64], left[ATTN_MASK_SIDE];
     attn_status status = expect(p, ':', "the number of keys to the left");
     if (status == ATTN_OK) status = read_side(p, "the number of keys to the left", 0, &l);
     if (status != ATTN_OK) return status;
-    print_side(left, l);
+    attn_mask_print_side(left, l);
     snprintf(head, sizeof head, "%s:%s", pattern->canonical, left);
     return read_band_text(p, head, -l, 0, out);
 }
 
 static attn_status read_band(struct attn_parser *p, const struct pattern *pattern, attn_mask **out) {
     int64_t low = 0, high = 0;
-    char head[96], lo[24], hi[24];
+    char head[96], lo[ATTN_MASK_SIDE], hi[ATTN_MASK_SIDE];
     attn_status status = expect(p, ':', "the diagonals LOW,HIGH of j - i");
     if (status == ATTN_OK) status = read_side(p, "the lowest diagonal", -MOST, &low);
     if (status == ATTN_OK) status = expect(p, ',', "the highest diagonal");
@@ -114,15 +110,15 @@ static attn_status read_band(struct attn_parser *p, const struct pattern *patter
     if (status == ATTN_OK) status = read_side(p, "the highest diagonal", -MOST, &high);
     if (status == ATTN_OK && low > high) status = attn_parse_fail(p, at, "the highest diagonal is below the lowest");
     if (status != ATTN_OK) return status;
-    print_side(lo, low);
-    print_side(hi, high);
+    attn_mask_print_side(lo, low);
+    attn_mask_print_side(hi, high);
     snprintf(head, sizeof head, "%s:%s,%s", pattern->canonical, lo, hi);
     return read_band_text(p, head, low, high, out);
 }
 
 static attn_status read_strip(struct attn_parser *p, const struct pattern *pattern, attn_mask **out) {
     int64_t a = 0, b = 0;
-    char text[64], end[24];
+    char text[64], end[ATTN_MASK_SIDE];
     attn_status status = expect(p, ':', "BEGIN,END, the end not included");
     if (status == ATTN_OK) status = attn_parse_int(p, "the first index", 0, MOST, &a);
     if (status == ATTN_OK) status = expect(p, ',', "the end, not included");
@@ -131,7 +127,7 @@ static attn_status read_strip(struct attn_parser *p, const struct pattern *patte
     if (status == ATTN_OK) status = read_side(p, "the end", 0, &b);
     if (status == ATTN_OK && b < a) status = attn_parse_fail(p, at, "the end is before the beginning");
     if (status != ATTN_OK) return status;
-    print_side(end, b);
+    attn_mask_print_side(end, b);
     snprintf(text, sizeof text, "%s:%lld,%s", pattern->canonical, (long long)a, end);
     attn_slice s = pattern->canonical[0] == 'r' ? rect(a, b, 0, ATTN_FAR) : rect(0, ATTN_FAR, a, b);
     return attn_mask_make_slices(p->ctx, -1, -1, &s, 1, false, text, out);

@@ -46,7 +46,7 @@ static void default_strides(const attn_plan *plan, const struct array *a, int64_
         for (int axis = 3; axis >= 0; axis--) {
             const bool shared = plan->shape.bias_broadcast & (1u << axis);
             stride[axis] = shared ? 0 : step;
-            step *= a->extent[axis];
+            if (__builtin_mul_overflow(step, a->extent[axis], &step)) step = INT64_MAX; /* global lengths may be huge: refused below */
         }
         return;
     case PER_HEAD:

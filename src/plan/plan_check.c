@@ -85,8 +85,9 @@ static attn_status check_capacity(attn_ctx *ctx, const char *field, int64_t valu
  * bytes and sums of a few offsets fit 63 bits. */
 static attn_status check_products(attn_ctx *ctx, const attn_problem *p) {
     const size_t limit = (size_t)1 << 59, widest = (size_t)(p->dim > p->v_dim ? p->dim : p->v_dim);
-    const size_t tokens[2] = {(size_t)attn_max64(p->q_tokens, p->q_len), (size_t)attn_max64(p->kv_tokens, p->kv_len)};
-    static const char *const names[2] = {"q_tokens (batch * q_len)", "kv_tokens (batch * kv_len)"};
+    const size_t tokens[2] = {(size_t)attn_max64(attn_max64(p->q_tokens, p->q_len), p->batch),
+                              (size_t)attn_max64(attn_max64(p->kv_tokens, p->kv_len), p->batch)};
+    static const char *const names[2] = {"q_tokens (batch * q_len, or batch)", "kv_tokens (batch * kv_len, or batch)"};
     for (int side = 0; side < 2; side++) {
         size_t n;
         if (!attn_mul_size(tokens[side], (size_t)p->heads, &n) || !attn_mul_size(n, widest, &n) || n > limit)
