@@ -2,6 +2,7 @@
  * to fail in turn. Oracles: the bytes themselves, and numpy's documented format. */
 #include "io/npy.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <math.h>
 #include <setjmp.h>
@@ -349,9 +350,27 @@ static int bad_close(void *user, int file) {
 static int bad_rename(void *user, const char *from, const char *to) {
     return fault(user, EIO) ? -1 : attn_file_system_posix.rename(NULL, from, to);
 }
+static int bad_link(void *user, const char *from, const char *to) {
+    return fault(user, EPERM) ? -1 : attn_file_system_posix.link(NULL, from, to);
+}
 static int bad_unlink(void *user, const char *path) { /* counted, never failing: what is left behind must be ours to see */
     (void)user;
     return attn_file_system_posix.unlink(NULL, path);
+}
+
+static int files_in_directory(void) {
+    int count = 0;
+    DIR *d = opendir(directory);
+    assert_non_null(d);
+    for (const struct dirent *entry; (entry = readdir(d)) != NULL;) count += entry->d_name[0] != '.';
+    closedir(d);
+    return count;
+}
+
+static void remove_old(const char *name) {
+    char old[64];
+    snprintf(old, sizeof old, "%s.old%ld", name, (long)getpid());
+    unlink(path_of(old));
 }
 
 static void a_failing_call_leaves_the_old_file_or_the_whole_new_one(void **state) {
@@ -362,7 +381,8 @@ static void a_failing_call_leaves_the_old_file_or_the_whole_new_one(void **state
     for (int sticky = 0; sticky < 2; sticky++)
         for (int n = 0;; n++) {
             struct faults f = {0, n, sticky != 0};
-            const struct attn_file_system bad = {&f, bad_open, bad_pread, bad_write, bad_fsync, bad_close, bad_rename, bad_unlink};
+            const struct attn_file_system bad = {&f,        bad_open,   bad_pread, bad_write, bad_fsync,
+                                                 bad_close, bad_rename, bad_link,  bad_unlink};
             struct attn_npy array;
             assert_int_equal(write_array(ctx, NULL, path_of("b.npy"), ATTN_NPY_F32, 1, shape, before), ATTN_OK);
             const attn_status status = write_array(ctx, &bad, path_of("b.npy"), ATTN_NPY_F32, 1, shape, after);
@@ -370,10 +390,57 @@ static void a_failing_call_leaves_the_old_file_or_the_whole_new_one(void **state
             assert_int_equal(attn_npy_read(ctx, NULL, path_of("b.npy"), &array), ATTN_OK);
             assert_true(memcmp(array.data, before, sizeof before) == 0 || memcmp(array.data, after, sizeof after) == 0);
             if (status == ATTN_OK) assert_memory_equal(array.data, after, sizeof after);
+            if (status != ATTN_OK && !f.sticky) assert_memory_equal(array.data, before, sizeof before);
             attn_npy_free(ctx, &array);
+            remove_old("b.npy"); /* where going back failed too, the old file is kept beside the new one */
             if (f.calls <= n) break;
         }
     unlink(path_of("b.npy"));
+    attn_ctx_destroy(ctx);
+}
+
+/* The first float of a file; 0: there is no file. */
+static float first_of(attn_ctx *ctx, const char *name) {
+    struct attn_npy array;
+    if (access(path_of(name), F_OK) != 0) return 0.0f;
+    assert_int_equal(attn_npy_read(ctx, NULL, path_of(name), &array), ATTN_OK);
+    const float first = ((const float *)array.data)[0];
+    attn_npy_free(ctx, &array);
+    return first;
+}
+
+/* Three files, of which the second is new: whichever call fails, each name is as it was, and nothing else lies beside it. */
+static void files_that_are_committed_together_are_all_new_or_all_as_before(void **state) {
+    (void)state;
+    static const char *const names[3] = {"d.npy", "e.npy", "f.npy"};
+    static struct attn_file_writer writers[4]; /* the last one is not begun */
+    attn_ctx *ctx = new_context();
+    const int64_t shape[1] = {2};
+    const float before[2] = {1, 2}, after[2] = {5, 6};
+    int failures = 0;
+    for (int n = 0;; n++) {
+        struct faults f = {0, n, false};
+        const struct attn_file_system bad = {&f, bad_open, bad_pread, bad_write, bad_fsync, bad_close, bad_rename, bad_link, bad_unlink};
+        attn_status status = ATTN_OK;
+        for (int i = 0; i < 3; i += 2) assert_int_equal(write_array(ctx, NULL, path_of(names[i]), ATTN_NPY_F32, 1, shape, before), ATTN_OK);
+        for (int i = 0; i < 3; i++) {
+            assert_int_equal(attn_file_begin(ctx, NULL, path_of(names[i]), &writers[i]), ATTN_OK);
+            assert_int_equal(attn_npy_write(ctx, &writers[i], ATTN_NPY_F32, 1, shape, after), ATTN_OK);
+            assert_int_equal(attn_file_sync(ctx, &writers[i]), ATTN_OK);
+            writers[i].system = &bad;
+        }
+        status = attn_file_commit_all(ctx, writers, 4);
+        for (int i = 0; i < 3; i++) {
+            attn_file_abort(&writers[i]);
+            const float old = i == 1 ? 0.0f : 1.0f;
+            assert_float_equal(first_of(ctx, names[i]), status == ATTN_OK ? 5.0f : old, 0.0f);
+        }
+        for (int i = 0; i < 3; i++) unlink(path_of(names[i]));
+        assert_int_equal(files_in_directory(), 0);
+        failures += status != ATTN_OK;
+        if (f.calls <= n) break;
+    }
+    assert_true(failures >= 6); /* three renames, three directories */
     attn_ctx_destroy(ctx);
 }
 
@@ -386,7 +453,7 @@ static void a_failing_read_is_a_status_with_the_file_named(void **state) {
     assert_int_equal(write_array(ctx, NULL, path_of("c.npy"), ATTN_NPY_F32, 1, shape, data), ATTN_OK);
     for (int n = 0;; n++) {
         struct faults f = {0, n, false};
-        const struct attn_file_system bad = {&f, bad_open, bad_pread, bad_write, bad_fsync, bad_close, bad_rename, bad_unlink};
+        const struct attn_file_system bad = {&f, bad_open, bad_pread, bad_write, bad_fsync, bad_close, bad_rename, bad_link, bad_unlink};
         struct attn_npy array;
         const attn_status status = attn_npy_read(ctx, &bad, path_of("c.npy"), &array);
         if (status == ATTN_OK)
@@ -416,6 +483,7 @@ int main(void) {
         cmocka_unit_test(whole_numbers_of_32_bits_only_become_int32),
         cmocka_unit_test(what_is_written_reads_back_the_same),
         cmocka_unit_test(a_failing_call_leaves_the_old_file_or_the_whole_new_one),
+        cmocka_unit_test(files_that_are_committed_together_are_all_new_or_all_as_before),
         cmocka_unit_test(a_failing_read_is_a_status_with_the_file_named),
     };
     return cmocka_run_group_tests_name("io: npy", tests, make_directory, remove_directory);

@@ -33,12 +33,16 @@ static int posix_rename(void *user, const char *from, const char *to) {
     (void)user;
     return rename(from, to);
 }
+static int posix_link(void *user, const char *from, const char *to) {
+    (void)user;
+    return link(from, to);
+}
 static int posix_unlink(void *user, const char *path) {
     (void)user;
     return unlink(path);
 }
-const struct attn_file_system attn_file_system_posix = {NULL,        posix_open,  posix_pread,  posix_write,
-                                                        posix_fsync, posix_close, posix_rename, posix_unlink};
+const struct attn_file_system attn_file_system_posix = {NULL,        posix_open,   posix_pread, posix_write, posix_fsync,
+                                                        posix_close, posix_rename, posix_link,  posix_unlink};
 
 static attn_status fail_path(attn_ctx *ctx, attn_status status, const char *what, const char *path, int error) {
     return attn_fail(ctx, status, "%s: %s: %s", path, what, strerror(error));
@@ -163,11 +167,46 @@ static attn_status sync_directory(attn_ctx *ctx, const struct attn_file_writer *
     return failed ? fail_path(ctx, ATTN_ESYSTEM, "cannot be synced", directory, error) : ATTN_OK;
 }
 
-attn_status attn_file_commit(attn_ctx *ctx, struct attn_file_writer *writer) {
-    if (writer->system->rename(writer->system->user, writer->temporary, writer->path) != 0)
+/* Keeps what the path holds and gives it the new file. */
+static attn_status replace(attn_ctx *ctx, struct attn_file_writer *writer) {
+    const struct attn_file_system *fs = writer->system;
+    snprintf(writer->old, sizeof writer->old, "%.*s.old%ld", ATTN_FILE_PATH - 32, writer->path, (long)getpid());
+    writer->saved = fs->link(fs->user, writer->path, writer->old) == 0;
+    if (fs->rename(fs->user, writer->temporary, writer->path) != 0)
         return fail_path(ctx, ATTN_ESYSTEM, "renaming the finished file failed", writer->path, errno);
     writer->begun = false;
-    return sync_directory(ctx, writer);
+    writer->replaced = true;
+    return ATTN_OK;
+}
+
+static void go_back(struct attn_file_writer *writer) {
+    const struct attn_file_system *fs = writer->system;
+    if (writer->replaced && writer->saved)
+        fs->rename(fs->user, writer->old, writer->path);
+    else if (writer->replaced)
+        fs->unlink(fs->user, writer->path);
+    else if (writer->saved)
+        fs->unlink(fs->user, writer->old);
+}
+
+attn_status attn_file_commit_all(attn_ctx *ctx, struct attn_file_writer *writers, int count) {
+    attn_status status = ATTN_OK;
+    for (int i = 0; i < count && status == ATTN_OK; i++)
+        if (writers[i].begun) status = replace(ctx, &writers[i]);
+    for (int i = 0; i < count && status == ATTN_OK; i++)
+        if (writers[i].replaced) status = sync_directory(ctx, &writers[i]);
+    for (int i = 0; i < count; i++) {
+        if (status != ATTN_OK)
+            go_back(&writers[i]);
+        else if (writers[i].saved)
+            writers[i].system->unlink(writers[i].system->user, writers[i].old);
+        writers[i].saved = writers[i].replaced = false;
+    }
+    return status;
+}
+
+attn_status attn_file_commit(attn_ctx *ctx, struct attn_file_writer *writer) {
+    return attn_file_commit_all(ctx, writer, 1);
 }
 
 void attn_file_abort(struct attn_file_writer *writer) {

@@ -2,7 +2,10 @@
  * operating system goes through a table, so that tests can make each of them fail.
  *
  * Writing: a temporary file in the same directory (made with O_EXCL), all bytes, fsync, then rename and fsync of the directory. Several
- * files are prepared one by one with attn_file_sync and then committed together: an error before the first commit leaves nothing. */
+ * files are prepared one by one with attn_file_sync and then committed together: all or none. POSIX renames one file at a time, so none
+ * is kept by going back: what a name held before stays linked beside it until all renames are done. What cannot be had: a machine or
+ * process that dies between two renames leaves some names new and some old (each whole), and the old ones beside them as NAME.old*;
+ * where a file system has no links, an old file that was replaced before the failure is lost, and its name is taken away. */
 #ifndef ATTN_BASE_FILE_H
 #define ATTN_BASE_FILE_H
 
@@ -19,6 +22,7 @@ struct attn_file_system {
     int (*fsync)(void *user, int file);
     int (*close)(void *user, int file);
     int (*rename)(void *user, const char *from, const char *to);
+    int (*link)(void *user, const char *from, const char *to);
     int (*unlink)(void *user, const char *path);
 };
 
@@ -48,14 +52,18 @@ enum { ATTN_FILE_PATH = 4096 };
 /* A file that is being written. Begin, write any number of times, sync, then commit; abort at any time. */
 struct attn_file_writer {
     const struct attn_file_system *system;
-    int number; /* -1: closed */
-    bool begun; /* the temporary file exists */
-    char path[ATTN_FILE_PATH], temporary[ATTN_FILE_PATH];
+    int number;    /* -1: closed */
+    bool begun;    /* the temporary file exists */
+    bool saved;    /* what the path held before is linked at `old` */
+    bool replaced; /* the path holds the new file */
+    char path[ATTN_FILE_PATH], temporary[ATTN_FILE_PATH], old[ATTN_FILE_PATH];
 };
 attn_status attn_file_begin(attn_ctx *ctx, const struct attn_file_system *system, const char *path, struct attn_file_writer *writer);
 attn_status attn_file_write(attn_ctx *ctx, struct attn_file_writer *writer, const void *data, size_t bytes);
 attn_status attn_file_sync(attn_ctx *ctx, struct attn_file_writer *writer);   /* all bytes are on the disk; the file is closed */
 attn_status attn_file_commit(attn_ctx *ctx, struct attn_file_writer *writer); /* renames; after attn_file_sync */
-void attn_file_abort(struct attn_file_writer *writer);                        /* takes the temporary file away; harmless after commit */
+/* All or none; writers that were not begun are passed over. */
+attn_status attn_file_commit_all(attn_ctx *ctx, struct attn_file_writer *writers, int count);
+void attn_file_abort(struct attn_file_writer *writer); /* takes the temporary file away; harmless after commit */
 
 #endif

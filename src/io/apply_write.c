@@ -1,5 +1,5 @@
 /* Results of attn_apply_files. All are written and synced as temporary files first; only then are they renamed, so that an error on the way
- * leaves no output at all. */
+ * leaves every name as it was. */
 #include "io/apply_job.h"
 
 #include <string.h>
@@ -65,8 +65,7 @@ attn_status attn_apply_write(struct attn_apply_job *job, bool *stopped) {
     for (int which = 0; which < ATTN_APPLY_OUTPUTS && status == ATTN_OK; which++)
         if (apply->out[which] != NULL) status = prepare(job, which, &writers[which]);
     *stopped = apply->stopped != NULL && apply->stopped();
-    for (int which = 0; which < ATTN_APPLY_OUTPUTS && status == ATTN_OK && !*stopped; which++)
-        if (apply->out[which] != NULL) status = attn_file_commit(job->ctx, &writers[which]);
+    if (status == ATTN_OK && !*stopped) status = attn_file_commit_all(job->ctx, writers, ATTN_APPLY_OUTPUTS);
     for (int which = 0; which < ATTN_APPLY_OUTPUTS; which++) attn_file_abort(&writers[which]);
     attn_free(job->ctx, writers);
     return status;
