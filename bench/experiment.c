@@ -1,6 +1,7 @@
 /* Running an experiment. Our kernel comes first; a peer that is unsupported or wrong is left out of the timing and says why. */
 #include "bench/experiment.h"
 
+#include "base/clock.h"
 #include "base/context.h"
 
 #include <math.h>
@@ -13,6 +14,7 @@ struct running {
     struct attn_subject subjects[ATTN_SUBJECTS];
     int figure_of[ATTN_SUBJECTS]; /* subject -> figures */
     int count;
+    double check_seconds; /* what our first run and its check took */
 };
 
 double attn_experiment_guess(const struct attn_experiment *e, double pairs) {
@@ -44,9 +46,21 @@ static attn_status build(const struct attn_experiment *e, struct running *r) {
     return status == ATTN_OK ? attn_case_plan(&r->c) : status;
 }
 
-/* Both passes are run before a backward is checked or timed: it reads what forward wrote. */
+static void add_subject(struct running *r, struct attn_subject subject, int figure) {
+    r->subjects[r->count] = subject;
+    r->figure_of[r->count++] = figure;
+}
+
+/* A run before the check. A backward reads what a forward wrote. */
+static attn_status run_once(enum attn_direction pass, struct attn_subject *subject) {
+    attn_status status = ATTN_OK;
+    if (pass == ATTN_BWD) status = subject->run(subject->self, ATTN_FWD, &subject->seconds);
+    return status == ATTN_OK ? subject->run(subject->self, pass, &subject->seconds) : status;
+}
+
 static attn_status first_run(const struct attn_experiment *e, struct running *r, struct attn_figures *f) {
-    attn_status status = attn_case_run(&r->c, e->pass == ATTN_FWD ? ATTN_FWD : ATTN_BOTH);
+    struct attn_subject subject = {f->name, &r->c, attn_case_subject, 0.0};
+    attn_status status = run_once(e->pass, &subject);
     f->peak_bytes = atomic_load(&r->c.memory.peak);
     const struct attn_outputs outputs = attn_case_outputs(&r->c);
     if (status == ATTN_OK) status = attn_oracle_error(&r->c, &outputs, &f->max_error);
@@ -55,13 +69,8 @@ static attn_status first_run(const struct attn_experiment *e, struct running *r,
         snprintf(f->message, sizeof f->message, "kernel %s is wrong: error %g against double, at most %g expected; it was not timed",
                  f->name, f->max_error, attn_oracle_limit(&r->c));
     }
+    add_subject(r, subject, 0);
     return status;
-}
-
-static void add_subject(struct running *r, const char *name, void *self, attn_status (*run)(void *, enum attn_direction, double *),
-                        int figure) {
-    r->subjects[r->count] = (struct attn_subject){name, self, run};
-    r->figure_of[r->count++] = figure;
 }
 
 /* Opens a peer, runs it once and checks it; only what is right becomes a subject. */
@@ -69,14 +78,18 @@ static attn_status add_peer(const struct attn_experiment *e, struct running *r, 
     const struct attn_peer *peer = e->peers[index];
     struct attn_figures *f = &outcome->figures[outcome->count++];
     struct attn_outputs outputs;
-    double seconds;
     f->peer = peer->name;
     snprintf(f->name, sizeof f->name, "%s", peer->name);
     f->status = ATTN_STATUS_OK;
     f->max_error = (double)NAN;
+    if (e->protocol.ends > 0.0 && attn_clock() + 2.0 * r->check_seconds > e->protocol.ends) { /* as ours took, and its tuning */
+        f->status = ATTN_STATUS_BUDGET;
+        return ATTN_OK;
+    }
     attn_status status = peer->open(&r->c, e->pass, &r->peer[index]);
+    struct attn_subject subject = {peer->name, r->peer[index], peer->run, 0.0};
     if (status == ATTN_OK) snprintf(f->name, sizeof f->name, "%s", peer->kernel(r->peer[index]));
-    if (status == ATTN_OK) status = peer->run(r->peer[index], e->pass == ATTN_FWD ? ATTN_FWD : ATTN_BOTH, &seconds);
+    if (status == ATTN_OK) status = run_once(e->pass, &subject);
     if (status == ATTN_OK) status = peer->outputs(r->peer[index], &outputs);
     if (status == ATTN_OK) status = attn_oracle_error(&r->c, &outputs, &f->max_error);
     if (status != ATTN_OK) {
@@ -85,7 +98,7 @@ static attn_status add_peer(const struct attn_experiment *e, struct running *r, 
         return f->status != NULL ? ATTN_OK : status;
     }
     if (f->max_error <= attn_oracle_limit(&r->c)) {
-        add_subject(r, peer->name, r->peer[index], peer->run, outcome->count - 1);
+        add_subject(r, subject, outcome->count - 1);
     } else {
         f->status = ATTN_STATUS_WRONG;
         snprintf(f->message, sizeof f->message, "peer %s disagrees: error %g against double, at most %g expected", peer->name, f->max_error,
@@ -113,13 +126,14 @@ static attn_status run_built(attn_ctx *ctx, const struct attn_experiment *e, str
     ours->isa = attn_plan_isa(r->c.plan);
     outcome->area = r->c.pairs / ((double)e->spec.batch * e->spec.heads);
     outcome->flops = attn_case_flops(&r->c, e->pass);
-    if (e->protocol.budget > 0.0 && !e->protocol.fit && guess > e->protocol.budget) {
+    const double start = attn_clock(), ends = e->protocol.ends;
+    if ((e->protocol.budget > 0.0 && guess > e->protocol.budget) || (ends > 0.0 && start + 2.0 * guess > ends)) {
         ours->status = ATTN_STATUS_BUDGET;
         return ATTN_OK;
     }
     attn_status status = first_run(e, r, ours);
     if (status != ATTN_OK || strcmp(ours->status, ATTN_STATUS_OK) != 0) return status;
-    add_subject(r, ours->name, &r->c, attn_case_subject, 0);
+    r->check_seconds = attn_clock() - start;
     for (int i = 0; i < e->peer_count && status == ATTN_OK; i++) status = add_peer(e, r, i, outcome);
     return status == ATTN_OK ? time_all(ctx, e, r, outcome) : status;
 }
@@ -130,7 +144,11 @@ attn_status attn_experiment_run(attn_ctx *ctx, const struct attn_experiment *e, 
     struct attn_figures *ours = &outcome->figures[outcome->count++];
     snprintf(ours->name, sizeof ours->name, "%s", e->spec.kernel != NULL ? e->spec.kernel : "auto");
     ours->status = ATTN_STATUS_OK;
-    ours->max_error = (double)NAN;
+    ours->max_error = outcome->area = (double)NAN;
+    if (e->protocol.ends > 0.0 && attn_clock() >= e->protocol.ends) {
+        ours->status = ATTN_STATUS_BUDGET;
+        return ATTN_OK;
+    }
     attn_status status = build(e, &r);
     if (status == ATTN_OK) status = run_built(ctx, e, &r, outcome);
     if (status != ATTN_OK) snprintf(message, 1024, "%s", r.c.message);

@@ -40,7 +40,7 @@ struct attn_figures {
 struct attn_outcome {
     struct attn_figures figures[ATTN_SUBJECTS];
     int count;
-    double area; /* allowed pairs of a sequence and head, the mean of them */
+    double area; /* allowed pairs of a sequence and head, the mean of them; NaN: the mask was not made */
     double flops;
 };
 

@@ -25,6 +25,7 @@ struct sampler {
     unsigned char *flush;
     int runs;            /* samples asked for */
     double peak_seconds; /* of each half of the peak loop */
+    double round;        /* seconds of the longest turn of all subjects */
     double *seconds[ATTN_SUBJECTS], *peak[ATTN_SUBJECTS], *fraction[ATTN_SUBJECTS];
     int inner[ATTN_SUBJECTS];
 };
@@ -52,13 +53,13 @@ static attn_status sample_beside_peak(struct sampler *s, const struct attn_subje
     return status;
 }
 
-/* Warm-ups; then the shape of the samples and how many fit. */
+/* Warm-ups, of which the check was the first; then the shape of the samples and how many there will be. */
 static attn_status prepare(struct sampler *s, const struct attn_subject *subjects, int count) {
     const struct attn_protocol *p = s->protocol;
     double round = 0.0, longest = 0.0;
     for (int i = 0; i < count; i++) {
-        double seconds = 0.0;
-        for (int w = 0; w < (p->warmups > 0 ? p->warmups : 1); w++) {
+        double seconds = subjects[i].seconds;
+        for (int w = 0; w < p->warmups; w++) {
             const attn_status status = sample_once(s, &subjects[i], 1, &seconds);
             if (status != ATTN_OK) return status;
             if (seconds * p->repeats > p->budget && p->budget > 0.0) break;
@@ -70,8 +71,17 @@ static attn_status prepare(struct sampler *s, const struct attn_subject *subject
     s->peak_seconds = fmin(fmax(0.05 * longest, 0.004), 0.1);
     s->runs = p->repeats;
     round += 2.0 * count * (s->peak_seconds + 0.001);
-    if (p->budget > 0.0 && round * s->runs > p->budget) s->runs = p->fit ? (int)fmax(3.0, p->budget / round) : 0;
+    s->round = round;
+    if (p->budget > 0.0 && round * s->runs > p->budget) s->runs = 0;
     return ATTN_OK;
+}
+
+/* Whether another round, as long as the longest so far, would be too much. */
+static bool out_of_time(const struct sampler *s, int done) {
+    const struct attn_protocol *p = s->protocol;
+    const double then = attn_clock() + s->round;
+    if (p->stopped != NULL && p->stopped()) return true;
+    return (p->ends > 0.0 && then > p->ends) || (p->enough > 0.0 && then > p->enough && done > 0);
 }
 
 /* The last subject first: ratios need the first one's times in the order of the runs, and quantiles sort. */
@@ -106,11 +116,13 @@ attn_status attn_measure(attn_ctx *ctx, const struct attn_subject *subjects, int
     if (status == ATTN_OK && protocol->flush_bytes > 0 && (s.flush = attn_alloc(ctx, protocol->flush_bytes)) == NULL)
         status = attn_no_memory(ctx, "flushing the caches", protocol->flush_bytes);
     int done = 0;
-    while (status == ATTN_OK && done < s.runs && !(protocol->stopped != NULL && protocol->stopped())) {
+    while (status == ATTN_OK && done < s.runs && !out_of_time(&s, done)) {
+        const double start = attn_clock();
         for (int i = 0; i < count && status == ATTN_OK; i++) status = sample_beside_peak(&s, &subjects[i], i, done);
+        s.round = fmax(s.round, attn_clock() - start);
         done++;
     }
-    for (int i = count - 1; i >= 0 && status == ATTN_OK && done == s.runs && done > 0; i--) summarise(&s, i, done, &timing[i]);
+    for (int i = count - 1; i >= 0 && status == ATTN_OK && done > 0; i--) summarise(&s, i, done, &timing[i]);
     attn_free(ctx, s.flush);
     attn_free(ctx, memory);
     return status;

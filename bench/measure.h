@@ -11,6 +11,7 @@ struct attn_subject {
     const char *name;
     void *self;
     attn_status (*run)(void *self, enum attn_direction pass, double *seconds);
+    double seconds; /* of a run, as its check found */
 };
 
 struct attn_protocol {
@@ -18,8 +19,9 @@ struct attn_protocol {
     size_t flush_bytes; /* written before each run; 0: caches stay warm */
     int threads;
     const struct attn_fma *fma;
-    double budget;         /* seconds that may be spent on this measurement; 0: no limit */
-    bool fit;              /* over budget: fewer repeats (at least 3) instead of none */
+    double budget;         /* seconds; a measurement predicted to take longer is left out; 0: no limit */
+    double enough, ends;   /* moments of attn_clock, 0: none. After the first run, none is begun that would pass `enough`; nothing at
+                            * all is begun that would pass `ends` */
     bool (*stopped)(void); /* Ctrl-C; may be NULL */
 };
 

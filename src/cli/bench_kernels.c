@@ -89,18 +89,11 @@ static int predict(attn_ctx *ctx, const struct sweep *s, double *seconds) {
     struct attn_experiment e;
     *seconds = 0.0;
     for (int i = 0; i < combinations(s); i++) {
+        double pairs;
         int status = choose(ctx, s, i, &e, &pattern);
-        attn_mask *mask = NULL, *compiled = NULL;
+        if (status < 0) status = attn_bench_pairs(ctx, &e, &pairs);
         if (status >= 0) return status;
-        attn_status made = attn_mask_parse(ctx, pattern.text, &mask);
-        if (made == ATTN_OK) made = attn_mask_compile(ctx, mask, e.spec.q_len, e.spec.kv_len, &compiled);
-        if (made != ATTN_OK) {
-            attn_mask_destroy(mask);
-            return attn_complain_status(ctx, made);
-        }
-        *seconds += attn_bench_cost(&e, (double)attn_mask_area(compiled));
-        attn_mask_destroy(compiled);
-        attn_mask_destroy(mask);
+        *seconds += attn_bench_cost(&e, pairs);
     }
     return -1;
 }

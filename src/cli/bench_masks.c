@@ -20,11 +20,14 @@ static const struct attn_column columns[] = {
 struct masks {
     int64_t len, heads, kv_heads, dim, threads, repeat, seed;
     double budget;
-    int corpus; /* of document lengths; -1: by length */
+    enum attn_direction passes[2];
+    int pass_count, lines;
+    double cost[2 * ATTN_PATTERN_COUNT]; /* predicted seconds of each line */
+    int corpus;                          /* of document lengths; -1: by length */
     const char *kernel, *peer, *pass;
     struct attn_experiment experiment;
     double dense[2]; /* fraction of peak under the full mask, forward and backward */
-    double ended;    /* when the budget is spent */
+    double ends;     /* when the budget is spent */
 };
 
 struct row {
@@ -43,45 +46,86 @@ static void fill(struct attn_record *record, void *user, int figure) {
         if (strcmp(o->figures[i].peer, "rowpanel") == 0 && o->figures[i].timing.repeats > 0) ratio = o->figures[i].timing.ratio;
     const double tokens = (double)row->m->len;
     attn_record_real(record, "area_share", o->area / (tokens * tokens));
-    attn_record_real(record, "of_dense", figure == 0 && dense > 0.0 ? o->figures[0].timing.fraction / dense : (double)NAN);
+    attn_record_real(record, "of_dense",
+                     figure == 0 && dense > 0.0 && o->figures[0].timing.repeats > 0 ? o->figures[0].timing.fraction / dense : (double)NAN);
     attn_record_real(record, "rowpanel_ratio", figure == 0 ? ratio : (double)NAN);
 }
 
-static int run_one(attn_ctx *ctx, struct masks *m, const struct attn_pattern *pattern, int index, int total,
-                   struct attn_bench_output *out) {
-    struct attn_experiment e = m->experiment;
+/* Line `index` of the table: the masks in their order, each with all passes. */
+static int choose(attn_ctx *ctx, const struct masks *m, int index, struct attn_experiment *e, struct attn_pattern *pattern) {
+    char list[512];
+    struct attn_words names;
+    const struct attn_pattern_draw draw = {m->len, m->len, (uint64_t)m->seed, m->corpus};
+    attn_pattern_list(list, sizeof list);
+    attn_words_split(list, ';', &names);
+    const attn_status made = attn_pattern_make(ctx, names.item[index / m->pass_count], &draw, pattern);
+    *e = m->experiment;
+    e->pass = m->passes[index % m->pass_count];
+    e->spec.backward = e->pass == ATTN_BWD;
+    e->mask = pattern->text;
+    return made == ATTN_OK ? -1 : attn_complain_status(ctx, made);
+}
+
+/* What each line will cost, by the mask's area. */
+static int predict(attn_ctx *ctx, struct masks *m) {
+    static struct attn_pattern pattern;
+    struct attn_experiment e;
+    double pairs, all = 0.0;
+    m->lines = ATTN_PATTERN_COUNT * m->pass_count;
+    for (int i = 0; i < m->lines; i++) {
+        int status = choose(ctx, m, i, &e, &pattern);
+        if (status < 0) status = attn_bench_pairs(ctx, &e, &pairs);
+        if (status >= 0) return status;
+        all += m->cost[i] = attn_bench_cost(&e, pairs);
+    }
+    attn_predict("bench masks", m->lines, m->budget > 0.0 ? fmin(all, m->budget) : all);
+    return -1;
+}
+
+/* The moment at which line `index` has had its share of what is left. */
+static double share_ends(const struct masks *m, int index) {
+    double left = 0.0;
+    for (int i = index; i < m->lines; i++) left += m->cost[i];
+    return attn_clock() + (m->ends - attn_clock()) * m->cost[index] / left;
+}
+
+static int run_one(attn_ctx *ctx, struct masks *m, int index, struct attn_bench_output *out) {
+    static struct attn_pattern pattern;
+    struct attn_experiment e;
     struct attn_outcome outcome;
     char text[128];
-    const int passes = strchr(m->pass, ',') != NULL ? 2 : 1;
-    e.pass = passes == 2 ? (index % 2 == 0 ? ATTN_FWD : ATTN_BWD) : strcmp(m->pass, "bwd") == 0 ? ATTN_BWD : ATTN_FWD;
-    e.spec.backward = e.pass == ATTN_BWD;
-    e.mask = pattern->text;
-    if (m->budget > 0.0) /* what is left, shared among what is left; backward weighs more */
-        e.protocol.budget = fmax(0.01, (m->ended - attn_clock()) / (total - index) * (passes == 1 ? 1.0 : e.pass == ATTN_FWD ? 0.8 : 1.0));
-    snprintf(text, sizeof text, "%d of %d: %s %s", index + 1, total, pattern->name, attn_direction_name(e.pass));
-    const int status = attn_bench_run(ctx, &e, text, &outcome);
+    int status = choose(ctx, m, index, &e, &pattern);
     if (status >= 0) return status;
-    if (strcmp(pattern->name, "full") == 0) m->dense[e.pass == ATTN_BWD] = outcome.figures[0].timing.fraction;
+    if (m->budget > 0.0) {
+        e.protocol.ends = m->ends;
+        e.protocol.enough = share_ends(m, index);
+    }
+    snprintf(text, sizeof text, "%d of %d: %s %s", index + 1, m->lines, pattern.name, attn_direction_name(e.pass));
+    status = attn_bench_run(ctx, &e, text, &outcome);
+    if (status >= 0) return status;
+    if (strcmp(pattern.name, "full") == 0) m->dense[e.pass == ATTN_BWD] = outcome.figures[0].timing.fraction;
     struct row row = {m, &outcome, &e};
-    attn_bench_print(out, &e, &outcome, pattern->name, pattern->text, fill, &row);
+    attn_bench_print(out, &e, &outcome, pattern.name, pattern.text, fill, &row);
     return -1;
 }
 
 static int run_all(attn_ctx *ctx, struct masks *m, struct attn_bench_output *out) {
-    static struct attn_pattern pattern;
-    char list[512];
-    struct attn_words names;
-    const int passes = strchr(m->pass, ',') != NULL ? 2 : 1;
-    const struct attn_pattern_draw draw = {m->len, m->len, (uint64_t)m->seed, m->corpus};
-    attn_pattern_list(list, sizeof list);
-    attn_words_split(list, ';', &names);
     out->sgemm = attn_bench_sgemm(ctx, m->experiment.spec.threads);
-    for (int i = 0; i < names.count * passes; i++) {
-        const attn_status made = attn_pattern_make(ctx, names.item[i / passes], &draw, &pattern);
-        const int status = made == ATTN_OK ? run_one(ctx, m, &pattern, i, names.count * passes, out) : attn_complain_status(ctx, made);
+    for (int i = 0; i < m->lines; i++) {
+        const int status = run_one(ctx, m, i, out);
         if (status >= 0) return status;
     }
     return out->surprised ? ATTN_EXIT_SURPRISE : ATTN_EXIT_DONE;
+}
+
+static int choose_passes(struct masks *m) {
+    const bool both = strcmp(m->pass, "fwd,bwd") == 0, backward = strcmp(m->pass, "bwd") == 0;
+    if (!both && !backward && strcmp(m->pass, "fwd") != 0)
+        return attn_complain("bench masks: --pass %s: expected fwd, bwd or fwd,bwd", m->pass);
+    m->passes[0] = backward ? ATTN_BWD : ATTN_FWD;
+    m->passes[1] = ATTN_BWD;
+    m->pass_count = both ? 2 : 1;
+    return -1;
 }
 
 static int run(struct masks *m, struct attn_bench_output *out) {
@@ -90,8 +134,7 @@ static int run(struct masks *m, struct attn_bench_output *out) {
     const char *standard = attn_peer_find("rowpanel") != NULL ? "rowpanel" : "none";
     const char *peers = m->peer != NULL ? m->peer : standard;
     if (status < 0) status = attn_bench_peers("bench masks", peers, e);
-    if (status < 0 && strcmp(m->pass, "fwd") != 0 && strcmp(m->pass, "bwd") != 0 && strcmp(m->pass, "fwd,bwd") != 0)
-        status = attn_complain("bench masks: --pass %s: expected fwd, bwd or fwd,bwd", m->pass);
+    if (status < 0) status = choose_passes(m);
     if (status >= 0) return status;
     attn_ctx *ctx = attn_cli_context((int)m->threads, &status);
     if (ctx == NULL) return status;
@@ -107,20 +150,12 @@ static int run(struct masks *m, struct attn_bench_output *out) {
                                       .threads = attn_ctx_threads(ctx),
                                       .gain = 1.0,
                                       .seed = (uint64_t)m->seed};
-    e->protocol = (struct attn_protocol){.warmups = 1,
-                                         .repeats = (int)m->repeat,
-                                         .threads = attn_ctx_threads(ctx),
-                                         .fit = true,
-                                         .fma = attn_fma_best(ATTN_F32),
-                                         .stopped = attn_stop_asked};
-    m->ended = attn_clock() + m->budget;
-    const int passes = strchr(m->pass, ',') != NULL ? 2 : 1;
-    e->pass = passes == 2 ? ATTN_BOTH : strcmp(m->pass, "bwd") == 0 ? ATTN_BWD : ATTN_FWD;
-    /* half of the square is the mean area of the twelve, roughly */
-    const double seconds = 12.0 * attn_bench_cost(e, 0.5 * (double)m->len * (double)m->len);
-    attn_predict("bench masks", 12 * passes, m->budget > 0.0 ? fmin(seconds, m->budget * 1.2) : seconds);
+    e->protocol = (struct attn_protocol){
+        .repeats = (int)m->repeat, .threads = attn_ctx_threads(ctx), .fma = attn_fma_best(ATTN_F32), .stopped = attn_stop_asked};
+    m->ends = attn_clock() + m->budget;
+    status = predict(ctx, m);
     attn_stop_catch();
-    status = run_all(ctx, m, out);
+    if (status < 0) status = run_all(ctx, m, out);
     attn_ctx_destroy(ctx);
     return status;
 }
@@ -139,7 +174,7 @@ int attn_cmd_bench_masks(int argc, char **argv) {
         {"kernel", ATTN_OPTION_TEXT, &m.kernel, "NAME", "flash, naive (default: the planner's choice)", 0, 0},
         {"peer", ATTN_OPTION_TEXT, &m.peer, "LIST", "rowpanel (default), torch, none", 0, 0},
         {"repeat", ATTN_OPTION_INTEGER, &m.repeat, "N", "runs; the median counts (default 15)", 1, ATTN_REPEATS},
-        {"budget", ATTN_OPTION_REAL, &m.budget, "SECONDS", "of the suite: fewer runs, at least 3, to keep it", 0, 1e9},
+        {"budget", ATTN_OPTION_REAL, &m.budget, "SECONDS", "of the whole suite: fewer runs, lines left out if need be", 0, 1e9},
         {"corpus", ATTN_OPTION_TEXT, &corpus, "NAME", "of document lengths: pile, prolong64k, prolong512k (default: by length)", 0, 0},
         {"seed", ATTN_OPTION_INTEGER, &m.seed, "N", "of data, documents and parameters (default 42)", 0, 9e18},
         {"json", ATTN_OPTION_FLAG, &json, NULL, "one JSON object a line", 0, 0},

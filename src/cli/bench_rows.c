@@ -129,6 +129,16 @@ int attn_bench_peers(const char *command, const char *names, struct attn_experim
     return -1;
 }
 
+int attn_bench_pairs(attn_ctx *ctx, const struct attn_experiment *e, double *pairs) {
+    attn_mask *mask = NULL, *compiled = NULL;
+    attn_status status = attn_mask_parse(ctx, e->mask, &mask);
+    if (status == ATTN_OK) status = attn_mask_compile(ctx, mask, e->spec.q_len, e->spec.kv_len, &compiled);
+    if (status == ATTN_OK) *pairs = (double)attn_mask_area(compiled);
+    attn_mask_destroy(compiled);
+    attn_mask_destroy(mask);
+    return status == ATTN_OK ? -1 : attn_complain_status(ctx, status);
+}
+
 double attn_bench_cost(const struct attn_experiment *e, double pairs) {
     const double once = attn_experiment_guess(e, pairs) * (1.0 + 1.5 * e->peer_count);
     const double all = once * (e->protocol.repeats + e->protocol.warmups + 2) + 0.02 * e->protocol.repeats * (1 + e->peer_count);

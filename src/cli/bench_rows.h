@@ -26,6 +26,9 @@ int attn_bench_dtype(const char *command, const char *name, attn_dtype *out);
 int attn_bench_pass(const char *command, const char *name, enum attn_direction *out);
 int attn_bench_peers(const char *command, const char *names, struct attn_experiment *e);
 
+/* Allowed pairs of the experiment's mask, of one head; also whether that mask is one. -1: go on. */
+int attn_bench_pairs(attn_ctx *ctx, const struct attn_experiment *e, double *pairs);
+
 /* Seconds of an experiment with its peers, for the prediction; `pairs` of one head. */
 double attn_bench_cost(const struct attn_experiment *e, double pairs);
 
