@@ -2,8 +2,9 @@
  *   forward:   S = scale Q K^T (sgemm), row softmax over the mask's intervals, O = P V (sgemm)
  *   backward:  S again (sgemm), P = exp(S - LSE), dP = dO V^T (sgemm), dS = P (dP - D), dQ = dS K, dK += dS^T Q, dV += P^T dO (sgemm each)
  * Keys outside the hull of the panel's rows are cut off, so causal and windows skip what they can. The panel's height is tuned for
- * each case. BLAS
- * calls use one thread each inside our parallel loop over heads and panels (backward: over key/value heads, which own dK and dV). */
+ * each case. BLAS calls use one thread each inside our parallel loop: forward over heads and panels; backward over key/value heads,
+ * which own dK and dV, and where these do not share out evenly over the threads, over parts of the panels too, each with its own dK
+ * and dV, which are added up at the end. */
 #include "bench/peers/peer.h"
 
 #if defined(ATTN_HAVE_CBLAS)
@@ -19,7 +20,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { INTERVALS = 512, PANEL_MAX = 256 };
+enum { INTERVALS = 512, PANEL_MAX = 256, ADDED_ROWS = 256 };
 
 /* The intervals of the rows of one panel and their hull. */
 struct panel {
@@ -32,9 +33,11 @@ struct rowpanel {
     const struct attn_rows *rows;
     int64_t forward_panel, backward_panel; /* queries of a panel */
     int64_t width;                         /* keys of a row of the panel, rounded up */
+    int64_t parts;                         /* of the panels of a key/value head in backward */
     float scale;
-    float *o, *lse, *dq, *dk, *dv, *panels; /* panels: two of PANEL_MAX x width for each worker */
-    struct panel *tables;                   /* one for each worker */
+    float *o, *lse, *dq, *panels; /* panels: two of PANEL_MAX x width for each worker */
+    float *dk, *dv;               /* parts of them, the first of which is the result */
+    struct panel *tables;         /* one for each worker */
     size_t bytes;
     atomic_int failed; /* a row with more intervals than there is room for */
 };
@@ -112,7 +115,7 @@ static void forward_panel(struct rowpanel *r, int64_t b, int32_t h, int64_t q0, 
     }
 }
 
-static void backward_panel(struct rowpanel *r, int64_t b, int32_t h, int64_t q0, int64_t rows, int worker) {
+static void backward_panel(struct rowpanel *r, int64_t b, int32_t h, int64_t q0, int64_t rows, int64_t part, int worker) {
     float *p = worker_panel(r, worker, 0), *dp = worker_panel(r, worker, 1);
     struct panel *panel = &r->tables[worker];
     const struct attn_case_spec *spec = &r->c->spec;
@@ -124,6 +127,7 @@ static void backward_panel(struct rowpanel *r, int64_t b, int32_t h, int64_t q0,
         return;
     }
     const int64_t k_row = (b * spec->kv_heads + g) * spec->kv_len + panel->begin;
+    const int64_t kv_row = part * spec->batch * spec->kv_heads * spec->kv_len + k_row;
     const float *k = (const float *)r->c->k + k_row * d, *v = (const float *)r->c->v + k_row * e;
     const int m = (int)rows, n = (int)(panel->end - panel->begin), ld = (int)r->width;
     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, m, n, d, r->scale, q, d, k, d, 0.0f, p, ld);
@@ -140,8 +144,8 @@ static void backward_panel(struct rowpanel *r, int64_t b, int32_t h, int64_t q0,
         zero_gaps(panel, i, p + i * ld);
         zero_gaps(panel, i, dp + i * ld);
     }
-    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, n, e, m, 1.0f, p, ld, d_o, e, 1.0f, r->dv + k_row * e, e);
-    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, n, d, m, r->scale, dp, ld, q, d, 1.0f, r->dk + k_row * d, d);
+    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, n, e, m, 1.0f, p, ld, d_o, e, 1.0f, r->dv + kv_row * e, e);
+    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, n, d, m, r->scale, dp, ld, q, d, 1.0f, r->dk + kv_row * d, d);
     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, m, d, n, r->scale, dp, ld, k, d, 0.0f, r->dq + q_row * d, d);
 }
 
@@ -154,15 +158,33 @@ static void forward_task(void *arg, int64_t index, int worker) {
                   worker);
 }
 
+/* index: key/value head within sequence within part. A part takes every parts-th panel, long and short ones alike. */
 static void backward_task(void *arg, int64_t index, int worker) {
     struct rowpanel *r = arg;
     const struct attn_case_spec *s = &r->c->spec;
-    const int32_t group = s->heads / s->kv_heads, first = (int32_t)(index % s->kv_heads) * group;
+    const int64_t kv_heads = s->batch * s->kv_heads, part = index / kv_heads, head = index % kv_heads, height = r->backward_panel;
+    const int32_t group = s->heads / s->kv_heads, first = (int32_t)(head % s->kv_heads) * group;
     memset(r->dk + index * s->kv_len * s->dim, 0, (size_t)(s->kv_len * s->dim) * sizeof(float));
     memset(r->dv + index * s->kv_len * s->v_dim, 0, (size_t)(s->kv_len * s->v_dim) * sizeof(float));
     for (int32_t h = first; h < first + group; h++)
-        for (int64_t q0 = 0; q0 < s->q_len; q0 += r->backward_panel)
-            backward_panel(r, index / s->kv_heads, h, q0, attn_min64(r->backward_panel, s->q_len - q0), worker);
+        for (int64_t q0 = part * height; q0 < s->q_len; q0 += r->parts * height)
+            backward_panel(r, head / s->kv_heads, h, q0, attn_min64(height, s->q_len - q0), part, worker);
+}
+
+static void add(float *restrict to, const float *restrict from, int64_t count) {
+    for (int64_t i = 0; i < count; i++) to[i] += from[i];
+}
+
+/* index: a slice of the keys of all heads. */
+static void add_parts_task(void *arg, int64_t index, int worker) {
+    const struct rowpanel *r = arg;
+    const struct attn_case_spec *s = &r->c->spec;
+    const int64_t rows = s->batch * s->kv_heads * s->kv_len, begin = index * ADDED_ROWS, count = attn_min64(ADDED_ROWS, rows - begin);
+    (void)worker;
+    for (int64_t part = 1; part < r->parts; part++) {
+        add(r->dk + begin * s->dim, r->dk + (part * rows + begin) * s->dim, count * s->dim);
+        add(r->dv + begin * s->v_dim, r->dv + (part * rows + begin) * s->v_dim, count * s->v_dim);
+    }
 }
 
 static attn_status rowpanel_run(void *self, enum attn_direction pass, double *seconds) {
@@ -172,7 +194,11 @@ static attn_status rowpanel_run(void *self, enum attn_direction pass, double *se
     const double start = attn_clock();
     if (pass != ATTN_BWD)
         attn_parallel(r->c->ctx, attn_div_up(s->q_len, r->forward_panel) * s->batch * s->heads, s->threads, forward_task, r);
-    if (pass != ATTN_FWD) attn_parallel(r->c->ctx, s->batch * s->kv_heads, s->threads, backward_task, r);
+    if (pass != ATTN_FWD) {
+        const int64_t kv_heads = s->batch * s->kv_heads;
+        attn_parallel(r->c->ctx, kv_heads * r->parts, s->threads, backward_task, r);
+        if (r->parts > 1) attn_parallel(r->c->ctx, attn_div_up(kv_heads * s->kv_len, ADDED_ROWS), s->threads, add_parts_task, r);
+    }
     *seconds = attn_clock() - start;
     if (atomic_load(&r->failed) == 0) return ATTN_OK;
     snprintf(r->c->message, sizeof r->c->message, "a row of this mask has more than %d intervals", INTERVALS);
@@ -192,7 +218,7 @@ static int64_t tune(struct rowpanel *r, bool backward) {
         for (int64_t q0 = first; q0 < first + rows; q0 += height) {
             const int64_t count = attn_min64(height, first + rows - q0);
             if (backward)
-                backward_panel(r, s->batch - 1, s->heads - 1, q0, count, 0);
+                backward_panel(r, s->batch - 1, s->heads - 1, q0, count, 0, 0);
             else
                 forward_panel(r, s->batch - 1, s->heads - 1, q0, count, 0);
         }
@@ -211,6 +237,17 @@ static void rowpanel_close(void *self) {
     attn_free(ctx, r->tables);
     attn_free(ctx, r->o);
     attn_free(ctx, r);
+}
+
+/* Into how many parts the work of a head is cut so that all threads get the same number. */
+static int64_t even_parts(int64_t heads, int64_t threads) {
+    int64_t a = heads, b = threads; /* their greatest common divisor */
+    while (b != 0) {
+        const int64_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return threads / a;
 }
 
 static attn_status rowpanel_open(struct attn_case *c, enum attn_direction pass, void **self) {
@@ -233,8 +270,9 @@ static attn_status rowpanel_open(struct attn_case *c, enum attn_direction pass, 
 #endif
     r->scale = 1.0f / sqrtf((float)s->dim);
     r->width = (s->kv_len + 15) / 16 * 16 + 16; /* not a power of two, so that rows do not fall on the same cache sets */
-    const size_t panels = 2 * (size_t)s->threads * PANEL_MAX * (size_t)r->width;
-    const size_t floats = q_rows * e + q_rows + (backward ? q_rows * d + kv_rows * (d + e) : 0) + panels;
+    r->parts = even_parts(s->batch * s->kv_heads, s->threads);
+    const size_t parts = (size_t)r->parts, panels = 2 * (size_t)s->threads * PANEL_MAX * (size_t)r->width;
+    const size_t floats = q_rows * e + q_rows + (backward ? q_rows * d + parts * kv_rows * (d + e) : 0) + panels;
     r->bytes = floats * sizeof(float);
     r->o = attn_alloc(c->ctx, r->bytes);
     r->tables = attn_alloc(c->ctx, (size_t)s->threads * sizeof *r->tables);
@@ -245,7 +283,7 @@ static attn_status rowpanel_open(struct attn_case *c, enum attn_direction pass, 
     if (backward) {
         r->dq = r->panels + panels;
         r->dk = r->dq + q_rows * d;
-        r->dv = r->dk + kv_rows * d;
+        r->dv = r->dk + parts * kv_rows * d;
     }
     attn_blas_threads(1);
     r->forward_panel = tune(r, false);
