@@ -273,11 +273,12 @@ static attn_status rowpanel_open(struct attn_case *c, enum attn_direction pass, 
     r->parts = even_parts(s->batch * s->kv_heads, s->threads);
     const size_t parts = (size_t)r->parts, panels = 2 * (size_t)s->threads * PANEL_MAX * (size_t)r->width;
     const size_t floats = q_rows * e + q_rows + (backward ? q_rows * d + parts * kv_rows * (d + e) : 0) + panels;
-    r->bytes = floats * sizeof(float);
-    r->o = attn_alloc(c->ctx, r->bytes);
-    r->tables = attn_alloc(c->ctx, (size_t)s->threads * sizeof *r->tables);
+    const size_t tables = (size_t)s->threads * sizeof *r->tables;
+    r->bytes = floats * sizeof(float) + tables;
+    r->o = attn_alloc(c->ctx, floats * sizeof(float));
+    r->tables = attn_alloc(c->ctx, tables);
     if (r->o == NULL || r->tables == NULL) return attn_no_memory(c->ctx, "row-panel", r->bytes);
-    memset(r->o, 0, r->bytes);
+    memset(r->o, 0, floats * sizeof(float));
     r->lse = r->o + q_rows * e;
     r->panels = r->lse + q_rows;
     if (backward) {

@@ -223,10 +223,11 @@ static attn_status torch_run(void *self, enum attn_direction direction, double *
     struct torch *t = self;
     char request[32], answer[256];
     snprintf(request, sizeof request, "run %s", attn_direction_name(direction));
+    if (t->c->spec.threads > 1) usleep(5000); /* our threads spin a little after their work, */
     const attn_status status = ask(&t->process, request, answer, sizeof answer);
     if (status != ATTN_OK) snprintf(t->c->message, sizeof t->c->message, "%s", answer);
     *seconds = strtod(answer, NULL);
-    usleep(5000); /* its threads spin a little after their work; ours come next */
+    if (t->c->spec.threads > 1) usleep(5000); /* and so do its */
     return status;
 }
 
