@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# check_install.sh BUILD: installs into a temporary DESTDIR, then builds and runs a consumer four ways, as users do: pkg-config
-# (shared and static), find_package (shared and static), add_subdirectory. A second build of the library must give the same bytes.
+# check_install.sh BUILD: installs into a temporary DESTDIR, then builds and runs a consumer five ways, as users do: pkg-config
+# (shared and static), find_package (shared and static), FetchContent.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -12,7 +12,7 @@ quiet() { "$@" >"$temp/log" 2>&1 || { cat "$temp/log"; echo "failed: $*"; exit 1
 prefix=$temp/root/usr/local
 quiet env DESTDIR="$temp/root" cmake --install "$build" --prefix /usr/local
 for file in include/attn.h lib/libattn.a lib/libattn.so bin/attn lib/pkgconfig/attn.pc lib/cmake/attn/attnConfig.cmake \
-    share/man/man1/attn.1 share/man/man3/libattn.3 share/bash-completion/completions/attn share/zsh/site-functions/_attn; do
+    share/man/man1/attn.1 share/man/man7/attn-mask.7 share/man/man3/libattn.3 share/bash-completion/completions/attn share/zsh/site-functions/_attn; do
     [ -e "$prefix/$file" ] || { echo "not installed: $file"; exit 1; }
 done
 export PKG_CONFIG_PATH=$prefix/lib/pkgconfig LD_LIBRARY_PATH=$prefix/lib

@@ -292,6 +292,47 @@ static void an_interrupted_bench_ends_with_130_and_keeps_its_lines(void **state)
     unlink(path);
 }
 
+static void an_output_that_cannot_be_written_is_no_success(void **state) {
+    (void)state;
+    if (access("/dev/full", W_OK) != 0) skip();
+    static const char *const commands[] = {"mask causal --len 16", "--version", "bench peak --seconds 0.001 --threads 1 --json"};
+    char command[256];
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        snprintf(command, sizeof command, "%s >/dev/full 2>complaint; status=$?; cat complaint; rm complaint; exit $status", commands[i]);
+        expect(command, 3, "attn: standard output: writing failed: ");
+    }
+}
+
+/* A budget far too small for anything: it ends at once and says what was left out. */
+static void bench_masks_ends_with_its_budget(void **state) {
+    static char output[OUTPUT];
+    int lines = 0;
+    (void)state;
+    assert_int_equal(run("bench masks --len 16K --heads 8 --dim 64 --threads 1 --budget 0.05 --peer none --json 2>/dev/null", output), 0);
+    for (const char *at = output; (at = strstr(at, "\"status\":\"skipped_budget\"")) != NULL; at++) lines++;
+    assert_int_equal(lines, 24);
+}
+
+static void the_torch_peer_is_there_or_says_why_not(void **state) {
+    static const char *const arguments =
+        "bench kernels --len 48 --dim 8 --heads 2 --kv-heads 1 --repeat 2 --mask causal --json --peer torch";
+    static char output[OUTPUT], command[256];
+    (void)state;
+    snprintf(command, sizeof command, "%s --python none", arguments);
+    expect(command, 0, "none: No such file or directory; name a Python with PyTorch by --python or ATTN_PYTHON");
+    expect(command, 0, "\"status\":\"unsupported\"");
+    expect(command, 0, "\"status\":\"ok\""); /* ours */
+    assert_int_equal(run("doctor --json", output), 0);
+    if (strstr(output, "\"torch\":null") != NULL) {
+        print_message("the comparison with PyTorch is skipped: this python3 (or ATTN_PYTHON) has none\n");
+        return;
+    }
+    assert_int_equal(run(arguments, output), 0);
+    assert_null(strstr(output, "unsupported"));
+    assert_null(strstr(output, "wrong"));
+    assert_non_null(strstr(output, "\"peer\":\"torch\""));
+}
+
 static void doctor_and_peak_answer_in_json(void **state) {
     (void)state;
     expect("doctor --python none --json", 0, "\"torch\":null");
@@ -309,6 +350,9 @@ int main(void) {
         cmocka_unit_test(bench_kernels_prints_its_keys_in_order),
         cmocka_unit_test(words_stand_for_what_was_not_measured),
         cmocka_unit_test(an_interrupted_bench_ends_with_130_and_keeps_its_lines),
+        cmocka_unit_test(an_output_that_cannot_be_written_is_no_success),
+        cmocka_unit_test(bench_masks_ends_with_its_budget),
+        cmocka_unit_test(the_torch_peer_is_there_or_says_why_not),
         cmocka_unit_test(doctor_and_peak_answer_in_json),
     };
     return cmocka_run_group_tests_name("cli: the program", tests, set_up, tear_down);

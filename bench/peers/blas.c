@@ -7,6 +7,7 @@
 #include "base/context.h"
 
 #include <cblas.h>
+#include <math.h>
 #include <string.h>
 
 /* OpenBLAS's own call; absent in other libraries, where OMP_NUM_THREADS or the like says it. */
@@ -20,7 +21,7 @@ double attn_sgemm_rate(attn_ctx *ctx, int threads, int n) {
     const size_t count = (size_t)n * (size_t)n;
     float *a = attn_alloc(ctx, 3 * count * sizeof *a);
     double best = 0.0;
-    if (a == NULL) return 0.0;
+    if (a == NULL) return (double)NAN;
     for (size_t i = 0; i < 3 * count; i++) a[i] = (float)(i % 7) * 0.25f - 0.75f;
     attn_blas_threads(threads);
     for (int run = 0; run < 5; run++) {

@@ -23,7 +23,7 @@ const struct attn_peer *attn_peer_find(const char *name);
 extern const struct attn_peer attn_peer_torch;
 #if defined(ATTN_HAVE_CBLAS)
 extern const struct attn_peer attn_peer_rowpanel;
-/* GFLOP/s of a product of n x n matrices of float on `threads` threads of the BLAS. */
+/* GFLOP/s of a product of n x n matrices of float on `threads` threads of the BLAS, the best of five; NaN: no memory. */
 double attn_sgemm_rate(attn_ctx *ctx, int threads, int n);
 /* Tells the BLAS how many threads its calls may use, where it can be told. */
 void attn_blas_threads(int threads);

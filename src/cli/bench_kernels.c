@@ -29,7 +29,7 @@ static const struct attn_column columns[] = {
 };
 
 /* The lists that are combined, the last one fastest. */
-enum { DIMS, LENS, MASKS, THREADS, DTYPES, PASSES, KERNELS, AXES };
+enum { DIMS, LENS, MASKS, THREADS, DTYPES, PASSES, KERNELS, AXES, COMBINATIONS = 100000 };
 
 struct sweep {
     struct attn_integers dims, lens, threads;
@@ -48,10 +48,11 @@ static int extent(const struct sweep *s, int axis) {
     return counts[axis];
 }
 
+/* COMBINATIONS + 1: too many. */
 static int combinations(const struct sweep *s) {
-    int product = 1;
-    for (int axis = 0; axis < AXES; axis++) product *= extent(s, axis);
-    return product;
+    int64_t product = 1;
+    for (int axis = 0; axis < AXES && product <= COMBINATIONS; axis++) product *= extent(s, axis);
+    return product <= COMBINATIONS ? (int)product : COMBINATIONS + 1;
 }
 
 /* Experiment `index` of the sweep; its mask's name and text go to `mask`. */
@@ -170,6 +171,8 @@ static int run(struct sweep *s, struct attn_bench_output *out, int64_t most_thre
     int status = -1;
     if ((status = attn_bench_heads("bench kernels", s->heads, s->kv_heads)) >= 0) return status;
     if (s->peer != NULL && (status = attn_bench_peers("bench kernels", s->peer, &s->experiment)) >= 0) return status;
+    if (combinations(s) > COMBINATIONS)
+        return attn_complain("bench kernels: the lists have more than %d combinations; give shorter ones", COMBINATIONS);
     if (s->longca)
         fprintf(stderr, "attn: bench kernels: protocol longca measures bfloat16; this version computes in %s\n", s->dtypes.item[0]);
     attn_ctx *ctx = attn_cli_context((int)most_threads, &status);

@@ -62,8 +62,13 @@ static int run_one(attn_ctx *ctx, struct sparse *s, struct attn_sparse *blocks, 
     return -1;
 }
 
-/* Dense first, then every size at every ratio; sizes that do not fit the length twice are left out. */
-static int run_all(attn_ctx *ctx, struct sparse *s, struct attn_bench_output *out, double *cost) {
+struct forecast {
+    int lines;
+    double seconds;
+};
+
+/* Dense first, then every size at every ratio; sizes that do not fit the length twice are left out. With a forecast nothing is run. */
+static int run_all(attn_ctx *ctx, struct sparse *s, struct attn_bench_output *out, struct forecast *forecast) {
     static const struct attn_sparse sizes[] = {{0, 1.0, false, 0},  {64, 0.0, false, 0}, {128, 0.0, false, 0}, {128, 0.0, true, 0},
                                                {256, 0.0, true, 0}, {512, 0.0, true, 0}, {1024, 0.0, true, 0}};
     static const double ratios[2][5] = {{0.1, 0.2, 0.5, 0.8, 1.0}, {0.1, 0.2, 0.5, 0.8, 0.9}};
@@ -76,8 +81,9 @@ static int run_all(attn_ctx *ctx, struct sparse *s, struct attn_bench_output *ou
                 blocks.ratio = blocks.block == 0 ? 1.0 : ratios[blocks.variable][r];
                 if (2 * blocks.block > s->len) continue;
                 e.pass = backward ? ATTN_BWD : ATTN_FWD;
-                if (cost != NULL) {
-                    *cost += attn_bench_cost(&e, blocks.ratio * (double)s->len * (double)s->len);
+                if (forecast != NULL) {
+                    forecast->lines++;
+                    forecast->seconds += attn_bench_cost(&e, blocks.ratio * (double)s->len * (double)s->len);
                     continue;
                 }
                 const int status = run_one(ctx, s, &blocks, backward, out);
@@ -87,7 +93,7 @@ static int run_all(attn_ctx *ctx, struct sparse *s, struct attn_bench_output *ou
 }
 
 static int run(struct sparse *s, struct attn_bench_output *out) {
-    double seconds = 0.0;
+    struct forecast forecast = {0, 0.0};
     int status = attn_bench_heads("bench sparse", s->heads, s->kv_heads > 0 ? s->kv_heads : s->heads);
     if (status >= 0) return status;
     attn_ctx *ctx = attn_cli_context((int)s->threads, &status);
@@ -109,8 +115,8 @@ static int run(struct sparse *s, struct attn_bench_output *out) {
                                                     .threads = attn_ctx_threads(ctx),
                                                     .fma = attn_fma_best(ATTN_F32),
                                                     .stopped = attn_stop_asked};
-    (void)run_all(ctx, s, out, &seconds);
-    attn_predict("bench sparse", 62, seconds);
+    (void)run_all(ctx, s, out, &forecast);
+    attn_predict("bench sparse", forecast.lines, forecast.seconds);
     attn_stop_catch();
     out->sgemm = attn_bench_sgemm(ctx, attn_ctx_threads(ctx));
     status = run_all(ctx, s, out, NULL);

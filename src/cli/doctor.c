@@ -93,8 +93,9 @@ static void print_text(const attn_ctx *ctx, const struct findings *f) {
     printf("processor     %s, %d usable by this process\n", f->cpu, f->processors);
     printf("system        %s, %.1f GiB of memory\n", f->machine, f->memory / 1073741824.0);
     printf("instructions  %s; kernels are taken from %s%s\n", f->isas, attn_ctx_isa(ctx), getenv("ATTN_ISA") != NULL ? " (ATTN_ISA)" : "");
-    printf("threads       %d%s, executor %s\n", attn_ctx_threads(ctx), getenv("ATTN_THREADS") != NULL ? " (ATTN_THREADS)" : "",
-           attn_parallel_name());
+    printf("threads       %d%s, executor %s%s\n", attn_ctx_threads(ctx), getenv("ATTN_THREADS") != NULL ? " (ATTN_THREADS)" : "",
+           attn_parallel_name(),
+           attn_ctx_threads(ctx) > f->processors ? "; more than processors: they take turns, which is slower, with the same bits" : "");
     printf("row-panel     %s\n",
            attn_peer_find("rowpanel") != NULL ? "yes, this build has a CBLAS" : "no: build with a CBLAS (Debian: libopenblas-dev)");
     printf("PyTorch       %s%s\n\nKernels of this build:\n", f->has_torch ? "" : "no: ", f->torch);

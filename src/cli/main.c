@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 #include "cli/options.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -35,7 +36,7 @@ static int unknown_command(const char *word) {
     return attn_complain("there is no command '%s'; see attn help", word);
 }
 
-int main(int argc, char **argv) {
+static int run_command(int argc, char **argv) {
     if (argc < 2) {
         print_help();
         return ATTN_EXIT_USAGE;
@@ -53,4 +54,11 @@ int main(int argc, char **argv) {
     }
     if (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0) return print_help();
     return unknown_command(argv[1]);
+}
+
+int main(int argc, char **argv) {
+    const int status = run_command(argc, argv);
+    if (fflush(stdout) == 0 && ferror(stdout) == 0) return status;
+    attn_complain("standard output: writing failed: %s", strerror(errno)); /* a full disk must not look like success */
+    return ATTN_EXIT_SYSTEM;
 }

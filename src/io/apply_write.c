@@ -41,8 +41,10 @@ attn_status attn_apply_results(struct attn_apply_job *job) {
         size_t bytes = attn_npy_size(ATTN_NPY_F64);
         if (!describe(job, which, result)) continue;
         result->count = 1;
-        for (int axis = 0; axis < result->rank; axis++) result->count *= (size_t)result->shape[axis];
-        if (!attn_mul_size(bytes, result->count, &bytes) || (result->data = attn_alloc(job->ctx, bytes)) == NULL)
+        bool fits = true; /* an empty v may claim any width, so the product is not that of a file */
+        for (int axis = 0; axis < result->rank; axis++)
+            fits = fits && attn_mul_size(result->count, (size_t)result->shape[axis], &result->count);
+        if (!fits || !attn_mul_size(bytes, result->count, &bytes) || (result->data = attn_alloc(job->ctx, bytes)) == NULL)
             return attn_no_memory(job->ctx, attn_apply_output_names[which], bytes);
         memset(result->data, 0, bytes);
     }
