@@ -37,7 +37,7 @@ extern "C" {
 #endif
 
 #if defined(__GNUC__)
-#define ATTN_API __attribute__((visibility("default")))
+#define ATTN_API     __attribute__((visibility("default")))
 #define ATTN_CHECKED __attribute__((warn_unused_result))
 #else
 #define ATTN_API
@@ -49,7 +49,7 @@ extern "C" {
 #define ATTN_VERSION_MAJOR 0
 #define ATTN_VERSION_MINOR 1
 #define ATTN_VERSION_PATCH 0
-#define ATTN_VERSION (ATTN_VERSION_MAJOR * 10000 + ATTN_VERSION_MINOR * 100 + ATTN_VERSION_PATCH)
+#define ATTN_VERSION       (ATTN_VERSION_MAJOR * 10000 + ATTN_VERSION_MINOR * 100 + ATTN_VERSION_PATCH)
 
 /* The version of the library that was linked; compare it with ATTN_VERSION. Thread-safe. */
 ATTN_API int attn_version(void);
@@ -61,7 +61,8 @@ ATTN_API const char *attn_version_string(void);
 /* ------------------------------------------------------------------------------------------------- status */
 
 /* What a call answers. 0 is success; outputs are written only on success. A user's mistake and the environment's failure
- * are statuses; a broken invariant of the library is an assert. attn_ctx_error gives the sentence. */
+ * are statuses; a broken invariant of the library is an assert. attn_ctx_error gives the sentence. NULL for a context, plan, struct or
+ * array that is needed is ATTN_EINVAL; functions that return no status need a valid object. */
 typedef enum attn_status {
     ATTN_OK = 0,
     ATTN_EINVAL = 1,       /* an argument is wrong: NULL where an array is needed, a size that is negative, a stride */
@@ -106,7 +107,8 @@ typedef struct attn_ctx_config {
     void *executor;
     int threads; /* greatest number of workers; 0: ATTN_THREADS if set, else one for each processor this process may use */
 
-    /* Log: NULL is silence. The library never prints by itself. */
+    /* Log: NULL is silence. The library never prints by itself. Called from any thread that calls into the context, perhaps from
+     * several at once; `text` is valid until it returns. */
     void (*log)(void *user, attn_log_level level, const char *text);
     void *log_user;
 } attn_ctx_config;
@@ -135,7 +137,9 @@ ATTN_API const char *attn_ctx_isa(const attn_ctx *ctx);
 /* -------------------------------------------------------------------------------------------------- masks */
 
 /* A mask says which pairs (query i, key j) exist. It is an immutable value: building a mask from others keeps them alive,
- * so each may be destroyed at once. Masks may be shared by threads.
+ * so each may be destroyed at once. Masks may be shared by threads, and all functions of masks are thread-safe. Those that make one
+ * write *out on success alone; it is owned by the caller: attn_mask_destroy. Their statuses: ATTN_EINVAL (NULL, negative lengths),
+ * ATTN_EMASK (a text, a cut, a limit, lengths that do not agree), ATTN_ENOMEM.
  *
  * A mask is FREE (it holds for any lengths: full, causal, windows, their algebra) or BOUND to lengths T x S (all others, and
  * every compiled one). A free mask that is a single band (full, causal, a window, and `and` of such) can be executed as it
@@ -207,7 +211,8 @@ ATTN_API attn_status attn_mask_not(attn_ctx *ctx, const attn_mask *a, attn_mask 
 /* One mask for each sequence and head: masks[b * heads + h], b in [0, batch), h in [0, heads). An extent of 1 is shared by all.
  * `heads` is 1, the number of key/value heads G, or the number of query heads H of the problem. Sequences may differ in
  * lengths. Every mask must be compiled or executable as it is. */
-ATTN_API attn_status attn_mask_stack(attn_ctx *ctx, int64_t batch, int32_t heads, const attn_mask *const *masks, attn_mask **out) ATTN_CHECKED;
+ATTN_API attn_status attn_mask_stack(attn_ctx *ctx, int64_t batch, int32_t heads, const attn_mask *const *masks,
+                                     attn_mask **out) ATTN_CHECKED;
 
 /* Compiles a mask for T queries and S keys: rows, columns and a tile map, so that execution skips what is empty and tests
  * only what is partial. Static patterns, bands and their algebra (at most 256 intervals a row) take time and memory
@@ -217,12 +222,14 @@ ATTN_API attn_status attn_mask_compile(attn_ctx *ctx, const attn_mask *mask, int
 
 /* The same into memory of the caller: attn_mask_compile_size states the bytes (an upper bound), `memory` is aligned to 64. The
  * result is valid as long as the memory; destroying it frees nothing. */
-ATTN_API attn_status attn_mask_compile_size(attn_ctx *ctx, const attn_mask *mask, int64_t q_len, int64_t kv_len, size_t *bytes) ATTN_CHECKED;
+ATTN_API attn_status attn_mask_compile_size(attn_ctx *ctx, const attn_mask *mask, int64_t q_len, int64_t kv_len,
+                                            size_t *bytes) ATTN_CHECKED;
 ATTN_API attn_status attn_mask_compile_into(attn_ctx *ctx, const attn_mask *mask, int64_t q_len, int64_t kv_len, void *memory, size_t bytes,
                                             attn_mask **out) ATTN_CHECKED;
 
 /* Cuts a compiled mask by the rectangle of queries [q0, q1) and keys [k0, k1); indices of the result begin at 0. */
-ATTN_API attn_status attn_mask_cut(attn_ctx *ctx, const attn_mask *mask, int64_t q0, int64_t q1, int64_t k0, int64_t k1, attn_mask **out) ATTN_CHECKED;
+ATTN_API attn_status attn_mask_cut(attn_ctx *ctx, const attn_mask *mask, int64_t q0, int64_t q1, int64_t k0, int64_t k1,
+                                   attn_mask **out) ATTN_CHECKED;
 
 /* Frees a mask. NULL is allowed. */
 ATTN_API void attn_mask_destroy(attn_mask *mask);
@@ -248,6 +255,8 @@ ATTN_API size_t attn_mask_text(const attn_mask *mask, char *text, size_t size);
 
 /* ------------------------------------------------------------------------------------------------ problem */
 
+/* Of these enums version 0.1 has kernels for ATTN_F32, ATTN_F64 (through the reference kernel), ATTN_SCORE_DOT, ATTN_SOFTMAX and
+ * ATTN_ESTIMATE; the other values are ATTN_EUNSUPPORTED, by name. */
 typedef enum attn_dtype { ATTN_F32 = 0, ATTN_F64 = 1, ATTN_BF16 = 2, ATTN_F16 = 3 } attn_dtype;
 
 /* Order of the axes of a contiguous array; strides in the arguments override it.
@@ -261,13 +270,13 @@ typedef enum attn_effort { ATTN_ESTIMATE = 0, ATTN_MEASURE = 1 } attn_effort;
 
 /* Features, or-ed into attn_problem.features. What is not announced here is refused at execution. */
 enum {
-    ATTN_BACKWARD = 1,     /* attn_backward will be called */
-    ATTN_ALIBI = 2,        /* slopes are given */
-    ATTN_BIAS = 4,         /* an additive bias is given; see bias_broadcast */
-    ATTN_SINK = 8,         /* a sink logit for each query head is given */
-    ATTN_DROPOUT = 16,     /* attn_problem.dropout is in force */
-    ATTN_DIM_STRIDE = 32,  /* an array has a stride other than 1 along the head dimension: costs a copy through the workspace */
-    ATTN_BIAS_GRAD = 64    /* attn_backward returns the gradient of the bias */
+    ATTN_BACKWARD = 1,    /* attn_backward will be called */
+    ATTN_ALIBI = 2,       /* slopes are given */
+    ATTN_BIAS = 4,        /* an additive bias is given; see bias_broadcast */
+    ATTN_SINK = 8,        /* a sink logit for each query head is given */
+    ATTN_DROPOUT = 16,    /* attn_problem.dropout is in force */
+    ATTN_DIM_STRIDE = 32, /* an array has a stride other than 1 along the head dimension: costs a copy through the workspace */
+    ATTN_BIAS_GRAD = 64   /* attn_backward returns the gradient of the bias */
 };
 
 /* Axes over which the bias is shared (its stride there is 0, its extent 1); or-ed into bias_broadcast. */
@@ -299,7 +308,7 @@ typedef struct attn_problem {
     attn_align alibi_align;  /* where ALiBi's distance 0 lies when T != S. Default ATTN_BOTTOM_RIGHT */
     uint32_t bias_broadcast; /* default 0: the bias is [B, H, T, S] */
 
-    int threads;        /* greatest number of workers of an execution; 0 (default): the context's */
+    int threads;        /* greatest number of workers of an execution, at most the context's; 0 (default): the context's */
     attn_effort effort; /* default ATTN_ESTIMATE */
     const char *kernel; /* NULL (default): the planner chooses; else a kernel's name: "flash", "naive" */
 } attn_problem;
@@ -333,7 +342,8 @@ ATTN_API const char *attn_plan_isa(const attn_plan *plan);
 
 /* ------------------------------------------------------------------------------------------------ execute */
 
-/* An array to read, or to write. Strides are counted in elements, along batch, head, token, dim. All four 0: contiguous in the
+/* An array to read, or to write, aligned to its elements. An output must not overlap any other array. Strides are counted in elements, at
+ * least 0, along batch, head, token, dim. All four 0: contiguous in the
  * problem's layout, with the lengths of this execution. The batch stride of ATTN_THD is not used. */
 typedef struct attn_input {
     const void *data;
@@ -353,22 +363,24 @@ typedef struct attn_args {
     attn_output lse;    /* float (double for ATTN_F64) [B,H,T], packed [H,tokens]; strides batch, head, token, unused. NULL: not wanted
                            by forward; needed by backward and by ATTN_ACCUMULATE_O */
 
-    int64_t batch;                      /* sequences of this execution; -1 (default): the problem's */
-    int64_t q_len, kv_len;              /* lengths of the arrays' token axes (not ATTN_THD); -1 (default): the problem's */
-    const int32_t *q_lens, *kv_lens;    /* [batch] lengths of each sequence (not ATTN_THD); NULL: q_len, kv_len */
+    int64_t batch;                       /* sequences of this execution; -1 (default): the problem's */
+    int64_t q_len, kv_len;               /* lengths of the arrays' token axes (not ATTN_THD); -1 (default): the problem's */
+    const int32_t *q_lens, *kv_lens;     /* [batch] lengths of each sequence (not ATTN_THD); NULL: q_len, kv_len */
     const int32_t *q_starts, *kv_starts; /* [batch] first token of each sequence (left padding; not ATTN_THD); NULL: 0 */
-    const int32_t *cu_q, *cu_kv;        /* ATTN_THD: [batch + 1] cumulative lengths, from 0 */
+    const int32_t *cu_q, *cu_kv;         /* ATTN_THD: [batch + 1] cumulative lengths, from 0 */
 
     const attn_mask *mask; /* NULL: full */
 
     /* A part of longer sequences: local query i is global i + q_offset, local key j is j + kv_offset, in masks, ALiBi, bias and
      * dropout; global lengths -1 (default): offset + local length. For bottom-right alignment they must be given. */
     int64_t q_offset, kv_offset, global_q_len, global_kv_len;
-    int64_t batch_offset; /* added to the sequence's, head_offset to the head's number in dropout's counter */
+    int64_t batch_offset; /* added to the sequence's, head_offset to the head's number in dropout's counter. The counter holds 32 bits of
+                             query, sequence and head, 34 of key: beyond, the pattern repeats */
     int32_t head_offset;
 
     attn_input alibi; /* float [H], strides: batch, head (default 0, 1) */
-    attn_input bias;  /* float, strides: batch, head, query, key in global indices; all 0: contiguous over the axes that are not shared */
+    attn_input bias;  /* float, strides: batch, head, query, key in global indices; all 0: contiguous over the axes that are not shared,
+                         of the global lengths; where those are -1, of offset + q_len, kv_len (ATTN_THD: the problem's) */
     attn_input sink;  /* float [H], strides: batch, head (default 0, 1); NULL data: this execution has no sink (ring parts) */
     uint64_t seed;    /* of dropout */
 
@@ -381,6 +393,7 @@ typedef struct attn_args {
 /* attn_forward merges its result into the O and LSE that are there; attn_backward adds to the gradients that are there. */
 enum { ATTN_ACCUMULATE_O = 1, ATTN_ACCUMULATE_DQ = 2, ATTN_ACCUMULATE_DK = 4, ATTN_ACCUMULATE_DV = 8, ATTN_ACCUMULATE_REST = 16 };
 
+/* What attn_backward reads and writes besides. Set by attn_gradients_init; d_o, dq, dk and dv must be given. */
 typedef struct attn_gradients {
     size_t size; /* sizeof(attn_gradients), set by attn_gradients_init */
 
@@ -404,10 +417,11 @@ typedef struct attn_estimate {
      * rate that the kernel's costs were measured at, on a server core of the Zen 4 generation. */
     double flops_per_second;
 
-    int64_t pairs;                           /* allowed pairs of all sequences and query heads; INT64_MAX if there are more */
-    double forward_flops, backward_flops;    /* 2 (D + E) and 2 (3 D + 2 E) for each pair */
-    double forward_bytes, backward_bytes;    /* q, k, v, o, lse, bias and, backward, dO and the gradients, each element once */
-    int64_t tile_queries, tile_keys;         /* tiles that the kernel's forward pass computes pairs in */
+    /* Out. */
+    int64_t pairs;                                  /* allowed pairs of all sequences and query heads; INT64_MAX if there are more */
+    double forward_flops, backward_flops;           /* 2 (D + E) and 2 (3 D + 2 E) for each pair */
+    double forward_bytes, backward_bytes;           /* q, k, v, o, lse, bias and, backward, dO and the gradients, each element once */
+    int64_t tile_queries, tile_keys;                /* tiles that the kernel's forward pass computes pairs in */
     int64_t tiles_full, tiles_partial, tiles_empty; /* of all sequences and heads; those at the end of a sequence may be shorter */
     double forward_seconds, backward_seconds;       /* on one core; backward 0 without ATTN_BACKWARD */
 } attn_estimate;
@@ -427,7 +441,8 @@ ATTN_API attn_status attn_plan_estimate(const attn_plan *plan, const attn_args *
 ATTN_API attn_status attn_forward(const attn_plan *plan, const attn_args *args) ATTN_CHECKED;
 
 /* Computes the gradients from q, k, v, o, lse and dO (Dao 2023, alg. 2); o and lse are the whole row's, also when keys are split.
- * 2.5 times the FLOPs of forward. */
+ * 2 (3 D + 2 E) FLOPs for each allowed pair and head: 2.5 times forward where D = E. Thread-safe with a workspace for each call. Statuses:
+ * those of attn_forward; ATTN_EINVAL if the problem lacks ATTN_BACKWARD. */
 ATTN_API attn_status attn_backward(const attn_plan *plan, const attn_args *args, const attn_gradients *gradients) ATTN_CHECKED;
 
 /* Exact weights exp(s_ij - LSE_i) of the rows [q0, q0 + rows) of one sequence and head, without dropout, from q, k and args->lse:
@@ -446,13 +461,16 @@ ATTN_API attn_status attn_merge(attn_ctx *ctx, int64_t rows, int32_t v_dim, floa
  * NULL: forward only, else the problem must announce ATTN_BACKWARD and args->lse must be given; both passes are checked before
  * anything is written. args->workspace is not used. For the quick start, and where time does not matter. Statuses: those of
  * attn_plan_create, attn_mask_compile, attn_forward and attn_backward. Thread-safe. */
-ATTN_API attn_status attn_run(attn_ctx *ctx, const attn_problem *problem, const attn_args *args, const attn_gradients *gradients) ATTN_CHECKED;
+ATTN_API attn_status attn_run(attn_ctx *ctx, const attn_problem *problem, const attn_args *args,
+                              const attn_gradients *gradients) ATTN_CHECKED;
 
 /* ---------------------------------------------------------------------------------------------- utilities */
 
-/* Padded batches: valid[b * T + t] is not 0 for the tokens of sequence b. Writes cumulative lengths cu[batch + 1] and, for each valid token in order,
- * its place b * T + t into index (capacity batch * T; may be NULL). Left, right and scattered padding alike. */
-ATTN_API attn_status attn_cu_from_padding(attn_ctx *ctx, const uint8_t *valid, int64_t batch, int64_t tokens, int32_t *cu, int64_t *index) ATTN_CHECKED;
+/* Padded batches: valid[b * T + t] is not 0 for the tokens of sequence b. Writes cumulative lengths cu[batch + 1] and, for each valid
+ * token in order, its place b * T + t into index (capacity batch * T; may be NULL). Left, right and scattered padding alike. ATTN_ESHAPE if
+ * batch * T passes 2^31 - 1. Thread-safe. */
+ATTN_API attn_status attn_cu_from_padding(attn_ctx *ctx, const uint8_t *valid, int64_t batch, int64_t tokens, int32_t *cu,
+                                          int64_t *index) ATTN_CHECKED;
 
 /* A table of what this build and machine support: one line for each kernel, instruction set and data type, and whether it is usable
  * here. Writes at most size bytes with the final 0, returns the bytes needed without it. */
