@@ -3,13 +3,14 @@
  *   P  = exp2(log2(e) scale Q K^T - log2(e) LSE)        dV += P^T dO
  *   dS = P (scale dO V^T - scale delta)                 dK += dS^T Q      dQ += dS K
  *
- * The scales are folded into the packed K^T and V^T, the subtractions into the start of the accumulators. dK and dV of the key tile stay
- * in the worker's buffers, dQ is summed over key tiles in rising order. Nothing is transposed but K and V, once for each key tile.
+ * The scales are folded into the packed K^T and V^T; LSE and delta are subtracted after the products, LSE with what it lost in rounding.
+ * dK and dV of the key tile stay in the worker's buffers, dQ is summed over key tiles in rising order. Nothing is transposed but K and V, once for each key tile.
  *
  * A partial tile computes only the spans of rows that the mask leaves; there P and dS are selected to 0 by the mask's bits, and a
  * row of it that is NaN or infinite is added pair by pair, so that no excluded 0 * NaN arises.
  */
 #include "kernel/flash/backward_tile.h"
+#include "kernel/flash/common.h"
 
 #include <math.h>
 #include <string.h>
@@ -66,7 +67,7 @@ static bool next_tile(const struct head *head, struct cursor *c, int64_t *i0, in
 static struct attn_rows rows_of(const struct attn_array *x, const float *data, bool in_place, int64_t i0, int rows, int dim, int pad,
                                 float *copy) {
     if (in_place) return (struct attn_rows){data + i0 * x->t, x->t};
-    attn_backward_copy_rows(copy, pad, data + i0 * x->t, x->t, x->d, rows, dim);
+    attn_flash_copy_rows(copy, pad, data + i0 * x->t, x->t, x->d, rows, dim);
     return (struct attn_rows){copy, pad};
 }
 
@@ -254,8 +255,8 @@ static void exact_products(const struct head *head, const struct attn_backward_t
     const int dim = x->shape->dim, v_dim = x->shape->v_dim;
     const float *q = head->q + tile->i0 * x->q.t, *d_o = head->d_o + tile->i0 * x->d_o.t, *key_rows = first_key(x, head->key);
     bool q_out[ATTN_BACKWARD_QUERIES], o_out[ATTN_BACKWARD_QUERIES], k_out[ATTN_BACKWARD_KEYS];
-    attn_backward_copy_rows(w->q_rows, s->l.d_pad, q, x->q.t, x->q.d, tile->rows, dim);
-    attn_backward_copy_rows(w->do_rows, s->l.e_pad, d_o, x->d_o.t, x->d_o.d, tile->rows, v_dim);
+    attn_flash_copy_rows(w->q_rows, s->l.d_pad, q, x->q.t, x->q.d, tile->rows, dim);
+    attn_flash_copy_rows(w->do_rows, s->l.e_pad, d_o, x->d_o.t, x->d_o.d, tile->rows, v_dim);
     take_out(s, w->q_rows, s->l.d_pad, tile->rows, dim, q_out);
     take_out(s, w->do_rows, s->l.e_pad, tile->rows, v_dim, o_out);
     take_out(s, w->k_rows, s->l.d_pad, tile->keys, dim, k_out);
@@ -269,7 +270,7 @@ static void exact_products(const struct head *head, const struct attn_backward_t
             if (q_out[r]) add_row(w->dk + k * s->l.d_pad, ds, q + r * x->q.t, x->q.d, dim);
             if (k_out[k]) add_row(dq + r * stride, ds, key_rows + k * x->k.t, x->k.d, dim);
         }
-    attn_backward_copy_rows(w->k_rows, s->l.d_pad, key_rows, x->k.t, x->k.d, tile->keys, dim);
+    attn_flash_copy_rows(w->k_rows, s->l.d_pad, key_rows, x->k.t, x->k.d, tile->keys, dim);
 }
 
 static void query_tile(const struct head *head, int64_t i0, int rows, const struct ahead *ahead) {
@@ -365,11 +366,11 @@ static void load_keys(const struct attn_backward *s, struct attn_backward_worker
     const int dim = x->shape->dim, v_dim = x->shape->v_dim;
     const float *k = first_key(x, key);
     const float *v = (const float *)x->v.data + key->b * x->v.b + key->kv_head * x->v.h + (key->seq.k_row + key->k0) * x->v.t;
-    attn_backward_copy_rows(w->k_rows, s->l.d_pad, k, x->k.t, x->k.d, key->keys, dim);
+    attn_flash_copy_rows(w->k_rows, s->l.d_pad, k, x->k.t, x->k.d, key->keys, dim);
     key->finite = s->ops->finite(w->k_rows, s->l.d_pad, key->keys, dim);
     int64_t v_stride = x->v.t;
     if (x->v.d != 1) { /* the buffer of dO is free here and has rows of this size */
-        attn_backward_copy_rows(w->do_rows, s->l.e_pad, v, x->v.t, x->v.d, key->keys, v_dim);
+        attn_flash_copy_rows(w->do_rows, s->l.e_pad, v, x->v.t, x->v.d, key->keys, v_dim);
         v = w->do_rows;
         v_stride = s->l.e_pad;
     }

@@ -1,19 +1,7 @@
-/* Copies of rows between the caller's strides and padded buffers, and the row sums that backward needs first. */
+/* Rows from padded buffers to the caller's strides, and the row sums that backward needs first. */
 #include "kernel/flash/backward_tile.h"
 
 #include <string.h>
-
-void attn_backward_copy_rows(float *to, int pad, const float *x, int64_t t, int64_t d, int n, int dim) {
-    for (int r = 0; r < n; r++) {
-        float *row = to + (int64_t)r * pad;
-        const float *from = x + r * t;
-        if (d == 1)
-            memcpy(row, from, (size_t)dim * sizeof *row);
-        else
-            for (int c = 0; c < dim; c++) row[c] = from[c * d];
-        for (int c = dim; c < pad; c++) row[c] = 0.0f;
-    }
-}
 
 void attn_backward_write_rows(float *to, int64_t t, int64_t d, const float *x, int pad, int n, int dim, bool add) {
     for (int r = 0; r < n; r++) {

@@ -5,6 +5,7 @@
  * The number of chunks depends on the shape alone, their borders on the mask's area: no result depends on threads.
  */
 #include "kernel/flash/backward_tile.h"
+#include "kernel/flash/common.h"
 
 #include "base/parallel.h"
 
@@ -17,12 +18,6 @@ static const size_t chunk_bytes_limit = (size_t)256 << 20;
 
 static int64_t round_up(int64_t n, int64_t multiple) {
     return attn_div_up(n, multiple) * multiple;
-}
-
-static size_t take(size_t *bytes, size_t size) {
-    const size_t at = *bytes;
-    *bytes += attn_round64(size);
-    return at;
 }
 
 static void layout_groups(struct attn_backward_layout *l, const struct attn_shape *shape) {
@@ -48,15 +43,15 @@ void attn_backward_layout_init(struct attn_backward_layout *l, const struct attn
                              : shape->batch * attn_div_up(shape->q_len, ATTN_BACKWARD_QUERIES);
     layout_groups(l, shape);
     const size_t heads = (size_t)shape->heads, rows = heads * (size_t)l->rows;
-    l->order = take(&l->bytes, (size_t)(l->batch_groups * l->head_groups * l->chunks) * sizeof(int32_t));
-    l->delta = take(&l->bytes, rows * sizeof(float));
-    l->touched = take(&l->bytes, (size_t)l->chunks * heads * (size_t)l->tiles);
-    l->dalibi = take(&l->bytes, shape->features & ATTN_ALIBI ? (size_t)(shape->batch * l->chunks) * heads * sizeof(double) : 0);
-    l->dsink = take(&l->bytes, shape->features & ATTN_SINK ? (size_t)shape->batch * heads * sizeof(double) : 0);
-    l->dq = take(&l->bytes, l->chunks > 1 ? (size_t)l->chunks * rows * (size_t)l->d_pad * sizeof(float) : 0);
+    l->order = attn_flash_take(&l->bytes, (size_t)(l->batch_groups * l->head_groups * l->chunks) * sizeof(int32_t));
+    l->delta = attn_flash_take(&l->bytes, rows * sizeof(float));
+    l->touched = attn_flash_take(&l->bytes, (size_t)l->chunks * heads * (size_t)l->tiles);
+    l->dalibi = attn_flash_take(&l->bytes, shape->features & ATTN_ALIBI ? (size_t)(shape->batch * l->chunks) * heads * sizeof(double) : 0);
+    l->dsink = attn_flash_take(&l->bytes, shape->features & ATTN_SINK ? (size_t)shape->batch * heads * sizeof(double) : 0);
+    l->dq = attn_flash_take(&l->bytes, l->chunks > 1 ? (size_t)l->chunks * rows * (size_t)l->d_pad * sizeof(float) : 0);
     struct attn_backward_worker none;
     l->worker_bytes = attn_backward_worker_init(&none, shape, l, NULL);
-    l->workers = take(&l->bytes, l->worker_bytes * (size_t)shape->threads);
+    l->workers = attn_flash_take(&l->bytes, l->worker_bytes * (size_t)shape->threads);
 }
 
 size_t attn_backward_worker_init(struct attn_backward_worker *w, const struct attn_shape *shape, const struct attn_backward_layout *l,
@@ -82,10 +77,10 @@ size_t attn_backward_worker_init(struct attn_backward_worker *w, const struct at
     };
     size_t bytes = 0;
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
-        const size_t at = take(&bytes, parts[i].count * sizeof(float));
+        const size_t at = attn_flash_take(&bytes, parts[i].count * sizeof(float));
         *parts[i].at = memory ? (float *)(void *)(memory + at) : NULL;
     }
-    const size_t at = take(&bytes, ATTN_TILE_PANELS * queries * sizeof(uint32_t));
+    const size_t at = attn_flash_take(&bytes, ATTN_TILE_PANELS * queries * sizeof(uint32_t));
     w->words = memory ? (uint32_t *)(void *)(memory + at) : NULL;
     return bytes;
 }
@@ -164,24 +159,20 @@ static void reduce_rows(void *arg, int64_t index, int worker) {
 /* ---- units ---- */
 
 static int64_t batch_groups(const struct attn_backward *s) {
-    return s->l.batch_groups == s->x->shape->batch ? s->x->batch : 1;
+    return attn_min64(s->l.batch_groups, s->x->batch);
 }
 
-/* A class of cost: four for each power of two, 0 the greatest. Of groups of all sequences there is only one. */
-static int cost_class(const struct attn_backward *s, int64_t unit) {
-    const int64_t b = unit / (s->l.head_groups * s->l.chunks);
-    const struct attn_seq seq = attn_exec_seq(s->x, b);
-    const double cost = (double)(seq.q_len + 1) * (double)(seq.k_len + 1);
-    int exponent;
-    const double fraction = frexp(cost, &exponent);
-    return (int)(255 - attn_min64(4 * exponent + (int)((fraction - 0.5) * 8.0), 255));
+/* Of groups of all sequences there is only one, whatever its class. */
+static int unit_class(const struct attn_backward *s, int64_t unit) {
+    const struct attn_seq seq = attn_exec_seq(s->x, unit / (s->l.head_groups * s->l.chunks));
+    return attn_flash_work_class((seq.q_len + 1) * (seq.k_len + 1));
 }
 
 static void order_units(const struct attn_backward *s, int64_t units) {
-    int64_t begin[257] = {0};
-    for (int64_t u = 0; u < units; u++) begin[cost_class(s, u) + 1]++;
-    for (int c = 0; c < 256; c++) begin[c + 1] += begin[c];
-    for (int64_t u = 0; u < units; u++) s->order[begin[cost_class(s, u)]++] = (int32_t)u;
+    int64_t place[ATTN_WORK_CLASSES + 1] = {0};
+    for (int64_t u = 0; u < units; u++) place[unit_class(s, u) + 1]++;
+    (void)attn_flash_class_places(place);
+    for (int64_t u = 0; u < units; u++) s->order[place[unit_class(s, u)]++] = (int32_t)u;
 }
 
 static void run_unit(void *arg, int64_t index, int worker) {

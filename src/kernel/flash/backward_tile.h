@@ -81,9 +81,7 @@ struct attn_rows {
     int64_t stride;
 };
 
-/* n rows of dim elements into rows of pad elements, the rest 0. */
-void attn_backward_copy_rows(float *to, int pad, const float *x, int64_t t, int64_t d, int n, int dim);
-/* The same rows back: to = x, or to += x. */
+/* n rows of dim elements out of rows of pad elements: to = x, or to += x. */
 void attn_backward_write_rows(float *to, int64_t t, int64_t d, const float *x, int pad, int n, int dim, bool add);
 /* rowsum(dO O) - dLSE of n rows. */
 void attn_backward_row_dots(const struct attn_exec *x, int64_t b, int32_t h, int64_t row, int n, float *delta);

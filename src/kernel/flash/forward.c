@@ -164,7 +164,7 @@ static void panel_finish(const struct attn_flash_work *w, const struct panel *p)
     for (int r = 0; r < p->lanes; r++) {
         float total = p->l[r], m = p->m[r], part = 1.0f;
         keep[r] = 0.0f;
-        if (w->has_sink && w->sink > -INFINITY) {
+        if (w->has_sink && w->sink != -INFINITY) { /* NaN stays */
             float top = fmaxf(m, w->sink);
             part = exp2f(m - top);
             total = total * part + exp2f(w->sink - top);
@@ -196,7 +196,7 @@ static void tile_step(struct attn_flash_work *w, struct panel *panels, int count
         if (at < next)
             t.ahead = attn_flash_ahead(w, &w->x->k, w->kv_row + begin + n + at);
         else if (at < 2 * next)
-            t.ahead = attn_flash_ahead(w, &w->x->v, w->kv_row + begin + at);
+            t.ahead = attn_flash_ahead(w, &w->x->v, w->kv_row + begin + n + at - next);
         panel_step(w, &panels[i], &t);
     }
 }

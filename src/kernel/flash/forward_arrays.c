@@ -1,15 +1,10 @@
 /* Between the caller's arrays and the panels of the flash forward pass. Rows with unit stride along the head dimension are used where they
  * are; others (ATTN_DIM_STRIDE) pass through a copy of at most one tile.
  */
+#include "kernel/flash/common.h"
 #include "kernel/flash/forward_parts.h"
 
 #include <math.h>
-
-/* Copies n rows of `columns` elements into contiguous rows. */
-static void gather(const float *from, int64_t row_stride, int64_t stride, int64_t n, int64_t columns, float *to) {
-    for (int64_t i = 0; i < n; i++)
-        for (int64_t c = 0; c < columns; c++) to[i * columns + c] = from[i * row_stride + c * stride];
-}
 
 static const float *row_of(const struct attn_array *a, int64_t sequence, int64_t head, int64_t row) {
     return (const float *)a->data + sequence * a->b + head * a->h + row * a->t;
@@ -20,7 +15,7 @@ void attn_flash_pack_queries(const struct attn_flash_work *w, int64_t row, int l
     const float *from = row_of(a, w->sequence, w->head, w->seq.q_row + row);
     ptrdiff_t stride = a->t;
     if (a->d != 1) {
-        gather(from, a->t, a->d, lanes, w->dim, w->row);
+        attn_flash_copy_rows(w->row, w->dim, from, a->t, a->d, lanes, w->dim);
         from = w->row;
         stride = w->dim;
     }
@@ -32,7 +27,7 @@ const float *attn_flash_keys(const struct attn_flash_work *w, int64_t begin, int
     const float *from = row_of(a, w->sequence, w->kv_head, w->kv_row + begin);
     *stride = a->t;
     if (a->d == 1) return from;
-    gather(from, a->t, a->d, n, w->dim, w->k);
+    attn_flash_copy_rows(w->k, w->dim, from, a->t, a->d, n, w->dim);
     *stride = w->dim;
     return w->k;
 }
@@ -44,7 +39,7 @@ bool attn_flash_pack_values(const struct attn_flash_work *w, int64_t begin, int6
     bool finite = true;
     for (int64_t j = 0; j < n; j += ATTN_LANES) {
         int64_t rows = attn_min64(ATTN_LANES, n - j);
-        gather(row_of(a, w->sequence, w->kv_head, w->kv_row + begin + j), a->t, a->d, rows, w->v_dim, w->row);
+        attn_flash_copy_rows(w->row, w->v_dim, row_of(a, w->sequence, w->kv_head, w->kv_row + begin + j), a->t, a->d, rows, w->v_dim);
         finite &= w->ops->pack_values(w->row, w->v_dim, rows, w->v_dim, ATTN_KEY_TILE, w->v + j * 16);
     }
     return finite;

@@ -1,7 +1,8 @@
 /* How the flash forward pass is cut into units of work, and the memory it needs. The cut depends on shape, lengths and mask alone, never on
- * the number of workers, so neither do the bits. Units are sorted by work, greatest first, in classes of a quarter octave.
+ * the number of workers, so neither do the bits. Units are sorted by work, the greatest first.
  */
 #include "base/parallel.h"
+#include "kernel/flash/common.h"
 #include "kernel/flash/forward_parts.h"
 
 #include <math.h>
@@ -9,8 +10,6 @@
 struct piece {
     int32_t sequence, chunk;
 };
-
-enum { CLASSES = 256 };
 
 struct layout {
     int64_t chunk;                          /* queries of a unit */
@@ -26,10 +25,8 @@ int64_t attn_flash_forward_chunk_rows(const struct attn_shape *shape) {
     return chunk;
 }
 
-static size_t take(size_t *at, int64_t elements) {
-    size_t begin = *at;
-    *at += attn_round64((size_t)elements * sizeof(float));
-    return begin;
+static size_t take(size_t *at, int64_t floats) {
+    return attn_flash_take(at, (size_t)floats * sizeof(float));
 }
 
 static struct layout lay_out(const struct attn_shape *p) {
@@ -37,7 +34,7 @@ static struct layout lay_out(const struct attn_shape *p) {
     int64_t columns = attn_div_up(p->v_dim, 16) * 16;
     int64_t pieces = p->packed ? p->q_tokens / y.chunk + p->batch : p->batch * attn_div_up(p->q_len, y.chunk);
     bool copies = (p->features & ATTN_DIM_STRIDE) != 0;
-    y.pieces = attn_round64((size_t)pieces * sizeof(struct piece));
+    (void)attn_flash_take(&y.pieces, (size_t)pieces * sizeof(struct piece));
     y.q = take(&y.worker, y.chunk * p->dim);
     y.o = take(&y.worker, y.chunk * columns);
     y.m = take(&y.worker, y.chunk);
@@ -55,13 +52,6 @@ size_t attn_flash_forward_workspace(const struct attn_shape *shape) {
     return y.pieces + (size_t)shape->threads * y.worker;
 }
 
-/* Class of a unit by its work, the greatest work first: the octave of pairs and the two bits below. */
-static int work_class(int64_t pairs) {
-    uint64_t n = (uint64_t)pairs + 4;
-    int octave = 63 - __builtin_clzll(n);
-    return CLASSES - 1 - octave * 4 - (int)(n >> (octave - 2) & 3);
-}
-
 /* Counts the chunks of a sequence by class (pieces NULL), or writes each to the next place of its class. Head 0 speaks for all; a sequence of a
  * single chunk, of which there may be thousands, is rated without a look at the mask. */
 static void sort_sequence(const struct attn_exec *x, int64_t b, int64_t chunk, int64_t *place, struct piece *pieces) {
@@ -71,7 +61,7 @@ static void sort_sequence(const struct attn_exec *x, int64_t b, int64_t chunk, i
     if (!single) attn_exec_view(x, b, 0, &seq, &view);
     for (int64_t q0 = 0, c = 0; q0 < seq.q_len; q0 += chunk, c++) {
         int64_t pairs = single ? seq.q_len * seq.k_len : attn_mask_view_area(&view, q0, attn_min64(q0 + chunk, seq.q_len), 0, seq.k_len);
-        int class = work_class(pairs);
+        int class = attn_flash_work_class(pairs);
         if (pieces)
             pieces[place[class]++] = (struct piece){(int32_t)b, (int32_t)c};
         else
@@ -81,10 +71,9 @@ static void sort_sequence(const struct attn_exec *x, int64_t b, int64_t chunk, i
 
 /* Writes the pieces of all sequences in the order of their classes; returns how many. */
 static int64_t list_pieces(const struct attn_exec *x, int64_t chunk, struct piece *pieces) {
-    int64_t place[CLASSES + 1] = {0};
+    int64_t place[ATTN_WORK_CLASSES + 1] = {0};
     for (int64_t b = 0; b < x->batch; b++) sort_sequence(x, b, chunk, place, NULL);
-    for (int i = 0; i < CLASSES; i++) place[i + 1] += place[i];
-    int64_t count = place[CLASSES];
+    const int64_t count = attn_flash_class_places(place);
     for (int64_t b = 0; b < x->batch; b++) sort_sequence(x, b, chunk, place, pieces);
     return count;
 }

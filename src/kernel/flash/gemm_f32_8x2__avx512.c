@@ -1,6 +1,7 @@
 /* Microkernels of the backward pass for AVX-512: 8 rows x 2 vectors of 16 (3 where the columns are odd). */
 #include "kernel/flash/backward_ops.h"
 #include "kernel/flash/exp2__avx512.h"
+#include "kernel/flash/transpose__avx512.h"
 
 #include <immintrin.h>
 
@@ -41,40 +42,15 @@ static inline vec vec_exp2(vec x) {
 #include "kernel/flash/gemm_f32_template.h"
 #include "kernel/flash/features_f32_template.h"
 
-/* Rows r[0..15] become columns. */
-static inline void transpose(vec r[16]) {
-    vec t[16];
-    for (int i = 0; i < 16; i += 2) {
-        t[i] = _mm512_unpacklo_ps(r[i], r[i + 1]);
-        t[i + 1] = _mm512_unpackhi_ps(r[i], r[i + 1]);
-    }
-    for (int i = 0; i < 16; i += 4) {
-        for (int j = 0; j < 2; j++) {
-            const __m512d a = _mm512_castps_pd(t[i + j]), b = _mm512_castps_pd(t[i + j + 2]);
-            r[i + 2 * j] = _mm512_castpd_ps(_mm512_unpacklo_pd(a, b));
-            r[i + 2 * j + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(a, b));
-        }
-    }
-    for (int i = 0; i < 16; i += 8)
-        for (int j = 0; j < 4; j++) {
-            t[i + j] = _mm512_shuffle_f32x4(r[i + j], r[i + j + 4], 0x88);
-            t[i + j + 4] = _mm512_shuffle_f32x4(r[i + j], r[i + j + 4], 0xdd);
-        }
-    for (int j = 0; j < 8; j++) {
-        r[j] = _mm512_shuffle_f32x4(t[j], t[j + 8], 0x88);
-        r[j + 8] = _mm512_shuffle_f32x4(t[j], t[j + 8], 0xdd);
-    }
-}
-
 static void pack(const float *x, int64_t stride, int keys, int dim, double factor, float *panel) {
     const vec scale = vec_set1((float)factor), rest = vec_set1((float)(factor - (double)(float)factor));
     for (int half = 0; half < ATTN_PANEL; half += 16)
         for (int c = 0; c < dim; c += 16) {
-            const __mmask16 columns = (__mmask16)(dim - c < 16 ? (1u << (dim - c)) - 1u : 0xffffu);
+            const __mmask16 columns = attn_first_lanes(dim - c);
             vec r[16];
             for (int i = 0; i < 16; i++)
                 r[i] = half + i < keys ? _mm512_maskz_loadu_ps(columns, x + (half + i) * stride + c) : _mm512_setzero_ps();
-            transpose(r);
+            attn_transpose16(r);
             for (int i = 0; i < 16 && c + i < dim; i++)
                 vec_store(panel + (c + i) * ATTN_PANEL + half, vec_fma(r[i], rest, vec_mul(r[i], scale)));
         }
@@ -84,7 +60,7 @@ static bool all_finite(const float *x, int64_t stride, int rows, int dim) {
     __mmask16 bad = 0;
     for (int r = 0; r < rows; r++)
         for (int c = 0; c < dim; c += 16) {
-            const __mmask16 columns = (__mmask16)(dim - c < 16 ? (1u << (dim - c)) - 1u : 0xffffu);
+            const __mmask16 columns = attn_first_lanes(dim - c);
             bad |= _mm512_fpclass_ps_mask(_mm512_maskz_loadu_ps(columns, x + r * stride + c), 0x99); /* quiet, signalling NaN, +-inf */
         }
     return !bad;

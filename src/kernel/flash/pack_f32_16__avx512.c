@@ -1,52 +1,19 @@
 /* Between the caller's rows and the panels of 16 lanes: 16 x 16 transposes in registers for queries and outputs, copies for values. Each panel
  * prefetches the rows of the next one; past the end of an array that is harmless. */
 #include "kernel/flash/micro__avx512.h"
-
-#define INLINE static inline __attribute__((always_inline))
-
-/* r[i][j] <-> r[j][i]: pairs, quads, then 128-bit quarters. */
-INLINE void transpose16(__m512 r[16]) {
-    __m512 t[16];
-#pragma GCC unroll 8
-    for (int i = 0; i < 8; i++) {
-        t[2 * i] = _mm512_unpacklo_ps(r[2 * i], r[2 * i + 1]);
-        t[2 * i + 1] = _mm512_unpackhi_ps(r[2 * i], r[2 * i + 1]);
-    }
-#pragma GCC unroll 4
-    for (int i = 0; i < 4; i++) {
-        r[4 * i] = _mm512_shuffle_ps(t[4 * i], t[4 * i + 2], 0x44);
-        r[4 * i + 1] = _mm512_shuffle_ps(t[4 * i], t[4 * i + 2], 0xee);
-        r[4 * i + 2] = _mm512_shuffle_ps(t[4 * i + 1], t[4 * i + 3], 0x44);
-        r[4 * i + 3] = _mm512_shuffle_ps(t[4 * i + 1], t[4 * i + 3], 0xee);
-    }
-#pragma GCC unroll 4
-    for (int i = 0; i < 4; i++) {
-        __m512 a = _mm512_shuffle_f32x4(r[i], r[i + 4], 0x88), b = _mm512_shuffle_f32x4(r[i + 8], r[i + 12], 0x88);
-        __m512 c = _mm512_shuffle_f32x4(r[i], r[i + 4], 0xdd), d = _mm512_shuffle_f32x4(r[i + 8], r[i + 12], 0xdd);
-        t[i] = _mm512_shuffle_f32x4(a, b, 0x88);
-        t[i + 8] = _mm512_shuffle_f32x4(a, b, 0xdd);
-        t[i + 4] = _mm512_shuffle_f32x4(c, d, 0x88);
-        t[i + 12] = _mm512_shuffle_f32x4(c, d, 0xdd);
-    }
-#pragma GCC unroll 16
-    for (int i = 0; i < 16; i++) r[i] = t[i];
-}
-
-INLINE __mmask16 first(int64_t n) {
-    return (__mmask16)(n >= 16 ? 0xffffu : (1u << n) - 1);
-}
+#include "kernel/flash/transpose__avx512.h"
 
 void attn_pack_queries_f32_16__avx512(const float *row, ptrdiff_t stride, int64_t n, int64_t d, float factor, float *q) {
     const __m512 f = _mm512_set1_ps(factor);
     for (int64_t c = 0; c < d; c += 16) {
         __m512 r[16];
-        __mmask16 columns = first(d - c);
+        __mmask16 columns = attn_first_lanes(d - c);
 #pragma GCC unroll 16
         for (int i = 0; i < 16; i++) {
             __builtin_prefetch(row + (i + ATTN_LANES) * stride + c, 0);
             r[i] = i < n ? _mm512_mul_ps(f, _mm512_maskz_loadu_ps(columns, row + i * stride + c)) : _mm512_setzero_ps();
         }
-        transpose16(r);
+        attn_transpose16(r);
         int64_t m = d - c < 16 ? d - c : 16;
         for (int64_t i = 0; i < m; i++) _mm512_store_ps(q + (c + i) * ATTN_LANES, r[i]);
     }
@@ -57,7 +24,7 @@ bool attn_pack_values_f32_16__avx512(const float *row, ptrdiff_t stride, int64_t
     __mmask16 bad = 0;
     for (int64_t j = 0; j < n; j++)
         for (int64_t c = 0; c < e; c += 16) {
-            __m512 x = _mm512_maskz_loadu_ps(first(e - c), row + j * stride + c);
+            __m512 x = _mm512_maskz_loadu_ps(attn_first_lanes(e - c), row + j * stride + c);
             bad |= _mm512_cmpeq_epi32_mask(_mm512_and_si512(_mm512_castps_si512(x), exponent), exponent);
             _mm512_store_ps(v + c * v_rows + j * 16, x);
         }
@@ -68,11 +35,12 @@ void attn_store_rows_f32_16__avx512(const float *o, const float *scale, const fl
                                     ptrdiff_t stride) {
     for (int64_t c = 0; c < e; c += 16) {
         __m512 r[16];
-        __mmask16 columns = first(e - c);
+        __mmask16 columns = attn_first_lanes(e - c);
         int64_t m = e - c < 16 ? e - c : 16;
         __m512 f = _mm512_loadu_ps(scale);
-        for (int64_t i = 0; i < 16; i++) r[i] = i < m ? _mm512_mul_ps(f, _mm512_load_ps(o + (c + i) * ATTN_LANES)) : _mm512_setzero_ps();
-        transpose16(r);
+        for (int64_t i = 0; i < 16; i++) /* adding 0: -0 becomes 0 whatever else was added, excluded pairs with weight 0 among it */
+            r[i] = i < m ? _mm512_fmadd_ps(f, _mm512_load_ps(o + (c + i) * ATTN_LANES), _mm512_setzero_ps()) : _mm512_setzero_ps();
+        attn_transpose16(r);
         for (int64_t i = 0; i < n; i++) {
             float *at = row + i * stride + c;
             if (keep && keep[i] != 0.0f) r[i] = _mm512_fmadd_ps(_mm512_set1_ps(keep[i]), _mm512_maskz_loadu_ps(columns, at), r[i]);

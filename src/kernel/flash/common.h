@@ -1,0 +1,47 @@
+/* What both passes of the flash schedule need: places in the workspace, classes of work, rows gathered from the caller's strides.
+ *
+ * Every part of the workspace begins at a multiple of 64 bytes, so that vectors may be loaded aligned from the start of each. */
+#ifndef ATTN_KERNEL_FLASH_COMMON_H
+#define ATTN_KERNEL_FLASH_COMMON_H
+
+#include "kernel/kernel.h"
+
+#include <string.h>
+
+/* The next part of the workspace, of so many bytes: where it begins. */
+static inline size_t attn_flash_take(size_t *end, size_t bytes) {
+    const size_t begin = *end;
+    *end += attn_round64(bytes);
+    return begin;
+}
+
+enum { ATTN_WORK_CLASSES = 256 };
+
+/* Class of a unit by its work, the greatest work first: the octave and the two bits below. Units are handed out in the order of their
+ * classes, so that the last ones are small. */
+static inline int attn_flash_work_class(int64_t pairs) {
+    const uint64_t n = (uint64_t)pairs + 4;
+    const int octave = 63 - __builtin_clzll(n);
+    return ATTN_WORK_CLASSES - 1 - octave * 4 - (int)(n >> (octave - 2) & 3);
+}
+
+/* Numbers of units by class, counted at place[class + 1], become the first place of each class. Returns how many units there are. */
+static inline int64_t attn_flash_class_places(int64_t place[ATTN_WORK_CLASSES + 1]) {
+    for (int c = 0; c < ATTN_WORK_CLASSES; c++) place[c + 1] += place[c];
+    return place[ATTN_WORK_CLASSES];
+}
+
+/* n rows of `dim` elements, `d` apart, into rows of `pad` elements, the rest 0. */
+static inline void attn_flash_copy_rows(float *to, int64_t pad, const float *x, int64_t t, int64_t d, int64_t n, int64_t dim) {
+    for (int64_t r = 0; r < n; r++) {
+        float *row = to + r * pad;
+        const float *from = x + r * t;
+        if (d == 1)
+            memcpy(row, from, (size_t)dim * sizeof *row);
+        else
+            for (int64_t c = 0; c < dim; c++) row[c] = from[c * d];
+        for (int64_t c = dim; c < pad; c++) row[c] = 0.0f;
+    }
+}
+
+#endif
