@@ -153,10 +153,12 @@ typedef enum attn_align { ATTN_TOP_LEFT = 0, ATTN_BOTTOM_RIGHT = 1 } attn_align;
 #define ATTN_UNLIMITED INT64_MAX /* a window side or band side without limit */
 
 /* Parses the text form of a mask, for example
- *   "full"  "causal"  "causal:bottom-right"  "sliding_window:1024,1024"  "document:512,300,212"  "causal & window:128,0"
+ *   "full"  "causal"  "causal:bottom-right"  "sliding_window_causal:127"  "causal & (document:512,300,212 | cols:0,4)"
+ * Windows count the keys beside the query's own: sliding_window_causal:127 sees 128 keys. A diagonal that does not say :top-left or
+ * :bottom-right ("causal", a window) is ATTN_EMASK where it meets a sequence with T != S: no reading of it is usual enough to guess.
  * The grammar and all names are in attn-mask(7); the twelve patterns carry the names of the Long-Context Attention Benchmark.
  * On a mistake: ATTN_EMASK, and the sentence shows the text with a caret under the wrong character. `document:@FILE` reads
- * lengths from a file. *out is owned by the caller. */
+ * lengths from a file; one that cannot be read is ATTN_EINVAL. *out is owned by the caller. */
 ATTN_API attn_status attn_mask_parse(attn_ctx *ctx, const char *text, attn_mask **out) ATTN_CHECKED;
 
 /* A band: all pairs with low <= j - i <= high; with ATTN_BOTTOM_RIGHT, j - i - (S - T). ATTN_UNLIMITED in high, -ATTN_UNLIMITED
@@ -261,7 +263,8 @@ typedef enum attn_dtype { ATTN_F32 = 0, ATTN_F64 = 1, ATTN_BF16 = 2, ATTN_F16 = 
 
 /* Order of the axes of a contiguous array; strides in the arguments override it.
  *   ATTN_BHTD  [batch, head, token, dim]      ATTN_BTHD  [batch, token, head, dim]
- *   ATTN_THD   [token, head, dim]: sequences packed one after the other, cut by cumulative lengths */
+ *   ATTN_THD   [token, head, dim]: sequences packed one after the other, cut by cumulative lengths. Nothing is seen across a cut, and
+ *              every sequence counts its tokens from 0: the same mask is laid on each, none is needed for the cutting itself */
 typedef enum attn_layout { ATTN_BHTD = 0, ATTN_BTHD = 1, ATTN_THD = 2 } attn_layout;
 
 typedef enum attn_score { ATTN_SCORE_DOT = 0, ATTN_SCORE_ADDITIVE = 1, ATTN_SCORE_LEARNED_QUERY = 2 } attn_score;
@@ -297,7 +300,7 @@ typedef struct attn_problem {
     int32_t v_dim;    /* E; default -1: as dim */
 
     int64_t batch;     /* capacity: sequences. Default 1 */
-    int64_t q_len;     /* capacity: queries of a sequence; must be set */
+    int64_t q_len;     /* capacity: queries of a sequence (the longest one, also of ATTN_THD); must be set */
     int64_t kv_len;    /* capacity: keys of a sequence; default -1: as q_len */
     int64_t q_tokens;  /* capacity, ATTN_THD: queries of all sequences; default -1: batch * q_len */
     int64_t kv_tokens; /* capacity, ATTN_THD: keys of all sequences; default -1: batch * kv_len */
@@ -329,7 +332,7 @@ ATTN_API attn_status attn_plan_create(attn_ctx *ctx, const attn_problem *problem
 ATTN_API void attn_plan_destroy(attn_plan *plan);
 
 /* Bytes of workspace that one execution needs (forward or backward, whichever needs more). A multiple of 64, so that
- * aligned_alloc(64, bytes) serves; 0: none is needed. */
+ * aligned_alloc(64, bytes) serves. 0: none is needed, and args->workspace may be NULL. Nothing in it must be kept between executions. */
 ATTN_API size_t attn_plan_workspace(const attn_plan *plan);
 
 /* The plan in words: kernel, tiles, work at the capacities, workspace and its formula, why. Writes at most size bytes with the final 0,
@@ -342,9 +345,11 @@ ATTN_API const char *attn_plan_isa(const attn_plan *plan);
 
 /* ------------------------------------------------------------------------------------------------ execute */
 
-/* An array to read, or to write, aligned to its elements. An output must not overlap any other array. Strides are counted in elements, at
- * least 0, along batch, head, token, dim. All four 0: contiguous in the
- * problem's layout, with the lengths of this execution. The batch stride of ATTN_THD is not used. */
+/* An array to read, or to write, aligned to its elements. Inputs may overlap, k and v may be the same array; an output must not overlap
+ * any other array of the call: one that begins where another does is refused, other overlaps are not noticed. Strides are counted in
+ * elements, at least 0, along batch, head, token, dim. All four 0: contiguous in the problem's layout, with the lengths of this
+ * execution; as soon as one is set, all four are meant as they are. The batch stride of ATTN_THD is not used. Tokens that belong to no
+ * sequence (padding) are neither read nor written. */
 typedef struct attn_input {
     const void *data;
     int64_t stride[4];
@@ -366,10 +371,11 @@ typedef struct attn_args {
     int64_t batch;                       /* sequences of this execution; -1 (default): the problem's */
     int64_t q_len, kv_len;               /* lengths of the arrays' token axes (not ATTN_THD); -1 (default): the problem's */
     const int32_t *q_lens, *kv_lens;     /* [batch] lengths of each sequence (not ATTN_THD); NULL: q_len, kv_len */
-    const int32_t *q_starts, *kv_starts; /* [batch] first token of each sequence (left padding; not ATTN_THD); NULL: 0 */
-    const int32_t *cu_q, *cu_kv;         /* ATTN_THD: [batch + 1] cumulative lengths, from 0 */
+    const int32_t *q_starts, *kv_starts; /* [batch] first token of each sequence (left padding: T - length; not ATTN_THD); NULL: 0 */
+    const int32_t *cu_q, *cu_kv;         /* ATTN_THD: [batch + 1] cumulative lengths, from 0; both, the same array in self-attention */
 
-    const attn_mask *mask; /* NULL: full */
+    /* NULL: full. Its query 0 and key 0 are the first ones of each sequence, wherever starts or cumulative lengths put them. */
+    const attn_mask *mask;
 
     /* A part of longer sequences: local query i is global i + q_offset, local key j is j + kv_offset, in masks, ALiBi, bias and
      * dropout; global lengths -1 (default): offset + local length. For bottom-right alignment they must be given. */
@@ -386,14 +392,19 @@ typedef struct attn_args {
 
     uint32_t accumulate; /* ATTN_ACCUMULATE_*; default 0 */
 
-    void *workspace; /* attn_plan_workspace bytes, aligned to 64 */
+    void *workspace; /* attn_plan_workspace bytes, aligned to 64; not read by attn_weights, attn_run */
     size_t workspace_bytes;
 } attn_args;
 
-/* attn_forward merges its result into the O and LSE that are there; attn_backward adds to the gradients that are there. */
+/* What is added to what is there, instead of being set.
+ *   ATTN_ACCUMULATE_O     attn_forward merges its result into O and LSE, as attn_merge (before the first part: O = 0, LSE = -inf, or leave
+ *                         the flag away for that part). Without meaning for attn_backward, which reads O and LSE as they are
+ *   ATTN_ACCUMULATE_DQ, _DK, _DV    attn_backward adds to dq, dk, dv; ATTN_ACCUMULATE_REST to dbias, dalibi and dsink. Without meaning for
+ *                         attn_forward */
 enum { ATTN_ACCUMULATE_O = 1, ATTN_ACCUMULATE_DQ = 2, ATTN_ACCUMULATE_DK = 4, ATTN_ACCUMULATE_DV = 8, ATTN_ACCUMULATE_REST = 16 };
 
-/* What attn_backward reads and writes besides. Set by attn_gradients_init; d_o, dq, dk and dv must be given. */
+/* What attn_backward reads and writes besides. Set by attn_gradients_init; d_o, dq, dk and dv must be given, with ATTN_BIAS_GRAD dbias
+ * too. */
 typedef struct attn_gradients {
     size_t size; /* sizeof(attn_gradients), set by attn_gradients_init */
 
@@ -441,13 +452,14 @@ ATTN_API attn_status attn_plan_estimate(const attn_plan *plan, const attn_args *
 ATTN_API attn_status attn_forward(const attn_plan *plan, const attn_args *args) ATTN_CHECKED;
 
 /* Computes the gradients from q, k, v, o, lse and dO (Dao 2023, alg. 2); o and lse are the whole row's, also when keys are split.
- * 2 (3 D + 2 E) FLOPs for each allowed pair and head: 2.5 times forward where D = E. Thread-safe with a workspace for each call. Statuses:
- * those of attn_forward; ATTN_EINVAL if the problem lacks ATTN_BACKWARD. */
+ * All else in args is what attn_forward was given: mask, seed, offsets. 2 (3 D + 2 E) FLOPs for each allowed pair and head: 2.5 times
+ * forward where D = E. Thread-safe with a workspace for each call. Statuses: those of attn_forward; ATTN_EINVAL if the problem lacks
+ * ATTN_BACKWARD. */
 ATTN_API attn_status attn_backward(const attn_plan *plan, const attn_args *args, const attn_gradients *gradients) ATTN_CHECKED;
 
 /* Exact weights exp(s_ij - LSE_i) of the rows [q0, q0 + rows) of one sequence and head, without dropout, from q, k and args->lse:
- * weights[r * S + j] with S the sequence's number of keys, excluded pairs 0, in float (double for ATTN_F64). Needs no workspace.
- * O(rows * S * D). */
+ * weights[r * S + j] is the weight of key j in row q0 + r, both counted from the sequence's first token, S the sequence's number of keys;
+ * excluded pairs are 0. Float (double for ATTN_F64), rows * S of them. args->v, args->o and the workspace may be NULL. O(rows * S * D). */
 ATTN_API attn_status attn_weights(const attn_plan *plan, const attn_args *args, int64_t sequence, int32_t head, int64_t q0, int64_t rows,
                                   void *weights) ATTN_CHECKED;
 
