@@ -271,10 +271,10 @@ static void slices_that_overlap_too_much_end_with_a_sentence(void **state) {
         const int64_t q = (int64_t)attn_random_below(&r, MOST / 2), k = (int64_t)attn_random_below(&r, MOST - 300);
         slices[n] = (attn_slice){q, q + MOST / 2, k, k + 150, -ATTN_FAR, ATTN_FAR};
     }
-    must_say(*state, unite(*state, slices, N, MOST, 1 << 20, &left), ATTN_EMASK, "overlap so much");
+    must_say(*state, unite(*state, slices, N, MOST, 1 << 20, &left), ATTN_EMASK, "as where many pieces overlap");
     for (int64_t n = 0; n < N; n++) /* side by side, beginning and ending one after the other: one interval a row, yet all are alive */
         slices[n] = (attn_slice){n, N + n, n * 64, (n + 1) * 64, -ATTN_FAR, ATTN_FAR};
-    must_say(*state, unite(*state, slices, N, N * 64, 1 << 20, &left), ATTN_EMASK, "overlap so much");
+    must_say(*state, unite(*state, slices, N, N * 64, 1 << 20, &left), ATTN_EMASK, "as where many pieces overlap");
     for (int64_t n = 0; n < N; n++) /* documents: steps in proportion */
         slices[n] = (attn_slice){n * 64, (n + 1) * 64, n * 64, (n + 1) * 64, -ATTN_FAR, 0};
     must(*state, unite(*state, slices, N, N * 64, 1 << 20, &left));

@@ -118,6 +118,15 @@ static void a_long_text_is_shown_around_the_mistake(void **state) {
     assert_non_null(strstr(shown, "  ...1,1"));
 }
 
+static void the_greatest_number_of_documents_and_blocks_is_accepted(void **state) {
+    static const char *const texts[] = {"document:1x4194304", "block_causal_document:1;4194304", "document:1x2097152|document:1x2097152"};
+    for (size_t n = 0; n < sizeof texts / sizeof *texts; n++) {
+        attn_mask *mask = NULL;
+        assert_int_equal(attn_mask_parse(*state, texts[n], &mask), ATTN_OK);
+        attn_mask_destroy(mask);
+    }
+}
+
 static void depth_and_number_of_patterns_are_limited(void **state) {
     char *text = malloc(300000);
     attn_mask *mask = NULL;
@@ -234,6 +243,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_wrong_text_is_refused_with_a_caret),
         cmocka_unit_test(a_long_text_is_shown_around_the_mistake),
+        cmocka_unit_test(the_greatest_number_of_documents_and_blocks_is_accepted),
         cmocka_unit_test(depth_and_number_of_patterns_are_limited),
         cmocka_unit_test(texts_print_in_canonical_form_and_parse_again),
         cmocka_unit_test(lengths_come_from_files),

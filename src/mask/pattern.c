@@ -233,7 +233,7 @@ static attn_status make_block_causal(struct attn_parser *p, const struct pattern
                                      size_t at, attn_mask **out) {
     int64_t count = 0, s = 0;
     for (int64_t u = 0; u < l->count && count <= ATTN_PARSE_PIECES; u++) count += attn_div_up(l->length[u], block);
-    attn_status status = attn_parse_pieces(p, at, count);
+    attn_status status = attn_parse_pieces(p, at, count - l->count); /* documents are counted */
     if (status != ATTN_OK) return status;
     char head[64];
     snprintf(head, sizeof head, "%s:%lld;", pattern->canonical, (long long)block);

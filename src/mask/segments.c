@@ -34,10 +34,11 @@ bool attn_segs_step(struct attn_segs *s, int64_t steps) {
     if (s->status != ATTN_OK) return false;
     *s->steps -= steps;
     if (*s->steps < 0)
-        s->status = attn_fail(s->ctx, ATTN_EMASK,
-                              "mask: its pieces overlap so much that their intervals are not found in %d steps; give it as blocks or bits, "
-                              "or with fewer slices",
-                              ATTN_MASK_STEPS);
+        s->status =
+            attn_fail(s->ctx, ATTN_EMASK,
+                      "mask: compiling it takes more than %d steps, as where many pieces overlap or partial tiles are many; give it as "
+                      "blocks, with fewer slices, or cut into parts",
+                      ATTN_MASK_STEPS);
     return s->status == ATTN_OK;
 }
 
