@@ -378,7 +378,8 @@ typedef struct attn_args {
     const attn_mask *mask;
 
     /* A part of longer sequences: local query i is global i + q_offset, local key j is j + kv_offset, in masks, ALiBi, bias and
-     * dropout; global lengths -1 (default): offset + local length. For bottom-right alignment they must be given. */
+     * dropout; global lengths -1 (default): offset + local length. For bottom-right alignment they must be given, unless the
+     * part is the last one (with ALiBi always). */
     int64_t q_offset, kv_offset, global_q_len, global_kv_len;
     int64_t batch_offset; /* added to the sequence's, head_offset to the head's number in dropout's counter. The counter holds 32 bits of
                              query, sequence and head, 34 of key: beyond, the pattern repeats */

@@ -86,11 +86,13 @@ static void print_report(const struct attn_apply_report *r, const struct attn_ap
     attn_record_integer(&record, "dim", r->dim);
     attn_record_integer(&record, "v_dim", r->v_dim);
     attn_record_real(&record, "seconds", r->seconds);
+    bool written = false;
+    for (int i = 0; i < ATTN_APPLY_OUTPUTS; i++) written = written || a->out[i] != NULL;
     if (json)
         attn_json_line(stdout, &record);
     else
-        fprintf(stderr, "attn: apply: %s with %s/%s in %.3g s\n", r->backward ? "forward and backward" : "forward", r->kernel, r->isa,
-                r->seconds);
+        fprintf(stderr, "attn: apply: %s with %s/%s in %.3g s%s\n", r->backward ? "forward and backward" : "forward", r->kernel, r->isa,
+                r->seconds, written ? "" : "; nothing is written, as no output is named: --out FILE");
 }
 
 int attn_cmd_apply(int argc, char **argv) {

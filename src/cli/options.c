@@ -73,9 +73,11 @@ static int bad_value(const struct attn_usage *usage, const struct attn_option *o
     if (option->kind == ATTN_OPTION_REAL)
         return attn_complain("%s: --%s %s: expected a number from %g to %g", usage->command, option->name, value, option->low,
                              option->high);
-    return attn_complain("%s: --%s %s: expected %s from %.0f to %.0f", usage->command, option->name, value,
+    char high[32];
+    snprintf(high, sizeof high, "%.0f", option->high);
+    return attn_complain("%s: --%s %s: expected %s from %.0f to %s", usage->command, option->name, value,
                          option->kind == ATTN_OPTION_INTEGERS ? "whole numbers with commas between them," : "a whole number", option->low,
-                         option->high);
+                         option->high == 0x1p60 ? "2^60" : high);
 }
 
 static bool in_range(const struct attn_option *option, int64_t value) {
@@ -112,6 +114,7 @@ static int set_value(const struct attn_usage *usage, const struct attn_option *o
         *(bool *)option->value = true;
         return -1;
     case ATTN_OPTION_TEXT:
+        if (*value == '\0') return attn_complain("%s: --%s: the value is empty, expected %s", usage->command, option->name, option->meta);
         *(const char **)option->value = value;
         return -1;
     case ATTN_OPTION_WORDS:

@@ -78,7 +78,8 @@ attn_status attn_parse_int(struct attn_parser *p, const char *what, int64_t leas
         fits = fits && !__builtin_mul_overflow(v, 10, &v) && !__builtin_add_overflow(v, p->text[p->at] - '0', &v);
     v = negative ? -v : v;
     if (!fits || v < least || v > most)
-        return attn_parse_fail(p, begin, "%s must be from %lld to %lld", what, (long long)least, (long long)most);
+        return most == ATTN_MASK_LEN ? attn_parse_fail(p, begin, "%s must be from %lld to 2^60", what, (long long)least)
+                                     : attn_parse_fail(p, begin, "%s must be from %lld to %lld", what, (long long)least, (long long)most);
     *value = v;
     return ATTN_OK;
 }

@@ -69,8 +69,8 @@ static attn_status check_stride(const attn_plan *plan, const struct array *a, in
                          (long long)stride);
     if (a->kind == TENSOR && axis == 3 && used && stride != 1 && !(plan->shape.features & ATTN_DIM_STRIDE))
         return attn_fail(ctx, ATTN_EINVAL,
-                         "execute: the dim stride of %s is %lld, expected 1, or ATTN_DIM_STRIDE among the plan's features", a->name,
-                         (long long)stride);
+                         "execute: the dim stride of %s is %lld, expected 1, or ATTN_DIM_STRIDE among the plan's features%s", a->name,
+                         (long long)stride, stride == 0 ? "; where one stride is set, all four are needed" : "");
     if (a->kind == BIAS && stride && (plan->shape.bias_broadcast & (1u << axis)))
         return attn_fail(ctx, ATTN_EINVAL, "execute: the %s stride of %s is %lld, expected 0: bias_broadcast shares this axis",
                          axis_name(a->kind, axis), a->name, (long long)stride);

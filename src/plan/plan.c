@@ -109,17 +109,18 @@ size_t attn_plan_text(const attn_plan *plan, char *text, size_t size) {
     char kernel[512];
     const double pairs = (double)p->heads * fmax((double)p->q_tokens, 0) * (double)p->kv_len;
     const double flops = 2.0 * pairs * ((double)p->dim + (double)p->v_dim);
+    const double backward = 2.0 * pairs * (3.0 * (double)p->dim + 2.0 * (double)p->v_dim);
     plan->kernel->describe(&plan->shape, kernel, sizeof(kernel));
     add(&t, "problem    %s %s, %d heads on %d key/value heads, head sizes %d and %d, scale %g\n", attn_dtype_name(p->dtype),
         attn_layout_name(p->layout), p->heads, p->kv_heads, p->dim, p->v_dim, p->scale);
-    add(&t, "capacity   %lld sequences of %lld queries and %lld keys; %lld queries and %lld keys in all\n", (long long)p->batch,
-        (long long)p->q_len, (long long)p->kv_len, (long long)p->q_tokens, (long long)p->kv_tokens);
+    add(&t, "capacity   %lld sequence%s of %lld queries and %lld keys; %lld queries and %lld keys in all\n", (long long)p->batch,
+        p->batch == 1 ? "" : "s", (long long)p->q_len, (long long)p->kv_len, (long long)p->q_tokens, (long long)p->kv_tokens);
     add_features(&t, p);
     add(&t, "kernel     %s, %s: %s\n", plan->kernel->name, plan->kernel->isa, kernel);
     add(&t, "why        %s\n",
         plan->forced ? "the problem names it" : "the least predicted time with this data type on the context's instruction set");
     add(&t, "work       at the capacities without a mask: forward %.6g GFLOP", flops * 1e-9);
-    if (p->features & ATTN_BACKWARD) add(&t, ", backward %.6g GFLOP", 2.5 * flops * 1e-9);
+    if (p->features & ATTN_BACKWARD) add(&t, ", backward %.6g GFLOP", backward * 1e-9);
     add(&t, "\npredicted  on one core, all of that: forward %.3g s", attn_seconds_at_capacity(&plan->kernel->forward_cost, &plan->shape));
     if (p->features & ATTN_BACKWARD) add(&t, ", backward %.3g s", attn_seconds_at_capacity(&plan->kernel->backward_cost, &plan->shape));
     add(&t, "\nworkspace  %zu bytes for each execution at once, %d threads\n", plan->workspace, p->threads);
