@@ -14,7 +14,7 @@ deps:
 # the budget holds on a busy machine too.
 demo:
 	@scripts/deps.sh demo || echo "demo: going on with what is here"
-	@scripts/build.sh release && build/attn bench masks --len 4K --heads 4 --budget 70
+	@scripts/build.sh release && build/attn bench masks --len 4K --heads 2 --budget 75
 
 # check-fast: unit tests of the release build. check: all configurations and all checks. check-long: with the full counts.
 check check-fast check-long:

@@ -7,11 +7,13 @@
 #include "base/context.h"
 #include "base/cpu.h"
 #include "base/parallel.h"
+#include "bench/statistics.h"
 
+#include <math.h>
 #include <stdatomic.h>
 #include <string.h>
 
-enum { CHAINS = 12, STEPS = 64 };
+enum { CHAINS = 12, STEPS = 64, SLICES = 256 };
 
 static volatile float factor = 0.9999999f, addend = 1e-7f;
 static volatile float sink;
@@ -106,30 +108,40 @@ const struct attn_fma *attn_fma_best(attn_dtype dtype) {
 
 struct fma_job {
     const struct attn_fma *fma;
-    double deadline;
-    atomic_llong rounds;
+    double deadline, slice; /* seconds of a slice */
+    atomic_llong flops;     /* a second, of all threads */
 };
 
-/* Every thread counts until the same moment, so that one that was held up neither hides nor stretches the loop. */
-static void fma_task(void *arg, int64_t index, int worker) {
+/* Rounds a second of one slice. */
+static double run_slice(const struct fma_job *job) {
     enum { CHUNK = 32 };
-    struct fma_job *job = arg;
+    const double start = attn_clock();
+    double now = start;
     long long rounds = 0;
-    (void)index;
-    (void)worker;
-    do {
+    for (; now < start + job->slice; now = attn_clock()) {
         job->fma->run(CHUNK);
         rounds += CHUNK;
-    } while (attn_clock() < job->deadline);
-    atomic_fetch_add(&job->rounds, rounds);
+    }
+    return (double)rounds / (now - start);
+}
+
+/* A thread's rate is the median of its slices: being held up by other work spoils a slice, not the peak, which is what the processor
+ * can do and not what was left of it. */
+static void fma_task(void *arg, int64_t index, int worker) {
+    struct fma_job *job = arg;
+    double rates[SLICES + 3];
+    int count = 0;
+    (void)index;
+    (void)worker;
+    while (count < 3 || (count < SLICES + 3 && attn_clock() < job->deadline)) rates[count++] = run_slice(job);
+    atomic_fetch_add(&job->flops, (long long)(attn_median(rates, count) * job->fma->flops));
 }
 
 double attn_fma_rate(attn_ctx *ctx, const struct attn_fma *fma, int threads, double seconds) {
-    const double start = attn_clock();
-    struct fma_job job = {.fma = fma, .deadline = start + seconds};
-    atomic_init(&job.rounds, 0);
+    struct fma_job job = {.fma = fma, .deadline = attn_clock() + seconds, .slice = fmax(2e-4, seconds / SLICES)};
+    atomic_init(&job.flops, 0);
     attn_parallel(ctx, threads, threads, fma_task, &job);
-    return (double)atomic_load(&job.rounds) * fma->flops / (attn_clock() - start) * 1e-9;
+    return (double)atomic_load(&job.flops) * 1e-9;
 }
 
 struct read_job {

@@ -18,13 +18,13 @@ static const struct attn_column columns[] = {
 };
 
 struct masks {
-    int64_t len, heads, kv_heads, dim, threads, repeat, seed;
+    struct attn_bench_shape shape;
     double budget;
     enum attn_direction passes[2];
     int pass_count, lines;
     double cost[2 * ATTN_PATTERN_COUNT]; /* predicted seconds of each line */
     int corpus;                          /* of document lengths; -1: by length */
-    const char *kernel, *peer, *pass;
+    const char *peer, *pass;
     struct attn_experiment experiment;
     double dense[2]; /* fraction of peak under the full mask, forward and backward */
     double ends;     /* when the budget is spent */
@@ -44,7 +44,7 @@ static void fill(struct attn_record *record, void *user, int figure) {
     double ratio = (double)NAN;
     for (int i = 1; i < o->count; i++)
         if (strcmp(o->figures[i].peer, "rowpanel") == 0 && o->figures[i].timing.repeats > 0) ratio = o->figures[i].timing.ratio;
-    const double tokens = (double)row->m->len;
+    const double tokens = (double)row->m->shape.len;
     attn_record_real(record, "area_share", o->area / (tokens * tokens));
     attn_record_real(record, "of_dense",
                      figure == 0 && dense > 0.0 && o->figures[0].timing.repeats > 0 ? o->figures[0].timing.fraction / dense : (double)NAN);
@@ -55,7 +55,7 @@ static void fill(struct attn_record *record, void *user, int figure) {
 static int choose(attn_ctx *ctx, const struct masks *m, int index, struct attn_experiment *e, struct attn_pattern *pattern) {
     char list[512];
     struct attn_words names;
-    const struct attn_pattern_draw draw = {m->len, m->len, (uint64_t)m->seed, m->corpus};
+    const struct attn_pattern_draw draw = {m->shape.len, m->shape.len, (uint64_t)m->shape.seed, m->corpus};
     attn_pattern_list(list, sizeof list);
     attn_words_split(list, ';', &names);
     const attn_status made = attn_pattern_make(ctx, names.item[index / m->pass_count], &draw, pattern);
@@ -130,28 +130,15 @@ static int choose_passes(struct masks *m) {
 
 static int run(struct masks *m, struct attn_bench_output *out) {
     struct attn_experiment *e = &m->experiment;
-    int status = attn_bench_heads("bench masks", m->heads, m->kv_heads > 0 ? m->kv_heads : m->heads);
+    int status = attn_bench_heads("bench masks", m->shape.heads, m->shape.kv_heads);
     const char *standard = attn_peer_find("rowpanel") != NULL ? "rowpanel" : "none";
     const char *peers = m->peer != NULL ? m->peer : standard;
     if (status < 0) status = attn_bench_peers("bench masks", peers, e);
     if (status < 0) status = choose_passes(m);
     if (status >= 0) return status;
-    attn_ctx *ctx = attn_cli_context((int)m->threads, &status);
+    attn_ctx *ctx = attn_cli_context((int)m->shape.threads, &status);
     if (ctx == NULL) return status;
-    e->spec = (struct attn_case_spec){.dtype = ATTN_F32,
-                                      .kernel = m->kernel,
-                                      .batch = 1,
-                                      .q_len = m->len,
-                                      .kv_len = m->len,
-                                      .heads = (int32_t)m->heads,
-                                      .kv_heads = (int32_t)(m->kv_heads > 0 ? m->kv_heads : m->heads),
-                                      .dim = (int32_t)m->dim,
-                                      .v_dim = (int32_t)m->dim,
-                                      .threads = attn_ctx_threads(ctx),
-                                      .gain = 1.0,
-                                      .seed = (uint64_t)m->seed};
-    e->protocol = (struct attn_protocol){
-        .repeats = (int)m->repeat, .threads = attn_ctx_threads(ctx), .fma = attn_fma_best(ATTN_F32), .stopped = attn_stop_asked};
+    attn_bench_shape_experiment(ctx, &m->shape, e);
     m->ends = attn_clock() + m->budget;
     status = predict(ctx, m);
     attn_stop_catch();
@@ -162,24 +149,16 @@ static int run(struct masks *m, struct attn_bench_output *out) {
 
 int attn_cmd_bench_masks(int argc, char **argv) {
     const char *corpus = NULL;
-    struct masks m = {.corpus = -1, .len = 4096, .heads = 8, .dim = 128, .repeat = 15, .seed = 42, .pass = "fwd,bwd"};
-    bool json = false, csv = false;
-    const struct attn_option options[] = {
-        {"len", ATTN_OPTION_INTEGER, &m.len, "T", "tokens (default 4K)", 1, 1 << 24},
-        {"heads", ATTN_OPTION_INTEGER, &m.heads, "H", "query heads (default 8)", 1, 4096},
-        {"kv-heads", ATTN_OPTION_INTEGER, &m.kv_heads, "G", "key/value heads (default: as heads)", 1, 4096},
-        {"dim", ATTN_OPTION_INTEGER, &m.dim, "D", "head size (default 128)", 1, 4096},
-        {"threads", ATTN_OPTION_INTEGER, &m.threads, "N", "threads (default: all processors)", 1, 4096},
+    struct masks m = {.shape = {.len = 4096, .heads = 8, .dim = 128, .repeat = 15, .seed = 42}, .corpus = -1, .pass = "fwd,bwd"};
+    struct attn_option options[ATTN_BENCH_SHAPE_OPTIONS + 6] = {
+        {"len", ATTN_OPTION_INTEGER, &m.shape.len, "T", "tokens (default 4K)", 1, 1 << 24},
+        {"heads", ATTN_OPTION_INTEGER, &m.shape.heads, "H", "query heads (default 8)", 1, 256},
         {"pass", ATTN_OPTION_TEXT, &m.pass, "LIST", "fwd,bwd (default), fwd, bwd", 0, 0},
-        {"kernel", ATTN_OPTION_TEXT, &m.kernel, "NAME", "flash, naive (default: the planner's choice)", 0, 0},
         {"peer", ATTN_OPTION_TEXT, &m.peer, "LIST", "rowpanel (default), torch, none", 0, 0},
-        {"repeat", ATTN_OPTION_INTEGER, &m.repeat, "N", "runs; the median counts (default 15)", 1, ATTN_REPEATS},
         {"budget", ATTN_OPTION_REAL, &m.budget, "SECONDS", "of the whole suite: fewer runs, lines left out if need be", 0, 1e9},
         {"corpus", ATTN_OPTION_TEXT, &corpus, "NAME", "of document lengths: pile, prolong64k, prolong512k (default: by length)", 0, 0},
-        {"seed", ATTN_OPTION_INTEGER, &m.seed, "N", "of data, documents and parameters (default 42)", 0, 9e18},
-        {"json", ATTN_OPTION_FLAG, &json, NULL, "one JSON object a line", 0, 0},
-        {"csv", ATTN_OPTION_FLAG, &csv, NULL, "comma-separated values with a header", 0, 0},
     };
+    const int count = 6 + attn_bench_shape_options(&m.shape, options + 6);
     const struct attn_usage usage = {
         "bench masks",
         NULL,
@@ -187,11 +166,11 @@ int attn_cmd_bench_masks(int argc, char **argv) {
         "per useful FLOP; 'of dense' is the rate over that of the full mask; 'x panel' is the time of the BLAS row-panel over ours.",
         "attn bench masks --len 16K --threads 1",
         options,
-        sizeof options / sizeof options[0]};
+        count};
     struct attn_bench_output out;
     const int status = attn_options_parse(&usage, argc, argv, NULL);
     if (status >= 0) return status;
-    if (!attn_bench_output_init(&out, json, csv, columns, sizeof columns / sizeof columns[0])) return ATTN_EXIT_USAGE;
+    if (!attn_bench_output_init(&out, m.shape.json, m.shape.csv, columns, sizeof columns / sizeof columns[0])) return ATTN_EXIT_USAGE;
     if (corpus != NULL && (m.corpus = attn_corpus_find(corpus)) < 0)
         return attn_complain("bench masks: --corpus %s: expected pile, prolong64k or prolong512k", corpus);
     out.own_rows = true;

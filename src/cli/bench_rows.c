@@ -159,8 +159,40 @@ int attn_bench_run(attn_ctx *ctx, const struct attn_experiment *e, const char *p
     return status == ATTN_ENOMEM || status == ATTN_ESYSTEM ? ATTN_EXIT_SYSTEM : ATTN_EXIT_USAGE;
 }
 
+int attn_bench_shape_options(struct attn_bench_shape *shape, struct attn_option *options) {
+    const struct attn_option common[ATTN_BENCH_SHAPE_OPTIONS] = {
+        {"kv-heads", ATTN_OPTION_INTEGER, &shape->kv_heads, "G", "key/value heads (default: as heads)", 1, 256},
+        {"dim", ATTN_OPTION_INTEGER, &shape->dim, "D", "head size (default 128)", 1, 4096},
+        {"threads", ATTN_OPTION_INTEGER, &shape->threads, "N", "threads (default: all processors)", 1, 4096},
+        {"kernel", ATTN_OPTION_TEXT, &shape->kernel, "NAME", "flash, naive (default: the planner's choice)", 0, 0},
+        {"repeat", ATTN_OPTION_INTEGER, &shape->repeat, "N", "runs; the median counts (default 15)", 1, ATTN_REPEATS},
+        {"seed", ATTN_OPTION_INTEGER, &shape->seed, "N", "of all that is drawn: data, documents, blocks (default 42)", 0, 9e18},
+        {"json", ATTN_OPTION_FLAG, &shape->json, NULL, "one JSON object a line", 0, 0},
+        {"csv", ATTN_OPTION_FLAG, &shape->csv, NULL, "comma-separated values with a header", 0, 0},
+    };
+    memcpy(options, common, sizeof common);
+    return ATTN_BENCH_SHAPE_OPTIONS;
+}
+
+void attn_bench_shape_experiment(const attn_ctx *ctx, const struct attn_bench_shape *shape, struct attn_experiment *e) {
+    e->spec = (struct attn_case_spec){.dtype = ATTN_F32,
+                                      .kernel = shape->kernel,
+                                      .batch = 1,
+                                      .q_len = shape->len,
+                                      .kv_len = shape->len,
+                                      .heads = (int32_t)shape->heads,
+                                      .kv_heads = (int32_t)(shape->kv_heads > 0 ? shape->kv_heads : shape->heads),
+                                      .dim = (int32_t)shape->dim,
+                                      .v_dim = (int32_t)shape->dim,
+                                      .threads = attn_ctx_threads(ctx),
+                                      .gain = 1.0,
+                                      .seed = (uint64_t)shape->seed};
+    e->protocol = (struct attn_protocol){
+        .repeats = (int)shape->repeat, .threads = attn_ctx_threads(ctx), .fma = attn_fma_best(ATTN_F32), .stopped = attn_stop_asked};
+}
+
 int attn_bench_heads(const char *command, int64_t heads, int64_t kv_heads) {
-    if (heads % kv_heads == 0) return -1;
+    if (kv_heads == 0 || heads % kv_heads == 0) return -1;
     return attn_complain("%s: --heads %lld --kv-heads %lld: heads must be a multiple of kv-heads", command, (long long)heads,
                          (long long)kv_heads);
 }

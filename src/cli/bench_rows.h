@@ -35,7 +35,19 @@ double attn_bench_cost(const struct attn_experiment *e, double pairs);
 /* Runs an experiment with a progress line. -1: go on, with the outcome; else the exit status. */
 int attn_bench_run(attn_ctx *ctx, const struct attn_experiment *e, const char *progress, struct attn_outcome *outcome);
 
-/* Checks heads and key/value heads. -1: go on. */
+/* What suites of one shape are asked for. */
+struct attn_bench_shape {
+    int64_t len, heads, kv_heads, dim, threads, repeat, seed; /* kv_heads 0: as heads; threads 0: all processors */
+    const char *kernel;                                       /* NULL: the planner's choice */
+    bool json, csv;
+};
+/* Their options but --len and --heads; returns how many were written. */
+enum { ATTN_BENCH_SHAPE_OPTIONS = 8 };
+int attn_bench_shape_options(struct attn_bench_shape *shape, struct attn_option *options);
+/* The experiments' common part: float32, one sequence, self-attention, the median of `repeat` runs. */
+void attn_bench_shape_experiment(const attn_ctx *ctx, const struct attn_bench_shape *shape, struct attn_experiment *e);
+
+/* Checks heads and key/value heads (0: as heads). -1: go on. */
 int attn_bench_heads(const char *command, int64_t heads, int64_t kv_heads);
 
 /* "about 3 minutes", for the line that is printed before long work. */

@@ -16,8 +16,7 @@ static const struct attn_column columns[] = {
 };
 
 struct sparse {
-    int64_t len, heads, kv_heads, dim, threads, repeat, seed;
-    const char *kernel;
+    struct attn_bench_shape shape;
     struct attn_experiment experiment;
     double dense[2]; /* seconds under the full mask, forward and backward */
 };
@@ -31,7 +30,7 @@ struct row {
 
 static void fill(struct attn_record *record, void *user, int figure) {
     const struct row *row = user;
-    const double tokens = (double)row->s->len, dense = row->s->dense[row->backward];
+    const double tokens = (double)row->s->shape.len, dense = row->s->dense[row->backward];
     const struct attn_timing *t = &row->outcome->figures[figure].timing;
     attn_record_integer(record, "block", row->blocks->block);
     attn_record_real(record, "ratio", row->blocks->ratio);
@@ -77,13 +76,13 @@ static int run_all(attn_ctx *ctx, struct sparse *s, struct attn_bench_output *ou
             for (int backward = 0; backward < 2; backward++) {
                 struct attn_sparse blocks = sizes[i];
                 struct attn_experiment e = s->experiment;
-                blocks.seed = (uint64_t)s->seed;
+                blocks.seed = (uint64_t)s->shape.seed;
                 blocks.ratio = blocks.block == 0 ? 1.0 : ratios[blocks.variable][r];
-                if (2 * blocks.block > s->len) continue;
+                if (2 * blocks.block > s->shape.len) continue;
                 e.pass = backward ? ATTN_BWD : ATTN_FWD;
                 if (forecast != NULL) {
                     forecast->lines++;
-                    forecast->seconds += attn_bench_cost(&e, blocks.ratio * (double)s->len * (double)s->len);
+                    forecast->seconds += attn_bench_cost(&e, blocks.ratio * (double)s->shape.len * (double)s->shape.len);
                     continue;
                 }
                 const int status = run_one(ctx, s, &blocks, backward, out);
@@ -94,27 +93,12 @@ static int run_all(attn_ctx *ctx, struct sparse *s, struct attn_bench_output *ou
 
 static int run(struct sparse *s, struct attn_bench_output *out) {
     struct forecast forecast = {0, 0.0};
-    int status = attn_bench_heads("bench sparse", s->heads, s->kv_heads > 0 ? s->kv_heads : s->heads);
+    int status = attn_bench_heads("bench sparse", s->shape.heads, s->shape.kv_heads);
     if (status >= 0) return status;
-    attn_ctx *ctx = attn_cli_context((int)s->threads, &status);
+    attn_ctx *ctx = attn_cli_context((int)s->shape.threads, &status);
     if (ctx == NULL) return status;
-    s->experiment.spec = (struct attn_case_spec){.dtype = ATTN_F32,
-                                                 .kernel = s->kernel,
-                                                 .batch = 1,
-                                                 .q_len = s->len,
-                                                 .kv_len = s->len,
-                                                 .heads = (int32_t)s->heads,
-                                                 .kv_heads = (int32_t)(s->kv_heads > 0 ? s->kv_heads : s->heads),
-                                                 .dim = (int32_t)s->dim,
-                                                 .v_dim = (int32_t)s->dim,
-                                                 .threads = attn_ctx_threads(ctx),
-                                                 .gain = 1.0,
-                                                 .seed = (uint64_t)s->seed};
-    s->experiment.protocol = (struct attn_protocol){.warmups = 1,
-                                                    .repeats = (int)s->repeat,
-                                                    .threads = attn_ctx_threads(ctx),
-                                                    .fma = attn_fma_best(ATTN_F32),
-                                                    .stopped = attn_stop_asked};
+    attn_bench_shape_experiment(ctx, &s->shape, &s->experiment);
+    s->experiment.protocol.warmups = 1;
     (void)run_all(ctx, s, out, &forecast);
     attn_predict("bench sparse", forecast.lines, forecast.seconds);
     attn_stop_catch();
@@ -125,20 +109,12 @@ static int run(struct sparse *s, struct attn_bench_output *out) {
 }
 
 int attn_cmd_bench_sparse(int argc, char **argv) {
-    struct sparse s = {.len = 16384, .heads = 4, .dim = 128, .repeat = 15, .seed = 42};
-    bool json = false, csv = false;
-    const struct attn_option options[] = {
-        {"len", ATTN_OPTION_INTEGER, &s.len, "T", "tokens (default 16K)", 128, 1 << 24},
-        {"heads", ATTN_OPTION_INTEGER, &s.heads, "H", "query heads (default 4)", 1, 256},
-        {"kv-heads", ATTN_OPTION_INTEGER, &s.kv_heads, "G", "key/value heads (default: as heads)", 1, 256},
-        {"dim", ATTN_OPTION_INTEGER, &s.dim, "D", "head size (default 128)", 1, 4096},
-        {"threads", ATTN_OPTION_INTEGER, &s.threads, "N", "threads (default: all processors)", 1, 4096},
-        {"kernel", ATTN_OPTION_TEXT, &s.kernel, "NAME", "flash, naive (default: the planner's choice)", 0, 0},
-        {"repeat", ATTN_OPTION_INTEGER, &s.repeat, "N", "runs; the median counts (default 15)", 1, ATTN_REPEATS},
-        {"seed", ATTN_OPTION_INTEGER, &s.seed, "N", "of data and blocks (default 42)", 0, 9e18},
-        {"json", ATTN_OPTION_FLAG, &json, NULL, "one JSON object a line", 0, 0},
-        {"csv", ATTN_OPTION_FLAG, &csv, NULL, "comma-separated values with a header", 0, 0},
+    struct sparse s = {.shape = {.len = 16384, .heads = 4, .dim = 128, .repeat = 15, .seed = 42}};
+    struct attn_option options[ATTN_BENCH_SHAPE_OPTIONS + 2] = {
+        {"len", ATTN_OPTION_INTEGER, &s.shape.len, "T", "tokens (default 16K)", 128, 1 << 24},
+        {"heads", ATTN_OPTION_INTEGER, &s.shape.heads, "H", "query heads (default 4)", 1, 256},
     };
+    const int count = 2 + attn_bench_shape_options(&s.shape, options + 2);
     const struct attn_usage usage = {
         "bench sparse",
         NULL,
@@ -146,10 +122,10 @@ int attn_cmd_bench_sparse(int argc, char **argv) {
         "blocks of one size, and blocks of random sizes with the mean given. 't/dense' is the time over that of the full mask.",
         "attn bench sparse --len 16K --threads 1 --json",
         options,
-        sizeof options / sizeof options[0]};
+        count};
     struct attn_bench_output out;
     const int status = attn_options_parse(&usage, argc, argv, NULL);
     if (status >= 0) return status;
-    if (!attn_bench_output_init(&out, json, csv, columns, sizeof columns / sizeof columns[0])) return ATTN_EXIT_USAGE;
+    if (!attn_bench_output_init(&out, s.shape.json, s.shape.csv, columns, sizeof columns / sizeof columns[0])) return ATTN_EXIT_USAGE;
     return run(&s, &out);
 }

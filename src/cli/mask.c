@@ -1,7 +1,7 @@
 /* attn mask: shows a mask as text or picture, with its area, tiles, keys a row and the names that other libraries give it. */
 #include "base/clock.h"
 #include "cli/cli.h"
-#include "cli/mask_png.h"
+#include "io/png.h"
 #include "cli/options.h"
 #include "cli/print.h"
 #include "mask/view.h"

@@ -1,6 +1,6 @@
 /* Grey pictures as PNG files. */
-#ifndef ATTN_CLI_MASK_PNG_H
-#define ATTN_CLI_MASK_PNG_H
+#ifndef ATTN_IO_PNG_H
+#define ATTN_IO_PNG_H
 
 #include "base/context.h"
 

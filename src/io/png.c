@@ -1,5 +1,5 @@
 /* PNG through libpng. It reports errors by longjmp: nothing that must be freed is made between setjmp and the jump. */
-#include "cli/mask_png.h"
+#include "io/png.h"
 
 #if defined(ATTN_HAVE_PNG)
 #include "base/file.h"
