@@ -19,6 +19,7 @@ attn_status attn_pattern_make(attn_ctx *ctx, const char *spec, const struct attn
     char *drawn = NULL;
     attn_status status = ATTN_OK;
     while (isalnum((unsigned char)spec[length]) || spec[length] == '_') length++;
+    if (strpbrk(spec, "&|!() ") != NULL) length = strlen(spec); /* algebra goes by all of its text, cut to the room there is */
     snprintf(out->name, sizeof out->name, "%.*s", (int)length, spec);
     if (attn_generate_knows(spec)) status = attn_generate_pattern(ctx, spec, draw->corpus, draw->kv_len, draw->seed, &drawn);
     if (status != ATTN_OK) return status;

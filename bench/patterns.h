@@ -5,7 +5,7 @@
 #include "attn.h"
 
 struct attn_pattern {
-    char name[64];     /* "causal_document" */
+    char name[64];     /* "causal_document"; of algebra its text, cut */
     char text[262144]; /* with its parameters, for attn_mask_parse */
 };
 

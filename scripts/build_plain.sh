@@ -45,6 +45,5 @@ program=$(list src/io src/cli bench)
 rm -f "$objects"/*.o build/libattn.a
 run $library
 ar rcs build/libattn.a $(objects_of $library)
-flags+=(-DATTN_HAVE_BENCH)
 run $program
 $cc "${threads[@]}" $(objects_of $program) build/libattn.a -lm -o build/attn

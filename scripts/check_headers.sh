@@ -20,6 +20,6 @@ for header in $(find src bench -name '*.h' 2>/dev/null | LC_ALL=C sort); do
     *_template.h) continue ;; # included after the names it is made from
     *) isa=() ;;
     esac
-    echo "#include \"$header\"" | gcc "${strict[@]}" -std=gnu11 -Isrc -I. -DATTN_HAVE_BENCH "${isa[@]}" -Wno-unused-function -x c - ||
+    echo "#include \"$header\"" | gcc "${strict[@]}" -std=gnu11 -Isrc -I. "${isa[@]}" -Wno-unused-function -x c - ||
         { echo "$header does not compile alone"; exit 1; }
 done
