@@ -34,12 +34,11 @@ static void count_tiles(const struct attn_mask_view *view, const struct attn_cos
         c->computed += single_pairs ? (double)area : whole;
     } else {
         struct rect first = r, second = r;
-        if (rows * tile->queries >= columns * tile->keys && rows > 1)
+        const bool taller = rows * tile->queries >= columns * tile->keys;
+        if (rows > 1 && (taller || columns == 1))
             first.q1 = second.q0 = r.q0 + rows / 2 * tile->queries;
-        else if (columns > 1)
-            first.k1 = second.k0 = r.k0 + columns / 2 * tile->keys;
         else
-            first.q1 = second.q0 = r.q0 + rows / 2 * tile->queries;
+            first.k1 = second.k0 = r.k0 + columns / 2 * tile->keys;
         count_tiles(view, tile, first, c);
         count_tiles(view, tile, second, c);
     }
