@@ -75,7 +75,7 @@ static void every_feature_mask_and_layout_is_within_the_bound(void **state) {
     struct test_options options;
     test_options_init(&options);
     options.always = ATTN_BACKWARD;
-    check_rounds(60, &options, NULL);
+    check_rounds(120, &options, NULL);
 }
 
 /* Long enough for several tiles and chunks, a tile's last rows, and stretches that begin inside one. */
@@ -88,7 +88,7 @@ static void several_tiles_and_chunks_are_within_the_bound(void **state) {
     options.max_len = 700;
     options.max_heads = 3;
     options.max_dim = 80;
-    check_rounds(10, &options, NULL);
+    check_rounds(20, &options, NULL);
 }
 
 static void poison_row(float *x, int64_t tokens, int32_t dim, struct attn_random *r) {
@@ -124,7 +124,7 @@ static void excluded_pairs_see_no_bit_of_a_poisoned_row(void **state) {
     const enum test_mask_kind kinds[] = {TEST_MASK_CAUSAL, TEST_MASK_WINDOW, TEST_MASK_BITS, TEST_MASK_SLICES};
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         options.mask = kinds[i];
-        check_rounds(15, &options, poison);
+        check_rounds(25, &options, poison);
     }
 }
 

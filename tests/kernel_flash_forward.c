@@ -62,7 +62,7 @@ static void small_problems_of_every_feature_are_within_the_bound(void **state) {
     struct test_options options;
     test_options_init(&options);
     options.features &= ~(uint32_t)(ATTN_BACKWARD | ATTN_BIAS_GRAD);
-    rounds_on_every_isa(200, &options);
+    rounds_on_every_isa(400, &options);
 }
 
 static void long_plain_problems_are_within_the_bound(void **state) {
@@ -73,7 +73,7 @@ static void long_plain_problems_are_within_the_bound(void **state) {
     options.max_len = 1200;
     options.max_heads = 2;
     options.max_batch = 1;
-    rounds_on_every_isa(30, &options);
+    rounds_on_every_isa(50, &options);
 }
 
 int main(void) {

@@ -1,8 +1,8 @@
 /* What holds for every kernel of the table, on every instruction set of this machine: the same bits for any number of threads, exact
- * exclusion, every key counted once, no NaN from huge scores. The table is the list of kernels, so a new one is tested by being there.
+ * exclusion, every key counted once, no NaN from huge scores.
  */
-#include "kernel/kernel.h"
 #include "support/compare.h"
+#include "support/each_kernel.h"
 #include "support/problem.h"
 
 #include <math.h>
@@ -14,29 +14,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-typedef void (*property)(attn_ctx *ctx, const struct attn_kernel *kernel);
-
-/* Runs the property for each float32 kernel in a context that is forced to the kernel's instruction set. */
-static void for_each_kernel(property check) {
-    for (int n = 0; n < attn_kernel_count; n++) {
-        const struct attn_kernel *kernel = attn_kernels[n];
-        if (kernel->dtype != ATTN_F32) continue;
-        attn_ctx_config config;
-        attn_ctx *ctx;
-        char error[256];
-        attn_ctx_config_init(&config);
-        config.threads = 3;
-        setenv("ATTN_ISA", kernel->isa, 1);
-        if (attn_ctx_create(&config, &ctx, error, sizeof(error)) == ATTN_OK) {
-            check(ctx, kernel);
-            attn_ctx_destroy(ctx);
-        } else {
-            print_message("%s %s is not run here: %s\n", kernel->name, kernel->isa, error);
-        }
-        unsetenv("ATTN_ISA");
-    }
-}
 
 static void complain(const struct test_case *c, const struct attn_kernel *kernel) {
     fprintf(stderr, "kernel %s, %s\n", kernel->name, kernel->isa);
@@ -69,7 +46,7 @@ static void check_threads(attn_ctx *ctx, const struct attn_kernel *kernel) {
 
 static void one_two_and_three_threads_give_the_same_bits(void **state) {
     (void)state;
-    for_each_kernel(check_threads);
+    test_each_kernel(check_threads);
 }
 
 /* --------------------------------------------------------------------------------------- exact exclusion */
@@ -159,7 +136,7 @@ static void check_exclusion(attn_ctx *ctx, const struct attn_kernel *kernel) {
 
 static void an_excluded_pair_leaves_no_bit_in_either_direction(void **state) {
     (void)state;
-    for_each_kernel(check_exclusion);
+    test_each_kernel(check_exclusion);
 }
 
 /* The bias of excluded pairs alone: every element of it is other bits, no output may change. */
@@ -192,7 +169,7 @@ static void check_excluded_bias(attn_ctx *ctx, const struct attn_kernel *kernel)
 
 static void the_bias_of_an_excluded_pair_leaves_no_bit(void **state) {
     (void)state;
-    for_each_kernel(check_excluded_bias);
+    test_each_kernel(check_excluded_bias);
 }
 
 /* ----------------------------------------------------------------------------------------- counting keys */
@@ -246,7 +223,7 @@ static void check_counts(attn_ctx *ctx, const struct attn_kernel *kernel) {
 
 static void every_key_of_a_long_row_counts_exactly_once(void **state) {
     (void)state;
-    for_each_kernel(check_counts);
+    test_each_kernel(check_counts);
 }
 
 /* ------------------------------------------------------------------------------------------- huge scores */
@@ -281,7 +258,7 @@ static void check_huge_scores(attn_ctx *ctx, const struct attn_kernel *kernel) {
 
 static void scores_up_to_1e31_and_denormal_ones_give_finite_results(void **state) {
     (void)state;
-    for_each_kernel(check_huge_scores);
+    test_each_kernel(check_huge_scores);
 }
 
 int main(void) {

@@ -5,8 +5,8 @@
  * the sink. Backward runs with the merged O and LSE: dQ adds over b, dK and dV add over a, dBias, dALiBi and dSink over all.
  */
 #include "base/random.h"
-#include "kernel/kernel.h"
 #include "support/compare.h"
+#include "support/each_kernel.h"
 #include "support/problem.h"
 
 #include <math.h>
@@ -170,16 +170,7 @@ static void check_kernel(attn_ctx *ctx, const struct attn_kernel *kernel) {
 
 static void four_pieces_equal_the_whole_forward_and_backward(void **state) {
     (void)state;
-    for (int n = 0; n < attn_kernel_count; n++) {
-        attn_ctx *ctx;
-        if (attn_kernels[n]->dtype != ATTN_F32) continue;
-        setenv("ATTN_ISA", attn_kernels[n]->isa, 1);
-        if (attn_ctx_create(NULL, &ctx, NULL, 0) == ATTN_OK) {
-            check_kernel(ctx, attn_kernels[n]);
-            attn_ctx_destroy(ctx);
-        }
-        unsetenv("ATTN_ISA");
-    }
+    test_each_kernel(check_kernel);
 }
 
 int main(void) {

@@ -96,6 +96,7 @@ static void choose_heads(struct test_case *c, struct attn_random *r, const struc
     do p->kv_heads = 1 + (int32_t)below(r, p->heads);
     while (p->heads % p->kv_heads);
     p->dim = 1 + (int32_t)below(r, o->max_dim);
+    if (test_chance(r, 0.3)) p->dim = (p->dim + 15) / 16 * 16; /* whole vectors: rows are used where they are */
     p->v_dim = test_chance(r, 0.5) ? p->dim : 1 + (int32_t)below(r, o->max_dim);
 }
 
