@@ -91,9 +91,19 @@ static int tear_down(void **state) {
 }
 
 static void every_command_explains_itself_with_an_example(void **state) {
-    static const char *const commands[] = {
-        "help",        "apply --help",       "bench --help",        "bench peak --help", "bench kernels --help",
-        "mask --help", "bench masks --help", "bench sparse --help", "doctor --help",     "help apply"};
+    static const char *const commands[] = {"help",
+                                           "apply --help",
+                                           "bench --help",
+                                           "bench peak --help",
+                                           "bench kernels --help",
+                                           "mask --help",
+                                           "bench masks --help",
+                                           "bench sparse --help",
+                                           "doctor --help",
+                                           "help apply",
+                                           "-h",
+                                           "bench -h",
+                                           "mask -h"};
     (void)state;
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
         expect(commands[i], 0, "usage: attn");
@@ -107,6 +117,8 @@ static void mistakes_are_named_with_what_was_meant(void **state) {
     static const char *const mistakes[][2] = {
         {"aply", "attn: there is no command 'aply'; did you mean 'apply'?"},
         {"zzzzzzzz", "attn: there is no command 'zzzzzzzz'; see attn help"},
+        {"help maks", "attn: there is no command 'maks'; did you mean 'mask'?"},
+        {"mask causal --len 4 --png=", "attn: mask: --png: the value is empty, expected FILE"},
         {"bench", "attn: bench: a suite is missing"},
         {"bench kernel", "did you mean 'kernels'?"},
         {"bench kernels --hedas 3", "attn: bench kernels: there is no option --hedas; did you mean --heads?"},

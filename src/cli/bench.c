@@ -28,7 +28,7 @@ static int print_help(void) {
 
 int attn_cmd_bench(int argc, char **argv) {
     const char *names[SUITES];
-    if (argc >= 2 && strcmp(argv[1], "--help") == 0) return print_help();
+    if (argc >= 2 && attn_asks_help(argv[1])) return print_help();
     if (argc < 2) return attn_complain("bench: a suite is missing: peak, kernels, masks or sparse; see attn bench --help");
     for (int i = 0; i < SUITES; i++) {
         names[i] = suites[i].name;

@@ -52,8 +52,9 @@ static int run_command(int argc, char **argv) {
             return commands[i].run(2, help);
         }
     }
-    if (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0) return print_help();
-    return unknown_command(argv[1]);
+    const bool help = strcmp(argv[1], "help") == 0;
+    if (attn_asks_help(argv[1]) || (help && argc == 2)) return print_help();
+    return unknown_command(argv[help ? 2 : 1]);
 }
 
 int main(int argc, char **argv) {

@@ -177,12 +177,16 @@ static int parse_option(const struct attn_usage *usage, int argc, char **argv, i
     return unknown_option(usage, name);
 }
 
+bool attn_asks_help(const char *word) {
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
 int attn_options_parse(const struct attn_usage *usage, int argc, char **argv, struct attn_words *rest) {
     bool seen[ATTN_OPTION_VALUES] = {false};
     bool only_words = false;
     for (int at = 1; at < argc; at++) {
         const char *word = argv[at];
-        if (!only_words && strcmp(word, "--help") == 0) {
+        if (!only_words && attn_asks_help(word)) {
             print_help(usage);
             return ATTN_EXIT_DONE;
         }

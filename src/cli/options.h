@@ -65,4 +65,7 @@ bool attn_words_and(const struct attn_words *words, char *text, size_t size);
 /* "16K", "-3", "1048576". False: no integer, or out of range. */
 bool attn_integer_parse(const char *text, int64_t *out);
 
+/* --help, or -h as elsewhere. */
+bool attn_asks_help(const char *word);
+
 #endif
