@@ -5,6 +5,7 @@
 #include "base/context.h"
 #include "bench/statistics.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -105,6 +106,7 @@ attn_status attn_measure(attn_ctx *ctx, const struct attn_subject *subjects, int
     struct sampler s = {.ctx = ctx, .protocol = protocol, .pass = pass, .flops = flops};
     const size_t each = (size_t)protocol->repeats;
     double *memory = attn_alloc(ctx, 3 * each * (size_t)count * sizeof(double));
+    assert(count > 0);
     memset(timing, 0, (size_t)count * sizeof *timing);
     if (memory == NULL) return attn_no_memory(ctx, "samples", 3 * each * (size_t)count * sizeof(double));
     for (int i = 0; i < count; i++) {

@@ -71,7 +71,7 @@ static void check_row(struct oracle *r, int64_t b, int32_t h, int64_t i) {
         for (int64_t j = r->intervals[2 * piece]; j < r->intervals[2 * piece + 1]; j++)
             axpy(r->c, r->p[j] /= total, r->c->v, k_row + j, s->v_dim, r->sum);
     compare(r, DEV_O, r->out->o, q_row, s->v_dim, r->sum);
-    const double lse = greatest + log(total);
+    const double lse = total > 0.0 ? greatest + log(total) : -(double)INFINITY;
     if (r->out->lse != NULL && pieces > 0)
         compare(r, DEV_LSE, r->out->lse, q_row, 1, &lse);
     else if (r->out->lse != NULL && load(r->c, r->out->lse, q_row) != lse) /* a row with no key: -inf */

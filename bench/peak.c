@@ -116,12 +116,13 @@ struct fma_job {
 static double run_slice(const struct fma_job *job) {
     enum { CHUNK = 32 };
     const double start = attn_clock();
-    double now = start;
+    double now;
     long long rounds = 0;
-    for (; now < start + job->slice; now = attn_clock()) {
+    do {
         job->fma->run(CHUNK);
         rounds += CHUNK;
-    }
+        now = attn_clock();
+    } while (now < start + job->slice);
     return (double)rounds / (now - start);
 }
 
