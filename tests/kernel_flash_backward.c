@@ -30,6 +30,32 @@ static attn_ctx *context_of(const char *isa) {
     return ctx;
 }
 
+/* A parallel loop that runs everything on one worker, the last index first: what depends on the order of units shows. */
+static void backwards(void *executor, int64_t count, int workers, attn_task_fn task, void *arg) {
+    (void)executor;
+    (void)workers;
+    for (int64_t i = count - 1; i >= 0; i--) task(arg, i, 0);
+}
+
+static void check_order(const struct test_case *c, const struct test_result *want) {
+    attn_ctx_config config;
+    struct test_case last_first = *c;
+    struct test_result got;
+    attn_ctx_config_init(&config);
+    config.parallel = backwards;
+    config.threads = 2;
+    setenv("ATTN_ISA", attn_ctx_isa(c->ctx), 1);
+    assert_int_equal(attn_ctx_create(&config, &last_first.ctx, NULL, 0), ATTN_OK);
+    unsetenv("ATTN_ISA");
+    assert_true(test_run(&last_first, ATTN_F32, "flash", 2, &got));
+    if (!test_result_same(want, &got)) {
+        test_case_print(c);
+        fail_msg("units run in another order give other bits");
+    }
+    test_result_free(&got);
+    attn_ctx_destroy(last_first.ctx);
+}
+
 typedef void (*change_fn)(struct test_case *c, struct attn_random *r);
 
 static void check_case(const struct test_case *c) {
@@ -46,6 +72,7 @@ static void check_case(const struct test_case *c) {
         }
         test_result_free(&more);
     }
+    check_order(c, &one);
     test_result_free(&want);
     test_result_free(&plain);
     test_result_free(&one);
@@ -91,6 +118,37 @@ static void several_tiles_and_chunks_are_within_the_bound(void **state) {
     check_rounds(20, &options, NULL);
 }
 
+/* Ragged sequences, long enough for several chunks, that add to the same columns of dBias. */
+static bool shares_ragged_columns(const struct test_case *c) {
+    return c->batch > 1 && c->kv_lens && c->kv_len >= 512 && (c->problem.bias_broadcast & ATTN_SHARE_BATCH) &&
+           !(c->problem.bias_broadcast & ATTN_SHARE_KEY);
+}
+
+static void shared_bias_gradients_of_ragged_sequences_do_not_depend_on_order(void **state) {
+    (void)state;
+    struct test_options options;
+    attn_ctx *ctx = test_context(3);
+    test_options_init(&options);
+    options.always = options.features = ATTN_BACKWARD | ATTN_BIAS | ATTN_BIAS_GRAD;
+    options.max_batch = 3;
+    options.max_len = 1200;
+    options.max_heads = 1;
+    options.max_dim = 4;
+    options.layout = ATTN_BHTD;
+    int checked = 0;
+    for (uint64_t seed = 1; checked < 5 && seed < 1000; seed++) {
+        struct test_case c;
+        test_case_make(&c, ctx, seed, &options);
+        if (shares_ragged_columns(&c)) {
+            check_case(&c);
+            checked++;
+        }
+        test_case_free(&c);
+    }
+    assert_int_equal(checked, 5);
+    attn_ctx_destroy(ctx);
+}
+
 static void poison_row(float *x, int64_t tokens, int32_t dim, struct attn_random *r) {
     x[(int64_t)attn_random_below(r, (uint64_t)tokens) * dim + (int64_t)attn_random_below(r, (uint64_t)dim)] = NAN;
 }
@@ -132,6 +190,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_feature_mask_and_layout_is_within_the_bound),
         cmocka_unit_test(several_tiles_and_chunks_are_within_the_bound),
+        cmocka_unit_test(shared_bias_gradients_of_ragged_sequences_do_not_depend_on_order),
         cmocka_unit_test(excluded_pairs_see_no_bit_of_a_poisoned_row),
     };
     return cmocka_run_group_tests_name("kernel: flash backward", tests, NULL, NULL);

@@ -402,13 +402,20 @@ static void one_key_tile(const struct attn_backward *s, struct attn_backward_wor
 }
 
 /* Key tiles [*begin, *end) of a chunk: borders where the area of the group's first head reaches equal parts; each tile counts one row more
- * than it has, so that empty tiles are spread too. */
+ * than it has, so that empty tiles are spread too. A unit of several sequences or heads, which share columns of dBias, has the same borders in all of
+ * them: a column must not belong to two units. */
 static void chunk_tiles(const struct attn_backward *s, const struct key_tile *key, int64_t chunk, int64_t *begin, int64_t *end) {
     const int64_t chunks = s->l.chunks, tiles = attn_div_up(key->seq.k_len, ATTN_BACKWARD_KEYS);
     struct attn_mask_view view;
     *begin = 0;
     *end = tiles;
     if (chunks == 1) return;
+    if (s->l.together) {
+        const int64_t most = attn_div_up(s->x->shape->kv_len, ATTN_BACKWARD_KEYS);
+        *begin = attn_min64(most * chunk / chunks, tiles);
+        *end = attn_min64(most * (chunk + 1) / chunks, tiles);
+        return;
+    }
     attn_exec_view(s->x, key->b, key->kv_head * s->group, &key->seq, &view);
     double total = 0.0;
     for (int pass = 0; pass < 2; pass++) {

@@ -21,12 +21,13 @@ static int64_t round_up(int64_t n, int64_t multiple) {
 }
 
 static void layout_groups(struct attn_backward_layout *l, const struct attn_shape *shape) {
-    const bool together = shape->features & ATTN_BIAS_GRAD;
-    l->batch_groups = together && (shape->bias_broadcast & ATTN_SHARE_BATCH) ? 1 : shape->batch;
-    l->head_groups = together && (shape->bias_broadcast & ATTN_SHARE_HEAD) ? 1 : shape->kv_heads;
+    const bool bias_grad = shape->features & ATTN_BIAS_GRAD;
+    l->batch_groups = bias_grad && (shape->bias_broadcast & ATTN_SHARE_BATCH) ? 1 : shape->batch;
+    l->head_groups = bias_grad && (shape->bias_broadcast & ATTN_SHARE_HEAD) ? 1 : shape->kv_heads;
+    l->together = l->batch_groups < shape->batch || l->head_groups < shape->kv_heads;
     l->chunks = 1;
     const int64_t groups = attn_max64(l->batch_groups * l->head_groups, 1);
-    if (groups >= UNITS_WANTED || (together && (shape->bias_broadcast & ATTN_SHARE_KEY))) return;
+    if (groups >= UNITS_WANTED || (bias_grad && (shape->bias_broadcast & ATTN_SHARE_KEY))) return;
     const int64_t key_tiles = attn_div_up(shape->kv_len, ATTN_BACKWARD_KEYS);
     const size_t chunk_bytes = (size_t)(shape->heads * l->rows * l->d_pad) * sizeof(float);
     const int64_t affordable = (int64_t)(chunk_bytes_limit / (chunk_bytes + 1));
