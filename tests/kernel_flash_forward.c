@@ -1,5 +1,5 @@
-/* The flash forward pass against the naive kernel in double, on every instruction set of this machine: random problems of every feature in guarded
- * memory, and the same bits for any number of workers.
+/* The flash forward pass against the naive kernel in double, on every instruction set of this machine: random problems of every feature in
+ * guarded memory, and the same bits for any number of workers.
  */
 #include "support/compare.h"
 #include "support/problem.h"
@@ -30,8 +30,7 @@ static bool forward_round(attn_ctx *ctx, uint64_t seed, const struct test_option
     test_result_free(&exact);
     test_result_free(&plain);
     test_result_free(&got);
-    if (!good)
-        test_case_print(&c);
+    if (!good) test_case_print(&c);
     test_case_free(&c);
     return good;
 }
@@ -48,11 +47,9 @@ static void rounds_on_every_isa(int64_t rounds, const struct test_options *optio
         uint64_t seed;
         int64_t n = test_rounds(rounds, &seed);
         int64_t bad = 0;
-        for (int64_t r = 0; r < n; r++)
-            bad += !forward_round(ctx, seed + (uint64_t)r, options);
+        for (int64_t r = 0; r < n; r++) bad += !forward_round(ctx, seed + (uint64_t)r, options);
         attn_ctx_destroy(ctx);
-        if (bad)
-            fail_msg("%s: %lld of %lld problems", isas[i], (long long)bad, (long long)n);
+        if (bad) fail_msg("%s: %lld of %lld problems", isas[i], (long long)bad, (long long)n);
     }
     unsetenv("ATTN_ISA");
 }

@@ -19,10 +19,10 @@
 #include <cmocka.h>
 
 /* A test that is one check of every kernel. */
-#define FOR_EACH_KERNEL(test, check)   \
-    static void test(void **state) {   \
-        (void)state;                   \
-        test_each_kernel(check);       \
+#define FOR_EACH_KERNEL(test, check)                                                                                                       \
+    static void test(void **state) {                                                                                                       \
+        (void)state;                                                                                                                       \
+        test_each_kernel(check);                                                                                                           \
     }
 
 static void must(attn_ctx *ctx, attn_status status) {
@@ -162,8 +162,8 @@ static void check_shift(attn_ctx *ctx, const struct attn_kernel *kernel) {
     for (int64_t i = 0; i < plain.count[LSE]; i++) {
         double along = 0.0;
         for (int64_t c = 0; c < d; c++) along += 0.25 * (double)(c % 5 - 2) * (double)plain.data[Q][i * d + c];
-        expect_near(&plain, "LSE after a shift of the keys", (double)moved.data[LSE][i], (double)plain.data[LSE][i] + along / sqrt((double)d),
-                    1e-5);
+        expect_near(&plain, "LSE after a shift of the keys", (double)moved.data[LSE][i],
+                    (double)plain.data[LSE][i] + along / sqrt((double)d), 1e-5);
     }
     for (int64_t c = 0; c < d; c++) {
         double sum = 0.0;
@@ -221,12 +221,14 @@ FOR_EACH_KERNEL(values_of_1_give_1_and_equal_scores_count_the_keys, check_units)
 
 /* Rows of packed arrays [token, head, dim] of the documents in reverse order. */
 static void reverse_documents(const struct trial *from, const struct trial *to, int array) {
-    const int64_t tokens = from->x.queries, heads = array == K || array == V || array == DK || array == DV ? from->x.kv_heads : from->x.heads;
+    const int64_t tokens = from->x.queries,
+                  heads = array == K || array == V || array == DK || array == DV ? from->x.kv_heads : from->x.heads;
     const int64_t row = array == LSE ? 1 : from->count[array] / tokens, planes = array == LSE ? heads : 1;
     for (int64_t plane = 0; plane < planes; plane++)
         for (int64_t b = 0; b < from->documents; b++)
             memcpy(to->data[array] + (plane * tokens + to->cu[from->documents - 1 - b]) * row,
-                   from->data[array] + (plane * tokens + from->cu[b]) * row, (size_t)((from->cu[b + 1] - from->cu[b]) * row) * sizeof(float));
+                   from->data[array] + (plane * tokens + from->cu[b]) * row,
+                   (size_t)((from->cu[b + 1] - from->cu[b]) * row) * sizeof(float));
 }
 
 static void check_order(attn_ctx *ctx, const struct attn_kernel *kernel) {

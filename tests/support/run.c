@@ -332,8 +332,8 @@ bool test_result_bounded(const struct test_case *c, const struct test_result *go
         if (!want->data[which]) continue;
         const double most = test_max_abs(want->count[which], want->data[which]);
         double scale = which == TEST_O ? fmax(most, greatest_value(c)) : fmax(most, 1.0);
-        /* A logit is rounded relative to its size, which moves its weight by as much; backward, weights come back from an LSE rounded so. On a
-         * small problem the plain formula's own error may be less than that by luck. */
+        /* A logit is rounded relative to its size, which moves its weight by as much; backward, weights come back from an LSE rounded so.
+         * On a small problem the plain formula's own error may be less than that by luck. */
         const double size = want->data[TEST_LSE] ? test_max_abs(want->count[TEST_LSE], want->data[TEST_LSE]) : 0.0;
         if (which == TEST_O) scale *= fmax(1.0, size / 4.0);
         if (which >= TEST_DQ) scale *= fmax(4.0, size);

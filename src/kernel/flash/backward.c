@@ -4,7 +4,8 @@
  *   dS = P (scale dO V^T - scale delta)                 dK += dS^T Q      dQ += dS K
  *
  * The scales are folded into the packed K^T and V^T; LSE and delta are subtracted after the products, LSE with what it lost in rounding.
- * dK and dV of the key tile stay in the worker's buffers, dQ is summed over key tiles in rising order. Nothing is transposed but K and V, once for each key tile.
+ * dK and dV of the key tile stay in the worker's buffers, dQ is summed over key tiles in rising order. Nothing is transposed but K and V,
+ * once for each key tile.
  *
  * A partial tile computes only the spans of rows that the mask leaves; there P and dS are selected to 0 by the mask's bits, and a
  * row of it that is NaN or infinite is added pair by pair, so that no excluded 0 * NaN arises.

@@ -1,6 +1,6 @@
-/* 2^x of 16 floats. x is split into the nearest multiple t of 1/32 and a rest r in [-1/64, 1/64]: 2^x = 2^floor(t) * 2^(t - floor(t)) * 2^r,
- * the second from a table of 32 floats in two registers, the third a polynomial of degree 2 with p(0) = 1 exactly (a row with one key has
- * the weight 1), within 5.4e-8 of 2^r. Adding 1.5 * 2^18 does the split: the sum's low bits are the table's index. Three multiply-add
+/* 2^x of 16 floats. x is split into the nearest multiple t of 1/32 and a rest r in [-1/64, 1/64]: 2^x = 2^floor(t) * 2^(t - floor(t)) *
+ * 2^r, the second from a table of 32 floats in two registers, the third a polynomial of degree 2 with p(0) = 1 exactly (a row with one key
+ * has the weight 1), within 5.4e-8 of 2^r. Adding 1.5 * 2^18 does the split: the sum's low bits are the table's index. Three multiply-add
  * slots and scalef's half instead of five and a half; additions run beside the multiply-add units on Zen 4.
  */
 #ifndef ATTN_KERNEL_FLASH_EXP2_AVX512_H

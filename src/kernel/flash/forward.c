@@ -1,12 +1,12 @@
-/* Flash forward pass (Dao 2023, alg. 1): one unit of work is a chunk of queries of one sequence and head. For each tile of keys that the mask
- * leaves to the chunk, every panel of 16 queries computes its logits, turns them into weights against its running maximum m, and adds the weighted
- * values. Nothing of the size T x S exists.
+/* Flash forward pass (Dao 2023, alg. 1): one unit of work is a chunk of queries of one sequence and head. For each tile of keys that the
+ * mask leaves to the chunk, every panel of 16 queries computes its logits, turns them into weights against its running maximum m, and adds
+ * the weighted values. Nothing of the size T x S exists.
  *
  * Invariant, for each query after each tile: o = sum_j 2^(s_j - m) v_j and l = sum_j 2^(s_j - m) over the keys so far, s in units of log2.
- * m follows the true maximum lazily: it is raised to the tile's maximum only where that is more than 20 above it (2^20 is far from
- * float's limits), so most tiles need no rescaling. Where |m| is small the accumulators of logits start at -m, which makes the subtraction
- * free. Whether a panel takes the fused path (weights computed with the logits against the old m) or the plain one (logits, maximum, weights) is a
- * matter of speed: both give the same bits, and a lane's bits depend on its own allowed pairs alone.
+ * m follows the true maximum lazily: it is raised to the tile's maximum only where that is more than 20 above it (2^20 is far from float's
+ * limits), so most tiles need no rescaling. Where |m| is small the accumulators of logits start at -m, which makes the subtraction free.
+ * Whether a panel takes the fused path (weights computed with the logits against the old m) or the plain one (logits, maximum, weights) is
+ * a matter of speed: both give the same bits, and a lane's bits depend on its own allowed pairs alone.
  */
 #include "kernel/flash/forward_ops.h"
 #include "kernel/flash/forward_parts.h"

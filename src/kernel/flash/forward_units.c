@@ -52,8 +52,8 @@ size_t attn_flash_forward_workspace(const struct attn_shape *shape) {
     return y.pieces + (size_t)shape->threads * y.worker;
 }
 
-/* Counts the chunks of a sequence by class (pieces NULL), or writes each to the next place of its class. Head 0 speaks for all; a sequence of a
- * single chunk, of which there may be thousands, is rated without a look at the mask. */
+/* Counts the chunks of a sequence by class (pieces NULL), or writes each to the next place of its class. Head 0 speaks for all; a sequence
+ * of a single chunk, of which there may be thousands, is rated without a look at the mask. */
 static void sort_sequence(const struct attn_exec *x, int64_t b, int64_t chunk, int64_t *place, struct piece *pieces) {
     struct attn_seq seq = attn_exec_seq(x, b);
     struct attn_mask_view view;

@@ -1,7 +1,7 @@
-/* Logits of 16 queries (lanes) with keys, 24 at a time: 24 accumulators, one query vector and 24 broadcast multiply-adds a
- * column. Keys are read in place, at any row stride. Two forms: the logits themselves with their maximum, and, when a maximum m is known to be good
- * enough, the weights 2^(s - m) at once, so that the exponential overlaps the next keys' multiply-adds. The accumulators start at -m: that costs nothing.
- * The fewer instructions after the products the better the overlap: no maximum is taken beside the exponential.
+/* Logits of 16 queries (lanes) with keys, 24 at a time: 24 accumulators, one query vector and 24 broadcast multiply-adds a column. Keys
+ * are read in place, at any row stride. Two forms: the logits themselves with their maximum, and, when a maximum m is known to be good
+ * enough, the weights 2^(s - m) at once, so that the exponential overlaps the next keys' multiply-adds. The accumulators start at -m: that
+ * costs nothing. The fewer instructions after the products the better the overlap: no maximum is taken beside the exponential.
  */
 #include "kernel/flash/exp2__avx512.h"
 #include "kernel/flash/micro__avx512.h"

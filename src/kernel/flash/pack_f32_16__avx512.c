@@ -1,5 +1,5 @@
-/* Between the caller's rows and the panels of 16 lanes: 16 x 16 transposes in registers for queries and outputs, copies for values. Each panel
- * prefetches the rows of the next one; past the end of an array that is harmless. */
+/* Between the caller's rows and the panels of 16 lanes: 16 x 16 transposes in registers for queries and outputs, copies for values. Each
+ * panel prefetches the rows of the next one; past the end of an array that is harmless. */
 #include "kernel/flash/micro__avx512.h"
 #include "kernel/flash/transpose__avx512.h"
 

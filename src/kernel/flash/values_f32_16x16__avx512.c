@@ -1,5 +1,5 @@
-/* Weighted sum of values: o[c][16 queries] += s[j][16 queries] * v_j[c], 16 columns at a time: 16 accumulators, one vector of weights and 16
- * broadcast multiply-adds a key. The values are packed, 16 columns of a key on one cache line.
+/* Weighted sum of values: o[c][16 queries] += s[j][16 queries] * v_j[c], 16 columns at a time: 16 accumulators, one vector of weights and
+ * 16 broadcast multiply-adds a key. The values are packed, 16 columns of a key on one cache line.
  */
 #include "kernel/flash/micro__avx512.h"
 

@@ -1,5 +1,5 @@
-/* Four floats as a vector of the compiler's own (gcc and clang), 16 lanes as four of them, and 2^x. The compiler lowers them to what the target has:
- * SSE2 on every x86-64, NEON on 64-bit Arm, scalars elsewhere.
+/* Four floats as a vector of the compiler's own (gcc and clang), 16 lanes as four of them, and 2^x. The compiler lowers them to what the
+ * target has: SSE2 on every x86-64, NEON on 64-bit Arm, scalars elsewhere.
  */
 #ifndef ATTN_KERNEL_FLASH_VECTOR_PORTABLE_H
 #define ATTN_KERNEL_FLASH_VECTOR_PORTABLE_H
@@ -42,8 +42,8 @@ static inline attn_v4i attn_v4_lanes(uint32_t word, int v) {
     return ((attn_v4i){four, four, four, four} & bit) != 0;
 }
 
-/* 2^x with a polynomial of degree 5 on [-1/2, 1/2], p(0) = 1 exactly, relative error 9.2e-8 (no gather of table entries: not every target has one);
- * the exponent is put in as an integer. x below -126 gives 0, above 127 is cut to it; NaN stays NaN. */
+/* 2^x with a polynomial of degree 5 on [-1/2, 1/2], p(0) = 1 exactly, relative error 9.2e-8 (no gather of table entries: not every target
+ * has one); the exponent is put in as an integer. x below -126 gives 0, above 127 is cut to it; NaN stays NaN. */
 static inline attn_v4 attn_v4_exp2(attn_v4 x) {
     const attn_v4 round = attn_v4_set(12582912.0f); /* 1.5 * 2^23: adding it leaves the nearest integer in the low bits */
     attn_v4i tiny = x < attn_v4_set(-126.0f);

@@ -1,6 +1,6 @@
-/* The softmax pass over logits held as vectors of 16 queries, one a key: maximum, 2^(s - m) and its sum, soft-cap. Excluded pairs are selected away by
- * lane masks: neither a logit of theirs nor a NaN in it is ever used. The sum runs in the order of the keys (its latency hides behind the
- * exponential), so that the fused form in logits_f32_24x16 gives the same bits.
+/* The softmax pass over logits held as vectors of 16 queries, one a key: maximum, 2^(s - m) and its sum, soft-cap. Excluded pairs are
+ * selected away by lane masks: neither a logit of theirs nor a NaN in it is ever used. The sum runs in the order of the keys (its latency
+ * hides behind the exponential), so that the fused form in logits_f32_24x16 gives the same bits.
  */
 #include "kernel/flash/exp2__avx512.h"
 #include "kernel/flash/micro__avx512.h"
@@ -34,8 +34,8 @@ void attn_weights_f32_16__avx512(float *s, const uint32_t *words, int64_t n, con
         weights(false, s, words, n, m, sum);
 }
 
-/* tanh(x) = sign(x) * (1 - t) / (1 + t) with t = 2^(-2 |x| log2 e): no cancellation worse than float's own for large |x|; below 2^-4 the odd
- * polynomial keeps the relative accuracy of tiny logits. */
+/* tanh(x) = sign(x) * (1 - t) / (1 + t) with t = 2^(-2 |x| log2 e): no cancellation worse than float's own for large |x|; below 2^-4 the
+ * odd polynomial keeps the relative accuracy of tiny logits. */
 void attn_softcap_f32_16__avx512(float *s, int64_t n, float cap) {
     const __m512 one = _mm512_set1_ps(1.0f), sign = _mm512_set1_ps(-0.0f);
     const __m512 inverse = _mm512_set1_ps(1.0f / cap), limit = _mm512_set1_ps(0.0625f);
