@@ -325,6 +325,36 @@ static double greatest_value(const struct test_case *c) {
     return most;
 }
 
+/* Greatest Euclidean norm of the rows without NaN. */
+static double greatest_norm(const float *x, int64_t rows, int64_t dim) {
+    double most = 0.0;
+    for (int64_t i = 0; i < rows; i++) {
+        double sum = 0.0;
+        for (int64_t e = 0; e < dim; e++) sum += (double)x[i * dim + e] * (double)x[i * dim + e];
+        if (isfinite(sum)) most = fmax(most, sum);
+    }
+    return sqrt(most);
+}
+
+/* With a soft-cap LSE does not show the size of q.k. With u = 2^-24, the D roundings of the dot product's partial sums move it by about
+ * u |q| |k| (a random walk), and the derivative of cap tanh(s / cap) by 2 / cap of that, relative to its size. In units of 1e-6, with
+ * a factor of 4 for the worst of many pairs: 4 * 0.06 * 2 / cap. */
+static double capped_size(const struct test_case *c) {
+    const attn_problem *p = &c->problem;
+    if (!isfinite(p->softcap)) return 0.0;
+    const double scale = isnan(p->scale) ? 1.0 / sqrt((double)p->dim) : p->scale;
+    return 0.48 / p->softcap * scale * greatest_norm(c->q, c->planes * p->heads * c->q_len, p->dim) *
+           greatest_norm(c->k, c->planes * p->kv_heads * c->kv_len, p->dim);
+}
+
+/* An element of dBias that m pairs share is a sum of m / 32 rows of a panel, each addition of which rounds by u of the partial sum:
+ * u sqrt(m / 32) in all, in units of 1e-6. */
+static double shared_bias_size(const struct test_case *c) {
+    double pairs = (double)(c->batch * c->problem.heads) * (double)c->q_len * (double)c->kv_len, elements = 1.0;
+    for (int axis = 0; axis < 4; axis++) elements *= (double)c->bias_extent[axis];
+    return 1.0 + 0.06 * sqrt(fmax(pairs / fmax(elements, 1.0), 1.0) / 32.0);
+}
+
 bool test_result_bounded(const struct test_case *c, const struct test_result *got, const struct test_result *want,
                          const struct test_result *plain) {
     bool good = true;
@@ -336,7 +366,8 @@ bool test_result_bounded(const struct test_case *c, const struct test_result *go
          * On a small problem the plain formula's own error may be less than that by luck. */
         const double size = want->data[TEST_LSE] ? test_max_abs(want->count[TEST_LSE], want->data[TEST_LSE]) : 0.0;
         if (which == TEST_O) scale *= fmax(1.0, size / 4.0);
-        if (which >= TEST_DQ) scale *= fmax(4.0, size);
+        if (which >= TEST_DQ) scale *= fmax(fmax(4.0, size), capped_size(c));
+        if (which == TEST_DBIAS) scale *= shared_bias_size(c);
         if (which == TEST_DALIBI) /* each pair's rounding counts as often as its distance */
             scale *= (double)(c->q_len + c->kv_len);
         good = test_error_bounded(test_output_names[which], want->count[which], got->data[which], want->data[which], plain->data[which],
