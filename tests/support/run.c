@@ -347,12 +347,24 @@ static double capped_size(const struct test_case *c) {
            greatest_norm(c->k, c->planes * p->kv_heads * c->kv_len, p->dim);
 }
 
+/* Pairs that share an element of dBias. */
+static double shared_pairs(const struct test_case *c) {
+    double pairs = (double)(c->batch * c->problem.heads) * (double)c->q_len * (double)c->kv_len, elements = 1.0;
+    for (int axis = 0; axis < 4; axis++) elements *= (double)c->bias_extent[axis];
+    return fmax(pairs / fmax(elements, 1.0), 1.0);
+}
+
 /* An element of dBias that m pairs share is a sum of m / 32 rows of a panel, each addition of which rounds by u of the partial sum:
  * u sqrt(m / 32) in all, in units of 1e-6. */
 static double shared_bias_size(const struct test_case *c) {
-    double pairs = (double)(c->batch * c->problem.heads) * (double)c->q_len * (double)c->kv_len, elements = 1.0;
-    for (int axis = 0; axis < 4; axis++) elements *= (double)c->bias_extent[axis];
-    return 1.0 + 0.06 * sqrt(fmax(pairs / fmax(elements, 1.0), 1.0) / 32.0);
+    return 1.0 + 0.06 * sqrt(shared_pairs(c) / 32.0);
+}
+
+/* Each pair gives dBias P (dP - delta), two numbers of the size |dO| |V| that cancel (with a single key, completely) and are rounded by u of it:
+ * a random walk of m pairs, in units of 1e-6. */
+static double cancelled_size(const struct test_case *c) {
+    return 0.06 * sqrt(shared_pairs(c)) * greatest_norm(c->d_o, c->planes * c->problem.heads * c->q_len, c->problem.v_dim) *
+           greatest_norm(c->v, c->planes * c->problem.kv_heads * c->kv_len, c->problem.v_dim);
 }
 
 bool test_result_bounded(const struct test_case *c, const struct test_result *got, const struct test_result *want,
@@ -367,7 +379,7 @@ bool test_result_bounded(const struct test_case *c, const struct test_result *go
         const double size = want->data[TEST_LSE] ? test_max_abs(want->count[TEST_LSE], want->data[TEST_LSE]) : 0.0;
         if (which == TEST_O) scale *= fmax(1.0, size / 4.0);
         if (which >= TEST_DQ) scale *= fmax(fmax(4.0, size), capped_size(c));
-        if (which == TEST_DBIAS) scale *= shared_bias_size(c);
+        if (which == TEST_DBIAS) scale = fmax(scale * shared_bias_size(c), cancelled_size(c));
         if (which == TEST_DALIBI) /* each pair's rounding counts as often as its distance */
             scale *= (double)(c->q_len + c->kv_len);
         good = test_error_bounded(test_output_names[which], want->count[which], got->data[which], want->data[which], plain->data[which],

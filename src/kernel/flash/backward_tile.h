@@ -6,7 +6,7 @@
 
 enum {
     ATTN_BACKWARD_QUERIES = 128,
-    ATTN_BACKWARD_KEYS = 128,
+    ATTN_BACKWARD_KEYS = 256,
     ATTN_TILE_PANELS = ATTN_BACKWARD_KEYS / ATTN_PANEL,
     ATTN_TILE_STRIDE = ATTN_BACKWARD_KEYS + 16, /* of P and dS; not a power of two, so that rows fall into different cache sets */
     ATTN_ROW_BLOCK = 8,
