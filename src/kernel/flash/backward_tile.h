@@ -22,7 +22,7 @@ struct attn_backward_layout {
     /* A unit is (batch group, head group, chunk of key tiles); a group is one sequence or kv head, or all of them where several
      * would write the same element of dBias. */
     int64_t batch_groups, head_groups, chunks;
-    bool together; /* some group holds several of them */
+    bool together;       /* some group holds several of them */
     int64_t rows, tiles; /* query rows and query tiles of one head, over all sequences */
     size_t order, delta, touched, dq, dalibi, dsink, workers, worker_bytes, bytes;
 };
