@@ -2,6 +2,7 @@
  * into row-major order and this machine's byte order in place. */
 #include "io/npy.h"
 
+#include "base/half.h"
 #include "io/npy_header.h"
 
 #include <math.h>
@@ -133,17 +134,10 @@ attn_status attn_npy_write(attn_ctx *ctx, struct attn_file_writer *writer, enum 
     return status == ATTN_OK ? attn_file_write(ctx, writer, data, count * attn_npy_size(type)) : status;
 }
 
-static double from_half(uint16_t bits) {
-    const int exponent = bits >> 10 & 31, fraction = bits & 1023;
-    const double sign = (bits & 0x8000) != 0 ? -1.0 : 1.0;
-    if (exponent == 31) return fraction != 0 ? (double)NAN : sign * (double)INFINITY;
-    return exponent == 0 ? sign * ldexp(fraction, -24) : sign * ldexp(1024 + fraction, exponent - 25);
-}
-
 static double element(const struct attn_npy *array, size_t i) {
     switch (array->type) {
     case ATTN_NPY_F16:
-        return from_half(((const uint16_t *)array->data)[i]);
+        return (double)attn_f32_of_f16(((const uint16_t *)array->data)[i]);
     case ATTN_NPY_F32:
         return (double)((const float *)array->data)[i];
     case ATTN_NPY_F64:

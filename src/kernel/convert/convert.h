@@ -1,0 +1,38 @@
+/* Arrays between float32 and the types that keys and values are stored in: bfloat16, float16, and int8 in blocks of 32 with one scale.
+ *
+ * The 16-bit types round as base/half.h does. A block holds its scale first (float16), then 32 codes: value = scale * code, exact in
+ * float32. It is made so: scale = greatest |x| / 127, rounded to float16; code = x * (1 / scale), to nearest, ties to even, cut to [-127, 127].
+ * A greatest |x| above 127 * 65504 has the scale 65504 and is cut; a block with an infinity or a NaN is NaN as a whole (scale NaN, codes 0).
+ * Every set of functions gives the same bits. None needs alignment beyond that of its elements.
+ */
+#ifndef ATTN_KERNEL_CONVERT_CONVERT_H
+#define ATTN_KERNEL_CONVERT_CONVERT_H
+
+#include "attn.h"
+
+enum { ATTN_Q8_BLOCK = 32 };
+
+struct attn_q8 {
+    uint16_t scale; /* float16 */
+    int8_t code[ATTN_Q8_BLOCK];
+};
+
+struct attn_convert {
+    uint32_t isa_bits; /* what it needs of attn_ctx.isa */
+    void (*f32_of_bf16)(const uint16_t *from, int64_t n, float *to);
+    void (*bf16_of_f32)(const float *from, int64_t n, uint16_t *to);
+    void (*f32_of_f16)(const uint16_t *from, int64_t n, float *to);
+    void (*f16_of_f32)(const float *from, int64_t n, uint16_t *to);
+    void (*f32_of_q8)(const struct attn_q8 *from, int64_t blocks, float *to);
+    void (*q8_of_f32)(const float *from, int64_t blocks, struct attn_q8 *to);
+};
+
+/* The fastest set that these instruction sets (ATTN_ISA_*) can run. */
+const struct attn_convert *attn_convert_for(uint32_t isa);
+
+extern const struct attn_convert attn_convert__portable;
+#if defined(ATTN_HAVE_AVX512)
+extern const struct attn_convert attn_convert__avx512;
+#endif
+
+#endif
