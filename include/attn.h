@@ -313,7 +313,7 @@ typedef struct attn_problem {
 
     int threads;        /* greatest number of workers of an execution, at most the context's; 0 (default): the context's */
     attn_effort effort; /* default ATTN_ESTIMATE */
-    const char *kernel; /* NULL (default): the planner chooses; else a kernel's name: "flash", "naive" */
+    const char *kernel; /* NULL (default): the planner chooses; else a kernel's name: "flash", "flash32", "naive" */
 } attn_problem;
 
 /* Sets every field to the defaults above. */
@@ -426,7 +426,7 @@ typedef struct attn_estimate {
     size_t size; /* sizeof(attn_estimate), set by attn_estimate_init */
 
     /* In: FLOP/s that this machine reaches on one core in long dense forward passes (`attn bench kernels` measures it). 0 (default): the
-     * rate that the kernel's costs were measured at, on a server core of the Zen 4 generation. */
+     * rate that the kernel's costs were measured at, on a server core of the Zen 4 generation, or Zen 5 where cores are as wide. */
     double flops_per_second;
 
     /* Out. */

@@ -1,29 +1,31 @@
-/* The flash forward pass against the naive kernel in double, on every instruction set of this machine: random problems of every feature in
- * guarded memory, and the same bits for any number of workers.
+/* The flash forward passes against the naive kernel in double, on every instruction set of this machine: random problems of every feature
+ * in guarded memory, and the same bits for any number of workers.
  */
 #include "support/compare.h"
+#include "support/each_kernel.h"
 #include "support/problem.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
-static const char *const isas[] = {"portable", "avx512"};
+static int64_t rounds_wanted;
+static struct test_options options;
 
-static bool forward_round(attn_ctx *ctx, uint64_t seed, const struct test_options *options) {
+static bool forward_round(attn_ctx *ctx, const char *kernel, uint64_t seed) {
     struct test_case c;
     struct test_result exact, plain, got, again;
     bool good = true;
-    test_case_make(&c, ctx, seed, options);
+    test_case_make(&c, ctx, seed, &options);
     assert_true(test_run(&c, ATTN_F64, "naive", 1, &exact));
     assert_true(test_run(&c, ATTN_F32, "naive", 1, &plain));
-    assert_true(test_run(&c, ATTN_F32, "flash", 1, &got));
+    assert_true(test_run(&c, ATTN_F32, kernel, 1, &got));
     good = test_result_bounded(&c, &got, &exact, &plain);
     for (int threads = 2; threads <= 3; threads++) {
-        assert_true(test_run(&c, ATTN_F32, "flash", threads, &again));
+        assert_true(test_run(&c, ATTN_F32, kernel, threads, &again));
         good = test_result_same(&got, &again) && good;
         test_result_free(&again);
     }
@@ -35,42 +37,32 @@ static bool forward_round(attn_ctx *ctx, uint64_t seed, const struct test_option
     return good;
 }
 
-static void rounds_on_every_isa(int64_t rounds, const struct test_options *options) {
-    for (size_t i = 0; i < sizeof isas / sizeof *isas; i++) {
-        setenv("ATTN_ISA", isas[i], 1);
-        attn_ctx *ctx = NULL;
-        char error[256];
-        if (attn_ctx_create(NULL, &ctx, error, sizeof error) != ATTN_OK) {
-            print_message("not run here: %s\n", error);
-            continue;
-        }
-        uint64_t seed;
-        int64_t n = test_rounds(rounds, &seed);
-        int64_t bad = 0;
-        for (int64_t r = 0; r < n; r++) bad += !forward_round(ctx, seed + (uint64_t)r, options);
-        attn_ctx_destroy(ctx);
-        if (bad) fail_msg("%s: %lld of %lld problems", isas[i], (long long)bad, (long long)n);
-    }
-    unsetenv("ATTN_ISA");
+static void check_rounds(attn_ctx *ctx, const struct attn_kernel *kernel) {
+    uint64_t seed;
+    const int64_t n = test_rounds(rounds_wanted, &seed);
+    int64_t bad = 0;
+    if (strncmp(kernel->name, "flash", 5) != 0) return;
+    for (int64_t r = 0; r < n; r++) bad += !forward_round(ctx, kernel->name, seed + (uint64_t)r);
+    if (bad) fail_msg("%s %s: %lld of %lld problems", kernel->name, kernel->isa, (long long)bad, (long long)n);
 }
 
 static void small_problems_of_every_feature_are_within_the_bound(void **state) {
     (void)state;
-    struct test_options options;
     test_options_init(&options);
     options.features &= ~(uint32_t)(ATTN_BACKWARD | ATTN_BIAS_GRAD);
-    rounds_on_every_isa(400, &options);
+    rounds_wanted = 400;
+    test_each_kernel(check_rounds);
 }
 
 static void long_plain_problems_are_within_the_bound(void **state) {
     (void)state;
-    struct test_options options;
     test_options_init(&options);
     options.features = 0;
     options.max_len = 1200;
     options.max_heads = 2;
     options.max_batch = 1;
-    rounds_on_every_isa(50, &options);
+    rounds_wanted = 50;
+    test_each_kernel(check_rounds);
 }
 
 int main(void) {

@@ -8,6 +8,7 @@
 #include "base/cpu.h"
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -44,6 +45,20 @@ static uint32_t detect(void) {
     return isa;
 }
 
+/* No bit of cpuid tells how many 512-bit multiply-adds a core starts in a cycle; the families and models do. */
+static enum attn_core find_core(void) {
+    uint32_t a, b, c, d, vendor[4] = {0};
+    if (!(detect() & ATTN_ISA_AVX512)) return ATTN_CORE_NARROW;
+    if (!__get_cpuid(0, &a, &vendor[0], &vendor[2], &vendor[1]) || !__get_cpuid(1, &a, &b, &c, &d)) return ATTN_CORE_NARROW;
+    const uint32_t family = (a >> 8 & 15) + (a >> 20 & 255), model = (a >> 4 & 15) | (a >> 12 & 0xf0);
+    if (memcmp(vendor, "AuthenticAMD", 12) == 0) { /* mobile forms of Zen 5 have half the width */
+        const bool mobile = family == 0x1a && ((model >= 0x20 && model < 0x30) || (model >= 0x60 && model < 0x70));
+        return family >= 0x1a && !mobile ? ATTN_CORE_WIDE : ATTN_CORE_NARROW;
+    }
+    static const uint8_t client[] = {0x7d, 0x7e, 0x8c, 0x8d, 0xa7}; /* Ice Lake, Tiger Lake, Rocket Lake */
+    return memchr(client, (int)model, sizeof(client)) ? ATTN_CORE_NARROW : ATTN_CORE_WIDE;
+}
+
 static void read_name(char text[64]) {
     uint32_t word[12];
     for (uint32_t leaf = 0; leaf < 3; leaf++)
@@ -60,10 +75,25 @@ static uint32_t detect(void) {
 #endif
 }
 
+static enum attn_core find_core(void) {
+    return ATTN_CORE_NARROW;
+}
+
 static void read_name(char text[64]) {
     text[0] = 0;
 }
 #endif
+
+enum attn_core attn_cpu_core(void) {
+    static _Atomic uint32_t known;
+    const uint32_t found = 1u << 31;
+    uint32_t core = atomic_load_explicit(&known, memory_order_relaxed);
+    if (!core) {
+        core = (uint32_t)find_core() | found;
+        atomic_store_explicit(&known, core, memory_order_relaxed);
+    }
+    return (enum attn_core)(core & ~found);
+}
 
 uint32_t attn_cpu_isa(void) {
     static _Atomic uint32_t known;

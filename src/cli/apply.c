@@ -50,7 +50,7 @@ static int list_options(struct attn_apply *a, struct words *w, struct attn_optio
         {"seed", ATTN_OPTION_INTEGER, &w->seed, "N", "of dropout (default 0)", 0, 9e18},
         {"layout", ATTN_OPTION_TEXT, &w->layout, "NAME", "bhtd (default), bthd, thd (packed)", 0, 0},
         {"dtype", ATTN_OPTION_TEXT, &w->dtype, "NAME", "what is computed in: f32 (default), f64", 0, 0},
-        {"kernel", ATTN_OPTION_TEXT, &a->kernel, "NAME", "flash, naive (default: the planner's choice)", 0, 0},
+        {"kernel", ATTN_OPTION_TEXT, &a->kernel, "NAME", "flash, flash32, naive (default: the planner's choice)", 0, 0},
         {"threads", ATTN_OPTION_INTEGER, &w->threads, "N", "threads (default: all processors)", 1, 4096},
         {"json", ATTN_OPTION_FLAG, &w->json, NULL, "one JSON object about what was done", 0, 0},
     };

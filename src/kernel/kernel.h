@@ -3,6 +3,7 @@
 #define ATTN_KERNEL_KERNEL_H
 
 #include "base/context.h"
+#include "base/cpu.h"
 #include "mask/view.h"
 
 /* The part of a problem that a kernel plans on; defaults are filled in. */
@@ -77,8 +78,9 @@ void attn_dropout_words(uint64_t seed, double p, int64_t sequence, int32_t head,
 
 /* What a pass costs on one core, in nanoseconds, over the query rows of all heads and the pairs that are computed for them:
  *   call + row * rows + pairs * (pair + element * (D + E)),  D and E rounded up to multiples of `dims`.
- * Pairs are computed in tiles of `queries` x `keys`; one with any allowed pair is computed as a whole. Measured on an AMD EPYC of the
- * Zen 4 generation, one head, no features, D = E from 1 to 128, T = S from 1 to 2048: within a third, from T = 256 within a tenth. */
+ * Pairs are computed in tiles of `queries` x `keys`; one with any allowed pair is computed as a whole. Measured for each class of
+ * core (base/cpu.h) on an AMD EPYC, Zen 4 and Zen 5, one head, no features, D = E from 1 to 128, T = S from 1 to 2048: within a third, from
+ * T = 256 within a tenth. */
 struct attn_cost {
     double call, row, pair, element;
     int32_t queries, keys, dims;
@@ -86,12 +88,12 @@ struct attn_cost {
 
 /* A schedule for one data type and instruction set. */
 struct attn_kernel {
-    const char *name;    /* "flash", "naive" */
-    const char *isa;     /* "portable", "avx512" */
-    uint32_t isa_bits;   /* what it needs of attn_ctx.isa; 0: nothing */
+    const char *name;  /* "flash", "flash32", "naive" */
+    const char *isa;   /* "portable", "avx512" */
+    uint32_t isa_bits; /* what it needs of attn_ctx.isa; 0: nothing */
     attn_dtype dtype;
-    struct attn_cost forward_cost, backward_cost; /* the planner takes the usable kernel that costs least */
-    size_t (*workspace)(const struct attn_shape *shape); /* bytes; exact */
+    struct attn_cost forward_cost[ATTN_CORE_CLASSES], backward_cost[ATTN_CORE_CLASSES]; /* the planner takes the one that costs least */
+    size_t (*workspace)(const struct attn_shape *shape);                                /* bytes; exact */
     void (*forward)(const struct attn_exec *x);
     void (*backward)(const struct attn_exec *x);
     /* One line on tiles and the workspace formula for attn_plan_text. */
@@ -100,7 +102,7 @@ struct attn_kernel {
 
 /* The list expands into prototypes, table, tests and benchmarks: X(symbol). */
 #if defined(ATTN_HAVE_AVX512)
-#define ATTN_KERNEL_LIST_AVX512(X) X(attn_flash_f32__avx512)
+#define ATTN_KERNEL_LIST_AVX512(X) X(attn_flash_f32__avx512) X(attn_flash32_f32__avx512)
 #else
 #define ATTN_KERNEL_LIST_AVX512(X)
 #endif

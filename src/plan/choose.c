@@ -26,8 +26,8 @@ static void list_names(const attn_ctx *ctx, bool only_usable, attn_dtype dtype, 
 }
 
 static double seconds_of(const struct attn_kernel *k, const struct attn_shape *shape) {
-    const double forward = attn_seconds_at_capacity(&k->forward_cost, shape);
-    return shape->features & ATTN_BACKWARD ? forward + attn_seconds_at_capacity(&k->backward_cost, shape) : forward;
+    const double forward = attn_seconds_at_capacity(attn_plan_cost(k->forward_cost), shape);
+    return shape->features & ATTN_BACKWARD ? forward + attn_seconds_at_capacity(attn_plan_cost(k->backward_cost), shape) : forward;
 }
 
 attn_status attn_choose_kernel(attn_ctx *ctx, const attn_problem *problem, const struct attn_shape *shape, const struct attn_kernel **out) {

@@ -122,7 +122,8 @@ static int64_t whole_number(double x) {
 
 static void fill(const attn_plan *plan, const struct attn_exec *x, attn_estimate *e) {
     const struct attn_shape *p = &plan->shape;
-    const struct attn_cost *forward = &plan->kernel->forward_cost, *backward = &plan->kernel->backward_cost;
+    const struct attn_cost *forward = attn_plan_cost(plan->kernel->forward_cost);
+    const struct attn_cost *backward = attn_plan_cost(plan->kernel->backward_cost);
     const struct count c = count_batch(x, forward);
     const struct tokens t = count_tokens(x);
     const double element = p->dtype == ATTN_F64 ? sizeof(double) : sizeof(float), d = p->dim, v = p->v_dim;

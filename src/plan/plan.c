@@ -121,8 +121,10 @@ size_t attn_plan_text(const attn_plan *plan, char *text, size_t size) {
         plan->forced ? "the problem names it" : "the least predicted time with this data type on the context's instruction set");
     add(&t, "work       at the capacities without a mask: forward %.6g GFLOP", flops * 1e-9);
     if (p->features & ATTN_BACKWARD) add(&t, ", backward %.6g GFLOP", backward * 1e-9);
-    add(&t, "\npredicted  on one core, all of that: forward %.3g s", attn_seconds_at_capacity(&plan->kernel->forward_cost, &plan->shape));
-    if (p->features & ATTN_BACKWARD) add(&t, ", backward %.3g s", attn_seconds_at_capacity(&plan->kernel->backward_cost, &plan->shape));
+    add(&t, "\npredicted  on one core, all of that: forward %.3g s",
+        attn_seconds_at_capacity(attn_plan_cost(plan->kernel->forward_cost), &plan->shape));
+    if (p->features & ATTN_BACKWARD)
+        add(&t, ", backward %.3g s", attn_seconds_at_capacity(attn_plan_cost(plan->kernel->backward_cost), &plan->shape));
     add(&t, "\nworkspace  %zu bytes for each execution at once, %d threads\n", plan->workspace, p->threads);
     return t.needed;
 }

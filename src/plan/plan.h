@@ -21,6 +21,11 @@ attn_status attn_problem_check(attn_ctx *ctx, const attn_problem *in, attn_probl
  * the one that problem->kernel names. */
 attn_status attn_choose_kernel(attn_ctx *ctx, const attn_problem *problem, const struct attn_shape *shape, const struct attn_kernel **out);
 
+/* What a kernel costs on this processor's class of core. */
+static inline const struct attn_cost *attn_plan_cost(const struct attn_cost cost[ATTN_CORE_CLASSES]) {
+    return &cost[attn_cpu_core()];
+}
+
 /* Seconds that a pass takes at the capacities without a mask, on one core. */
 double attn_seconds_at_capacity(const struct attn_cost *cost, const struct attn_shape *shape);
 

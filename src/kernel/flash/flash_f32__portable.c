@@ -4,6 +4,7 @@
 #include "kernel/flash/micro__portable.h"
 
 static const struct attn_flash_forward_ops forward_ops = {
+    .lanes = 16,
     .logits = attn_logits_f32_2x16__portable,
     .logits_exp = attn_logits_exp_f32_2x16__portable,
     .max = attn_max_f32_16__portable,
@@ -15,6 +16,12 @@ static const struct attn_flash_forward_ops forward_ops = {
     .softcap = attn_softcap_f32_16__portable,
 };
 
+static size_t workspace(const struct attn_shape *shape) {
+    return attn_flash_workspace(shape, &forward_ops);
+}
+static void describe(const struct attn_shape *shape, char *text, size_t size) {
+    attn_flash_describe(shape, &forward_ops, text, size);
+}
 static void forward(const struct attn_exec *x) {
     attn_flash_forward(x, &forward_ops);
 }
@@ -27,10 +34,12 @@ const struct attn_kernel attn_flash_f32__portable = {
     .isa = "portable",
     .isa_bits = 0,
     .dtype = ATTN_F32,
-    .forward_cost = {.call = 550, .row = 60, .pair = 1.0, .element = 0.057, .queries = 16, .keys = 4, .dims = 1},
-    .backward_cost = {.call = 900, .row = 40, .pair = 1.6, .element = 0.136, .queries = 4, .keys = 32, .dims = 16},
-    .workspace = attn_flash_workspace,
+    .forward_cost = {{.call = 550, .row = 60, .pair = 1.0, .element = 0.057, .queries = 16, .keys = 4, .dims = 1},
+                     {.call = 550, .row = 60, .pair = 1.0, .element = 0.057, .queries = 16, .keys = 4, .dims = 1}},
+    .backward_cost = {{.call = 900, .row = 40, .pair = 1.6, .element = 0.136, .queries = 4, .keys = 32, .dims = 16},
+                      {.call = 900, .row = 40, .pair = 1.6, .element = 0.136, .queries = 4, .keys = 32, .dims = 16}},
+    .workspace = workspace,
     .forward = forward,
     .backward = backward,
-    .describe = attn_flash_describe,
+    .describe = describe,
 };

@@ -1,5 +1,5 @@
 /* Flash forward pass (Dao 2023, alg. 1): one unit of work is a chunk of queries of one sequence and head. For each tile of keys that the
- * mask leaves to the chunk, every panel of 16 queries computes its logits, turns them into weights against its running maximum m, and adds
+ * mask leaves to the chunk, every panel of 16 or 32 queries computes its logits, turns them into weights against its running maximum m, and adds
  * the weighted values. Nothing of the size T x S exists.
  *
  * Invariant, for each query after each tile: o = sum_j 2^(s_j - m) v_j and l = sum_j 2^(s_j - m) over the keys so far, s in units of log2.
@@ -22,7 +22,7 @@ static const float near = 32.0f;        /* a maximum this near to 0 may be subtr
 struct panel {
     float *q, *o, *m, *l;
     int64_t row; /* first query */
-    int lanes;   /* queries */
+    int lanes;   /* queries; the rest of the ops' lanes hold none */
     bool fused;  /* try the old maximum first */
     bool failed; /* that went wrong once: it will again */
 };
@@ -56,14 +56,15 @@ static bool is_near(float m) {
  * 2^raise_above, or NaN. */
 static bool weigh_fused(const struct attn_flash_work *w, const struct panel *p, const struct tile *t, const struct attn_mask_run *runs,
                         int count) {
-    float start[ATTN_LANES], sum[ATTN_LANES] = {0}, ignored[ATTN_LANES] = {0};
-    static const float zero[ATTN_LANES] = {0};
+    float start[ATTN_MAX_LANES], sum[ATTN_MAX_LANES] = {0}, ignored[ATTN_MAX_LANES] = {0};
+    static const float zero[ATTN_MAX_LANES] = {0};
+    const int lanes = w->ops->lanes;
     struct attn_ahead ahead = t->ahead;
-    for (int r = 0; r < ATTN_LANES; r++) start[r] = -p->m[r];
+    for (int r = 0; r < lanes; r++) start[r] = -p->m[r];
     for (int i = 0; i < count; i++) {
         const struct attn_mask_run *run = &runs[i];
         int64_t n = run->end - run->begin;
-        float *s = w->s + run->begin * ATTN_LANES;
+        float *s = w->s + run->begin * lanes;
         const float *k = t->k + run->begin * t->k_stride;
         if (run->full) {
             w->ops->logits_exp(p->q, k, t->k_stride, n, w->dim, start, s, sum, ahead);
@@ -75,23 +76,24 @@ static bool weigh_fused(const struct attn_flash_work *w, const struct panel *p, 
     }
     for (int r = 0; r < p->lanes; r++)
         if (!(sum[r] <= 0x1p20f)) return false;
-    for (int r = 0; r < ATTN_LANES; r++) p->l[r] += sum[r];
+    for (int r = 0; r < lanes; r++) p->l[r] += sum[r];
     return true;
 }
 
 /* Logits of a tile minus origin[r], and their maximum over the allowed pairs. */
 static void tile_logits(const struct attn_flash_work *w, const struct panel *p, const struct tile *t, const struct attn_mask_run *runs,
                         int count, const float *origin, float *top) {
-    float start[ATTN_LANES], ignored[ATTN_LANES] = {0};
+    const int lanes = w->ops->lanes;
+    float start[ATTN_MAX_LANES], ignored[ATTN_MAX_LANES] = {0};
     struct attn_ahead ahead = t->ahead;
-    for (int r = 0; r < ATTN_LANES; r++) {
+    for (int r = 0; r < lanes; r++) {
         start[r] = -origin[r];
         top[r] = -INFINITY;
     }
     for (int i = 0; i < count; i++) {
         const struct attn_mask_run *run = &runs[i];
         int64_t n = run->end - run->begin;
-        float *s = w->s + run->begin * ATTN_LANES;
+        float *s = w->s + run->begin * lanes;
         bool plain = run->full && !w->features;
         w->ops->logits(p->q, t->k + run->begin * t->k_stride, t->k_stride, n, w->dim, start, s, plain ? top : ignored, ahead);
         ahead.stride = 0;
@@ -103,11 +105,12 @@ static void tile_logits(const struct attn_flash_work *w, const struct panel *p, 
 /* Weights of a tile after raising the maximum where needed. Returns the factors of what was summed before, or NULL if all are 1. */
 static const float *weigh(const struct attn_flash_work *w, struct panel *p, const struct tile *t, const struct attn_mask_run *runs,
                           int count, float *alpha) {
-    float origin[ATTN_LANES], shift[ATTN_LANES], top[ATTN_LANES], sum[ATTN_LANES] = {0};
+    const int lanes = w->ops->lanes;
+    float origin[ATTN_MAX_LANES], shift[ATTN_MAX_LANES], top[ATTN_MAX_LANES], sum[ATTN_MAX_LANES] = {0};
     bool raised = false;
-    for (int r = 0; r < ATTN_LANES; r++) origin[r] = !w->features && is_near(p->m[r]) ? p->m[r] : 0.0f;
+    for (int r = 0; r < lanes; r++) origin[r] = !w->features && is_near(p->m[r]) ? p->m[r] : 0.0f;
     tile_logits(w, p, t, runs, count, origin, top);
-    for (int r = 0; r < ATTN_LANES; r++) {
+    for (int r = 0; r < lanes; r++) {
         float m = p->m[r] - origin[r];
         alpha[r] = 1.0f;
         shift[r] = m == -INFINITY ? 0.0f : m;
@@ -120,9 +123,9 @@ static const float *weigh(const struct attn_flash_work *w, struct panel *p, cons
         }
     }
     for (int i = 0; i < count; i++)
-        w->ops->weights(w->s + runs[i].begin * ATTN_LANES, runs[i].full ? NULL : w->words + runs[i].begin, runs[i].end - runs[i].begin,
-                        shift, sum);
-    for (int r = 0; r < ATTN_LANES; r++) p->l[r] += sum[r];
+        w->ops->weights(w->s + runs[i].begin * lanes, runs[i].full ? NULL : w->words + runs[i].begin, runs[i].end - runs[i].begin, shift,
+                        sum);
+    for (int r = 0; r < lanes; r++) p->l[r] += sum[r];
     return raised ? alpha : NULL;
 }
 
@@ -136,14 +139,14 @@ static void sum_values(const struct attn_flash_work *w, const struct panel *p, c
         if (!t->v_finite && !runs[i].full) words = w->words + begin;
         i++;
         while (t->v_finite && i < count && runs[i].begin == end) end = runs[i++].end;
-        w->ops->values(w->s + begin * ATTN_LANES, words, end - begin, t->v + begin * 16, ATTN_KEY_TILE, w->columns, alpha, p->o);
+        w->ops->values(w->s + begin * w->ops->lanes, words, end - begin, t->v + begin * 16, ATTN_KEY_TILE, w->columns, alpha, p->o);
         alpha = NULL;
     }
 }
 
 static void panel_step(const struct attn_flash_work *w, struct panel *p, const struct tile *t) {
     struct attn_mask_run runs[ATTN_MASK_RUNS];
-    float alpha[ATTN_LANES];
+    float alpha[ATTN_MAX_LANES];
     const float *rescale = NULL;
     int count = attn_mask_runs_of_keys(&w->view, p->row, p->lanes, t->begin, t->begin + t->n, w->words, runs);
     if (count == 0) return;
@@ -160,7 +163,7 @@ static void panel_step(const struct attn_flash_work *w, struct panel *p, const s
 
 /* Writes O and LSE of a panel: o / l with the sink in the denominator, merged with what is there if asked. */
 static void panel_finish(const struct attn_flash_work *w, const struct panel *p) {
-    float scale[ATTN_LANES], keep[ATTN_LANES];
+    float scale[ATTN_MAX_LANES], keep[ATTN_MAX_LANES];
     for (int r = 0; r < p->lanes; r++) {
         float total = p->l[r], m = p->m[r], part = 1.0f;
         keep[r] = 0.0f;
@@ -189,7 +192,7 @@ static void tile_step(struct attn_flash_work *w, struct panel *panels, int count
     t.k = attn_flash_keys(w, begin, n, &t.k_stride);
     t.v_finite = attn_flash_pack_values(w, begin, n);
     /* While these keys are computed with, the rows of the next tile come into the second-level cache: keys first, then values. */
-    int64_t steps = n / ATTN_KEY_STEP * ATTN_AHEAD_ROWS, next = attn_min64(limit - begin - n, ATTN_KEY_TILE);
+    int64_t steps = n / ATTN_KEY_STEP * w->ops->ahead_rows, next = attn_min64(limit - begin - n, ATTN_KEY_TILE);
     for (int i = 0; i < count; i++) {
         int64_t at = i * steps;
         t.ahead = (struct attn_ahead){w->q, 0};
@@ -202,23 +205,24 @@ static void tile_step(struct attn_flash_work *w, struct panel *panels, int count
 }
 
 void attn_flash_forward_chunk(struct attn_flash_work *w, int64_t q0, int64_t q1) {
-    struct panel panels[ATTN_CHUNK_MAX / ATTN_LANES];
-    int count = (int)attn_div_up(q1 - q0, ATTN_LANES);
+    struct panel panels[ATTN_CHUNK_MAX / ATTN_MIN_LANES];
+    const int lanes = w->ops->lanes;
+    int count = (int)attn_div_up(q1 - q0, lanes);
     assert(q1 - q0 <= ATTN_CHUNK_MAX);
     for (int i = 0; i < count; i++) {
-        int64_t row = q0 + (int64_t)i * ATTN_LANES;
+        int64_t row = q0 + (int64_t)i * lanes;
         struct panel *p = &panels[i];
-        *p = (struct panel){.row = row, .lanes = (int)attn_min64(ATTN_LANES, q1 - row)};
-        p->q = w->q + (int64_t)i * ATTN_LANES * w->dim;
-        p->o = w->o + (int64_t)i * ATTN_LANES * w->columns;
-        p->m = w->m + (int64_t)i * ATTN_LANES;
-        p->l = w->l + (int64_t)i * ATTN_LANES;
+        *p = (struct panel){.row = row, .lanes = (int)attn_min64(lanes, q1 - row)};
+        p->q = w->q + (int64_t)i * lanes * w->dim;
+        p->o = w->o + (int64_t)i * lanes * w->columns;
+        p->m = w->m + (int64_t)i * lanes;
+        p->l = w->l + (int64_t)i * lanes;
         attn_flash_pack_queries(w, row, p->lanes, p->q);
-        for (int r = 0; r < ATTN_LANES; r++) {
+        for (int r = 0; r < lanes; r++) {
             p->m[r] = -INFINITY;
             p->l[r] = 0.0f;
         }
-        memset(p->o, 0, sizeof(float) * ATTN_LANES * (size_t)w->columns);
+        memset(p->o, 0, sizeof(float) * (size_t)(lanes * w->columns));
     }
     int64_t from = 0, k0, k1;
     while (attn_mask_next_keys(&w->view, q0, q1, from, &k0, &k1)) {

@@ -37,8 +37,9 @@ bool attn_flash_pack_values(const struct attn_flash_work *w, int64_t begin, int6
     if (a->d == 1)
         return w->ops->pack_values(row_of(a, w->sequence, w->kv_head, w->kv_row + begin), a->t, n, w->v_dim, ATTN_KEY_TILE, w->v);
     bool finite = true;
-    for (int64_t j = 0; j < n; j += ATTN_LANES) {
-        int64_t rows = attn_min64(ATTN_LANES, n - j);
+    const int lanes = w->ops->lanes;
+    for (int64_t j = 0; j < n; j += lanes) {
+        int64_t rows = attn_min64(lanes, n - j);
         attn_flash_copy_rows(w->row, w->v_dim, row_of(a, w->sequence, w->kv_head, w->kv_row + begin + j), a->t, a->d, rows, w->v_dim);
         finite &= w->ops->pack_values(w->row, w->v_dim, rows, w->v_dim, ATTN_KEY_TILE, w->v + j * 16);
     }

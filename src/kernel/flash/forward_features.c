@@ -1,4 +1,4 @@
-/* The features that change a logit after the dot product, and dropout, on panels s[j][16 queries]. Logits are in units of log2, so a
+/* The features that change a logit after the dot product, and dropout, on panels s[j][lanes]. Logits are in units of log2, so a
  * natural logit's term is multiplied by log2(e).
  */
 #include "kernel/flash/forward_parts.h"
@@ -10,8 +10,9 @@ static void add_alibi(const struct attn_flash_work *w, float *s, int64_t row, in
     float slope = ((const float *)a->data)[w->sequence * a->b + w->head * a->h] * (float)M_LOG2E;
     /* distance of the first query to the first key */
     int64_t apart = row + w->x->q_offset + attn_exec_alibi_shift(w->x, &w->seq) - key - w->x->kv_offset;
+    const int lanes = w->ops->lanes;
     for (int64_t j = 0; j < n; j++)
-        for (int r = 0; r < ATTN_LANES; r++) s[j * ATTN_LANES + r] -= slope * fabsf((float)(apart + r - j));
+        for (int r = 0; r < lanes; r++) s[j * lanes + r] -= slope * fabsf((float)(apart + r - j));
 }
 
 static void add_bias(const struct attn_flash_work *w, float *s, int64_t row, int lanes, int64_t key, int64_t n) {
@@ -19,7 +20,7 @@ static void add_bias(const struct attn_flash_work *w, float *s, int64_t row, int
     const float *bias =
         (const float *)a->data + w->sequence * a->b + w->head * a->h + (row + w->x->q_offset) * a->t + (key + w->x->kv_offset) * a->d;
     for (int r = 0; r < lanes; r++)
-        for (int64_t j = 0; j < n; j++) s[j * ATTN_LANES + r] += bias[r * a->t + j * a->d] * (float)M_LOG2E;
+        for (int64_t j = 0; j < n; j++) s[j * w->ops->lanes + r] += bias[r * a->t + j * a->d] * (float)M_LOG2E;
 }
 
 void attn_flash_adjust_logits(const struct attn_flash_work *w, float *s, int64_t row, int lanes, int64_t key, int64_t n) {
@@ -38,8 +39,8 @@ void attn_flash_drop_weights(const struct attn_flash_work *w, int64_t row, int l
         int64_t j0 = key + runs[i].begin + x->kv_offset, n = runs[i].end - runs[i].begin;
         attn_dropout_words(x->seed, x->shape->dropout, w->sequence + x->batch_offset, w->head + x->head_offset, row + x->q_offset, lanes,
                            j0, j0 + n, kept);
-        float *s = w->s + runs[i].begin * ATTN_LANES;
+        float *s = w->s + runs[i].begin * w->ops->lanes;
         for (int64_t j = 0; j < n; j++)
-            for (int r = 0; r < ATTN_LANES; r++) s[j * ATTN_LANES + r] *= kept[j] >> r & 1 ? grow : 0.0f;
+            for (int r = 0; r < w->ops->lanes; r++) s[j * w->ops->lanes + r] *= kept[j] >> r & 1 ? grow : 0.0f;
     }
 }

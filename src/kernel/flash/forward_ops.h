@@ -1,7 +1,7 @@
 /* The microkernels of the flash forward pass, one table an instruction set.
  *
- * The lanes of a vector are QUERIES: a panel of 16 queries is held as q[c][16], its logits as s[j][16] (one vector a key), its output as
- * o[c][16]. Maximum, sum and rescaling are then lane-wise: there is no horizontal reduction, and keys and values are read as
+ * The lanes are QUERIES: a panel of `lanes` queries (16 or 32) is held as q[c][lanes], its logits as s[j][lanes], its output as
+ * o[c][lanes]. Maximum, sum and rescaling are then lane-wise: there is no horizontal reduction, and keys and values are read as
  * scalars to broadcast, straight from their rows. Logits are in units of log2: scale * log2(e) is folded into q.
  */
 #ifndef ATTN_KERNEL_FLASH_FORWARD_OPS_H
@@ -10,10 +10,10 @@
 #include "kernel/kernel.h"
 
 enum {
-    ATTN_LANES = 16,     /* queries of a panel */
-    ATTN_KEY_TILE = 240, /* keys whose logits are held at once: 16 KiB, half of a first-level cache */
-    ATTN_KEY_STEP = 24,  /* keys of one step of the logits kernel */
-    ATTN_AHEAD_ROWS = 4  /* rows of `ahead` that each such step prefetches */
+    ATTN_MIN_LANES = 16, /* queries of a panel */
+    ATTN_MAX_LANES = 32, /* bits of a mask's word */
+    ATTN_KEY_TILE = 240, /* keys whose logits are held at once, at most: 16 KiB with 16 lanes */
+    ATTN_KEY_STEP = 24   /* the logits kernels are fastest at multiples of so many keys */
 };
 
 /* Rows to fetch into the cache while computing; stride 0: nothing to do. */
@@ -23,6 +23,8 @@ struct attn_ahead {
 };
 
 struct attn_flash_forward_ops {
+    int lanes;      /* queries of a panel, R below */
+    int ahead_rows; /* rows of `ahead` that the logits kernels fetch with every ATTN_KEY_STEP keys; 0: none */
     /* s[j][r] = start[r] + sum_c q[c][r] * k_j[c] for n keys, k_j = k + j * k_stride; max[r] = max(max[r], s[j][r]). */
     void (*logits)(const float *q, const float *k, ptrdiff_t k_stride, int64_t n, int64_t d, const float *start, float *s, float *max,
                    struct attn_ahead ahead);
@@ -50,7 +52,7 @@ struct attn_flash_forward_ops {
 };
 
 void attn_flash_forward(const struct attn_exec *x, const struct attn_flash_forward_ops *ops);
-size_t attn_flash_forward_workspace(const struct attn_shape *shape);
+size_t attn_flash_forward_workspace(const struct attn_shape *shape, const struct attn_flash_forward_ops *ops);
 int64_t attn_flash_forward_chunk_rows(const struct attn_shape *shape); /* queries of a unit of work */
 
 #endif

@@ -17,10 +17,10 @@ struct attn_flash_work {
     bool features, has_sink;     /* features: logits change after the dot product */
     float sink;                  /* log2 units */
     /* the worker's memory */
-    float *q, *o, *m, *l; /* panels: q[chunk / 16][dim][16], o[chunk / 16][columns][16], m, l [chunk] */
-    float *s;             /* [ATTN_KEY_TILE][16] */
+    float *q, *o, *m, *l; /* panels of R lanes: q[chunk / R][dim][R], o[chunk / R][columns][R], m, l [chunk] */
+    float *s;             /* [ATTN_KEY_TILE][R] */
     float *v;             /* packed: [columns / 16][ATTN_KEY_TILE][16] */
-    float *k, *row;       /* with ATTN_DIM_STRIDE: copies [ATTN_KEY_TILE][dim] of keys, [16][max(dim, v_dim)] of rows */
+    float *k, *row;       /* with ATTN_DIM_STRIDE: copies [ATTN_KEY_TILE][dim] of keys, [R][max(dim, v_dim)] of rows */
     uint32_t *words;      /* [ATTN_MASK_SPAN] */
 };
 

@@ -29,7 +29,7 @@ static size_t take(size_t *at, int64_t floats) {
     return attn_flash_take(at, (size_t)floats * sizeof(float));
 }
 
-static struct layout lay_out(const struct attn_shape *p) {
+static struct layout lay_out(const struct attn_shape *p, const struct attn_flash_forward_ops *ops) {
     struct layout y = {.chunk = attn_flash_forward_chunk_rows(p)};
     int64_t columns = attn_div_up(p->v_dim, 16) * 16;
     int64_t pieces = p->packed ? p->q_tokens / y.chunk + p->batch : p->batch * attn_div_up(p->q_len, y.chunk);
@@ -39,16 +39,16 @@ static struct layout lay_out(const struct attn_shape *p) {
     y.o = take(&y.worker, y.chunk * columns);
     y.m = take(&y.worker, y.chunk);
     y.l = take(&y.worker, y.chunk);
-    y.s = take(&y.worker, ATTN_KEY_TILE * ATTN_LANES);
+    y.s = take(&y.worker, ATTN_KEY_TILE * ops->lanes);
     y.v = take(&y.worker, ATTN_KEY_TILE * columns);
     y.k = take(&y.worker, copies ? ATTN_KEY_TILE * p->dim : 0);
-    y.row = take(&y.worker, copies ? ATTN_LANES * attn_max64(p->dim, p->v_dim) : 0);
+    y.row = take(&y.worker, copies ? ops->lanes * attn_max64(p->dim, p->v_dim) : 0);
     y.words = take(&y.worker, ATTN_MASK_SPAN);
     return y;
 }
 
-size_t attn_flash_forward_workspace(const struct attn_shape *shape) {
-    struct layout y = lay_out(shape);
+size_t attn_flash_forward_workspace(const struct attn_shape *shape, const struct attn_flash_forward_ops *ops) {
+    struct layout y = lay_out(shape, ops);
     return y.pieces + (size_t)shape->threads * y.worker;
 }
 
@@ -123,7 +123,7 @@ static void unit(void *arg, int64_t index, int worker) {
 }
 
 void attn_flash_forward(const struct attn_exec *x, const struct attn_flash_forward_ops *ops) {
-    struct job job = {.x = x, .ops = ops, .layout = lay_out(x->shape)};
+    struct job job = {.x = x, .ops = ops, .layout = lay_out(x->shape, ops)};
     struct piece *pieces = x->workspace;
     job.memory = (unsigned char *)x->workspace + job.layout.pieces;
     job.pieces = pieces;

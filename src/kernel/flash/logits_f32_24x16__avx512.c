@@ -8,13 +8,15 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
+enum { LANES = 16 };
+
 /* acc[r] += sum over d columns; rows are k + r * stride. */
 INLINE void dot_rows(const int rows, __m512 *acc, const float *q, const float *k, ptrdiff_t stride, int64_t d, struct attn_ahead ahead) {
     const float *k8 = k + 8 * stride, *k16 = k + 16 * stride;
     const char *fetch = (const char *)ahead.row;
     ptrdiff_t step = ahead.stride * (ptrdiff_t)sizeof(float);
     for (int64_t c = 0; c < d; c++) {
-        __m512 x = _mm512_load_ps(q + c * ATTN_LANES);
+        __m512 x = _mm512_load_ps(q + c * LANES);
         if (rows == 24 && c % 4 == 0) _mm_prefetch(fetch + (c / 4 % ATTN_AHEAD_ROWS) * step + c / 16 * 64, _MM_HINT_T1);
 #pragma GCC unroll 24
         for (int r = 0; r < rows; r++) {
@@ -35,7 +37,7 @@ INLINE void block(const int rows, const bool exps, const float *q, const float *
     for (int r = 0; r < rows; r++) {
         __m512 y = exps ? attn_exp2_ps(acc[r]) : acc[r];
         *tally = exps ? _mm512_add_ps(*tally, y) : _mm512_max_ps(y, *tally);
-        _mm512_store_ps(s + r * ATTN_LANES, y);
+        _mm512_store_ps(s + r * LANES, y);
     }
 }
 
@@ -44,13 +46,13 @@ INLINE void run(const bool exps, const float *q, const float *k, ptrdiff_t strid
     __m512 t = _mm512_loadu_ps(tally), from = _mm512_loadu_ps(start);
     int64_t j = 0;
     for (; j + ATTN_KEY_STEP <= n; j += ATTN_KEY_STEP) {
-        block(ATTN_KEY_STEP, exps, q, k + j * stride, stride, d, from, s + j * ATTN_LANES, &t, ahead);
+        block(ATTN_KEY_STEP, exps, q, k + j * stride, stride, d, from, s + j * LANES, &t, ahead);
         ahead.row += ATTN_AHEAD_ROWS * ahead.stride;
     }
     struct attn_ahead none = {q, 0};
-    for (; j + 8 <= n; j += 8) block(8, exps, q, k + j * stride, stride, d, from, s + j * ATTN_LANES, &t, none);
-    for (; j + 4 <= n; j += 4) block(4, exps, q, k + j * stride, stride, d, from, s + j * ATTN_LANES, &t, none);
-    for (; j < n; j++) block(1, exps, q, k + j * stride, stride, d, from, s + j * ATTN_LANES, &t, none);
+    for (; j + 8 <= n; j += 8) block(8, exps, q, k + j * stride, stride, d, from, s + j * LANES, &t, none);
+    for (; j + 4 <= n; j += 4) block(4, exps, q, k + j * stride, stride, d, from, s + j * LANES, &t, none);
+    for (; j < n; j++) block(1, exps, q, k + j * stride, stride, d, from, s + j * LANES, &t, none);
     _mm512_storeu_ps(tally, t);
 }
 

@@ -4,6 +4,8 @@
 
 #include "kernel/flash/forward_ops.h"
 
+enum { LANES = 16 }; /* queries of a panel */
+
 void attn_logits_f32_2x16__portable(const float *q, const float *k, ptrdiff_t k_stride, int64_t n, int64_t d, const float *start, float *s,
                                     float *max, struct attn_ahead ahead);
 void attn_logits_exp_f32_2x16__portable(const float *q, const float *k, ptrdiff_t k_stride, int64_t n, int64_t d, const float *start,

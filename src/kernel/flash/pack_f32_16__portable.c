@@ -5,7 +5,7 @@
 
 void attn_pack_queries_f32_16__portable(const float *row, ptrdiff_t stride, int64_t n, int64_t d, float factor, float *q) {
     for (int64_t c = 0; c < d; c++)
-        for (int64_t r = 0; r < ATTN_LANES; r++) q[c * ATTN_LANES + r] = r < n ? factor * row[r * stride + c] : 0.0f;
+        for (int64_t r = 0; r < LANES; r++) q[c * LANES + r] = r < n ? factor * row[r * stride + c] : 0.0f;
 }
 
 bool attn_pack_values_f32_16__portable(const float *row, ptrdiff_t stride, int64_t n, int64_t e, int64_t v_rows, float *v) {
@@ -24,6 +24,6 @@ void attn_store_rows_f32_16__portable(const float *o, const float *scale, const 
     for (int64_t r = 0; r < n; r++)
         for (int64_t c = 0; c < e; c++) {
             float *at = row + r * stride + c;
-            *at = scale[r] * o[c * ATTN_LANES + r] + (keep && keep[r] != 0.0f ? keep[r] * *at : 0.0f);
+            *at = scale[r] * o[c * LANES + r] + (keep && keep[r] != 0.0f ? keep[r] * *at : 0.0f);
         }
 }

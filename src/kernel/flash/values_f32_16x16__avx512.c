@@ -5,14 +5,16 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
+enum { LANES = 16 };
+
 INLINE void block(const int columns, const bool masked, const float *s, const uint32_t *words, int64_t n, const float *v,
                   const float *alpha, float *o) {
     __m512 acc[16];
     __m512 a = alpha ? _mm512_loadu_ps(alpha) : _mm512_set1_ps(1.0f);
 #pragma GCC unroll 16
-    for (int c = 0; c < columns; c++) acc[c] = _mm512_mul_ps(_mm512_load_ps(o + c * ATTN_LANES), a);
+    for (int c = 0; c < columns; c++) acc[c] = _mm512_mul_ps(_mm512_load_ps(o + c * LANES), a);
     for (int64_t j = 0; j < n; j++) {
-        __m512 w = _mm512_load_ps(s + j * ATTN_LANES);
+        __m512 w = _mm512_load_ps(s + j * LANES);
         __mmask16 lanes = masked ? (__mmask16)words[j] : (__mmask16)0xffff;
 #pragma GCC unroll 16
         for (int c = 0; c < columns; c++) {
@@ -21,16 +23,16 @@ INLINE void block(const int columns, const bool masked, const float *s, const ui
         }
     }
 #pragma GCC unroll 16
-    for (int c = 0; c < columns; c++) _mm512_store_ps(o + c * ATTN_LANES, acc[c]);
+    for (int c = 0; c < columns; c++) _mm512_store_ps(o + c * LANES, acc[c]);
 }
 
 INLINE void all(const bool masked, const float *s, const uint32_t *words, int64_t n, const float *v, int64_t v_rows, int64_t e,
                 const float *alpha, float *o) {
     int64_t c = 0;
-    for (; c + 16 <= e; c += 16) block(16, masked, s, words, n, v + c * v_rows, alpha, o + c * ATTN_LANES);
+    for (; c + 16 <= e; c += 16) block(16, masked, s, words, n, v + c * v_rows, alpha, o + c * LANES);
     if (c < e) {
         const float *panel = v + c * v_rows;
-        float *out = o + c * ATTN_LANES;
+        float *out = o + c * LANES;
         if (e - c == 12)
             block(12, masked, s, words, n, panel, alpha, out);
         else if (e - c == 8)

@@ -6,7 +6,7 @@ void attn_max_f32_16__portable(const float *s, const uint32_t *words, int64_t n,
     for (int v = 0; v < ATTN_V4_LANES; v++) {
         attn_v4 m = attn_v4_load(max + v * ATTN_V4);
         for (int64_t j = 0; j < n; j++) {
-            attn_v4 x = attn_v4_load(s + j * ATTN_LANES + v * ATTN_V4);
+            attn_v4 x = attn_v4_load(s + j * LANES + v * ATTN_V4);
             m = attn_v4_max(attn_v4_select(attn_v4_lanes(words ? words[j] : 0xffff, v), x, m), m);
         }
         attn_v4_store(max + v * ATTN_V4, m);
@@ -17,7 +17,7 @@ void attn_weights_f32_16__portable(float *s, const uint32_t *words, int64_t n, c
     for (int v = 0; v < ATTN_V4_LANES; v++) {
         attn_v4 shift = attn_v4_load(m + v * ATTN_V4), total = attn_v4_load(sum + v * ATTN_V4);
         for (int64_t j = 0; j < n; j++) {
-            float *at = s + j * ATTN_LANES + v * ATTN_V4;
+            float *at = s + j * LANES + v * ATTN_V4;
             attn_v4 y = attn_v4_exp2(attn_v4_load(at) - shift);
             if (words) y = attn_v4_select(attn_v4_lanes(words[j], v), y, attn_v4_set(0.0f));
             attn_v4_store(at, y);
@@ -29,7 +29,7 @@ void attn_weights_f32_16__portable(float *s, const uint32_t *words, int64_t n, c
 
 void attn_softcap_f32_16__portable(float *s, int64_t n, float cap) {
     const attn_v4 one = attn_v4_set(1.0f), inverse = attn_v4_set(1.0f / cap);
-    for (int64_t i = 0; i < n * ATTN_LANES; i += ATTN_V4) {
+    for (int64_t i = 0; i < n * LANES; i += ATTN_V4) {
         attn_v4 x = attn_v4_load(s + i) * inverse;
         attn_v4 size = attn_v4_select(x < attn_v4_set(0.0f), -x, x);
         attn_v4 t = attn_v4_exp2(size * attn_v4_set(-2.8853900817779268f));
