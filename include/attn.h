@@ -492,4 +492,7 @@ ATTN_API size_t attn_support_text(const attn_ctx *ctx, char *text, size_t size);
 #ifdef __cplusplus
 }
 #endif
+
+#include "attn_search.h" /* exact top-k search */
+
 #endif
