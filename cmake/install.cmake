@@ -1,9 +1,11 @@
-# Installation: header, both libraries, program, manual pages, completions, pkg-config file, CMake package. attn::attn is the shared
+# Installation: headers, both libraries, program, manual pages, completions, pkg-config file, CMake package. attn::attn is the shared
 # library and needs nothing else; find_package(attn COMPONENTS static) adds attn::static.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/attn)
-install(FILES include/attn.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+file(GLOB headers CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/include/attn_*.h)
+list(PREPEND headers ${CMAKE_CURRENT_SOURCE_DIR}/include/attn.h)
+install(FILES ${headers} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(TARGETS attn_shared EXPORT attnTargets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(TARGETS attn EXPORT attnStaticTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 set_target_properties(attn_shared PROPERTIES EXPORT_NAME attn)
@@ -24,10 +26,10 @@ if(TARGET attn_program)
   install(FILES completions/_attn DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)
 endif()
 
-# libattn.3 is made from the header, so it cannot say anything else.
+# libattn.3 is made from the headers, so it cannot say anything else.
 add_custom_command(OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/libattn.3
   COMMAND awk -f ${CMAKE_CURRENT_SOURCE_DIR}/scripts/make_man3.awk ${CMAKE_CURRENT_SOURCE_DIR}/CHANGELOG.md
-    ${CMAKE_CURRENT_SOURCE_DIR}/include/attn.h > libattn.3
-  DEPENDS CHANGELOG.md include/attn.h scripts/make_man3.awk VERBATIM)
+    ${headers} > libattn.3
+  DEPENDS CHANGELOG.md ${headers} scripts/make_man3.awk VERBATIM)
 add_custom_target(attn_man3 ALL DEPENDS ${CMAKE_CURRENT_BINARY_DIR}/libattn.3)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/libattn.3 DESTINATION ${CMAKE_INSTALL_MANDIR}/man3)

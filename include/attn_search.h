@@ -27,8 +27,6 @@
 extern "C" {
 #endif
 
-/* ------------------------------------------------------------------------------------------------- search */
-
 #define ATTN_SEARCH_TOP 16384 /* the greatest `top` */
 
 /* What is searched for, where, and where the answer goes. Set by attn_search_init; then fill in. */

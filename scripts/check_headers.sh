@@ -1,13 +1,18 @@
 #!/usr/bin/env bash
-# include/attn.h alone compiles as C11 and as C++17, with gcc and with clang (where installed), without a warning; every internal
-# header compiles alone.
+# Each public header alone compiles as C11 and as C++17, with gcc and with clang (where installed), without a warning, and is included
+# by attn.h; every internal header compiles alone.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 strict=(-Wall -Wextra -Wpedantic -Werror -fsyntax-only -Iinclude)
 for compiler in gcc clang; do
     command -v $compiler >/dev/null || continue
-    $compiler "${strict[@]}" -std=c11 -Wstrict-prototypes -Wundef -x c include/attn.h
-    $compiler "${strict[@]}" -std=c++17 -Wno-pragma-once-outside-header -x c++ include/attn.h
+    for header in include/*.h; do
+        $compiler "${strict[@]}" -std=c11 -Wstrict-prototypes -Wundef -x c "$header"
+        $compiler "${strict[@]}" -std=c++17 -Wno-pragma-once-outside-header -x c++ "$header"
+    done
+done
+for header in include/attn_*.h; do
+    grep -q "^#include \"${header#include/}\"" include/attn.h || { echo "attn.h does not include ${header#include/}"; exit 1; }
 done
 for header in $(find src bench -name '*.h' 2>/dev/null | LC_ALL=C sort); do
     case $header in

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# check_symbols.sh BUILD: the shared library exports exactly the functions that include/attn.h declares ATTN_API, its soname is that
+# check_symbols.sh BUILD: the shared library exports exactly the functions that the public headers declare ATTN_API, its soname is that
 # of the major version, and every symbol with external linkage in the static library begins with attn_.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 build=$1
-declared=$(grep -v '^#' include/attn.h | tr '\n' ' ' | grep -oE 'ATTN_API [^;(]*\(' | grep -oE '[a-z_0-9]+\($' | tr -d '(' | LC_ALL=C sort)
+declared=$(cat include/*.h | grep -v '^#' | tr '\n' ' ' | grep -oE 'ATTN_API [^;(]*\(' | grep -oE '[a-z_0-9]+\($' | tr -d '(' | LC_ALL=C sort)
 exported=$(nm -D --defined-only "$build/libattn.so" | awk '{ print $NF }' | grep -v '^__' | LC_ALL=C sort)
 status=0
 if [ "$declared" != "$exported" ]; then
-    echo "the shared library and include/attn.h differ (< declared, > exported):"
+    echo "the shared library and include/*.h differ (< declared, > exported):"
     diff <(echo "$declared") <(echo "$exported") || true
     status=1
 fi

@@ -1,4 +1,5 @@
-# libattn.3 from CHANGELOG.md (the date) and include/attn.h, in mdoc. The header's form is the input language:
+# libattn.3 from CHANGELOG.md (the date) and the public headers, attn.h first, in mdoc. The headers' form is the input language:
+#   /* attn_NAME.h - TITLE: in the first line opens a subsection (attn.h: the page)
 #   /* ---- name */        opens a subsection
 #   /* ... */ at column 0  is text; lines indented inside it are shown as they are, an empty line ends a paragraph
 #   declarations           are shown as they are, without attributes, before the text of the comment above them
@@ -45,10 +46,18 @@ FNR == NR { # the change log
     if (!date && match($0, /[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]/)) date = substr($0, RSTART, RLENGTH)
     next
 }
-FNR == 1 {
+FNR == 1 && opened {
+    flush()
+    title = $0; sub(/^\/\* attn_[a-z]*\.h - /, "", title); sub(/\.$/, "", title)
+    print ".Ss " toupper(substr(title, 1, 1)) substr(title, 2)
+    heading = 1
+    sub(/^\/\* attn_[a-z]*\.h - .*/, "/*")
+}
+FNR == 1 && !opened {
+    opened = 1
     split("January February March April May June July August September October November December", month, " ")
     split(date, part, "-")
-    printf ".\\\" Made from include/attn.h by scripts/make_man3.awk.\n.Dd %s %d, %s\n", month[part[2] + 0], part[3], part[1]
+    printf ".\\\" Made from the headers by scripts/make_man3.awk.\n.Dd %s %d, %s\n", month[part[2] + 0], part[3], part[1]
     print ".Dt LIBATTN 3\n.Os\n.Sh NAME\n.Nm libattn\n.Nd exact attention on CPUs, forward and backward, under any mask"
     print ".Sh SYNOPSIS\n.In attn.h\n.Pp\ncc program.c $(pkg-config --cflags --libs attn)\n.Sh DESCRIPTION"
     heading = 1
@@ -56,7 +65,7 @@ FNR == 1 {
 }
 /^#ifdef __cplusplus/ || /^#if defined\(__GNUC__\)/ { skipping = 1 }
 skipping { if (/^#endif/) skipping = 0; next }
-/^#(ifndef|include|endif|define ATTN_H$)/ { next }
+/^#(ifndef|include|endif|define ATTN_([A-Z]+_)?H$)/ { next }
 /^ \* SPDX/ { next }
 !comment && /^\/\* ---+ / {
     flush()

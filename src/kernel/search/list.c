@@ -8,7 +8,7 @@ void attn_search_list_clear(struct attn_search_list *list, uint64_t *memory, int
     *list = (struct attn_search_list){.best = memory, .fresh = memory + top, .bound = -INFINITY};
 }
 
-/* The least float greater than x; of +inf there is none: NaN, which nothing is >=. */
+/* The least float greater than x, which is no NaN; of +inf there is none: NaN, which nothing is >=. */
 static float next_above(float x) {
     uint32_t bits;
     if (x == INFINITY) return (float)NAN;
