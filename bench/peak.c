@@ -98,12 +98,11 @@ const struct attn_fma attn_fma_loops[] = {
 };
 const int attn_fma_count = sizeof attn_fma_loops / sizeof attn_fma_loops[0];
 
-const struct attn_fma *attn_fma_best(attn_dtype dtype) {
+const struct attn_fma *attn_fma_best(const attn_ctx *ctx, attn_dtype dtype) {
     const struct attn_fma *best = NULL;
-    const uint32_t isa = attn_cpu_isa();
     for (int i = 0; i < attn_fma_count; i++)
-        if (attn_fma_loops[i].dtype == dtype && (attn_fma_loops[i].isa_bits & ~isa) == 0) best = &attn_fma_loops[i];
-    return best != NULL ? best : attn_fma_best(ATTN_F32);
+        if (attn_fma_loops[i].dtype == dtype && (attn_fma_loops[i].isa_bits & ~ctx->isa) == 0) best = &attn_fma_loops[i];
+    return best != NULL ? best : attn_fma_best(ctx, ATTN_F32);
 }
 
 struct fma_job {

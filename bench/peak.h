@@ -16,8 +16,9 @@ struct attn_fma {
 extern const struct attn_fma attn_fma_loops[];
 extern const int attn_fma_count;
 
-/* The fastest loop that this processor can run for a data type; for a type without a multiply-add of its own, that of float. */
-const struct attn_fma *attn_fma_best(attn_dtype dtype);
+/* The fastest loop for a data type among the instruction sets of the context: of this processor, or what ATTN_ISA leaves of it, so that a
+ * kernel is compared with the registers that it may use. For a type without a multiply-add of its own, the loop of float. */
+const struct attn_fma *attn_fma_best(const attn_ctx *ctx, attn_dtype dtype);
 
 /* GFLOP/s of `threads` loops at once that run for about `seconds`. */
 double attn_fma_rate(attn_ctx *ctx, const struct attn_fma *fma, int threads, double seconds);

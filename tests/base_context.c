@@ -91,8 +91,21 @@ static void the_environment_sets_threads_and_instruction_set(void **state) {
     attn_ctx_destroy(ctx);
     setenv("ATTN_ISA", "mmx", 1);
     assert_refused(NULL, ATTN_EUNSUPPORTED, "mmx");
-    setenv("ATTN_ISA", "neon", 1);
-    if (!(attn_isa_built() & ATTN_ISA_NEON)) assert_refused(NULL, ATTN_EUNSUPPORTED, "neon");
+    assert_refused(NULL, ATTN_EUNSUPPORTED, "portable, neon, avx2 or avx512");
+    static const struct {
+        const char *name;
+        uint32_t bits;
+    } sets[] = {{"neon", ATTN_ISA_NEON}, {"avx2", ATTN_ISA_AVX2}, {"avx512", ATTN_ISA_AVX512}};
+    for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++) {
+        setenv("ATTN_ISA", sets[i].name, 1);
+        if (attn_isa_built() & attn_cpu_isa() & sets[i].bits) {
+            assert_int_equal(create(NULL, &ctx), ATTN_OK);
+            assert_string_equal(attn_ctx_isa(ctx), sets[i].name);
+            attn_ctx_destroy(ctx);
+        } else {
+            assert_refused(NULL, ATTN_EUNSUPPORTED, sets[i].name);
+        }
+    }
     unsetenv("ATTN_ISA");
 }
 
@@ -177,6 +190,12 @@ static void processor_and_version_are_told(void **state) {
     assert_int_equal(attn_isa_parse("portable"), 0);
     assert_int_equal(attn_isa_parse("avx512"), ATTN_ISA_AVX2 | ATTN_ISA_AVX512);
     assert_int_equal(attn_isa_parse("AVX512"), -1);
+    attn_isa_list(ATTN_ISA_AVX2 | ATTN_ISA_AVX512, " and ", text, sizeof(text));
+    assert_string_equal(text, "portable, avx2 and avx512");
+    attn_isa_list(0, " and ", text, sizeof(text));
+    assert_string_equal(text, "portable");
+    attn_isa_list(ATTN_ISA_AVX2, " and ", text, 12);
+    assert_string_equal(text, "portable an");
     assert_string_equal(attn_isa_name(ATTN_ISA_AVX2 | ATTN_ISA_AVX512 | ATTN_ISA_AVX512_BF16), "avx512");
     assert_int_equal(attn_version(), ATTN_VERSION);
     assert_non_null(strstr(attn_version_string(), attn_parallel_name()));

@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-static const char *const isas[] = {"portable", "avx512"};
+static const char *const isas[] = {"portable", "neon", "avx2", "avx512"};
 
 /* A context that takes its kernels from this instruction set; NULL where it is not to be had. */
 static attn_ctx *context_of(const char *isa) {

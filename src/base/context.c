@@ -79,12 +79,16 @@ static attn_status choose_isa(uint32_t *isa, const char **isa_name, const struct
     *isa_name = attn_isa_name(usable & built);
     if (!text || !*text) return ATTN_OK;
     const int64_t allowed = attn_isa_parse(text);
-    if (allowed < 0)
-        return refuse(m, ATTN_EUNSUPPORTED, "context: the environment variable ATTN_ISA is \"%s\", expected portable or avx512", text);
+    char names[64];
+    if (allowed < 0) {
+        attn_isa_list(~0u, " or ", names, sizeof(names));
+        return refuse(m, ATTN_EUNSUPPORTED, "context: the environment variable ATTN_ISA is \"%s\", expected %s", text, names);
+    }
     const char *name = attn_isa_name((uint32_t)allowed);
-    if (allowed && strcmp(attn_isa_name(built & (uint32_t)allowed), name) != 0)
-        return refuse(m, ATTN_EUNSUPPORTED, "context: ATTN_ISA asks for %s, but this build has kernels for portable%s%s only", name,
-                      built ? " and " : "", built ? attn_isa_name(built) : "");
+    if (allowed && strcmp(attn_isa_name(built & (uint32_t)allowed), name) != 0) {
+        attn_isa_list(built, " and ", names, sizeof(names));
+        return refuse(m, ATTN_EUNSUPPORTED, "context: ATTN_ISA asks for %s, but this build has kernels for %s only", name, names);
+    }
     if ((usable & (uint32_t)allowed) != (uint32_t)allowed)
         return refuse(m, ATTN_EUNSUPPORTED,
                       "context: ATTN_ISA asks for %s, which this processor or operating system lacks; the best here is %s", name,

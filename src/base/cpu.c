@@ -29,14 +29,14 @@ static uint64_t saved_registers(void) {
 static uint32_t detect(void) {
     uint32_t a, b, c, d, isa = 0;
     if (!__get_cpuid(1, &a, &b, &c, &d)) return 0;
-    const uint32_t osxsave = 1u << 27, fma = 1u << 12, avx = 1u << 28;
+    const uint32_t osxsave = 1u << 27, fma_f16c = 1u << 12 | 1u << 29, avx = 1u << 28;
     if (!(c & osxsave) || !(c & avx)) return 0;
     const uint64_t saved = saved_registers();
     const uint64_t ymm = 0x6, zmm = 0xe6;
     if ((saved & ymm) != ymm) return 0;
-    const uint32_t has_fma = c & fma;
+    const bool has_fma_f16c = (c & fma_f16c) == fma_f16c;
     if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return 0;
-    if (has_fma && (b & 1u << 5)) isa |= ATTN_ISA_AVX2;
+    if (has_fma_f16c && (b & 1u << 5)) isa |= ATTN_ISA_AVX2;
     const uint32_t f_dq_bw_vl = 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31;
     if ((saved & zmm) == zmm && (b & f_dq_bw_vl) == f_dq_bw_vl && (isa & ATTN_ISA_AVX2)) {
         isa |= ATTN_ISA_AVX512;
@@ -107,11 +107,17 @@ uint32_t attn_cpu_isa(void) {
 }
 
 uint32_t attn_isa_built(void) {
-#if defined(ATTN_HAVE_AVX512)
-    return ATTN_ISA_AVX512;
-#else
-    return 0;
+    uint32_t built = 0;
+#if defined(ATTN_HAVE_AVX2)
+    built |= ATTN_ISA_AVX2;
 #endif
+#if defined(ATTN_HAVE_AVX512)
+    built |= ATTN_ISA_AVX512;
+#endif
+#if defined(ATTN_HAVE_NEON)
+    built |= ATTN_ISA_NEON;
+#endif
+    return built;
 }
 
 void attn_cpu_name(char *text, size_t size) {
@@ -158,4 +164,16 @@ const char *attn_isa_name(uint32_t isa) {
     for (size_t i = 1; i < sizeof(sets) / sizeof(sets[0]); i++)
         if (isa & sets[i].own) name = sets[i].name;
     return name;
+}
+
+void attn_isa_list(uint32_t isa, const char *last, char *text, size_t size) {
+    const char *names[sizeof(sets) / sizeof(sets[0])];
+    size_t count = 0, used = 0;
+    if (size) *text = 0;
+    for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++)
+        if (!sets[i].own || (isa & sets[i].own)) names[count++] = sets[i].name;
+    for (size_t i = 0; i < count && used < size; i++) {
+        const int n = snprintf(text + used, size - used, "%s%s", i == 0 ? "" : i + 1 < count ? ", " : last, names[i]);
+        used += n > 0 ? (size_t)n : 0;
+    }
 }

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 enum {
-    ATTN_ISA_AVX2 = 1,        /* AVX2 and FMA */
+    ATTN_ISA_AVX2 = 1,        /* AVX2, FMA and F16C */
     ATTN_ISA_AVX512 = 2,      /* F, BW, DQ, VL */
     ATTN_ISA_AVX512_BF16 = 4, /* the bfloat16 dot product */
     ATTN_ISA_NEON = 8         /* 64-bit Arm */
@@ -35,5 +35,8 @@ int attn_cpu_count(void);
 /* Names as in ATTN_ISA: "portable", "avx2", "avx512", "neon". Parsing answers the bits that a name allows, -1 for no name. */
 int64_t attn_isa_parse(const char *name);
 const char *attn_isa_name(uint32_t isa); /* of the greatest set in isa */
+
+/* "portable, avx2 and avx512" with " and " for `last`: the names of all sets in isa. */
+void attn_isa_list(uint32_t isa, const char *last, char *text, size_t size);
 
 #endif

@@ -13,10 +13,20 @@
 #define COMPILER "unknown compiler"
 #endif
 
-#if defined(ATTN_HAVE_AVX512)
-#define KERNELS "portable avx512"
+#if defined(ATTN_HAVE_AVX2)
+#define AVX2 " avx2"
 #else
-#define KERNELS "portable"
+#define AVX2
+#endif
+#if defined(ATTN_HAVE_AVX512)
+#define AVX512 " avx512"
+#else
+#define AVX512
+#endif
+#if defined(ATTN_HAVE_NEON)
+#define NEON " neon"
+#else
+#define NEON
 #endif
 
 int attn_version(void) {
@@ -25,5 +35,5 @@ int attn_version(void) {
 
 const char *attn_version_string(void) {
     return "attn " TEXT(ATTN_VERSION_MAJOR) "." TEXT(ATTN_VERSION_MINOR) "." TEXT(ATTN_VERSION_PATCH) ", " COMPILER ", " ATTN_EXECUTOR_NAME
-                                                                                                      ", kernels: " KERNELS;
+                                                                                                      ", kernels: portable" NEON AVX2 AVX512;
 }

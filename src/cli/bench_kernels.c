@@ -79,7 +79,7 @@ static int choose(attn_ctx *ctx, const struct sweep *s, int index, struct attn_e
         status = made == ATTN_OK ? -1 : attn_complain_status(ctx, made);
     }
     spec->backward = e->pass != ATTN_FWD;
-    e->protocol.fma = attn_fma_best(spec->dtype);
+    e->protocol.fma = attn_fma_best(ctx, spec->dtype);
     e->mask = mask->text;
     return status;
 }

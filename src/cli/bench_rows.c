@@ -188,7 +188,7 @@ void attn_bench_shape_experiment(const attn_ctx *ctx, const struct attn_bench_sh
                                       .gain = 1.0,
                                       .seed = (uint64_t)shape->seed};
     e->protocol = (struct attn_protocol){
-        .repeats = (int)shape->repeat, .threads = attn_ctx_threads(ctx), .fma = attn_fma_best(ATTN_F32), .stopped = attn_stop_asked};
+        .repeats = (int)shape->repeat, .threads = attn_ctx_threads(ctx), .fma = attn_fma_best(ctx, ATTN_F32), .stopped = attn_stop_asked};
 }
 
 int attn_bench_heads(const char *command, int64_t heads, int64_t kv_heads) {

@@ -106,7 +106,18 @@ struct attn_kernel {
 #else
 #define ATTN_KERNEL_LIST_AVX512(X)
 #endif
-#define ATTN_KERNEL_LIST(X) X(attn_naive_f32__portable) X(attn_naive_f64__portable) X(attn_flash_f32__portable) ATTN_KERNEL_LIST_AVX512(X)
+#if defined(ATTN_HAVE_AVX2)
+#define ATTN_KERNEL_LIST_AVX2(X) X(attn_flash_f32__avx2)
+#else
+#define ATTN_KERNEL_LIST_AVX2(X)
+#endif
+#if defined(ATTN_HAVE_NEON)
+#define ATTN_KERNEL_LIST_NEON(X) X(attn_flash_f32__neon)
+#else
+#define ATTN_KERNEL_LIST_NEON(X)
+#endif
+#define ATTN_KERNEL_LIST_PORTABLE(X) X(attn_naive_f32__portable) X(attn_naive_f64__portable) X(attn_flash_f32__portable)
+#define ATTN_KERNEL_LIST(X)          ATTN_KERNEL_LIST_PORTABLE(X) ATTN_KERNEL_LIST_NEON(X) ATTN_KERNEL_LIST_AVX2(X) ATTN_KERNEL_LIST_AVX512(X)
 
 #define X(symbol) extern const struct attn_kernel symbol;
 ATTN_KERNEL_LIST(X)

@@ -76,6 +76,12 @@ struct attn_flash_backward_ops {
 };
 
 extern const struct attn_flash_backward_ops attn_flash_backward_ops__portable;
+#if defined(ATTN_HAVE_NEON)
+extern const struct attn_flash_backward_ops attn_flash_backward_ops__neon;
+#endif
+#if defined(ATTN_HAVE_AVX2)
+extern const struct attn_flash_backward_ops attn_flash_backward_ops__avx2;
+#endif
 #if defined(ATTN_HAVE_AVX512)
 extern const struct attn_flash_backward_ops attn_flash_backward_ops__avx512;
 #endif

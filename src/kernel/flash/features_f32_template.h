@@ -1,5 +1,5 @@
 /* The general epilogue: soft-cap, ALiBi, bias, dropout, and the gradients of slope and bias, one row of a panel at a time. Included by
- * one file for each instruction set after gemm_f32_template.h; the loops run over ATTN_PANEL lanes, so that the compiler turns them into
+ * one file for each instruction set after its vector__ISA.h; the loops run over ATTN_PANEL lanes, so that the compiler turns them into
  * that set's vectors.
  *
  *   x = cap tanh(s / cap) - slope |i - j| + bias        P = 2^(x - LSE)        g = P (keep dP - delta)
@@ -7,11 +7,13 @@
  *
  * Every lane of an excluded pair is selected to 0 before it is added to anything.
  */
+#include "kernel/flash/backward_ops.h"
+
 #include <math.h>
 #include <stdlib.h>
 
 static void exp2_lanes(float x[ATTN_PANEL]) {
-    for (int l = 0; l < ATTN_PANEL; l += LANES) vec_store(x + l, vec_exp2(vec_load(x + l)));
+    for (int l = 0; l < ATTN_PANEL; l += VEC_LANES) vec_store(x + l, vec_exp2(vec_load(x + l)));
 }
 
 /* tanh(y) = sign (1 - t) / (1 + t) with t = 2^(-2 log2(e) |y|), which cancels near 0: below 1/8 the odd series. */

@@ -1,20 +1,26 @@
 /* The five products of the backward pass as one register-blocked microkernel: rows x vectors accumulators, an element of the left
- * operand broadcast against a row of the right one. Included by one file for each instruction set, which first defines
- *   LANES, ROWS, vec, vec_load, vec_store, vec_set1, vec_fma, vec_add, vec_mul, vec_exp2, vec_keep(x, bits), prefetch(address).
+ * operand broadcast against a row of the right one. Included by one file for each instruction set, after its vector__ISA.h and
+ *   VECTORS and ROWS, a block's columns (in vectors) and rows, and EACH_ROWS(X), which expands into X(1) ... X(ROWS).
  * Every shape (rests of rows included) is the same always-inlined body with constant parameters.
  *
- * Measured on Zen 4: alone in the first-level cache the shapes 4x4, 6x4, 8x2, 10x2, 12x2, 14x2, 8x3 run within 2% of each other.
+ * Measured with AVX-512 on Zen 4: alone in the first-level cache the shapes 4x4, 6x4, 8x2, 10x2, 12x2, 14x2, 8x3 run within 2% of each
+ * other.
  */
-#define INLINE static inline __attribute__((always_inline))
+#include "kernel/flash/backward_ops.h"
 
-enum { MAX_VECTORS = 3 };
+enum {
+    BLOCK = VECTORS * VEC_LANES,        /* columns of a block */
+    ODD_COLUMNS = BLOCK > ATTN_DIM_PAD, /* two vectors where the padding is one: an odd number of them makes the last block wider */
+    MAX_VECTORS = VECTORS + ODD_COLUMNS
+};
+_Static_assert(ATTN_PANEL % BLOCK == 0 && (ATTN_DIM_PAD % BLOCK == 0 || BLOCK == 2 * ATTN_DIM_PAD), "no rest of columns");
 
 /* acc[i][j] += sum over p of a[i * row + p * step] * b[p][j]. */
-INLINE void multiply(int rows, int vectors, int depth, const float *a, int64_t row, int64_t step, const float *b, int64_t b_stride,
-                     vec acc[ROWS][MAX_VECTORS]) {
+VEC_INLINE void multiply(int rows, int vectors, int depth, const float *a, int64_t row, int64_t step, const float *b, int64_t b_stride,
+                         vec acc[ROWS][MAX_VECTORS]) {
     for (int p = 0; p < depth; p++) {
         vec right[MAX_VECTORS];
-        for (int j = 0; j < vectors; j++) right[j] = vec_load(b + p * b_stride + j * LANES);
+        for (int j = 0; j < vectors; j++) right[j] = vec_load(b + p * b_stride + j * VEC_LANES);
         for (int i = 0; i < rows; i++) {
             const vec left = vec_set1(a[i * row + p * step]);
             for (int j = 0; j < vectors; j++) acc[i][j] = vec_fma(left, right[j], acc[i][j]);
@@ -24,57 +30,44 @@ INLINE void multiply(int rows, int vectors, int depth, const float *a, int64_t r
 
 enum panel_result { LOGITS, WEIGHTS, GRADIENTS };
 
-INLINE void panel_block(const struct attn_panel_product *t, enum panel_result result, bool masked, int rows, int r) {
+VEC_INLINE void panel_block(const struct attn_panel_product *t, enum panel_result result, bool masked, int rows, int r) {
     for (int i = 0; i < rows; i++)
         for (int s = 0; s < 2; s++)
             if (t->next[s])
-                for (int l = 0; l < t->next_lines; l++) prefetch(t->next[s] + (r + i) * t->next_stride[s] + 64 * l);
-    for (int column = 0; column < ATTN_PANEL; column += 2 * LANES) {
+                for (int l = 0; l < t->next_lines; l++) vec_prefetch(t->next[s] + (r + i) * t->next_stride[s] + 64 * l);
+    for (int column = 0; column < ATTN_PANEL; column += BLOCK) {
         vec acc[ROWS][MAX_VECTORS];
         for (int i = 0; i < rows; i++)
-            for (int j = 0; j < 2; j++) acc[i][j] = vec_set1(0.0f);
-        multiply(rows, 2, t->dim, t->a + r * t->a_stride, t->a_stride, 1, t->b + column, ATTN_PANEL, acc);
+            for (int j = 0; j < VECTORS; j++) acc[i][j] = vec_set1(0.0f);
+        multiply(rows, VECTORS, t->dim, t->a + r * t->a_stride, t->a_stride, 1, t->b + column, ATTN_PANEL, acc);
         for (int i = 0; i < rows; i++)
-            for (int j = 0; j < 2; j++) {
-                const int64_t at = (r + i) * t->out_stride + column + j * LANES;
+            for (int j = 0; j < VECTORS; j++) {
+                const int64_t at = (r + i) * t->out_stride + column + j * VEC_LANES;
                 vec x = acc[i][j];
                 if (result == WEIGHTS) x = vec_exp2(vec_add(vec_add(x, vec_set1(t->start[r + i])), vec_set1(t->start_rest[r + i])));
                 if (result == GRADIENTS) x = vec_mul(vec_add(x, vec_set1(t->start[r + i])), vec_load(t->p + at));
-                if (masked && result != LOGITS) x = vec_keep(x, t->words[r + i] >> (column + j * LANES));
+                if (masked && result != LOGITS) x = vec_keep(vec_bits(t->words[r + i] >> (column + j * VEC_LANES)), x);
                 vec_store(t->out + at, x);
             }
     }
 }
 
-INLINE void panel_rows(const struct attn_panel_product *t, enum panel_result result, bool masked) {
-    int r = 0;
-    for (; r + ROWS <= t->rows; r += ROWS) panel_block(t, result, masked, ROWS, r);
-    switch (t->rows - r) {
-    case 1:
-        panel_block(t, result, masked, 1, r);
+/* Rows of the next block, the last two being as even as can be: one of few rows waits for its own multiply-adds. */
+VEC_INLINE int block_rows(int left) {
+    return left <= ROWS ? left : left < 2 * ROWS ? (left + 1) / 2 : ROWS;
+}
+
+VEC_INLINE void panel_rows(const struct attn_panel_product *t, enum panel_result result, bool masked) {
+    for (int r = 0, rows; r < t->rows; r += rows) {
+        rows = block_rows(t->rows - r);
+        switch (rows) {
+#define X(n)                                                                                                                               \
+    case n:                                                                                                                                \
+        panel_block(t, result, masked, n, r);                                                                                              \
         break;
-    case 2:
-        panel_block(t, result, masked, 2, r);
-        break;
-    case 3:
-        panel_block(t, result, masked, 3, r);
-        break;
-#if ROWS > 4
-    case 4:
-        panel_block(t, result, masked, 4, r);
-        break;
-    case 5:
-        panel_block(t, result, masked, 5, r);
-        break;
-    case 6:
-        panel_block(t, result, masked, 6, r);
-        break;
-    case 7:
-        panel_block(t, result, masked, 7, r);
-        break;
-#endif
-    default:
-        break;
+            EACH_ROWS(X)
+#undef X
+        }
     }
 }
 
@@ -96,60 +89,40 @@ static void logits(const struct attn_panel_product *t) {
     panel_rows(t, LOGITS, false);
 }
 
-INLINE void tile_block(const struct attn_tile_product *t, bool transposed, int rows, int vectors, int m, int n) {
+VEC_INLINE void tile_block(const struct attn_tile_product *t, bool transposed, int rows, int vectors, int m, int n) {
     vec acc[ROWS][MAX_VECTORS];
     float *c = t->c + m * t->c_stride + n;
     const vec zero = vec_set1(0.0f);
     for (int i = 0; i < rows; i++)
-        for (int j = 0; j < vectors; j++) acc[i][j] = t->add ? vec_load(c + i * t->c_stride + j * LANES) : zero;
+        for (int j = 0; j < vectors; j++) acc[i][j] = t->add ? vec_load(c + i * t->c_stride + j * VEC_LANES) : zero;
     if (transposed)
         multiply(rows, vectors, t->depth, t->a + m, 1, t->a_stride, t->b + n, t->b_stride, acc);
     else
         multiply(rows, vectors, t->depth, t->a + m * t->a_stride, t->a_stride, 1, t->b + n, t->b_stride, acc);
     for (int i = 0; i < rows; i++)
-        for (int j = 0; j < vectors; j++) vec_store(c + i * t->c_stride + j * LANES, acc[i][j]);
+        for (int j = 0; j < vectors; j++) vec_store(c + i * t->c_stride + j * VEC_LANES, acc[i][j]);
 }
 
-INLINE void tile_rows(const struct attn_tile_product *t, bool transposed, int vectors, int n) {
-    int m = 0;
-    for (; m + ROWS <= t->rows; m += ROWS) tile_block(t, transposed, ROWS, vectors, m, n);
-    switch (t->rows - m) {
-    case 1:
-        tile_block(t, transposed, 1, vectors, m, n);
+VEC_INLINE void tile_rows(const struct attn_tile_product *t, bool transposed, int vectors, int n) {
+    for (int m = 0, rows; m < t->rows; m += rows) {
+        rows = block_rows(t->rows - m);
+        switch (rows) {
+#define X(count)                                                                                                                           \
+    case count:                                                                                                                            \
+        tile_block(t, transposed, count, vectors, m, n);                                                                                   \
         break;
-    case 2:
-        tile_block(t, transposed, 2, vectors, m, n);
-        break;
-    case 3:
-        tile_block(t, transposed, 3, vectors, m, n);
-        break;
-#if ROWS > 4
-    case 4:
-        tile_block(t, transposed, 4, vectors, m, n);
-        break;
-    case 5:
-        tile_block(t, transposed, 5, vectors, m, n);
-        break;
-    case 6:
-        tile_block(t, transposed, 6, vectors, m, n);
-        break;
-    case 7:
-        tile_block(t, transposed, 7, vectors, m, n);
-        break;
-#endif
-    default:
-        break;
+            EACH_ROWS(X)
+#undef X
+        }
     }
 }
 
-/* Columns in blocks of two vectors; an odd number of them ends with three, so that no block has too few chains. */
-INLINE void tile_columns(const struct attn_tile_product *t, bool transposed) {
+/* Columns in blocks; an odd number of vectors ends with three, so that no block has too few chains. */
+VEC_INLINE void tile_columns(const struct attn_tile_product *t, bool transposed) {
     int n = 0;
-    for (; t->columns - n >= 4 * LANES || t->columns - n == 2 * LANES; n += 2 * LANES) tile_rows(t, transposed, 2, n);
-    if (t->columns - n == 3 * LANES)
-        tile_rows(t, transposed, 3, n);
-    else if (t->columns - n == LANES)
-        tile_rows(t, transposed, 1, n);
+    for (; t->columns - n >= 2 * BLOCK || t->columns - n == BLOCK; n += BLOCK) tile_rows(t, transposed, VECTORS, n);
+    if (ODD_COLUMNS && t->columns - n == MAX_VECTORS * VEC_LANES) tile_rows(t, transposed, MAX_VECTORS, n);
+    if (ODD_COLUMNS && t->columns - n == VEC_LANES) tile_rows(t, transposed, 1, n);
 }
 
 static void by_keys(const struct attn_tile_product *t) {
@@ -157,4 +130,28 @@ static void by_keys(const struct attn_tile_product *t) {
 }
 static void by_queries(const struct attn_tile_product *t) {
     tile_columns(t, false);
+}
+
+/* The lanes below n of a row, n > 0; all of them if there are as many. */
+VEC_INLINE vec load_columns(const float *x, int n) {
+    return n >= VEC_LANES ? vec_load(x) : vec_load_first(x, n);
+}
+
+static void pack(const float *x, int64_t stride, int keys, int dim, double factor, float *panel) {
+    const vec scale = vec_set1((float)factor), rest = vec_set1((float)(factor - (double)(float)factor));
+    for (int key = 0; key < ATTN_PANEL; key += VEC_LANES)
+        for (int c = 0; c < dim; c += VEC_LANES) {
+            vec r[VEC_LANES];
+            for (int i = 0; i < VEC_LANES; i++) r[i] = key + i < keys ? load_columns(x + (key + i) * stride + c, dim - c) : vec_set1(0.0f);
+            vec_transpose(r);
+            for (int i = 0; i < VEC_LANES && c + i < dim; i++)
+                vec_store(panel + (c + i) * ATTN_PANEL + key, vec_fma(r[i], rest, vec_mul(r[i], scale)));
+        }
+}
+
+static bool all_finite(const float *x, int64_t stride, int rows, int dim) {
+    vec_mask bad = vec_special(vec_set1(0.0f));
+    for (int r = 0; r < rows; r++)
+        for (int c = 0; c < dim; c += VEC_LANES) bad |= vec_special(load_columns(x + r * stride + c, dim - c));
+    return !vec_any(bad);
 }

@@ -1,0 +1,68 @@
+/* Vectors of 8 floats: AVX2 and FMA. The names are explained in vector_template.h. */
+#ifndef ATTN_KERNEL_VECTOR_AVX2_H
+#define ATTN_KERNEL_VECTOR_AVX2_H
+
+#include <immintrin.h>
+
+enum { VEC_LANES = 8 };
+#define VEC_LANE_BITS 1, 2, 4, 8, 16, 32, 64, 128
+#include "kernel/vector_template.h"
+
+VEC_INLINE vec vec_fma(vec a, vec b, vec c) {
+    return _mm256_fmadd_ps(a, b, c);
+}
+VEC_INLINE vec vec_min(vec a, vec b) {
+    return _mm256_min_ps(a, b);
+}
+VEC_INLINE vec vec_max(vec a, vec b) {
+    return _mm256_max_ps(a, b);
+}
+VEC_INLINE vec vec_select(vec_mask mask, vec yes, vec no) {
+    return _mm256_blendv_ps(no, yes, (vec)mask);
+}
+VEC_INLINE bool vec_any(vec_mask mask) {
+    return _mm256_movemask_ps((vec)mask) != 0;
+}
+VEC_INLINE __m256i vec_below(int64_t n) {
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32((int32_t)n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+VEC_INLINE vec vec_load_first(const float *p, int64_t n) {
+    return _mm256_maskload_ps(p, vec_below(n));
+}
+VEC_INLINE void vec_store_first(float *p, int64_t n, vec x) {
+    _mm256_maskstore_ps(p, vec_below(n), x);
+}
+VEC_INLINE float vec_sum(vec x) {
+    __m128 four = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+    four = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    return _mm_cvtss_f32(_mm_add_ss(four, _mm_movehdup_ps(four)));
+}
+
+/* Pairs, quads, then 128-bit halves. */
+VEC_INLINE void vec_transpose(vec r[8]) {
+    vec t[8];
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++) {
+        t[2 * i] = _mm256_unpacklo_ps(r[2 * i], r[2 * i + 1]);
+        t[2 * i + 1] = _mm256_unpackhi_ps(r[2 * i], r[2 * i + 1]);
+    }
+#pragma GCC unroll 2
+    for (int i = 0; i < 2; i++) {
+        r[4 * i] = _mm256_shuffle_ps(t[4 * i], t[4 * i + 2], 0x44);
+        r[4 * i + 1] = _mm256_shuffle_ps(t[4 * i], t[4 * i + 2], 0xee);
+        r[4 * i + 2] = _mm256_shuffle_ps(t[4 * i + 1], t[4 * i + 3], 0x44);
+        r[4 * i + 3] = _mm256_shuffle_ps(t[4 * i + 1], t[4 * i + 3], 0xee);
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++) {
+        t[i] = _mm256_permute2f128_ps(r[i], r[i + 4], 0x20);
+        t[i + 4] = _mm256_permute2f128_ps(r[i], r[i + 4], 0x31);
+    }
+#pragma GCC unroll 8
+    for (int i = 0; i < 8; i++) r[i] = t[i];
+}
+VEC_INLINE void vec_prefetch(const void *address) {
+    _mm_prefetch(address, _MM_HINT_T1);
+}
+
+#endif

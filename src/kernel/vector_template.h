@@ -1,0 +1,90 @@
+/* Vectors of VEC_LANES floats, in the names in which microkernels that are templates are written: a file NAME__ISA.c includes vector__ISA.h
+ * and then its template. This is the part that the compiler's own vector types (gcc and clang) say as well as intrinsics; the header of an
+ * instruction set defines VEC_LANES and VEC_LANE_BITS, includes this, and adds the rest. (AVX-512, whose masks are another kind of
+ * register, has a header of its own.)
+ *
+ *   vec, vec_mask                  VEC_LANES floats; as many conditions, to be combined by & and |
+ *   vec_load(p), vec_store(p, x)   at any address
+ *   vec_load_first(p, n), vec_store_first(p, n, x)   the lanes below n, 0 <= n <= VEC_LANES; others load as 0, their memory is not touched
+ *   vec_set1(x)                    x in every lane
+ *   vec_add, vec_sub, vec_mul, vec_div (a, b), vec_abs(x), vec_fma(a, b, c) = a * b + c
+ *   vec_min(a, b), vec_max(a, b)   of two numbers; b where one of them is NaN
+ *   vec_less(a, b)                 mask of a < b
+ *   vec_special(x)                 mask of the lanes that are NaN or infinite
+ *   vec_bits(word)                 mask of the lanes whose bit of `word` is set, lane 0 the lowest
+ *   vec_any(mask)
+ *   vec_select(mask, yes, no), vec_keep(mask, x), vec_drop(mask, x)   keep: 0 elsewhere; drop: 0 there. What is not chosen changes no bit
+ *   vec_exp2(x)                    2^x, 1 for 0; 0 below -126, 2^127 above 127, NaN for NaN
+ *   vec_sum(x)                     of all lanes, by halves: the first half plus the second, and so on
+ *   vec_transpose(r)               of VEC_LANES vectors: r[i] lane j <-> r[j] lane i
+ *   vec_prefetch(address)          into the second-level cache; any address will do
+ */
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#define VEC_INLINE static inline __attribute__((always_inline))
+
+typedef float vec __attribute__((vector_size(4 * VEC_LANES)));
+typedef int32_t vec_mask __attribute__((vector_size(4 * VEC_LANES)));
+
+VEC_INLINE vec vec_load(const float *p) {
+    vec x;
+    memcpy(&x, p, sizeof x);
+    return x;
+}
+VEC_INLINE void vec_store(float *p, vec x) {
+    memcpy(p, &x, sizeof x);
+}
+VEC_INLINE vec vec_set1(float x) {
+    return x - (vec){0.0f}; /* a broadcast: subtracting 0 changes nothing, and the compilers know it */
+}
+VEC_INLINE vec vec_add(vec a, vec b) {
+    return a + b;
+}
+VEC_INLINE vec vec_sub(vec a, vec b) {
+    return a - b;
+}
+VEC_INLINE vec vec_mul(vec a, vec b) {
+    return a * b;
+}
+VEC_INLINE vec vec_div(vec a, vec b) {
+    return a / b;
+}
+VEC_INLINE vec vec_abs(vec x) {
+    return (vec)((vec_mask)x & INT32_MAX);
+}
+VEC_INLINE vec_mask vec_less(vec a, vec b) {
+    return a < b;
+}
+VEC_INLINE vec_mask vec_special(vec x) {
+    return ((vec_mask)x & 0x7f800000) == 0x7f800000;
+}
+VEC_INLINE vec_mask vec_bits(uint32_t word) {
+    const vec_mask bit = {VEC_LANE_BITS};
+    return ((int32_t)word & bit) == bit;
+}
+VEC_INLINE vec vec_keep(vec_mask mask, vec x) {
+    return (vec)(mask & (vec_mask)x);
+}
+VEC_INLINE vec vec_drop(vec_mask mask, vec x) {
+    return (vec)(~mask & (vec_mask)x);
+}
+
+VEC_INLINE vec vec_fma(vec a, vec b, vec c);
+VEC_INLINE vec vec_min(vec a, vec b);
+
+/* 2^k (1 + r p(r)), k the nearest integer and |r| <= 1/2: a polynomial of degree 5 in all, relative error 9.2e-8. (Adding k to the exponent
+ * of the polynomial would save a multiplication and make numbers of NaNs.) */
+VEC_INLINE vec vec_exp2(vec x) {
+    const vec round = vec_set1(12582912.0f); /* 1.5 * 2^23: adding it leaves the nearest integer in the low bits */
+    const vec_mask tiny = vec_less(x, vec_set1(-126.0f));
+    x = vec_min(vec_set1(127.0f), x);
+    const vec shifted = x + round, rest = x - (shifted - round);
+    vec p = vec_fma(vec_set1(0x1.5bba14p-10f), rest, vec_set1(0x1.3cea88p-7f));
+    p = vec_fma(p, rest, vec_set1(0x1.c6b752p-5f));
+    p = vec_fma(p, rest, vec_set1(0x1.ebf9bcp-3f));
+    p = vec_fma(p, rest, vec_set1(0x1.62e42ap-1f));
+    const vec power = (vec)(((vec_mask)shifted << 23) + 0x3f800000);
+    return vec_drop(tiny, vec_fma(vec_mul(p, rest), power, power));
+}
