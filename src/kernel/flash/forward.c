@@ -20,7 +20,8 @@ static const float raise_above = 20.0f; /* log2 units */
 static const float near = 32.0f;        /* a maximum this near to 0 may be subtracted before the dot product without losing digits */
 
 struct panel {
-    float *q, *o, *m, *l;
+    void *q;
+    float *o, *m, *l;
     int64_t row; /* first query */
     int lanes;   /* queries; the rest of the ops' lanes hold none */
     bool fused;  /* try the old maximum first */
@@ -28,24 +29,23 @@ struct panel {
 };
 
 struct tile {
-    const float *k; /* row of the first key */
-    ptrdiff_t k_stride;
-    const float *v; /* packed */
-    bool v_finite;
-    int64_t begin, n; /* keys [begin, begin + n) */
+    const char *k;      /* row of the first key */
+    ptrdiff_t k_stride; /* elements */
+    size_t k_bytes;     /* of a row to the next */
+    bool v_finite;      /* no packed value is infinite or NaN */
+    int64_t begin, n;   /* keys [begin, begin + n) */
     struct attn_ahead ahead;
 };
 
-/* Full runs that end inside a step of the logits kernel hand the rest to the partial run behind them, so that only one of the two has a
- * tail. */
-static void align_runs(struct attn_mask_run *runs, int count, uint32_t *words, int lanes) {
-    for (int r = 0; r + 1 < count; r++) {
-        if (!runs[r].full || runs[r + 1].full || runs[r].end != runs[r + 1].begin) continue;
-        int32_t rest = (runs[r].end - runs[r].begin) % ATTN_KEY_STEP;
-        for (int32_t j = runs[r].end - rest; j < runs[r].end; j++) words[j] = (uint32_t)((1ull << lanes) - 1);
-        runs[r].end -= rest;
-        runs[r + 1].begin -= rest;
-    }
+/* Logits, weights and packed values of a tile from key j; paired kernels: j is even. */
+static float *logits_at(const struct attn_flash_work *w, int64_t j) {
+    return w->s + j * w->ops->lanes;
+}
+static void *weights_at(const struct attn_flash_work *w, int64_t j) {
+    return (float *)w->p + attn_flash_key_words(w->ops, j, w->ops->lanes);
+}
+static const void *values_at(const struct attn_flash_work *w, int64_t j) {
+    return (const float *)w->v + attn_flash_key_words(w->ops, j, 16);
 }
 
 static bool is_near(float m) {
@@ -64,13 +64,14 @@ static bool weigh_fused(const struct attn_flash_work *w, const struct panel *p, 
     for (int i = 0; i < count; i++) {
         const struct attn_mask_run *run = &runs[i];
         int64_t n = run->end - run->begin;
-        float *s = w->s + run->begin * lanes;
-        const float *k = t->k + run->begin * t->k_stride;
+        float *s = logits_at(w, run->begin);
+        void *weights = weights_at(w, run->begin);
+        const void *k = t->k + (size_t)run->begin * t->k_bytes;
         if (run->full) {
-            w->ops->logits_exp(p->q, k, t->k_stride, n, w->dim, start, s, sum, ahead);
+            w->ops->logits_exp(p->q, k, t->k_stride, n, w->dim, start, weights, sum, ahead);
         } else {
             w->ops->logits(p->q, k, t->k_stride, n, w->dim, start, s, ignored, ahead);
-            w->ops->weights(s, w->words + run->begin, n, zero, sum);
+            w->ops->weights(s, w->words + run->begin, n, zero, weights, sum);
         }
         ahead.stride = 0;
     }
@@ -93,9 +94,9 @@ static void tile_logits(const struct attn_flash_work *w, const struct panel *p, 
     for (int i = 0; i < count; i++) {
         const struct attn_mask_run *run = &runs[i];
         int64_t n = run->end - run->begin;
-        float *s = w->s + run->begin * lanes;
+        float *s = logits_at(w, run->begin);
         bool plain = run->full && !w->features;
-        w->ops->logits(p->q, t->k + run->begin * t->k_stride, t->k_stride, n, w->dim, start, s, plain ? top : ignored, ahead);
+        w->ops->logits(p->q, t->k + (size_t)run->begin * t->k_bytes, t->k_stride, n, w->dim, start, s, plain ? top : ignored, ahead);
         ahead.stride = 0;
         if (w->features) attn_flash_adjust_logits(w, s, p->row, p->lanes, t->begin + run->begin, n);
         if (!plain) w->ops->max(s, run->full ? NULL : w->words + run->begin, n, top);
@@ -123,8 +124,8 @@ static const float *weigh(const struct attn_flash_work *w, struct panel *p, cons
         }
     }
     for (int i = 0; i < count; i++)
-        w->ops->weights(w->s + runs[i].begin * lanes, runs[i].full ? NULL : w->words + runs[i].begin, runs[i].end - runs[i].begin, shift,
-                        sum);
+        w->ops->weights(logits_at(w, runs[i].begin), runs[i].full ? NULL : w->words + runs[i].begin, runs[i].end - runs[i].begin, shift,
+                        weights_at(w, runs[i].begin), sum);
     for (int r = 0; r < lanes; r++) p->l[r] += sum[r];
     return raised ? alpha : NULL;
 }
@@ -139,7 +140,7 @@ static void sum_values(const struct attn_flash_work *w, const struct panel *p, c
         if (!t->v_finite && !runs[i].full) words = w->words + begin;
         i++;
         while (t->v_finite && i < count && runs[i].begin == end) end = runs[i++].end;
-        w->ops->values(w->s + begin * w->ops->lanes, words, end - begin, t->v + begin * 16, ATTN_KEY_TILE, w->columns, alpha, p->o);
+        w->ops->values(weights_at(w, begin), words, end - begin, values_at(w, begin), ATTN_KEY_TILE, w->columns, alpha, p->o);
         alpha = NULL;
     }
 }
@@ -150,7 +151,7 @@ static void panel_step(const struct attn_flash_work *w, struct panel *p, const s
     const float *rescale = NULL;
     int count = attn_mask_runs_of_keys(&w->view, p->row, p->lanes, t->begin, t->begin + t->n, w->words, runs);
     if (count == 0) return;
-    align_runs(runs, count, w->words, p->lanes);
+    count = attn_flash_align_runs(w->ops, runs, count, t->n, w->words, p->lanes);
     if (!p->fused || !weigh_fused(w, p, t, runs, count)) {
         p->failed |= p->fused;
         rescale = weigh(w, p, t, runs, count, alpha);
@@ -163,6 +164,7 @@ static void panel_step(const struct attn_flash_work *w, struct panel *p, const s
 
 /* Writes O and LSE of a panel: o / l with the sink in the denominator, merged with what is there if asked. */
 static void panel_finish(const struct attn_flash_work *w, const struct panel *p) {
+    const float grow = w->x->shape->features & ATTN_DROPOUT ? (float)(1.0 / (1.0 - w->x->shape->dropout)) : 1.0f;
     float scale[ATTN_MAX_LANES], keep[ATTN_MAX_LANES];
     for (int r = 0; r < p->lanes; r++) {
         float total = p->l[r], m = p->m[r], part = 1.0f;
@@ -174,7 +176,7 @@ static void panel_finish(const struct attn_flash_work *w, const struct panel *p)
             m = top;
         }
         float lse = total == 0.0f ? -INFINITY : (m + log2f(total)) * (float)M_LN2;
-        scale[r] = total == 0.0f ? 0.0f : part / total;
+        scale[r] = total == 0.0f ? 0.0f : grow * (part / total);
         float *out = attn_flash_lse(w, p->row + r);
         if (out && (w->x->accumulate & ATTN_ACCUMULATE_O)) {
             double before, now;
@@ -188,8 +190,9 @@ static void panel_finish(const struct attn_flash_work *w, const struct panel *p)
 }
 
 static void tile_step(struct attn_flash_work *w, struct panel *panels, int count, int64_t begin, int64_t n, int64_t limit) {
-    struct tile t = {.begin = begin, .n = n, .v = w->v};
+    struct tile t = {.begin = begin, .n = n};
     t.k = attn_flash_keys(w, begin, n, &t.k_stride);
+    t.k_bytes = (size_t)t.k_stride * attn_flash_row_element(w->ops);
     t.v_finite = attn_flash_pack_values(w, begin, n);
     /* While these keys are computed with, the rows of the next tile come into the second-level cache: keys first, then values. */
     int64_t steps = n / ATTN_KEY_STEP * w->ops->ahead_rows, next = attn_min64(limit - begin - n, ATTN_KEY_TILE);
@@ -213,7 +216,7 @@ void attn_flash_forward_chunk(struct attn_flash_work *w, int64_t q0, int64_t q1)
         int64_t row = q0 + (int64_t)i * lanes;
         struct panel *p = &panels[i];
         *p = (struct panel){.row = row, .lanes = (int)attn_min64(lanes, q1 - row)};
-        p->q = w->q + (int64_t)i * lanes * w->dim;
+        p->q = (float *)w->q + i * attn_flash_query_words(w->ops, w->dim);
         p->o = w->o + (int64_t)i * lanes * w->columns;
         p->m = w->m + (int64_t)i * lanes;
         p->l = w->l + (int64_t)i * lanes;

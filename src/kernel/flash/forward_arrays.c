@@ -6,13 +6,13 @@
 
 #include <math.h>
 
-static const float *row_of(const struct attn_array *a, int64_t sequence, int64_t head, int64_t row) {
-    return (const float *)a->data + sequence * a->b + head * a->h + row * a->t;
+static const void *row_of(const struct attn_flash_work *w, const struct attn_array *a, int64_t head, int64_t row) {
+    return (const char *)a->data + (w->sequence * a->b + head * a->h + row * a->t) * (int64_t)attn_flash_row_element(w->ops);
 }
 
-void attn_flash_pack_queries(const struct attn_flash_work *w, int64_t row, int lanes, float *q) {
+void attn_flash_pack_queries(const struct attn_flash_work *w, int64_t row, int lanes, void *q) {
     const struct attn_array *a = &w->x->q;
-    const float *from = row_of(a, w->sequence, w->head, w->seq.q_row + row);
+    const void *from = row_of(w, a, w->head, w->seq.q_row + row);
     ptrdiff_t stride = a->t;
     if (a->d != 1) {
         attn_flash_copy_rows(w->row, w->dim, from, a->t, a->d, lanes, w->dim);
@@ -22,9 +22,9 @@ void attn_flash_pack_queries(const struct attn_flash_work *w, int64_t row, int l
     w->ops->pack_queries(from, stride, lanes, w->dim, (float)(w->x->shape->scale * M_LOG2E), q);
 }
 
-const float *attn_flash_keys(const struct attn_flash_work *w, int64_t begin, int64_t n, ptrdiff_t *stride) {
+const void *attn_flash_keys(const struct attn_flash_work *w, int64_t begin, int64_t n, ptrdiff_t *stride) {
     const struct attn_array *a = &w->x->k;
-    const float *from = row_of(a, w->sequence, w->kv_head, w->kv_row + begin);
+    const void *from = row_of(w, a, w->kv_head, w->kv_row + begin);
     *stride = a->t;
     if (a->d == 1) return from;
     attn_flash_copy_rows(w->k, w->dim, from, a->t, a->d, n, w->dim);
@@ -34,14 +34,13 @@ const float *attn_flash_keys(const struct attn_flash_work *w, int64_t begin, int
 
 bool attn_flash_pack_values(const struct attn_flash_work *w, int64_t begin, int64_t n) {
     const struct attn_array *a = &w->x->v;
-    if (a->d == 1)
-        return w->ops->pack_values(row_of(a, w->sequence, w->kv_head, w->kv_row + begin), a->t, n, w->v_dim, ATTN_KEY_TILE, w->v);
+    if (a->d == 1) return w->ops->pack_values(row_of(w, a, w->kv_head, w->kv_row + begin), a->t, n, w->v_dim, ATTN_KEY_TILE, w->v);
     bool finite = true;
     const int lanes = w->ops->lanes;
     for (int64_t j = 0; j < n; j += lanes) {
         int64_t rows = attn_min64(lanes, n - j);
-        attn_flash_copy_rows(w->row, w->v_dim, row_of(a, w->sequence, w->kv_head, w->kv_row + begin + j), a->t, a->d, rows, w->v_dim);
-        finite &= w->ops->pack_values(w->row, w->v_dim, rows, w->v_dim, ATTN_KEY_TILE, w->v + j * 16);
+        attn_flash_copy_rows(w->row, w->v_dim, row_of(w, a, w->kv_head, w->kv_row + begin + j), a->t, a->d, rows, w->v_dim);
+        finite &= w->ops->pack_values(w->row, w->v_dim, rows, w->v_dim, ATTN_KEY_TILE, (float *)w->v + attn_flash_key_words(w->ops, j, 16));
     }
     return finite;
 }
@@ -57,7 +56,7 @@ void attn_flash_store(const struct attn_flash_work *w, const float *o, const flo
     for (int r = 0; r < lanes; r++)
         for (int64_t c = 0; c < w->v_dim; c++) {
             float *at = to + r * a->t + c * a->d;
-            *at = w->row[r * w->v_dim + c] + (keep && keep[r] != 0.0f ? keep[r] * *at : 0.0f);
+            *at = ((const float *)w->row)[r * w->v_dim + c] + (keep && keep[r] != 0.0f ? keep[r] * *at : 0.0f);
         }
 }
 
@@ -67,5 +66,5 @@ float *attn_flash_lse(const struct attn_flash_work *w, int64_t row) {
 }
 
 struct attn_ahead attn_flash_ahead(const struct attn_flash_work *w, const struct attn_array *a, int64_t row) {
-    return (struct attn_ahead){row_of(a, w->sequence, w->kv_head, row), a->d == 1 ? a->t : 0};
+    return (struct attn_ahead){row_of(w, a, w->kv_head, row), a->d == 1 ? a->t * (ptrdiff_t)attn_flash_row_element(w->ops) : 0};
 }

@@ -30,17 +30,25 @@ void attn_flash_adjust_logits(const struct attn_flash_work *w, float *s, int64_t
     if (w->x->bias.data) add_bias(w, s, row, lanes, key, n);
 }
 
+/* Weights become 0; what is kept is scaled up with the output. */
+static void drop(const struct attn_flash_work *w, int64_t j, int lane) {
+    const int64_t lanes = w->ops->lanes;
+    if (w->ops->paired)
+        ((uint16_t *)w->p)[(j / 2 * lanes + lane) * 2 + j % 2] = 0;
+    else
+        ((float *)w->p)[j * lanes + lane] = 0.0f;
+}
+
 void attn_flash_drop_weights(const struct attn_flash_work *w, int64_t row, int lanes, int64_t key, const struct attn_mask_run *runs,
                              int count) {
     const struct attn_exec *x = w->x;
-    const float grow = (float)(1.0 / (1.0 - x->shape->dropout));
     uint32_t kept[ATTN_KEY_TILE];
     for (int i = 0; i < count; i++) {
         int64_t j0 = key + runs[i].begin + x->kv_offset, n = runs[i].end - runs[i].begin;
         attn_dropout_words(x->seed, x->shape->dropout, w->sequence + x->batch_offset, w->head + x->head_offset, row + x->q_offset, lanes,
                            j0, j0 + n, kept);
-        float *s = w->s + runs[i].begin * w->ops->lanes;
         for (int64_t j = 0; j < n; j++)
-            for (int r = 0; r < w->ops->lanes; r++) s[j * w->ops->lanes + r] *= kept[j] >> r & 1 ? grow : 0.0f;
+            for (int r = 0; r < lanes; r++)
+                if (!(kept[j] >> r & 1)) drop(w, runs[i].begin + j, r);
     }
 }

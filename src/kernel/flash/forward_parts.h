@@ -17,19 +17,26 @@ struct attn_flash_work {
     bool features, has_sink;     /* features: logits change after the dot product */
     float sink;                  /* log2 units */
     /* the worker's memory */
-    float *q, *o, *m, *l; /* panels of R lanes: q[chunk / R][dim][R], o[chunk / R][columns][R], m, l [chunk] */
-    float *s;             /* [ATTN_KEY_TILE][R] */
-    float *v;             /* packed: [columns / 16][ATTN_KEY_TILE][16] */
-    float *k, *row;       /* with ATTN_DIM_STRIDE: copies [ATTN_KEY_TILE][dim] of keys, [R][max(dim, v_dim)] of rows */
-    uint32_t *words;      /* [ATTN_MASK_SPAN] */
+    void *q;          /* panels of R lanes: [chunk / R], of attn_flash_query_words each */
+    float *o, *m, *l; /* o[chunk / R][columns][R], m, l [chunk] */
+    float *s;         /* logits [ATTN_KEY_TILE][R] */
+    void *p;          /* weights: s again, or pairs [ATTN_KEY_TILE / 2][R] */
+    void *v;          /* packed values: panels of 16 columns, of attn_flash_key_words each */
+    void *k, *row;    /* with ATTN_DIM_STRIDE: copies [ATTN_KEY_TILE][dim] of keys, [R][max(dim, v_dim)] of rows */
+    uint32_t *words;  /* [ATTN_MASK_SPAN] */
 };
 
 /* forward.c: O and LSE of the queries [q0, q1). */
 void attn_flash_forward_chunk(struct attn_flash_work *w, int64_t q0, int64_t q1);
 
+/* forward_runs.c: moves the borders of a panel's runs to where the microkernels are fast, and for paired ones to whole pairs of keys.
+ * n: keys of the tile; words become valid for keys that change to a partial run. Returns the new number of runs. */
+int attn_flash_align_runs(const struct attn_flash_forward_ops *ops, struct attn_mask_run *runs, int count, int64_t n, uint32_t *words,
+                          int lanes);
+
 /* forward_arrays.c: between the caller's arrays, at any strides, and the panels. */
-void attn_flash_pack_queries(const struct attn_flash_work *w, int64_t row, int lanes, float *q);
-const float *attn_flash_keys(const struct attn_flash_work *w, int64_t begin, int64_t n, ptrdiff_t *stride);
+void attn_flash_pack_queries(const struct attn_flash_work *w, int64_t row, int lanes, void *q);
+const void *attn_flash_keys(const struct attn_flash_work *w, int64_t begin, int64_t n, ptrdiff_t *stride);
 bool attn_flash_pack_values(const struct attn_flash_work *w, int64_t begin, int64_t n);
 void attn_flash_store(const struct attn_flash_work *w, const float *o, const float *scale, const float *keep, int64_t row, int lanes);
 float *attn_flash_lse(const struct attn_flash_work *w, int64_t row); /* NULL: not wanted */

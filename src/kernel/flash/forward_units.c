@@ -12,9 +12,9 @@ struct piece {
 };
 
 struct layout {
-    int64_t chunk;                          /* queries of a unit */
-    size_t pieces, worker;                  /* bytes of the list, of one worker's memory */
-    size_t q, o, m, l, s, v, k, row, words; /* offsets inside a worker's memory */
+    int64_t chunk;                             /* queries of a unit */
+    size_t pieces, worker;                     /* bytes of the list, of one worker's memory */
+    size_t q, o, m, l, s, p, v, k, row, words; /* offsets inside a worker's memory */
 };
 
 /* At least 16 units where the problem has them, and panels that leave half of a second-level cache of 1 MiB to keys and values. */
@@ -35,12 +35,13 @@ static struct layout lay_out(const struct attn_shape *p, const struct attn_flash
     int64_t pieces = p->packed ? p->q_tokens / y.chunk + p->batch : p->batch * attn_div_up(p->q_len, y.chunk);
     bool copies = (p->features & ATTN_DIM_STRIDE) != 0;
     (void)attn_flash_take(&y.pieces, (size_t)pieces * sizeof(struct piece));
-    y.q = take(&y.worker, y.chunk * p->dim);
+    y.q = take(&y.worker, attn_div_up(y.chunk, ops->lanes) * attn_flash_query_words(ops, p->dim));
     y.o = take(&y.worker, y.chunk * columns);
     y.m = take(&y.worker, y.chunk);
     y.l = take(&y.worker, y.chunk);
     y.s = take(&y.worker, ATTN_KEY_TILE * ops->lanes);
-    y.v = take(&y.worker, ATTN_KEY_TILE * columns);
+    y.p = ops->paired ? take(&y.worker, attn_flash_key_words(ops, ATTN_KEY_TILE, ops->lanes)) : y.s;
+    y.v = take(&y.worker, attn_flash_key_words(ops, ATTN_KEY_TILE, columns));
     y.k = take(&y.worker, copies ? ATTN_KEY_TILE * p->dim : 0);
     y.row = take(&y.worker, copies ? ops->lanes * attn_max64(p->dim, p->v_dim) : 0);
     y.words = take(&y.worker, ATTN_MASK_SPAN);
@@ -103,14 +104,15 @@ static void unit(void *arg, int64_t index, int worker) {
         .columns = attn_div_up(p->v_dim, 4) * 4,
         .features = isfinite(p->softcap) || x->alibi.data || x->bias.data,
         .has_sink = x->sink.data != NULL,
-        .q = (float *)(memory + y->q),
+        .q = memory + y->q,
         .o = (float *)(memory + y->o),
         .m = (float *)(memory + y->m),
         .l = (float *)(memory + y->l),
         .s = (float *)(memory + y->s),
-        .v = (float *)(memory + y->v),
-        .k = (float *)(memory + y->k),
-        .row = (float *)(memory + y->row),
+        .p = memory + y->p,
+        .v = memory + y->v,
+        .k = memory + y->k,
+        .row = memory + y->row,
         .words = (uint32_t *)(memory + y->words),
     };
     w.seq = attn_exec_seq(x, piece.sequence);

@@ -13,11 +13,10 @@ enum { LANES = 16 };
 /* acc[r] += sum over d columns; rows are k + r * stride. */
 INLINE void dot_rows(const int rows, __m512 *acc, const float *q, const float *k, ptrdiff_t stride, int64_t d, struct attn_ahead ahead) {
     const float *k8 = k + 8 * stride, *k16 = k + 16 * stride;
-    const char *fetch = (const char *)ahead.row;
-    ptrdiff_t step = ahead.stride * (ptrdiff_t)sizeof(float);
+    const char *fetch = ahead.row;
     for (int64_t c = 0; c < d; c++) {
         __m512 x = _mm512_load_ps(q + c * LANES);
-        if (rows == 24 && c % 4 == 0) _mm_prefetch(fetch + (c / 4 % ATTN_AHEAD_ROWS) * step + c / 16 * 64, _MM_HINT_T1);
+        if (rows == 24 && c % 4 == 0) _mm_prefetch(fetch + (c / 4 % ATTN_AHEAD_ROWS) * ahead.stride + c / 16 * 64, _MM_HINT_T1);
 #pragma GCC unroll 24
         for (int r = 0; r < rows; r++) {
             const float *base = r < 8 ? k : r < 16 ? k8 : k16;
@@ -47,7 +46,7 @@ INLINE void run(const bool exps, const float *q, const float *k, ptrdiff_t strid
     int64_t j = 0;
     for (; j + ATTN_KEY_STEP <= n; j += ATTN_KEY_STEP) {
         block(ATTN_KEY_STEP, exps, q, k + j * stride, stride, d, from, s + j * LANES, &t, ahead);
-        ahead.row += ATTN_AHEAD_ROWS * ahead.stride;
+        ahead.row = (const char *)ahead.row + ATTN_AHEAD_ROWS * ahead.stride;
     }
     struct attn_ahead none = {q, 0};
     for (; j + 8 <= n; j += 8) block(8, exps, q, k + j * stride, stride, d, from, s + j * LANES, &t, none);
@@ -56,12 +55,12 @@ INLINE void run(const bool exps, const float *q, const float *k, ptrdiff_t strid
     _mm512_storeu_ps(tally, t);
 }
 
-void attn_logits_f32_24x16__avx512(const float *q, const float *k, ptrdiff_t k_stride, int64_t n, int64_t d, const float *start, float *s,
+void attn_logits_f32_24x16__avx512(const void *q, const void *k, ptrdiff_t k_stride, int64_t n, int64_t d, const float *start, float *s,
                                    float *max, struct attn_ahead ahead) {
     run(false, q, k, k_stride, n, d, start, s, max, ahead);
 }
 
-void attn_logits_exp_f32_24x16__avx512(const float *q, const float *k, ptrdiff_t k_stride, int64_t n, int64_t d, const float *start,
-                                       float *s, float *sum, struct attn_ahead ahead) {
-    run(true, q, k, k_stride, n, d, start, s, sum, ahead);
+void attn_logits_exp_f32_24x16__avx512(const void *q, const void *k, ptrdiff_t k_stride, int64_t n, int64_t d, const float *start, void *p,
+                                       float *sum, struct attn_ahead ahead) {
+    run(true, q, k, k_stride, n, d, start, p, sum, ahead);
 }

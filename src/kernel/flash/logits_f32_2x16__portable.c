@@ -31,14 +31,14 @@ INLINE void run(const bool exps, const float *q, const float *k, ptrdiff_t strid
     if (j < n) block(1, exps, q, k + j * stride, stride, d, start, s + j * LANES, tally);
 }
 
-void attn_logits_f32_2x16__portable(const float *q, const float *k, ptrdiff_t k_stride, int64_t n, int64_t d, const float *start, float *s,
+void attn_logits_f32_2x16__portable(const void *q, const void *k, ptrdiff_t k_stride, int64_t n, int64_t d, const float *start, float *s,
                                     float *max, struct attn_ahead ahead) {
     (void)ahead;
     run(false, q, k, k_stride, n, d, start, s, max);
 }
 
-void attn_logits_exp_f32_2x16__portable(const float *q, const float *k, ptrdiff_t k_stride, int64_t n, int64_t d, const float *start,
-                                        float *s, float *sum, struct attn_ahead ahead) {
+void attn_logits_exp_f32_2x16__portable(const void *q, const void *k, ptrdiff_t k_stride, int64_t n, int64_t d, const float *start, void *p,
+                                        float *sum, struct attn_ahead ahead) {
     (void)ahead;
-    run(true, q, k, k_stride, n, d, start, s, sum);
+    run(true, q, k, k_stride, n, d, start, p, sum);
 }

@@ -24,15 +24,14 @@ INLINE void dot_column(const int rows, __m512 acc[ROWS][VECTORS], const float *q
 INLINE void block(const int rows, const bool exps, const float *q, const float *k, ptrdiff_t stride, int64_t d, const __m512 start[VECTORS],
                   float *s, __m512 tally[VECTORS], struct attn_ahead ahead) {
     __m512 acc[ROWS][VECTORS];
-    const char *fetch = (const char *)ahead.row;
-    const ptrdiff_t step = ahead.stride * (ptrdiff_t)sizeof(float);
+    const char *fetch = ahead.row;
 #pragma GCC unroll 8
     for (int r = 0; r < rows; r++)
         for (int v = 0; v < VECTORS; v++) acc[r][v] = start[v];
     int64_t c = 0;
     for (; c + UNROLL <= d; c += UNROLL) {
         /* two rows: a line of each with every 16 columns */
-        if (rows == ROWS) _mm_prefetch(fetch + (c / UNROLL % AHEAD) * step + c / 16 * 64, _MM_HINT_T1);
+        if (rows == ROWS) _mm_prefetch(fetch + (c / UNROLL % AHEAD) * ahead.stride + c / 16 * 64, _MM_HINT_T1);
 #pragma GCC unroll 8
         for (int u = 0; u < UNROLL; u++) dot_column(rows, acc, q + (c + u) * LANES, k + c + u, stride);
     }
@@ -54,7 +53,7 @@ INLINE void run(const bool exps, const float *q, const float *k, ptrdiff_t strid
     int64_t j = 0;
     for (; j + ROWS <= n; j += ROWS) {
         block(ROWS, exps, q, k + j * stride, stride, d, from, s + j * LANES, t, ahead);
-        ahead.row += AHEAD * ahead.stride;
+        ahead.row = (const char *)ahead.row + AHEAD * ahead.stride;
     }
     struct attn_ahead none = {q, 0};
     if (j + 4 <= n) {
@@ -66,12 +65,12 @@ INLINE void run(const bool exps, const float *q, const float *k, ptrdiff_t strid
     _mm512_storeu_ps(tally + 16, t[1]);
 }
 
-void attn_logits_f32_8x32__avx512(const float *q, const float *k, ptrdiff_t k_stride, int64_t n, int64_t d, const float *start, float *s,
+void attn_logits_f32_8x32__avx512(const void *q, const void *k, ptrdiff_t k_stride, int64_t n, int64_t d, const float *start, float *s,
                                   float *max, struct attn_ahead ahead) {
     run(false, q, k, k_stride, n, d, start, s, max, ahead);
 }
 
-void attn_logits_exp_f32_8x32__avx512(const float *q, const float *k, ptrdiff_t k_stride, int64_t n, int64_t d, const float *start,
-                                      float *s, float *sum, struct attn_ahead ahead) {
-    run(true, q, k, k_stride, n, d, start, s, sum, ahead);
+void attn_logits_exp_f32_8x32__avx512(const void *q, const void *k, ptrdiff_t k_stride, int64_t n, int64_t d, const float *start, void *p,
+                                      float *sum, struct attn_ahead ahead) {
+    run(true, q, k, k_stride, n, d, start, p, sum, ahead);
 }

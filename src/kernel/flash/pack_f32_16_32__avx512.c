@@ -43,32 +43,34 @@ INLINE void store_rows(const int lanes, const float *o, const float *scale, cons
         }
 }
 
-void attn_pack_queries_f32_16__avx512(const float *row, ptrdiff_t stride, int64_t n, int64_t d, float factor, float *q) {
+void attn_pack_queries_f32_16__avx512(const void *row, ptrdiff_t stride, int64_t n, int64_t d, float factor, void *q) {
     pack_queries(16, row, stride, n, d, factor, q);
 }
 
-void attn_pack_queries_f32_32__avx512(const float *row, ptrdiff_t stride, int64_t n, int64_t d, float factor, float *q) {
+void attn_pack_queries_f32_32__avx512(const void *row, ptrdiff_t stride, int64_t n, int64_t d, float factor, void *q) {
     pack_queries(32, row, stride, n, d, factor, q);
 }
 
-bool attn_pack_values_f32__avx512(const float *row, ptrdiff_t stride, int64_t n, int64_t e, int64_t v_rows, float *v) {
+bool attn_pack_values_f32__avx512(const void *row, ptrdiff_t stride, int64_t n, int64_t e, int64_t v_rows, void *v) {
     const __m512i exponent = _mm512_set1_epi32(0x7f800000);
+    const float *from = row;
+    float *to = v;
     __mmask16 bad = 0;
     for (int64_t j = 0; j < n; j++)
         for (int64_t c = 0; c < e; c += 16) {
-            __m512 x = _mm512_maskz_loadu_ps(attn_first_lanes(e - c), row + j * stride + c);
+            __m512 x = _mm512_maskz_loadu_ps(attn_first_lanes(e - c), from + j * stride + c);
             bad |= _mm512_cmpeq_epi32_mask(_mm512_and_si512(_mm512_castps_si512(x), exponent), exponent);
-            _mm512_store_ps(v + c * v_rows + j * 16, x);
+            _mm512_store_ps(to + c * v_rows + j * 16, x);
         }
     return bad == 0;
 }
 
-void attn_store_rows_f32_16__avx512(const float *o, const float *scale, const float *keep, int64_t n, int64_t e, float *row,
+void attn_store_rows_f32_16__avx512(const float *o, const float *scale, const float *keep, int64_t n, int64_t e, void *row,
                                     ptrdiff_t stride) {
     store_rows(16, o, scale, keep, n, e, row, stride);
 }
 
-void attn_store_rows_f32_32__avx512(const float *o, const float *scale, const float *keep, int64_t n, int64_t e, float *row,
+void attn_store_rows_f32_32__avx512(const float *o, const float *scale, const float *keep, int64_t n, int64_t e, void *row,
                                     ptrdiff_t stride) {
     store_rows(32, o, scale, keep, n, e, row, stride);
 }

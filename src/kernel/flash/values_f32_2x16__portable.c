@@ -23,13 +23,13 @@ INLINE void block(const bool masked, const float *s, const uint32_t *words, int6
         for (int v = 0; v < ATTN_V4_LANES; v++) attn_v4_store(o + c * LANES + v * ATTN_V4, acc[c][v]);
 }
 
-void attn_values_f32_2x16__portable(const float *s, const uint32_t *words, int64_t n, const float *v, int64_t v_rows, int64_t e,
+void attn_values_f32_2x16__portable(const void *p, const uint32_t *words, int64_t n, const void *v, int64_t v_rows, int64_t e,
                                     const float *alpha, float *o) {
     for (int64_t c = 0; c < e; c += 2) {
-        const float *panel = v + c / 16 * 16 * v_rows + c % 16;
+        const float *panel = (const float *)v + c / 16 * 16 * v_rows + c % 16;
         if (words)
-            block(true, s, words, n, panel, alpha, o + c * LANES);
+            block(true, p, words, n, panel, alpha, o + c * LANES);
         else
-            block(false, s, words, n, panel, alpha, o + c * LANES);
+            block(false, p, words, n, panel, alpha, o + c * LANES);
     }
 }

@@ -43,10 +43,10 @@ INLINE void all(const bool masked, const float *s, const uint32_t *words, int64_
     }
 }
 
-void attn_values_f32_8x32__avx512(const float *s, const uint32_t *words, int64_t n, const float *v, int64_t v_rows, int64_t e,
+void attn_values_f32_8x32__avx512(const void *p, const uint32_t *words, int64_t n, const void *v, int64_t v_rows, int64_t e,
                                   const float *alpha, float *o) {
     if (words)
-        all(true, s, words, n, v, v_rows, e, alpha, o);
+        all(true, p, words, n, v, v_rows, e, alpha, o);
     else
-        all(false, s, words, n, v, v_rows, e, alpha, o);
+        all(false, p, words, n, v, v_rows, e, alpha, o);
 }

@@ -20,7 +20,8 @@ INLINE void max_of(const int vectors, const float *s, const uint32_t *words, int
     }
 }
 
-INLINE void weights(const int vectors, const bool masked, float *s, const uint32_t *words, int64_t n, const float *m, float *sum) {
+INLINE void weights(const int vectors, const bool masked, const float *s, const uint32_t *words, int64_t n, const float *m, float *p,
+                    float *sum) {
     __m512 shift[2], total[2];
     for (int v = 0; v < vectors; v++) {
         shift[v] = _mm512_loadu_ps(m + 16 * v);
@@ -28,10 +29,10 @@ INLINE void weights(const int vectors, const bool masked, float *s, const uint32
     }
     for (int64_t j = 0; j < n; j++)
         for (int v = 0; v < vectors; v++) {
-            float *at = s + (j * vectors + v) * 16;
-            __m512 y = attn_exp2_ps(_mm512_sub_ps(_mm512_load_ps(at), shift[v]));
+            const int64_t at = (j * vectors + v) * 16;
+            __m512 y = attn_exp2_ps(_mm512_sub_ps(_mm512_load_ps(s + at), shift[v]));
             if (masked) y = _mm512_maskz_mov_ps(lanes_of(words, j, v), y);
-            _mm512_store_ps(at, y);
+            _mm512_store_ps(p + at, y);
             total[v] = _mm512_add_ps(total[v], y);
         }
     for (int v = 0; v < vectors; v++) _mm512_storeu_ps(sum + 16 * v, total[v]);
@@ -64,18 +65,18 @@ void attn_max_f32_32__avx512(const float *s, const uint32_t *words, int64_t n, f
     max_of(2, s, words, n, max);
 }
 
-void attn_weights_f32_16__avx512(float *s, const uint32_t *words, int64_t n, const float *m, float *sum) {
+void attn_weights_f32_16__avx512(const float *s, const uint32_t *words, int64_t n, const float *m, void *p, float *sum) {
     if (words)
-        weights(1, true, s, words, n, m, sum);
+        weights(1, true, s, words, n, m, p, sum);
     else
-        weights(1, false, s, words, n, m, sum);
+        weights(1, false, s, words, n, m, p, sum);
 }
 
-void attn_weights_f32_32__avx512(float *s, const uint32_t *words, int64_t n, const float *m, float *sum) {
+void attn_weights_f32_32__avx512(const float *s, const uint32_t *words, int64_t n, const float *m, void *p, float *sum) {
     if (words)
-        weights(2, true, s, words, n, m, sum);
+        weights(2, true, s, words, n, m, p, sum);
     else
-        weights(2, false, s, words, n, m, sum);
+        weights(2, false, s, words, n, m, p, sum);
 }
 
 void attn_softcap_f32_16__avx512(float *s, int64_t n, float cap) {

@@ -13,14 +13,14 @@ void attn_max_f32_16__portable(const float *s, const uint32_t *words, int64_t n,
     }
 }
 
-void attn_weights_f32_16__portable(float *s, const uint32_t *words, int64_t n, const float *m, float *sum) {
+void attn_weights_f32_16__portable(const float *s, const uint32_t *words, int64_t n, const float *m, void *p, float *sum) {
     for (int v = 0; v < ATTN_V4_LANES; v++) {
         attn_v4 shift = attn_v4_load(m + v * ATTN_V4), total = attn_v4_load(sum + v * ATTN_V4);
         for (int64_t j = 0; j < n; j++) {
-            float *at = s + j * LANES + v * ATTN_V4;
-            attn_v4 y = attn_v4_exp2(attn_v4_load(at) - shift);
+            const int64_t at = j * LANES + v * ATTN_V4;
+            attn_v4 y = attn_v4_exp2(attn_v4_load(s + at) - shift);
             if (words) y = attn_v4_select(attn_v4_lanes(words[j], v), y, attn_v4_set(0.0f));
-            attn_v4_store(at, y);
+            attn_v4_store((float *)p + at, y);
             total += y;
         }
         attn_v4_store(sum + v * ATTN_V4, total);
