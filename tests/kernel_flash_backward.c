@@ -118,6 +118,23 @@ static void several_tiles_and_chunks_are_within_the_bound(void **state) {
     check_rounds(20, &options, NULL);
 }
 
+/* The first `wanted` random problems of a kind that few of them are. */
+static void check_some(int wanted, const struct test_options *options, bool (*is_one)(const struct test_case *c)) {
+    attn_ctx *ctx = test_context(3);
+    int checked = 0;
+    for (uint64_t seed = 1; checked < wanted && seed < 1000; seed++) {
+        struct test_case c;
+        test_case_make(&c, ctx, seed, options);
+        if (is_one(&c)) {
+            check_case(&c);
+            checked++;
+        }
+        test_case_free(&c);
+    }
+    assert_int_equal(checked, wanted);
+    attn_ctx_destroy(ctx);
+}
+
 /* Ragged sequences, long enough for several chunks, that add to the same columns of dBias. */
 static bool shares_ragged_columns(const struct test_case *c) {
     return c->batch > 1 && c->kv_lens && c->kv_len >= 512 && (c->problem.bias_broadcast & ATTN_SHARE_BATCH) &&
@@ -127,7 +144,6 @@ static bool shares_ragged_columns(const struct test_case *c) {
 static void shared_bias_gradients_of_ragged_sequences_do_not_depend_on_order(void **state) {
     (void)state;
     struct test_options options;
-    attn_ctx *ctx = test_context(3);
     test_options_init(&options);
     options.always = options.features = ATTN_BACKWARD | ATTN_BIAS | ATTN_BIAS_GRAD;
     options.max_batch = 3;
@@ -135,18 +151,25 @@ static void shared_bias_gradients_of_ragged_sequences_do_not_depend_on_order(voi
     options.max_heads = 1;
     options.max_dim = 4;
     options.layout = ATTN_BHTD;
-    int checked = 0;
-    for (uint64_t seed = 1; checked < 5 && seed < 1000; seed++) {
-        struct test_case c;
-        test_case_make(&c, ctx, seed, &options);
-        if (shares_ragged_columns(&c)) {
-            check_case(&c);
-            checked++;
-        }
-        test_case_free(&c);
-    }
-    assert_int_equal(checked, 5);
-    attn_ctx_destroy(ctx);
+    check_some(5, &options, shares_ragged_columns);
+}
+
+/* Values wider than keys whose elements lie apart, in a whole key tile: they are gathered before they are packed. */
+static bool scatters_wide_values(const struct test_case *c) {
+    return c->gaps && c->problem.v_dim >= c->problem.dim + 32 && c->kv_len >= 256;
+}
+
+static void scattered_values_are_gathered_within_their_buffer(void **state) {
+    (void)state;
+    struct test_options options;
+    test_options_init(&options);
+    options.always = options.features = ATTN_BACKWARD | ATTN_DIM_STRIDE;
+    options.max_batch = 1;
+    options.max_len = 300;
+    options.max_heads = 1;
+    options.max_dim = 80;
+    options.layout = ATTN_BHTD;
+    check_some(3, &options, scatters_wide_values);
 }
 
 static void poison_row(float *x, int64_t tokens, int32_t dim, struct attn_random *r) {
@@ -191,6 +214,7 @@ int main(void) {
         cmocka_unit_test(every_feature_mask_and_layout_is_within_the_bound),
         cmocka_unit_test(several_tiles_and_chunks_are_within_the_bound),
         cmocka_unit_test(shared_bias_gradients_of_ragged_sequences_do_not_depend_on_order),
+        cmocka_unit_test(scattered_values_are_gathered_within_their_buffer),
         cmocka_unit_test(excluded_pairs_see_no_bit_of_a_poisoned_row),
     };
     return cmocka_run_group_tests_name("kernel: flash backward", tests, NULL, NULL);

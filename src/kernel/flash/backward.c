@@ -369,16 +369,17 @@ static void load_keys(const struct attn_backward *s, struct attn_backward_worker
     const float *v = (const float *)x->v.data + key->b * x->v.b + key->kv_head * x->v.h + (key->seq.k_row + key->k0) * x->v.t;
     attn_flash_copy_rows(w->k_rows, s->l.d_pad, k, x->k.t, x->k.d, key->keys, dim);
     key->finite = s->ops->finite(w->k_rows, s->l.d_pad, key->keys, dim);
-    int64_t v_stride = x->v.t;
-    if (x->v.d != 1) { /* the buffer of dO is free here and has rows of this size */
-        attn_flash_copy_rows(w->do_rows, s->l.e_pad, v, x->v.t, x->v.d, key->keys, v_dim);
-        v = w->do_rows;
-        v_stride = s->l.e_pad;
-    }
     for (int l = 0; l < key->keys; l += ATTN_PANEL) {
         const int keys = key->keys - l < ATTN_PANEL ? key->keys - l : ATTN_PANEL;
+        const float *panel = v + l * x->v.t;
+        int64_t v_stride = x->v.t;
+        if (x->v.d != 1) { /* the buffer of dO is free here, and holds a panel's rows of this size */
+            attn_flash_copy_rows(w->do_rows, s->l.e_pad, panel, x->v.t, x->v.d, keys, v_dim);
+            panel = w->do_rows;
+            v_stride = s->l.e_pad;
+        }
         s->ops->pack(w->k_rows + (int64_t)l * s->l.d_pad, s->l.d_pad, keys, dim, s->k_factor, w->kt + (int64_t)l * dim);
-        s->ops->pack(v + l * v_stride, v_stride, keys, v_dim, s->v_factor, w->vt + (int64_t)l * v_dim);
+        s->ops->pack(panel, v_stride, keys, v_dim, s->v_factor, w->vt + (int64_t)l * v_dim);
     }
     memset(w->dk, 0, (size_t)(key->keys * s->l.d_pad) * sizeof *w->dk);
     memset(w->dv, 0, (size_t)(key->keys * s->l.e_pad) * sizeof *w->dv);
