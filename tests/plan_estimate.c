@@ -1,6 +1,5 @@
 /* Estimates of executions: pairs and tiles against counting every pair of random problems, FLOPs and bytes against their formulas, the
  * choice of kernel by predicted time. */
-#include "base/clock.h"
 #include "plan/plan.h"
 #include "support/problem.h"
 
@@ -9,6 +8,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -152,9 +152,9 @@ static void long_masks_are_counted_without_visiting_their_pairs(void **state) {
     (void)state;
     const int64_t T = 1 << 20;
     attn_problem p = long_problem(T);
-    const double start = attn_clock();
+    const clock_t start = clock(); /* of the processor: a busy machine takes none of it */
     const attn_estimate full = estimate(&p, NULL, 0), causal = estimate(&p, "causal", 0), window = estimate(&p, "sliding_window:127,0", 0);
-    assert_true(attn_clock() - start < 1.0 || !test_times_count());
+    assert_true(clock() - start < CLOCKS_PER_SEC || !test_times_count());
     assert_int_equal(full.pairs, 8 * T * T);
     assert_int_equal(causal.pairs, 8 * (T * (T + 1) / 2));
     assert_int_equal(window.pairs, 8 * (T * 128 - 127 * 128 / 2));
