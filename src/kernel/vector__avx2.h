@@ -20,17 +20,23 @@ VEC_INLINE vec vec_max(vec a, vec b) {
 VEC_INLINE vec vec_select(vec_mask mask, vec yes, vec no) {
     return _mm256_blendv_ps(no, yes, (vec)mask);
 }
+VEC_INLINE uint32_t vec_word(vec_mask mask) {
+    return (uint32_t)_mm256_movemask_ps((vec)mask);
+}
 VEC_INLINE bool vec_any(vec_mask mask) {
-    return _mm256_movemask_ps((vec)mask) != 0;
+    return vec_word(mask) != 0;
 }
 VEC_INLINE __m256i vec_below(int64_t n) {
     return _mm256_cmpgt_epi32(_mm256_set1_epi32((int32_t)n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
 }
 VEC_INLINE vec vec_load_first(const float *p, int64_t n) {
-    return _mm256_maskload_ps(p, vec_below(n));
+    return n >= VEC_LANES ? _mm256_loadu_ps(p) : _mm256_maskload_ps(p, vec_below(n));
 }
 VEC_INLINE void vec_store_first(float *p, int64_t n, vec x) {
-    _mm256_maskstore_ps(p, vec_below(n), x);
+    if (n >= VEC_LANES)
+        _mm256_storeu_ps(p, x);
+    else
+        _mm256_maskstore_ps(p, vec_below(n), x);
 }
 VEC_INLINE float vec_sum(vec x) {
     __m128 four = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));

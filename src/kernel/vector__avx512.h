@@ -57,11 +57,17 @@ VEC_INLINE vec vec_max(vec a, vec b) {
 VEC_INLINE vec_mask vec_less(vec a, vec b) {
     return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ);
 }
+VEC_INLINE vec_mask vec_at_least(vec a, vec b) {
+    return _mm512_cmp_ps_mask(a, b, _CMP_GE_OQ);
+}
 VEC_INLINE vec_mask vec_special(vec x) {
     return _mm512_fpclass_ps_mask(x, 0x99); /* quiet and signalling NaN, +inf, -inf */
 }
 VEC_INLINE vec_mask vec_bits(uint32_t word) {
     return (vec_mask)(word & 0xffff);
+}
+VEC_INLINE uint32_t vec_word(vec_mask mask) {
+    return mask;
 }
 VEC_INLINE bool vec_any(vec_mask mask) {
     return mask != 0;

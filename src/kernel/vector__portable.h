@@ -19,16 +19,21 @@ VEC_INLINE vec vec_min(vec a, vec b) {
 VEC_INLINE vec vec_max(vec a, vec b) {
     return vec_select(a > b, a, b);
 }
+VEC_INLINE uint32_t vec_word(vec_mask mask) {
+    const vec_mask bit = {VEC_LANE_BITS}, set = mask & bit;
+    return (uint32_t)(set[0] | set[1] | set[2] | set[3]);
+}
 VEC_INLINE bool vec_any(vec_mask mask) {
     return (mask[0] | mask[1] | mask[2] | mask[3]) != 0;
 }
 VEC_INLINE vec vec_load_first(const float *p, int64_t n) {
     vec x = {0.0f};
+    if (n >= VEC_LANES) return vec_load(p);
     memcpy(&x, p, (size_t)n * sizeof *p);
     return x;
 }
 VEC_INLINE void vec_store_first(float *p, int64_t n, vec x) {
-    memcpy(p, &x, (size_t)n * sizeof *p);
+    memcpy(p, &x, n < VEC_LANES ? (size_t)n * sizeof *p : sizeof x);
 }
 VEC_INLINE float vec_sum(vec x) {
     return (x[0] + x[2]) + (x[1] + x[3]);

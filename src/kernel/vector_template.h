@@ -5,13 +5,14 @@
  *
  *   vec, vec_mask                  VEC_LANES floats; as many conditions, to be combined by & and |
  *   vec_load(p), vec_store(p, x)   at any address
- *   vec_load_first(p, n), vec_store_first(p, n, x)   the lanes below n, 0 <= n <= VEC_LANES; others load as 0, their memory is not touched
+ *   vec_load_first(p, n), vec_store_first(p, n, x)   the lanes below n, n >= 0; others load as 0, and their memory is not touched
  *   vec_set1(x)                    x in every lane
  *   vec_add, vec_sub, vec_mul, vec_div (a, b), vec_abs(x), vec_fma(a, b, c) = a * b + c
  *   vec_min(a, b), vec_max(a, b)   of two numbers; b where one of them is NaN
- *   vec_less(a, b)                 mask of a < b
+ *   vec_less(a, b), vec_at_least(a, b)   masks of a < b and of a >= b, both false where one is NaN
  *   vec_special(x)                 mask of the lanes that are NaN or infinite
  *   vec_bits(word)                 mask of the lanes whose bit of `word` is set, lane 0 the lowest
+ *   vec_word(mask)                 the other way: bits; the others are 0
  *   vec_any(mask)
  *   vec_select(mask, yes, no), vec_keep(mask, x), vec_drop(mask, x)   keep: 0 elsewhere; drop: 0 there. What is not chosen changes no bit
  *   vec_exp2(x)                    2^x, 1 for 0; 0 below -126, 2^127 above 127, NaN for NaN
@@ -56,6 +57,9 @@ VEC_INLINE vec vec_abs(vec x) {
 }
 VEC_INLINE vec_mask vec_less(vec a, vec b) {
     return a < b;
+}
+VEC_INLINE vec_mask vec_at_least(vec a, vec b) {
+    return a >= b;
 }
 VEC_INLINE vec_mask vec_special(vec x) {
     return ((vec_mask)x & 0x7f800000) == 0x7f800000;

@@ -15,6 +15,12 @@ static inline size_t attn_flash_take(size_t *end, size_t bytes) {
     return begin;
 }
 
+/* How many of `left` rows, keys or columns go into the next block of at most `most`: the last two blocks are as even as can be, since one of
+ * few accumulators waits for its own multiply-adds. */
+static inline int64_t attn_flash_part(int64_t left, int64_t most) {
+    return left <= most ? left : left < 2 * most ? (left + 1) / 2 : most;
+}
+
 enum { ATTN_WORK_CLASSES = 256 };
 
 /* Class of a unit by its work, the greatest work first: the octave and the two bits below. Units are handed out in the order of their

@@ -1,29 +1,16 @@
 /* The flash schedule in float32: plain C for any processor. */
 #include "kernel/flash/backward_ops.h"
 #include "kernel/flash/flash.h"
-#include "kernel/flash/micro__portable.h"
-
-static const struct attn_flash_forward_ops forward_ops = {
-    .lanes = 16,
-    .logits = attn_logits_f32_2x16__portable,
-    .logits_exp = attn_logits_exp_f32_2x16__portable,
-    .max = attn_max_f32_16__portable,
-    .weights = attn_weights_f32_16__portable,
-    .values = attn_values_f32_2x16__portable,
-    .pack_queries = attn_pack_queries_f32_16__portable,
-    .pack_values = attn_pack_values_f32_16__portable,
-    .store_rows = attn_store_rows_f32_16__portable,
-    .softcap = attn_softcap_f32_16__portable,
-};
+#include "kernel/flash/forward_ops.h"
 
 static size_t workspace(const struct attn_shape *shape) {
-    return attn_flash_workspace(shape, &forward_ops);
+    return attn_flash_workspace(shape, &attn_flash_forward_ops__portable);
 }
 static void describe(const struct attn_shape *shape, char *text, size_t size) {
-    attn_flash_describe(shape, &forward_ops, text, size);
+    attn_flash_describe(shape, &attn_flash_forward_ops__portable, text, size);
 }
 static void forward(const struct attn_exec *x) {
-    attn_flash_forward(x, &forward_ops);
+    attn_flash_forward(x, &attn_flash_forward_ops__portable);
 }
 static void backward(const struct attn_exec *x) {
     attn_flash_backward(x, &attn_flash_backward_ops__portable);

@@ -69,6 +69,14 @@ static inline int64_t attn_flash_key_words(const struct attn_flash_forward_ops *
     return columns * (ops->paired ? n / 2 : n);
 }
 
+extern const struct attn_flash_forward_ops attn_flash_forward_ops__portable;
+#if defined(ATTN_HAVE_NEON)
+extern const struct attn_flash_forward_ops attn_flash_forward_ops__neon;
+#endif
+#if defined(ATTN_HAVE_AVX2)
+extern const struct attn_flash_forward_ops attn_flash_forward_ops__avx2;
+#endif
+
 void attn_flash_forward(const struct attn_exec *x, const struct attn_flash_forward_ops *ops);
 size_t attn_flash_forward_workspace(const struct attn_shape *shape, const struct attn_flash_forward_ops *ops);
 int64_t attn_flash_forward_chunk_rows(const struct attn_shape *shape); /* queries of a unit of work */

@@ -7,6 +7,7 @@
  * other.
  */
 #include "kernel/flash/backward_ops.h"
+#include "kernel/flash/common.h"
 
 enum {
     BLOCK = VECTORS * VEC_LANES,        /* columns of a block */
@@ -52,14 +53,9 @@ VEC_INLINE void panel_block(const struct attn_panel_product *t, enum panel_resul
     }
 }
 
-/* Rows of the next block, the last two being as even as can be: one of few rows waits for its own multiply-adds. */
-VEC_INLINE int block_rows(int left) {
-    return left <= ROWS ? left : left < 2 * ROWS ? (left + 1) / 2 : ROWS;
-}
-
 VEC_INLINE void panel_rows(const struct attn_panel_product *t, enum panel_result result, bool masked) {
     for (int r = 0, rows; r < t->rows; r += rows) {
-        rows = block_rows(t->rows - r);
+        rows = (int)attn_flash_part(t->rows - r, ROWS);
         switch (rows) {
 #define X(n)                                                                                                                               \
     case n:                                                                                                                                \
@@ -105,7 +101,7 @@ VEC_INLINE void tile_block(const struct attn_tile_product *t, bool transposed, i
 
 VEC_INLINE void tile_rows(const struct attn_tile_product *t, bool transposed, int vectors, int n) {
     for (int m = 0, rows; m < t->rows; m += rows) {
-        rows = block_rows(t->rows - m);
+        rows = (int)attn_flash_part(t->rows - m, ROWS);
         switch (rows) {
 #define X(count)                                                                                                                           \
     case count:                                                                                                                            \
@@ -132,17 +128,13 @@ static void by_queries(const struct attn_tile_product *t) {
     tile_columns(t, false);
 }
 
-/* The lanes below n of a row, n > 0; all of them if there are as many. */
-VEC_INLINE vec load_columns(const float *x, int n) {
-    return n >= VEC_LANES ? vec_load(x) : vec_load_first(x, n);
-}
-
 static void pack(const float *x, int64_t stride, int keys, int dim, double factor, float *panel) {
     const vec scale = vec_set1((float)factor), rest = vec_set1((float)(factor - (double)(float)factor));
     for (int key = 0; key < ATTN_PANEL; key += VEC_LANES)
         for (int c = 0; c < dim; c += VEC_LANES) {
             vec r[VEC_LANES];
-            for (int i = 0; i < VEC_LANES; i++) r[i] = key + i < keys ? load_columns(x + (key + i) * stride + c, dim - c) : vec_set1(0.0f);
+            for (int i = 0; i < VEC_LANES; i++)
+                r[i] = key + i < keys ? vec_load_first(x + (key + i) * stride + c, dim - c) : vec_set1(0.0f);
             vec_transpose(r);
             for (int i = 0; i < VEC_LANES && c + i < dim; i++)
                 vec_store(panel + (c + i) * ATTN_PANEL + key, vec_fma(r[i], rest, vec_mul(r[i], scale)));
@@ -152,6 +144,6 @@ static void pack(const float *x, int64_t stride, int keys, int dim, double facto
 static bool all_finite(const float *x, int64_t stride, int rows, int dim) {
     vec_mask bad = vec_special(vec_set1(0.0f));
     for (int r = 0; r < rows; r++)
-        for (int c = 0; c < dim; c += VEC_LANES) bad |= vec_special(load_columns(x + r * stride + c, dim - c));
+        for (int c = 0; c < dim; c += VEC_LANES) bad |= vec_special(vec_load_first(x + r * stride + c, dim - c));
     return !vec_any(bad);
 }
