@@ -147,3 +147,25 @@ bool attn_mask_next_queries(const struct attn_mask_view *v, int64_t k0, int64_t 
     *q1 = end;
     return found;
 }
+
+/* From the begin of the first to the end of the last span of segment n at row x; empty if it has none. */
+static void hull(const struct attn_side *side, int64_t n, int64_t x, int64_t *begin, int64_t *end) {
+    const int64_t first = side->segment[n].first, last = side->segment[n + 1].first - 1;
+    *begin = *end = 0;
+    if (last < first) return;
+    *begin = attn_bound_at(side->span[first].a, side->span[first].a_slope, x);
+    *end = attn_bound_at(side->span[last].b, side->span[last].b_slope, x);
+}
+
+int64_t attn_mask_key_border(const struct attn_mask_view *v, int64_t k0, int64_t k1) {
+    if (!v->form || k0 >= k1) return k1;
+    const struct attn_side *side = &v->form->cols;
+    for (int64_t n = attn_side_find(side, k1 - 1 + v->k_shift); n > 0 && side->segment[n].begin > k0 + v->k_shift; n--) {
+        const int64_t x = side->segment[n].begin;
+        int64_t begin, end, begin_before, end_before;
+        hull(side, n, x, &begin, &end);
+        hull(side, n - 1, x - 1, &begin_before, &end_before);
+        if (end_before <= begin || end <= begin_before) return x - v->k_shift;
+    }
+    return k1;
+}

@@ -56,6 +56,10 @@ int attn_mask_runs_of_keys(const struct attn_mask_view *view, int64_t q0, int la
 int attn_mask_runs_of_queries(const struct attn_mask_view *view, int64_t k0, int lanes, int64_t q0, int64_t q1, uint32_t *words,
                               struct attn_mask_run *runs);
 
+/* The greatest key in (k0, k1) that begins something new: no query sees both it and the key before it, as where a document begins. k1 if
+ * there is none, or none that is found from the outermost queries of the two keys alone. */
+int64_t attn_mask_key_border(const struct attn_mask_view *view, int64_t k0, int64_t k1);
+
 /* 0 empty, 1 full, 2 partial. */
 int attn_mask_view_tile(const struct attn_mask_view *view, int64_t q0, int64_t q1, int64_t k0, int64_t k1);
 /* Allowed pairs of the rectangle. */

@@ -103,6 +103,14 @@ static void check_panels(const struct frame *f, bool transposed, int width, bool
     }
 }
 
+static void check_border(const struct frame *f, int64_t k0, int64_t k1) {
+    const int64_t border = attn_mask_key_border(f->view, k0, k1);
+    REQUIRE(f, k0 < border && border <= k1, "border %lld of keys [%lld, %lld)", (long long)border, (long long)k0, (long long)k1);
+    for (int64_t q = 0; q < f->q_len && border < k1; q++)
+        REQUIRE(f, !at(f, false, q, border - 1) || !at(f, false, q, border), "query %lld sees both sides of the border %lld", (long long)q,
+                (long long)border);
+}
+
 void check_view(const struct attn_mask_view *view, const bool *dense, const char *what, bool exact, struct attn_random *r) {
     struct frame f = {view, dense, what, view->q_len, view->k_len};
     for (int transposed = 0; transposed < 2; transposed++) {
@@ -112,6 +120,7 @@ void check_view(const struct attn_mask_view *view, const bool *dense, const char
     for (int n = 0; n < 20; n++) {
         int64_t q = below(r, f.q_len + 1), k = below(r, f.k_len + 1);
         check_rectangle(&f, q, q + below(r, f.q_len - q + 1), k, k + below(r, f.k_len - k + 1));
+        if (k < f.k_len) check_border(&f, k, k + 1 + below(r, f.k_len - k));
         if (q < f.q_len && k < f.k_len)
             REQUIRE(&f, attn_mask_view_allows(view, q, k) == at(&f, false, q, k), "pair %lld, %lld", (long long)q, (long long)k);
     }

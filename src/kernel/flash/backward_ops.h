@@ -24,10 +24,10 @@ struct attn_panel_product {
     const float *p;          /* second operand of `gradients`, rows out_stride apart */
     float *out;              /* [rows][ATTN_PANEL], out_stride elements apart */
     int64_t out_stride;
-    /* Lines that are wanted soon: `lines` of them from each of `rows` rows, next_stride bytes apart; NULL: none. */
-    const char *next[2];
-    int64_t next_stride[2];
-    int next_lines;
+    /* What is wanted soon: next_lines lines of each of next_rows <= rows rows, next_stride bytes apart. One is fetched with each row. */
+    const char *next;
+    int64_t next_stride;
+    int next_rows, next_lines;
 };
 
 /* c[m][n] = (add ? c[m][n] : 0) + sum over p < depth of a(m, p) * b[p][n]; columns is a multiple of ATTN_DIM_PAD. */

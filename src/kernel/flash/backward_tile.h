@@ -44,9 +44,9 @@ struct attn_backward {
 
 /* Buffers of one worker. */
 struct attn_backward_worker {
-    float *kt, *vt;                    /* [panel][dim][ATTN_PANEL], factors folded in */
-    float *k_rows;                     /* [ATTN_BACKWARD_KEYS][d_pad] */
-    float *dk, *dv;                    /* sums of the key tile, rows padded */
+    float *kt, *vt; /* [panel][dim][ATTN_PANEL], factors folded in */
+    /* Padded rows of a key tile, where the caller's cannot be used in place: keys [ATTN_BACKWARD_KEYS][d_pad], and the sums. */
+    float *k_rows, *dk, *dv;
     float *p, *ds;                     /* [ATTN_BACKWARD_QUERIES][ATTN_TILE_STRIDE] */
     float *q_rows, *do_rows, *dq_rows; /* padded copies where the caller's rows cannot be used in place */
     float *start_p, *start_rest;       /* [ATTN_BACKWARD_QUERIES]: -LSE in base 2, and what it lost in rounding */
@@ -76,6 +76,60 @@ struct attn_backward_tile {
     struct attn_span spans[ATTN_TILE_PANELS][ATTN_TILE_BLOCKS];
 };
 
+/* What is fixed for one key tile of one kv head, and what becomes of it. */
+struct attn_key_tile {
+    int64_t b, k0;
+    int32_t kv_head;
+    int keys;
+    bool finite;
+    struct attn_seq seq;
+    int64_t first_row, first_tile; /* of the sequence, in delta and in touched */
+    const float *k;                /* rows d_pad apart */
+    float *dk, *dv;                /* sums, rows d_pad and e_pad apart */
+    uint32_t begun;                /* bit p: the sums of panel p have begun; the others hold anything */
+};
+
+/* The caller's rows of the tile. */
+static inline const float *attn_first_key(const struct attn_exec *x, const struct attn_key_tile *key) {
+    return (const float *)x->k.data + key->b * x->k.b + key->kv_head * x->k.h + (key->seq.k_row + key->k0) * x->k.t;
+}
+static inline const float *attn_first_value(const struct attn_exec *x, const struct attn_key_tile *key) {
+    return (const float *)x->v.data + key->b * x->v.b + key->kv_head * x->v.h + (key->seq.k_row + key->k0) * x->v.t;
+}
+
+/* What is fixed for one query head of it. */
+struct attn_backward_head {
+    const struct attn_backward *s;
+    struct attn_backward_worker *w;
+    struct attn_key_tile *key;
+    int32_t h;
+    struct attn_mask_view view;
+    const float *q, *d_o, *lse, *delta;
+    float *dq;
+    int64_t dq_t, dq_d;
+    uint8_t *touched;
+    double *d_slope;
+    bool q_in_place, do_in_place, dq_in_place, keep_dq; /* keep_dq: what is in dq is to be added to */
+};
+
+/* Rows that will be wanted soon, to be fetched a few lines with every product of a span: parts of so many rows of so many lines each. */
+struct attn_ahead {
+    struct {
+        const char *at;
+        int64_t stride; /* bytes */
+        int rows, lines;
+    } part[5];
+    int parts;              /* so far */
+    int each;               /* lines of a row that are fetched at once */
+    int part_at, line, row; /* the next ones */
+};
+/* n rows of dim elements from x on. */
+void attn_ahead_add(struct attn_ahead *ahead, const float *x, int64_t t, int64_t d, int rows, int dim);
+/* Spreads what was added over the products of the tile. */
+void attn_ahead_spread(struct attn_ahead *ahead, const struct attn_backward_tile *tile);
+/* The share of one product. */
+void attn_ahead_next(struct attn_ahead *ahead, struct attn_panel_product *t);
+
 /* Rows that may be used as a right operand as they are. */
 struct attn_rows {
     const float *data;
@@ -89,6 +143,17 @@ void attn_backward_row_dots(const struct attn_exec *x, int64_t b, int32_t h, int
 
 /* Spans and words of a tile from its mask; tile->full if every pair is allowed. */
 void attn_backward_spans(struct attn_backward_tile *tile, const struct attn_mask_view *view, uint32_t *words);
+
+/* P and dS of the tile's spans. */
+void attn_backward_scores(const struct attn_backward_head *head, const struct attn_backward_tile *tile, struct attn_rows q,
+                          struct attn_rows d_o, struct attn_ahead *ahead);
+/* The other three products. add: dq, rows `stride` apart, is added to; else it is overwritten, which a full tile alone may ask for. */
+void attn_backward_products(const struct attn_backward_head *head, const struct attn_backward_tile *tile, struct attn_rows q,
+                            struct attn_rows d_o, float *dq, int64_t stride, bool add);
+/* The same for a tile that is not full and holds a NaN or infinity; dq is added to. */
+void attn_backward_exact_products(const struct attn_backward_head *head, const struct attn_backward_tile *tile, float *dq, int64_t stride);
+/* Sums that have not begun become 0. */
+void attn_begin_sums(const struct attn_backward *s, struct attn_key_tile *key);
 
 /* From raw products in p and ds of a span to weights and gradients. */
 void attn_backward_features(const struct attn_backward *s, const struct attn_backward_worker *w, const struct attn_backward_tile *tile,

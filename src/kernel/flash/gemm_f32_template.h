@@ -32,10 +32,8 @@ VEC_INLINE void multiply(int rows, int vectors, int depth, const float *a, int64
 enum panel_result { LOGITS, WEIGHTS, GRADIENTS };
 
 VEC_INLINE void panel_block(const struct attn_panel_product *t, enum panel_result result, bool masked, int rows, int r) {
-    for (int i = 0; i < rows; i++)
-        for (int s = 0; s < 2; s++)
-            if (t->next[s])
-                for (int l = 0; l < t->next_lines; l++) vec_prefetch(t->next[s] + (r + i) * t->next_stride[s] + 64 * l);
+    for (int i = r; i < r + rows && i < t->next_rows; i++)
+        for (int l = 0; l < t->next_lines; l++) vec_prefetch(t->next + i * t->next_stride + 64 * l);
     for (int column = 0; column < ATTN_PANEL; column += BLOCK) {
         vec acc[ROWS][MAX_VECTORS];
         for (int i = 0; i < rows; i++)
