@@ -7,9 +7,10 @@ cd "$(dirname "$0")/.."
 level=$1
 configs=(release sanitize tsan portable)
 select=(-LE long)
+seconds=900 # a test may take, on a busy machine too; with the full counts a sanitizer takes an hour over some
 case $level in
 check-fast) configs=(release); select=(-L fast -LE long) ;;
-check-long) select=(); export ATTN_TEST_LONG=1 ;;
+check-long) select=() seconds=14400; export ATTN_TEST_LONG=1 ;;
 esac
 
 if [ $level != check-fast ]; then
@@ -35,7 +36,7 @@ for config in "${configs[@]}"; do
 done >build/all/CTestTestfile.cmake
 cd build/all
 status=0
-ctest --parallel "$(nproc)" --output-on-failure "${select[@]}" >ctest.txt 2>&1 || status=$?
+ctest --parallel "$(nproc)" --timeout $seconds --output-on-failure "${select[@]}" >ctest.txt 2>&1 || status=$?
 if [ $status -ne 0 ]; then
     awk '/\*\*\*/ { show = 1 } / Passed / { show = 0 } /tests passed/ { show = 0 } /FAILED:/ { show = 1 } show' ctest.txt
 fi

@@ -1,7 +1,7 @@
 # The checks that are not unit tests, run with the release configuration (examples with each): CONFIG.check_NAME.
 function(attn_check name labels)
   add_test(NAME ${ATTN_CONFIG}.check_${name} COMMAND ${ARGN} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
-  set_tests_properties(${ATTN_CONFIG}.check_${name} PROPERTIES LABELS "${labels}" TIMEOUT 900)
+  set_tests_properties(${ATTN_CONFIG}.check_${name} PROPERTIES LABELS "${labels}")
   if(labels STREQUAL "slow")
     set_tests_properties(${ATTN_CONFIG}.check_${name} PROPERTIES COST 100) # the long ones first
   endif()
