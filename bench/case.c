@@ -5,6 +5,7 @@
 #include "base/context.h"
 #include "base/random.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -103,7 +104,24 @@ static attn_status allocate_outputs(struct attn_case *c) {
     return ATTN_OK;
 }
 
+/* The planner's choice, by its full name in `kernel`. */
+static attn_status ask_planner(struct attn_case *c, attn_problem *problem, char *kernel, size_t size) {
+    attn_plan *plan;
+    if (c->spec.kernel != NULL || c->spec.planner == NULL) return ATTN_OK;
+    problem->effort = c->spec.effort;
+    const attn_status status = attn_plan_create(c->spec.planner, problem, &plan);
+    if (status != ATTN_OK) {
+        attn_ctx_error(c->spec.planner, kernel, size);
+        return attn_fail(c->ctx, status, "%s", kernel);
+    }
+    snprintf(kernel, size, "%s/%s", attn_plan_kernel(plan), attn_plan_isa(plan));
+    problem->kernel = kernel;
+    attn_plan_destroy(plan);
+    return ATTN_OK;
+}
+
 attn_status attn_case_plan(struct attn_case *c) {
+    char kernel[512];
     attn_problem problem;
     attn_problem_init(&problem);
     problem.dtype = c->spec.dtype;
@@ -119,7 +137,8 @@ attn_status attn_case_plan(struct attn_case *c) {
     problem.features = c->spec.backward ? ATTN_BACKWARD : 0;
     attn_args_init(&c->args);
     attn_gradients_init(&c->gradients);
-    attn_status status = attn_plan_create(c->ctx, &problem, &c->plan);
+    attn_status status = ask_planner(c, &problem, kernel, sizeof kernel);
+    if (status == ATTN_OK) status = attn_plan_create(c->ctx, &problem, &c->plan);
     if (status == ATTN_OK) status = allocate_outputs(c);
     if (status != ATTN_OK) return fail(c, status);
     c->args.q.data = c->q;

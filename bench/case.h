@@ -14,6 +14,8 @@ const char *attn_direction_name(enum attn_direction pass); /* "fwd", "bwd", "fwd
 struct attn_case_spec {
     attn_dtype dtype;
     const char *kernel; /* NULL: the planner's choice */
+    attn_ctx *planner;  /* where the planner chooses, with its wisdom, so that what it measures is not counted; NULL: the case's context */
+    attn_effort effort;
     int64_t batch, q_len, kv_len;
     int32_t heads, kv_heads, dim, v_dim;
     int threads;

@@ -4,13 +4,14 @@ _attn() {
     local masks="full causal full_document causal_document sliding_window sliding_window_causal share_question causal_blockwise
         prefix_lm_causal prefix_lm_document global_sliding_window block_causal_document"
     case $before in
-    --q | --k | --v | --out | --lse | --do | --dlse | --dq | --dk | --dv | --alibi | --dalibi | --bias | --dbias | --sink | --dsink | --cu-q | --cu-k | --png | --python)
+    --q | --k | --v | --out | --lse | --do | --dlse | --dq | --dk | --dv | --alibi | --dalibi | --bias | --dbias | --sink | --dsink | --cu-q | --cu-k | --png | --python | --wisdom)
         COMPREPLY=($(compgen -f -- "$word"))
         return ;;
     --mask) COMPREPLY=($(compgen -W "$masks" -- "$word")); return ;;
     --layout) COMPREPLY=($(compgen -W "bhtd bthd thd" -- "$word")); return ;;
     --dtype) COMPREPLY=($(compgen -W "f32 f64" -- "$word")); return ;;
     --pass) COMPREPLY=($(compgen -W "fwd bwd fwd+bwd" -- "$word")); return ;;
+    --effort) COMPREPLY=($(compgen -W "estimate measure wisdom" -- "$word")); return ;;
     --kernel) COMPREPLY=($(compgen -W "flash naive" -- "$word")); return ;;
     --peer) COMPREPLY=($(compgen -W "rowpanel torch none" -- "$word")); return ;;
     --corpus) COMPREPLY=($(compgen -W "pile prolong64k prolong512k" -- "$word")); return ;;
@@ -20,11 +21,11 @@ _attn() {
     esac
     case ${COMP_WORDS[1]} in
     apply) options="--q --k --v --out --lse --do --dlse --dq --dk --dv --mask --scale --softcap --alibi --dalibi --bias --dbias --sink --dsink
-        --dropout --seed --cu-q --cu-k --layout --dtype --kernel --threads --json --help" ;;
+        --dropout --seed --cu-q --cu-k --layout --dtype --kernel --effort --wisdom --threads --json --help" ;;
     mask) options="--len --kv-len --mask --tile --png --json --help" ;;
     bench) options="--kernel --dtype --pass --mask --batch --heads --kv-heads --len --kv-len --dim --v-dim --threads --repeat --budget --seconds
-        --gain --seed --corpus --protocol --peer --python --json --csv --help" ;;
-    doctor) options="--python --json --help" ;;
+        --gain --seed --effort --wisdom --corpus --protocol --peer --python --json --csv --help" ;;
+    doctor) options="--python --effort --wisdom --json --help" ;;
     *) options="apply mask bench doctor --version --help" ;;
     esac
     COMPREPLY=($(compgen -W "$options" -- "$word"))

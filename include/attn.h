@@ -79,7 +79,7 @@ ATTN_API const char *attn_status_name(attn_status status);
 
 /* ------------------------------------------------------------------------------------------------ context */
 
-/* A context owns what calls share: allocator, executor, log, the text of the last error. There is no other state; two
+/* A context owns what calls share: allocator, executor, log, wisdom, the text of the last error. There is no other state; two
  * contexts may disagree in everything. A context may be used from many threads at once; the last error is then that of
  * whichever call failed last. */
 typedef struct attn_ctx attn_ctx;
@@ -257,8 +257,8 @@ ATTN_API size_t attn_mask_text(const attn_mask *mask, char *text, size_t size);
 
 /* ------------------------------------------------------------------------------------------------ problem */
 
-/* Of these enums version 0.1 has kernels for ATTN_F32, ATTN_F64 (through the reference kernel), ATTN_SCORE_DOT, ATTN_SOFTMAX and
- * ATTN_ESTIMATE; the other values are ATTN_EUNSUPPORTED, by name. */
+/* Of these enums version 0.1 has kernels for ATTN_F32, ATTN_F64 (through the reference kernel), ATTN_SCORE_DOT and ATTN_SOFTMAX; the
+ * other values are ATTN_EUNSUPPORTED, by name. */
 typedef enum attn_dtype { ATTN_F32 = 0, ATTN_F64 = 1, ATTN_BF16 = 2, ATTN_F16 = 3 } attn_dtype;
 
 /* Order of the axes of a contiguous array; strides in the arguments override it.
@@ -269,7 +269,13 @@ typedef enum attn_layout { ATTN_BHTD = 0, ATTN_BTHD = 1, ATTN_THD = 2 } attn_lay
 
 typedef enum attn_score { ATTN_SCORE_DOT = 0, ATTN_SCORE_ADDITIVE = 1, ATTN_SCORE_LEARNED_QUERY = 2 } attn_score;
 typedef enum attn_weighting { ATTN_SOFTMAX = 0, ATTN_SIGMOID = 1, ATTN_RAW = 2 } attn_weighting;
-typedef enum attn_effort { ATTN_ESTIMATE = 0, ATTN_MEASURE = 1 } attn_effort;
+
+/* How a plan chooses its kernel where the problem does not name one.
+ *   ATTN_ESTIMATE  by a cost model: at once, the same on every machine of a kind, whatever the context knows
+ *   ATTN_MEASURE   by the context's wisdom; where that has nothing for the problem, by timing the kernels on arrays of its own, which
+ *                  takes up to measure_seconds and becomes wisdom
+ *   ATTN_WISDOM    by the context's wisdom; where that has nothing, by the cost model. Nothing is timed */
+typedef enum attn_effort { ATTN_ESTIMATE = 0, ATTN_MEASURE = 1, ATTN_WISDOM = 2 } attn_effort;
 
 /* Features, or-ed into attn_problem.features. What is not announced here is refused at execution. */
 enum {
@@ -313,7 +319,10 @@ typedef struct attn_problem {
 
     int threads;        /* greatest number of workers of an execution, at most the context's; 0 (default): the context's */
     attn_effort effort; /* default ATTN_ESTIMATE */
-    const char *kernel; /* NULL (default): the planner chooses; else a kernel's name: "flash", "flash32", "naive" */
+    const char *kernel; /* NULL (default): the planner chooses; else a kernel's name: "flash", "flash32", "naive", or with its
+                           instruction set: "flash/avx512" */
+
+    double measure_seconds; /* of ATTN_MEASURE: greatest time for a plan. Default 1; INFINITY: no limit */
 } attn_problem;
 
 /* Sets every field to the defaults above. */
@@ -324,8 +333,16 @@ ATTN_API void attn_problem_init(attn_problem *problem);
 /* Immutable; may be executed by many threads at once, each with a workspace of its own. */
 typedef struct attn_plan attn_plan;
 
-/* Checks the problem and chooses a kernel. Under 10 us for small problems. *out is owned by the caller. A mistake is
- * ATTN_EINVAL, ATTN_ESHAPE or ATTN_EUNSUPPORTED with a sentence that names field, value and the nearest supported case. */
+/* Checks the problem and chooses a kernel. Under 10 us for small problems, but with ATTN_MEASURE. *out is owned by the caller. A mistake is
+ * ATTN_EINVAL, ATTN_ESHAPE or ATTN_EUNSUPPORTED with a sentence that names field, value and the nearest supported case. Thread-safe.
+ *
+ * Measuring runs the kernels in turns, forward and, if announced, backward, without a mask, on contiguous arrays of random numbers at the
+ * capacities, on one thread: the choice is for any number of threads, and so are the results. A kernel that the cost model predicts to be
+ * 8 times slower than the best is not run. The model's choice stays unless another is faster by more than the spread of the times. Arrays
+ * and workspace (256 MiB at most) come from the context's allocator and are freed before the call returns; ATTN_ENOMEM if there is no
+ * memory. A problem that takes too much time or memory is measured smaller: with fewer sequences, then fewer heads, then shorter. What
+ * decided is printed by attn_plan_text. Do nothing else meanwhile with the processor; a plan for which even the least shape takes
+ * longer than measure_seconds ends with the run that passes it. */
 ATTN_API attn_status attn_plan_create(attn_ctx *ctx, const attn_problem *problem, attn_plan **out) ATTN_CHECKED;
 
 /* Frees a plan. NULL is allowed. */
@@ -342,6 +359,39 @@ ATTN_API size_t attn_plan_text(const attn_plan *plan, char *text, size_t size);
 /* Name ("flash") and instruction set ("avx512") of the chosen kernel. Static strings. */
 ATTN_API const char *attn_plan_kernel(const attn_plan *plan);
 ATTN_API const char *attn_plan_isa(const attn_plan *plan);
+
+/* ------------------------------------------------------------------------------------------------- wisdom */
+
+/* What measuring chose is kept in the context: its wisdom. It is text, to be read, shared, joined by concatenation, and corrected by
+ * deleting lines. A line is an entry, or a comment that begins with #:
+ *
+ *   0.1.0 | AMD EPYC, family 26, model 2 | avx512 | f32 bhtd heads 8:8 dim 64:64 batch 1 len 512:512 | flash/avx512 | whole | flash/avx512 ...
+ *
+ * version of the library, processor, instruction set, problem, kernel, what was measured ("whole", or the reduced shape), times. The
+ * problem is a class: all features, data type, layout, heads and head sizes as they are, lengths and batch rounded up to three binary
+ * digits (..., 448, 512, 640, ...). ATTN_MEASURE and ATTN_WISDOM use an entry if its first four fields are theirs and its times
+ * name the kernels that this library has for the problem: an entry that a new kernel has made stale is measured again.
+ *
+ * Entries of other versions, processors and instruction sets, and of unknown kernels, are kept and not used; a line that is malformed is
+ * left out. The log callback is told of both (ATTN_LOG_INFO; ATTN_LOG_WARN, with the number of the line). Of two entries with the
+ * same first four fields the later one holds. Limits: 1 MiB, 4096 lines, 1024 bytes a line. All functions are thread-safe. */
+
+/* Writes the wisdom: at most size bytes with the final 0; returns the bytes needed without it, 0 if there is none. */
+ATTN_API size_t attn_wisdom_export(attn_ctx *ctx, char *text, size_t size);
+
+/* Adds wisdom to the context's. Statuses: ATTN_EINVAL (NULL, a limit passed), ATTN_ENOMEM; nothing is changed then. */
+ATTN_API attn_status attn_wisdom_import(attn_ctx *ctx, const char *text, size_t bytes) ATTN_CHECKED;
+
+/* Adds the wisdom of a file. Statuses: those of attn_wisdom_import; ATTN_EINVAL for a file that cannot be opened, ATTN_ESYSTEM for one
+ * that cannot be read. */
+ATTN_API attn_status attn_wisdom_load(attn_ctx *ctx, const char *path) ATTN_CHECKED;
+
+/* Writes the wisdom to a file: a temporary one beside it, synced, then renamed, so that `path` holds either what it held or all of it.
+ * To keep what another process has saved meanwhile, load the file first. Statuses: ATTN_EINVAL (the path), ATTN_ESYSTEM, ATTN_ENOMEM. */
+ATTN_API attn_status attn_wisdom_save(attn_ctx *ctx, const char *path) ATTN_CHECKED;
+
+/* Forgets all wisdom of the context. Plans stay as they are. */
+ATTN_API void attn_wisdom_forget(attn_ctx *ctx);
 
 /* ------------------------------------------------------------------------------------------------ execute */
 

@@ -1,9 +1,9 @@
 /* The .npy reader and writer: round trips in every type and order, malformed files of every kind, and each call of the file layer made
  * to fail in turn. Oracles: the bytes themselves, and numpy's documented format. */
 #include "io/npy.h"
+#include "support/faulty_files.h"
 
 #include <dirent.h>
-#include <errno.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -320,44 +320,6 @@ static void what_is_written_reads_back_the_same(void **state) {
     attn_ctx_destroy(ctx);
 }
 
-/* A file system whose n-th call fails; from the first failure on only if it is `sticky`. */
-struct faults {
-    int calls, fail_at;
-    bool sticky;
-};
-static bool fault(void *user, int error) {
-    struct faults *f = user;
-    const int call = f->calls++;
-    errno = error;
-    return f->sticky ? call >= f->fail_at : call == f->fail_at;
-}
-static int bad_open(void *user, const char *path, int flags, mode_t mode) {
-    return fault(user, EIO) ? -1 : attn_file_system_posix.open(NULL, path, flags, mode);
-}
-static ssize_t bad_pread(void *user, int file, void *to, size_t bytes, off_t at) {
-    return fault(user, EIO) ? -1 : attn_file_system_posix.pread(NULL, file, to, bytes > 7 ? 7 : bytes, at);
-}
-static ssize_t bad_write(void *user, int file, const void *from, size_t bytes) {
-    return fault(user, ENOSPC) ? -1 : attn_file_system_posix.write(NULL, file, from, bytes > 9 ? 9 : bytes);
-}
-static int bad_fsync(void *user, int file) {
-    return fault(user, EIO) ? -1 : attn_file_system_posix.fsync(NULL, file);
-}
-static int bad_close(void *user, int file) {
-    const int closed = attn_file_system_posix.close(NULL, file);
-    return fault(user, EIO) ? -1 : closed;
-}
-static int bad_rename(void *user, const char *from, const char *to) {
-    return fault(user, EIO) ? -1 : attn_file_system_posix.rename(NULL, from, to);
-}
-static int bad_link(void *user, const char *from, const char *to) {
-    return fault(user, EPERM) ? -1 : attn_file_system_posix.link(NULL, from, to);
-}
-static int bad_unlink(void *user, const char *path) { /* counted, never failing: what is left behind must be ours to see */
-    (void)user;
-    return attn_file_system_posix.unlink(NULL, path);
-}
-
 static int files_in_directory(void) {
     int count = 0;
     DIR *d = opendir(directory);
@@ -380,9 +342,8 @@ static void a_failing_call_leaves_the_old_file_or_the_whole_new_one(void **state
     const float before[4] = {1, 2, 3, 4}, after[4] = {5, 6, 7, 8};
     for (int sticky = 0; sticky < 2; sticky++)
         for (int n = 0;; n++) {
-            struct faults f = {0, n, sticky != 0};
-            const struct attn_file_system bad = {&f,        bad_open,   bad_pread, bad_write, bad_fsync,
-                                                 bad_close, bad_rename, bad_link,  bad_unlink};
+            struct test_faults f = {0, n, sticky != 0};
+            const struct attn_file_system bad = test_faulty_files(&f);
             struct attn_npy array;
             assert_int_equal(write_array(ctx, NULL, path_of("b.npy"), ATTN_NPY_F32, 1, shape, before), ATTN_OK);
             const attn_status status = write_array(ctx, &bad, path_of("b.npy"), ATTN_NPY_F32, 1, shape, after);
@@ -419,8 +380,8 @@ static void files_that_are_committed_together_are_all_new_or_all_as_before(void 
     const float before[2] = {1, 2}, after[2] = {5, 6};
     int failures = 0;
     for (int n = 0;; n++) {
-        struct faults f = {0, n, false};
-        const struct attn_file_system bad = {&f, bad_open, bad_pread, bad_write, bad_fsync, bad_close, bad_rename, bad_link, bad_unlink};
+        struct test_faults f = {0, n, false};
+        const struct attn_file_system bad = test_faulty_files(&f);
         attn_status status = ATTN_OK;
         for (int i = 0; i < 3; i += 2) assert_int_equal(write_array(ctx, NULL, path_of(names[i]), ATTN_NPY_F32, 1, shape, before), ATTN_OK);
         for (int i = 0; i < 3; i++) {
@@ -452,8 +413,8 @@ static void a_failing_read_is_a_status_with_the_file_named(void **state) {
     char text[256];
     assert_int_equal(write_array(ctx, NULL, path_of("c.npy"), ATTN_NPY_F32, 1, shape, data), ATTN_OK);
     for (int n = 0;; n++) {
-        struct faults f = {0, n, false};
-        const struct attn_file_system bad = {&f, bad_open, bad_pread, bad_write, bad_fsync, bad_close, bad_rename, bad_link, bad_unlink};
+        struct test_faults f = {0, n, false};
+        const struct attn_file_system bad = test_faulty_files(&f);
         struct attn_npy array;
         const attn_status status = attn_npy_read(ctx, &bad, path_of("c.npy"), &array);
         if (status == ATTN_OK)

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -89,6 +90,31 @@ static attn_status make_plan(attn_ctx *ctx) {
     const attn_status status = attn_plan_create(ctx, &p, &plan);
     assert_true((plan == NULL) == (status != ATTN_OK));
     attn_plan_destroy(plan);
+    return status;
+}
+
+static attn_status make_measured_plan(attn_ctx *ctx) {
+    attn_problem p = small_problem();
+    p.q_len = 2; /* more than one kernel comes near */
+    p.effort = ATTN_MEASURE;
+    attn_plan *plan = NULL;
+    const attn_status status = attn_plan_create(ctx, &p, &plan);
+    assert_true((plan == NULL) == (status != ATTN_OK));
+    attn_plan_destroy(plan);
+    return status;
+}
+
+static attn_status use_wisdom(attn_ctx *ctx) {
+    static const char text[] = "# two lines\n0.0.1 | of another version\n";
+    char path[] = "/tmp/attn-faults-XXXXXX";
+    const int file = mkstemp(path);
+    assert_true(file >= 0);
+    close(file);
+    attn_status status = attn_wisdom_import(ctx, text, sizeof(text) - 1);
+    assert_int_equal(attn_wisdom_export(ctx, NULL, 0), status ? 0 : sizeof(text) - 1);
+    if (!status) status = attn_wisdom_save(ctx, path);
+    if (!status) status = attn_wisdom_load(ctx, path);
+    unlink(path);
     return status;
 }
 
@@ -225,11 +251,18 @@ static void every_public_function_survives_an_allocator_that_fails(void **state)
         const char *name;
         scenario run;
     } scenarios[] = {
-        {"plan", make_plan},      {"parsed masks", make_parsed_masks},
-        {"slices", make_slices},  {"blocks", make_blocks},
-        {"scores", score_blocks}, {"predicate", make_predicate},
-        {"bits", make_bits},      {"algebra", combine_masks},
-        {"run", run_once},        {"compile into own memory", compile_into_own_memory},
+        {"plan", make_plan},
+        {"parsed masks", make_parsed_masks},
+        {"measured plan", make_measured_plan},
+        {"wisdom", use_wisdom},
+        {"slices", make_slices},
+        {"blocks", make_blocks},
+        {"scores", score_blocks},
+        {"predicate", make_predicate},
+        {"bits", make_bits},
+        {"algebra", combine_masks},
+        {"run", run_once},
+        {"compile into own memory", compile_into_own_memory},
     };
     for (size_t n = 0; n < sizeof(scenarios) / sizeof(scenarios[0]); n++) {
         const int64_t before = points;

@@ -7,6 +7,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -48,8 +49,8 @@ static void choices_outside_their_enums_are_refused(void **state) {
     p.weighting = (attn_weighting)-1;
     refused(&p, ATTN_EINVAL, "problem.weighting is -1");
     p = good();
-    p.effort = (attn_effort)2;
-    refused(&p, ATTN_EINVAL, "problem.effort is 2");
+    p.effort = (attn_effort)3;
+    refused(&p, ATTN_EINVAL, "problem.effort is 3");
     p = good();
     p.alibi_align = (attn_align)2;
     refused(&p, ATTN_EINVAL, "problem.alibi_align is 2");
@@ -62,6 +63,8 @@ static void choices_outside_their_enums_are_refused(void **state) {
     p = good();
     p.kernel = "flush";
     refused(&p, ATTN_EINVAL, "problem.kernel is \"flush\", expected one of:");
+    p.kernel = "naive/portabl";
+    refused(&p, ATTN_EINVAL, "problem.kernel is \"naive/portabl\", expected one of:");
 }
 
 static void what_is_not_built_is_refused_by_name_with_the_nearest_case(void **state) {
@@ -81,9 +84,6 @@ static void what_is_not_built_is_refused_by_name_with_the_nearest_case(void **st
     refused(&p, ATTN_EUNSUPPORTED, "ATTN_SIGMOID has no kernel yet; the nearest that has is ATTN_SOFTMAX");
     p.weighting = ATTN_RAW;
     refused(&p, ATTN_EUNSUPPORTED, "ATTN_RAW");
-    p = good();
-    p.effort = ATTN_MEASURE;
-    refused(&p, ATTN_EUNSUPPORTED, "ATTN_MEASURE");
 }
 
 static void wrong_numbers_are_refused(void **state) {
@@ -122,6 +122,12 @@ static void wrong_numbers_are_refused(void **state) {
     p.features = 0;
     p.dropout = 0.1;
     refused(&p, ATTN_EINVAL, "lacks ATTN_DROPOUT");
+    p = good();
+    p = good();
+    p.measure_seconds = 0.0;
+    refused(&p, ATTN_EINVAL, "problem.measure_seconds is 0, expected seconds greater than 0");
+    p.measure_seconds = (double)NAN;
+    refused(&p, ATTN_EINVAL, "problem.measure_seconds is");
     p = good();
     p.features = ATTN_BIAS_GRAD | ATTN_BACKWARD;
     refused(&p, ATTN_EINVAL, "ATTN_BIAS_GRAD without ATTN_BIAS;");
@@ -211,6 +217,11 @@ static void the_kernel_is_chosen_by_type_and_by_name(void **state) {
         p.dtype = k->dtype;
         assert_int_equal(attn_plan_create(ctx, &p, &plan), ATTN_OK);
         assert_string_equal(attn_plan_kernel(plan), k->name);
+        attn_plan_destroy(plan);
+        snprintf(text, sizeof(text), "%s/%s", k->name, k->isa);
+        p.kernel = text;
+        assert_int_equal(attn_plan_create(ctx, &p, &plan), ATTN_OK);
+        assert_ptr_equal(plan->kernel, k);
         attn_plan_destroy(plan);
     }
     for (int n = 0; n < attn_kernel_count; n++)

@@ -122,13 +122,17 @@ attn_status attn_ctx_create(const attn_ctx_config *config, attn_ctx **out, char 
     ctx->config = c;
     ctx->isa = isa;
     ctx->isa_name = isa_name;
+    attn_cpu_model(ctx->cpu_model, sizeof(ctx->cpu_model));
     atomic_flag_clear(&ctx->error_lock);
+    atomic_flag_clear(&ctx->wisdom_lock);
     *out = ctx;
     return ATTN_OK;
 }
 
 void attn_ctx_destroy(attn_ctx *ctx) {
-    if (ctx) ctx->config.release(ctx->config.allocator_user, ctx);
+    if (!ctx) return;
+    attn_free(ctx, ctx->wisdom);
+    ctx->config.release(ctx->config.allocator_user, ctx);
 }
 
 int attn_ctx_threads(const attn_ctx *ctx) {
@@ -139,14 +143,14 @@ const char *attn_ctx_isa(const attn_ctx *ctx) {
     return ctx->isa_name;
 }
 
-/* Held for a copy of at most a kilobyte: spinning is cheaper than any runtime's lock and needs none. */
-static void lock(attn_ctx *ctx) {
-    while (atomic_flag_test_and_set_explicit(&ctx->error_lock, memory_order_acquire)) {
+/* Held for a copy of at most a kilobyte, or of a pointer: spinning is cheaper than any runtime's lock and needs none. */
+static void lock(atomic_flag *flag) {
+    while (atomic_flag_test_and_set_explicit(flag, memory_order_acquire)) {
     }
 }
 
-static void unlock(attn_ctx *ctx) {
-    atomic_flag_clear_explicit(&ctx->error_lock, memory_order_release);
+static void unlock(atomic_flag *flag) {
+    atomic_flag_clear_explicit(flag, memory_order_release);
 }
 
 attn_status attn_fail(attn_ctx *ctx, attn_status status, const char *format, ...) {
@@ -156,9 +160,9 @@ attn_status attn_fail(attn_ctx *ctx, attn_status status, const char *format, ...
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    lock(ctx);
+    lock(&ctx->error_lock);
     memcpy(ctx->error, text, strlen(text) + 1);
-    unlock(ctx);
+    unlock(&ctx->error_lock);
     attn_log(ctx, ATTN_LOG_ERROR, "%s", text);
     return status;
 }
@@ -167,9 +171,9 @@ const char *attn_ctx_error(attn_ctx *ctx, char *text, size_t text_size) {
     if (!text || !text_size) return text;
     char copy[sizeof(ctx->error)] = "";
     if (ctx) {
-        lock(ctx);
+        lock(&ctx->error_lock);
         memcpy(copy, ctx->error, sizeof(copy));
-        unlock(ctx);
+        unlock(&ctx->error_lock);
     }
     snprintf(text, text_size, "%s", copy);
     return text;
@@ -196,4 +200,25 @@ void attn_free(attn_ctx *ctx, void *memory) {
 
 attn_status attn_no_memory(attn_ctx *ctx, const char *what, size_t bytes) {
     return attn_fail(ctx, ATTN_ENOMEM, "%s: the allocator gave no memory for %zu bytes", what, bytes);
+}
+
+struct attn_shared_text *attn_ctx_wisdom(attn_ctx *ctx) {
+    lock(&ctx->wisdom_lock);
+    struct attn_shared_text *text = ctx->wisdom;
+    if (text) atomic_fetch_add(&text->holders, 1);
+    unlock(&ctx->wisdom_lock);
+    return text;
+}
+
+void attn_ctx_wisdom_drop(attn_ctx *ctx, struct attn_shared_text *text) {
+    if (text && atomic_fetch_sub(&text->holders, 1) == 1) attn_free(ctx, text);
+}
+
+bool attn_ctx_wisdom_replace(attn_ctx *ctx, struct attn_shared_text *seen, struct attn_shared_text *fresh) {
+    lock(&ctx->wisdom_lock);
+    const bool same = ctx->wisdom == seen;
+    if (same) ctx->wisdom = fresh;
+    unlock(&ctx->wisdom_lock);
+    if (same) attn_ctx_wisdom_drop(ctx, seen); /* the context's own hold */
+    return same;
 }

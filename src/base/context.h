@@ -7,12 +7,22 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
+/* Text that several hold: it never changes, and goes with its last holder. */
+struct attn_shared_text {
+    atomic_int holders;
+    size_t bytes;
+    char at[]; /* no 0 behind it */
+};
+
 struct attn_ctx {
     attn_ctx_config config; /* every field filled in: no NULL allocator, threads >= 1 */
     uint32_t isa;           /* ATTN_ISA_* bits kernels may use */
     const char *isa_name;   /* the greatest of them, or the one that ATTN_ISA forced */
+    char cpu_model[128];    /* what wisdom knows the processor by; here, as asking for it may take a trap into a hypervisor */
     atomic_flag error_lock;
     char error[1024];
+    atomic_flag wisdom_lock;
+    struct attn_shared_text *wisdom; /* whole lines (src/plan/wisdom.h); NULL: none */
 };
 
 #if defined(__GNUC__)
@@ -38,6 +48,13 @@ static inline bool attn_mul_size(size_t a, size_t b, size_t *out) {
 static inline bool attn_add_size(size_t a, size_t b, size_t *out) {
     return !__builtin_add_overflow(a, b, out);
 }
+
+/* The context's wisdom, held until it is dropped; NULL: there is none. */
+struct attn_shared_text *attn_ctx_wisdom(attn_ctx *ctx);
+void attn_ctx_wisdom_drop(attn_ctx *ctx, struct attn_shared_text *text); /* NULL is allowed */
+/* Puts `fresh` (one holder: the context from now on; NULL: none) in the place of `seen`, which the caller holds. False, with nothing
+ * changed: another thread has put something else there. */
+bool attn_ctx_wisdom_replace(attn_ctx *ctx, struct attn_shared_text *seen, struct attn_shared_text *fresh);
 
 static inline int64_t attn_min64(int64_t a, int64_t b) {
     return a < b ? a : b;

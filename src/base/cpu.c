@@ -45,12 +45,22 @@ static uint32_t detect(void) {
     return isa;
 }
 
+/* As the makers count: the extended family is added to family 15, the extended model counts in families 6 and 15. */
+static bool read_family(unsigned *family, unsigned *model) {
+    uint32_t a, b, c, d;
+    if (!__get_cpuid(1, &a, &b, &c, &d)) return false;
+    const unsigned low = a >> 8 & 15;
+    *family = low == 15 ? 15 + (a >> 20 & 255) : low;
+    *model = (a >> 4 & 15) | (low == 6 || low == 15 ? a >> 12 & 0xf0 : 0);
+    return true;
+}
+
 /* No bit of cpuid tells how many 512-bit multiply-adds a core starts in a cycle; the families and models do. */
 static enum attn_core find_core(void) {
-    uint32_t a, b, c, d, vendor[4] = {0};
+    uint32_t a, vendor[4] = {0};
+    unsigned family, model;
     if (!(detect() & ATTN_ISA_AVX512)) return ATTN_CORE_NARROW;
-    if (!__get_cpuid(0, &a, &vendor[0], &vendor[2], &vendor[1]) || !__get_cpuid(1, &a, &b, &c, &d)) return ATTN_CORE_NARROW;
-    const uint32_t family = (a >> 8 & 15) + (a >> 20 & 255), model = (a >> 4 & 15) | (a >> 12 & 0xf0);
+    if (!__get_cpuid(0, &a, &vendor[0], &vendor[2], &vendor[1]) || !read_family(&family, &model)) return ATTN_CORE_NARROW;
     if (memcmp(vendor, "AuthenticAMD", 12) == 0) { /* mobile forms of Zen 5 have half the width */
         const bool mobile = family == 0x1a && ((model >= 0x20 && model < 0x30) || (model >= 0x60 && model < 0x70));
         return family >= 0x1a && !mobile ? ATTN_CORE_WIDE : ATTN_CORE_NARROW;
@@ -73,6 +83,12 @@ static uint32_t detect(void) {
 #else
     return 0;
 #endif
+}
+
+static bool read_family(unsigned *family, unsigned *model) {
+    (void)family;
+    (void)model;
+    return false;
 }
 
 static enum attn_core find_core(void) {
@@ -131,6 +147,18 @@ void attn_cpu_name(char *text, size_t size) {
         snprintf(text, size, "%.*s", (int)length, begin);
     else
         snprintf(text, size, "unknown");
+}
+
+void attn_cpu_model(char *text, size_t size) {
+    char name[64];
+    unsigned family, model;
+    attn_cpu_name(name, sizeof(name));
+    if (read_family(&family, &model))
+        snprintf(text, size, "%s, family %u, model %u", name, family, model);
+    else
+        snprintf(text, size, "%s", name);
+    for (char *c = text; *c; c++)
+        if (*c == '|' || *c < ' ' || *c > '~') *c = '?';
 }
 
 int attn_cpu_count(void) {

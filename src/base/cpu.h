@@ -29,6 +29,9 @@ uint32_t attn_isa_built(void);
 /* "AMD EPYC 9R14" or "unknown"; writes at most size bytes. */
 void attn_cpu_name(char *text, size_t size);
 
+/* The name with what tells processors of one name apart: "AMD EPYC, family 26, model 2". Printable, without |. */
+void attn_cpu_model(char *text, size_t size);
+
 /* Processors this process may run on (its affinity), at least 1. */
 int attn_cpu_count(void);
 

@@ -4,6 +4,7 @@
 #include "cli/cli.h"
 #include "cli/options.h"
 #include "cli/print.h"
+#include "cli/wisdom.h"
 #include "plan/plan.h"
 
 #include <math.h>
@@ -31,6 +32,7 @@ static const char *const help_out[ATTN_APPLY_OUTPUTS] = {"the output, laid out a
 struct words {
     struct attn_words mask;
     const char *layout, *dtype;
+    struct attn_cli_wisdom wisdom;
     int64_t threads, seed;
     bool json;
 };
@@ -51,6 +53,8 @@ static int list_options(struct attn_apply *a, struct words *w, struct attn_optio
         {"layout", ATTN_OPTION_TEXT, &w->layout, "NAME", "bhtd (default), bthd, thd (packed)", 0, 0},
         {"dtype", ATTN_OPTION_TEXT, &w->dtype, "NAME", "what is computed in: f32 (default), f64", 0, 0},
         {"kernel", ATTN_OPTION_TEXT, &a->kernel, "NAME", "flash, flash32, naive (default: the planner's choice)", 0, 0},
+        {"effort", ATTN_OPTION_TEXT, &w->wisdom.effort_name, "HOW", ATTN_WISDOM_EFFORT_HELP, 0, 0},
+        {"wisdom", ATTN_OPTION_TEXT, &w->wisdom.path, "FILE", ATTN_WISDOM_FILE_HELP, 0, 0},
         {"threads", ATTN_OPTION_INTEGER, &w->threads, "N", "threads (default: all processors)", 1, 4096},
         {"json", ATTN_OPTION_FLAG, &w->json, NULL, "one JSON object about what was done", 0, 0},
     };
@@ -95,12 +99,21 @@ static void print_report(const struct attn_apply_report *r, const struct attn_ap
                 r->seconds, written ? "" : "; nothing is written, as no output is named: --out FILE");
 }
 
+static int apply(attn_ctx *ctx, const struct attn_apply *a, const struct words *w) {
+    struct attn_apply_report report;
+    attn_stop_catch();
+    const attn_status done = attn_apply_files(ctx, a, &report);
+    if (done != ATTN_OK) return attn_complain_status(ctx, done);
+    if (report.stopped) return ATTN_EXIT_STOPPED;
+    print_report(&report, a, w->json);
+    return attn_cli_wisdom_close(ctx, &w->wisdom, ATTN_EXIT_DONE);
+}
+
 int attn_cmd_apply(int argc, char **argv) {
     static char mask[65536];
     struct attn_apply a = {.scale = (double)NAN, .softcap = (double)INFINITY, .stopped = attn_stop_asked};
     struct words w = {.layout = "bhtd", .dtype = "f32"};
     struct attn_option options[ATTN_APPLY_INPUTS + ATTN_APPLY_OUTPUTS + 16];
-    struct attn_apply_report report;
     const int count = list_options(&a, &w, options);
     const struct attn_usage usage = {
         "apply",
@@ -118,15 +131,9 @@ int attn_cmd_apply(int argc, char **argv) {
     a.seed = (uint64_t)w.seed;
     attn_ctx *ctx = attn_cli_context((int)w.threads, &status);
     if (ctx == NULL) return status;
-    attn_stop_catch();
-    const attn_status done = attn_apply_files(ctx, &a, &report);
-    if (done != ATTN_OK)
-        status = attn_complain_status(ctx, done);
-    else if (report.stopped)
-        status = ATTN_EXIT_STOPPED;
-    else
-        status = ATTN_EXIT_DONE;
-    if (status == ATTN_EXIT_DONE) print_report(&report, &a, w.json);
+    status = attn_cli_wisdom_open(ctx, "apply", &w.wisdom);
+    a.effort = w.wisdom.effort;
+    if (status < 0) status = apply(ctx, &a, &w);
     attn_ctx_destroy(ctx);
     return status;
 }

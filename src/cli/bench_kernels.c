@@ -2,6 +2,7 @@
 #include "bench/patterns.h"
 #include "cli/bench_rows.h"
 #include "cli/cli.h"
+#include "cli/wisdom.h"
 #include "mask/generate.h"
 
 #include <math.h>
@@ -38,7 +39,8 @@ struct sweep {
     double budget, gain;
     const char *peer, *python;
     bool longca;
-    int corpus;                        /* of document lengths; -1: by length */
+    int corpus; /* of document lengths; -1: by length */
+    struct attn_cli_wisdom wisdom;
     struct attn_experiment experiment; /* what all have in common */
 };
 
@@ -178,11 +180,14 @@ static int run(struct sweep *s, struct attn_bench_output *out, int64_t most_thre
     attn_ctx *ctx = attn_cli_context((int)most_threads, &status);
     double seconds;
     if (ctx == NULL) return status;
-    status = predict(ctx, s, &seconds);
+    status = attn_cli_wisdom_open(ctx, "bench kernels", &s->wisdom);
+    s->experiment.spec.planner = ctx;
+    s->experiment.spec.effort = s->wisdom.effort;
+    if (status < 0) status = predict(ctx, s, &seconds);
     if (status < 0) {
         attn_predict("bench kernels", combinations(s), seconds);
         attn_stop_catch();
-        status = run_all(ctx, s, out);
+        status = attn_cli_wisdom_close(ctx, &s->wisdom, run_all(ctx, s, out));
     }
     attn_ctx_destroy(ctx);
     return status;
@@ -211,6 +216,8 @@ int attn_cmd_bench_kernels(int argc, char **argv) {
         {"budget", ATTN_OPTION_REAL, &s.budget, "SECONDS", "a measurement predicted to take longer is skipped", 0, 1e9},
         {"gain", ATTN_OPTION_REAL, &s.gain, "X", "scores X times larger than those of N(0,1) data (default 1)", 0, 1e6},
         {"seed", ATTN_OPTION_INTEGER, &s.seed, "N", "of the data (default 42)", 0, 9e18},
+        {"effort", ATTN_OPTION_TEXT, &s.wisdom.effort_name, "HOW", ATTN_WISDOM_EFFORT_HELP, 0, 0},
+        {"wisdom", ATTN_OPTION_TEXT, &s.wisdom.path, "FILE", ATTN_WISDOM_FILE_HELP, 0, 0},
         {"corpus", ATTN_OPTION_TEXT, &corpus, "NAME", "of document lengths: pile, prolong64k, prolong512k (default: by length)", 0, 0},
         {"protocol", ATTN_OPTION_TEXT, &protocol, "NAME", "longca: the Long-Context Attention Benchmark's", 0, 0},
         {"peer", ATTN_OPTION_TEXT, &s.peer, "LIST", "rowpanel, torch: measured in turns with ours", 0, 0},

@@ -25,12 +25,19 @@ int attn_complain_status(attn_ctx *ctx, attn_status status) {
     return status == ATTN_ENOMEM || status == ATTN_ESYSTEM ? ATTN_EXIT_SYSTEM : ATTN_EXIT_USAGE;
 }
 
+/* Failures are complained about where they are met; what the library does without one is said here. */
+static void print_warning(void *user, attn_log_level level, const char *text) {
+    (void)user;
+    if (level == ATTN_LOG_WARN) attn_complain("%s", text);
+}
+
 attn_ctx *attn_cli_context(int threads, int *exit_status) {
     attn_ctx_config config;
     attn_ctx *ctx = NULL;
     char error[512] = "";
     attn_ctx_config_init(&config);
     config.threads = threads;
+    config.log = print_warning;
     const attn_status status = attn_ctx_create(&config, &ctx, error, sizeof error);
     if (status != ATTN_OK) {
         attn_complain("%s", error);

@@ -6,6 +6,8 @@
 #include "cli/cli.h"
 #include "cli/options.h"
 #include "cli/print.h"
+#include "cli/wisdom.h"
+#include "plan/wisdom.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,7 +35,7 @@ struct findings {
     char cpu[128], isas[128], machine[256], torch[512], support[TEXT], plans[PROBLEMS][TEXT];
     const char *kernels[PROBLEMS];
     double memory;
-    int processors;
+    int processors, wisdom_usable, wisdom_others;
     bool has_torch;
 };
 
@@ -47,7 +49,7 @@ static void find_isas(char *text, size_t size) {
         if ((attn_cpu_isa() & isas[i].bit) != 0 && used < size) used += (size_t)snprintf(text + used, size - used, " %s", isas[i].name);
 }
 
-static void plan_typical(attn_ctx *ctx, struct findings *f, int i) {
+static void plan_typical(attn_ctx *ctx, struct findings *f, attn_effort effort, int i) {
     attn_problem problem;
     attn_plan *plan = NULL;
     attn_problem_init(&problem);
@@ -57,6 +59,7 @@ static void plan_typical(attn_ctx *ctx, struct findings *f, int i) {
     problem.dim = problems[i].dim;
     problem.q_len = problems[i].len;
     problem.features = problems[i].features;
+    problem.effort = effort;
     f->kernels[i] = NULL;
     if (attn_plan_create(ctx, &problem, &plan) == ATTN_OK) {
         f->kernels[i] = attn_plan_kernel(plan);
@@ -67,7 +70,7 @@ static void plan_typical(attn_ctx *ctx, struct findings *f, int i) {
     attn_plan_destroy(plan);
 }
 
-static void find_all(attn_ctx *ctx, struct findings *f) {
+static void find_all(attn_ctx *ctx, attn_effort effort, struct findings *f) {
     struct utsname name;
     attn_cpu_name(f->cpu, sizeof f->cpu);
     f->processors = attn_cpu_count();
@@ -76,7 +79,8 @@ static void find_all(attn_ctx *ctx, struct findings *f) {
     f->memory = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
     attn_support_text(ctx, f->support, sizeof f->support);
     f->has_torch = attn_torch_version(f->torch, sizeof f->torch) == ATTN_OK;
-    for (int i = 0; i < PROBLEMS; i++) plan_typical(ctx, f, i);
+    for (int i = 0; i < PROBLEMS; i++) plan_typical(ctx, f, effort, i);
+    attn_wisdom_count(ctx, &f->wisdom_usable, &f->wisdom_others); /* what the plans above have measured, too */
 }
 
 /* Indents every line of a text. */
@@ -88,7 +92,15 @@ static void print_indented(const char *text) {
     }
 }
 
-static void print_text(const attn_ctx *ctx, const struct findings *f) {
+static void print_wisdom(const struct attn_cli_wisdom *w, const struct findings *f) {
+    if (!w->named)
+        printf("wisdom        none: --wisdom FILE or ATTN_WISDOM names a file, --effort measure fills it\n");
+    else
+        printf("wisdom        %s: %d entr%s for this processor and instruction set, %d kept for others\n", w->path, f->wisdom_usable,
+               f->wisdom_usable == 1 ? "y" : "ies", f->wisdom_others);
+}
+
+static void print_text(const attn_ctx *ctx, const struct attn_cli_wisdom *w, const struct findings *f) {
     printf("version       %s\n", attn_version_string());
     printf("processor     %s, %d usable by this process\n", f->cpu, f->processors);
     printf("system        %s, %.1f GiB of memory\n", f->machine, f->memory / 1073741824.0);
@@ -96,6 +108,7 @@ static void print_text(const attn_ctx *ctx, const struct findings *f) {
     printf("threads       %d%s, executor %s%s\n", attn_ctx_threads(ctx), getenv("ATTN_THREADS") != NULL ? " (ATTN_THREADS)" : "",
            attn_parallel_name(),
            attn_ctx_threads(ctx) > f->processors ? "; more than processors: they take turns, which is slower, with the same bits" : "");
+    print_wisdom(w, f);
     printf("row-panel     %s\n",
            attn_peer_find("rowpanel") != NULL ? "yes, this build has a CBLAS" : "no: build with a CBLAS (Debian: libopenblas-dev)");
     printf("PyTorch       %s%s\n\nKernels of this build:\n", f->has_torch ? "" : "no: ", f->torch);
@@ -107,7 +120,7 @@ static void print_text(const attn_ctx *ctx, const struct findings *f) {
     }
 }
 
-static void print_json(const attn_ctx *ctx, const struct findings *f) {
+static void print_json(const attn_ctx *ctx, const struct attn_cli_wisdom *w, const struct findings *f) {
     static const char *const names[PROBLEMS] = {"kernel_training", "kernel_grouped_forward", "kernel_features", "kernel_double"};
     struct attn_record record = {.count = 0};
     attn_record_text(&record, "version", attn_version_string());
@@ -119,6 +132,9 @@ static void print_json(const attn_ctx *ctx, const struct findings *f) {
     attn_record_text(&record, "isa", attn_ctx_isa(ctx));
     attn_record_integer(&record, "threads", attn_ctx_threads(ctx));
     attn_record_text(&record, "executor", attn_parallel_name());
+    attn_record_text(&record, "wisdom", w->named ? w->path : NULL);
+    attn_record_integer(&record, "wisdom_entries", f->wisdom_usable);
+    attn_record_integer(&record, "wisdom_others", f->wisdom_others);
     attn_record_bool(&record, "rowpanel", attn_peer_find("rowpanel") != NULL);
     attn_record_text(&record, "torch", f->has_torch ? f->torch : NULL);
     attn_record_text(&record, "support", f->support);
@@ -130,8 +146,11 @@ int attn_cmd_doctor(int argc, char **argv) {
     static struct findings f;
     bool json = false;
     const char *python = NULL;
+    struct attn_cli_wisdom wisdom = {0};
     const struct attn_option options[] = {
         {"python", ATTN_OPTION_TEXT, &python, "PATH", "asked for PyTorch (default: ATTN_PYTHON, then python3)", 0, 0},
+        {"effort", ATTN_OPTION_TEXT, &wisdom.effort_name, "HOW", ATTN_WISDOM_EFFORT_HELP, 0, 0},
+        {"wisdom", ATTN_OPTION_TEXT, &wisdom.path, "FILE", ATTN_WISDOM_FILE_HELP, 0, 0},
         {"json", ATTN_OPTION_FLAG, &json, NULL, "one JSON object", 0, 0},
     };
     const struct attn_usage usage = {
@@ -146,11 +165,15 @@ int attn_cmd_doctor(int argc, char **argv) {
     if (python != NULL && setenv("ATTN_PYTHON", python, 1) != 0) return ATTN_EXIT_SYSTEM;
     attn_ctx *ctx = attn_cli_context(0, &status);
     if (ctx == NULL) return status;
-    find_all(ctx, &f);
-    if (json)
-        print_json(ctx, &f);
-    else
-        print_text(ctx, &f);
+    status = attn_cli_wisdom_open(ctx, "doctor", &wisdom);
+    if (status < 0) {
+        find_all(ctx, wisdom.effort, &f);
+        if (json)
+            print_json(ctx, &wisdom, &f);
+        else
+            print_text(ctx, &wisdom, &f);
+        status = attn_cli_wisdom_close(ctx, &wisdom, ATTN_EXIT_DONE);
+    }
     attn_ctx_destroy(ctx);
-    return ATTN_EXIT_DONE;
+    return status;
 }

@@ -60,6 +60,7 @@ static attn_status plan(struct attn_apply_job *job) {
     p.bias_broadcast = job->bias_shared;
     p.threads = a->threads;
     p.kernel = a->kernel;
+    p.effort = a->effort;
     p.features = (job->backward ? ATTN_BACKWARD : 0u) | (job->input[ATTN_IN_ALIBI] != NULL ? ATTN_ALIBI : 0u) |
                  (job->input[ATTN_IN_BIAS] != NULL ? ATTN_BIAS : 0u) | (job->input[ATTN_IN_SINK] != NULL ? ATTN_SINK : 0u) |
                  (a->dropout > 0.0 ? ATTN_DROPOUT : 0u) | (job->result[ATTN_OUT_DBIAS].data != NULL ? ATTN_BIAS_GRAD : 0u);

@@ -40,6 +40,7 @@ struct attn_apply {
     attn_layout layout;
     attn_dtype dtype;      /* what is computed in */
     const char *kernel;    /* NULL: the planner's choice */
+    attn_effort effort;    /* of the planner */
     double scale, softcap; /* NaN, INFINITY: the defaults */
     double dropout;        /* 0: none */
     uint64_t seed;

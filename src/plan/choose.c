@@ -9,6 +9,16 @@ static bool usable(const attn_ctx *ctx, const struct attn_kernel *k, attn_dtype 
     return k->dtype == dtype && (k->isa_bits & ctx->isa) == k->isa_bits;
 }
 
+bool attn_kernel_usable(const attn_ctx *ctx, const struct attn_kernel *kernel, const struct attn_shape *shape) {
+    return usable(ctx, kernel, shape->dtype);
+}
+
+bool attn_kernel_is(const struct attn_kernel *kernel, const char *name, size_t length) {
+    const size_t bare = strlen(kernel->name), isa = strlen(kernel->isa);
+    if (length < bare || memcmp(kernel->name, name, bare) != 0) return false;
+    return length == bare || (length == bare + 1 + isa && name[bare] == '/' && memcmp(name + bare + 1, kernel->isa, isa) == 0);
+}
+
 /* "flash, naive": every name of the table once, or only of the kernels usable for dtype. */
 static void list_names(const attn_ctx *ctx, bool only_usable, attn_dtype dtype, char *text, size_t size) {
     size_t length = 0;
@@ -25,9 +35,9 @@ static void list_names(const attn_ctx *ctx, bool only_usable, attn_dtype dtype, 
     }
 }
 
-static double seconds_of(const struct attn_kernel *k, const struct attn_shape *shape) {
-    const double forward = attn_seconds_at_capacity(attn_plan_cost(k->forward_cost), shape);
-    return shape->features & ATTN_BACKWARD ? forward + attn_seconds_at_capacity(attn_plan_cost(k->backward_cost), shape) : forward;
+double attn_kernel_seconds(const struct attn_kernel *kernel, const struct attn_shape *shape) {
+    const double forward = attn_seconds_at_capacity(attn_plan_cost(kernel->forward_cost), shape);
+    return shape->features & ATTN_BACKWARD ? forward + attn_seconds_at_capacity(attn_plan_cost(kernel->backward_cost), shape) : forward;
 }
 
 attn_status attn_choose_kernel(attn_ctx *ctx, const attn_problem *problem, const struct attn_shape *shape, const struct attn_kernel **out) {
@@ -36,10 +46,10 @@ attn_status attn_choose_kernel(attn_ctx *ctx, const attn_problem *problem, const
     bool known = false;
     for (int i = 0; i < attn_kernel_count; i++) {
         const struct attn_kernel *k = attn_kernels[i];
-        if (problem->kernel && strcmp(problem->kernel, k->name) != 0) continue;
+        if (problem->kernel && !attn_kernel_is(k, problem->kernel, strlen(problem->kernel))) continue;
         known = true;
         if (!usable(ctx, k, problem->dtype)) continue;
-        const double seconds = seconds_of(k, shape);
+        const double seconds = attn_kernel_seconds(k, shape);
         if (best && seconds >= least) continue;
         best = k;
         least = seconds;

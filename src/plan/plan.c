@@ -1,11 +1,11 @@
 /* Plans: made from a checked problem, asked, printed, freed. */
-#include "plan/plan.h"
+#include "plan/measure.h"
 
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 
-static struct attn_shape shape_of(const attn_problem *p) {
+struct attn_shape attn_shape_of(const attn_problem *p) {
     return (struct attn_shape){
         .dtype = p->dtype,
         .packed = p->layout == ATTN_THD,
@@ -28,6 +28,8 @@ static struct attn_shape shape_of(const attn_problem *p) {
     };
 }
 
+static const char predicted[] = "the least predicted time with this data type on the context's instruction set";
+
 attn_status attn_plan_create(attn_ctx *ctx, const attn_problem *problem, attn_plan **out) {
     if (!ctx) return ATTN_EINVAL;
     if (!out) return attn_fail(ctx, ATTN_EINVAL, "plan: out is NULL, expected a place for the plan");
@@ -35,10 +37,12 @@ attn_status attn_plan_create(attn_ctx *ctx, const attn_problem *problem, attn_pl
     attn_plan made = {.ctx = ctx};
     attn_status status = attn_problem_check(ctx, problem, &made.problem);
     if (status) return status;
-    made.shape = shape_of(&made.problem);
+    made.shape = attn_shape_of(&made.problem);
     status = attn_choose_kernel(ctx, &made.problem, &made.shape, &made.kernel);
+    snprintf(made.why, sizeof(made.why), "%s", made.problem.kernel ? "the problem names it" : predicted);
+    if (!status && !made.problem.kernel && made.problem.effort != ATTN_ESTIMATE)
+        status = attn_choose_measured(ctx, &made.problem, &made.kernel, made.why, sizeof(made.why));
     if (status) return status;
-    made.forced = made.problem.kernel != NULL;
     made.problem.kernel = NULL;
     made.workspace = attn_round64(made.kernel->workspace(&made.shape));
     attn_plan *plan = attn_alloc(ctx, sizeof(*plan));
@@ -117,8 +121,7 @@ size_t attn_plan_text(const attn_plan *plan, char *text, size_t size) {
         p->batch == 1 ? "" : "s", (long long)p->q_len, (long long)p->kv_len, (long long)p->q_tokens, (long long)p->kv_tokens);
     add_features(&t, p);
     add(&t, "kernel     %s, %s: %s\n", plan->kernel->name, plan->kernel->isa, kernel);
-    add(&t, "why        %s\n",
-        plan->forced ? "the problem names it" : "the least predicted time with this data type on the context's instruction set");
+    add(&t, "why        %s\n", plan->why);
     add(&t, "work       at the capacities without a mask: forward %.6g GFLOP", flops * 1e-9);
     if (p->features & ATTN_BACKWARD) add(&t, ", backward %.6g GFLOP", backward * 1e-9);
     add(&t, "\npredicted  on one core, all of that: forward %.3g s",

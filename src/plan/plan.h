@@ -10,7 +10,7 @@ struct attn_plan {
     attn_problem problem; /* defaults filled in; problem.kernel is not kept: it is the caller's text */
     struct attn_shape shape;
     const struct attn_kernel *kernel;
-    bool forced; /* by problem.kernel */
+    char why[512]; /* this kernel */
     size_t workspace;
 };
 
@@ -25,6 +25,18 @@ attn_status attn_choose_kernel(attn_ctx *ctx, const attn_problem *problem, const
 static inline const struct attn_cost *attn_plan_cost(const struct attn_cost cost[ATTN_CORE_CLASSES]) {
     return &cost[attn_cpu_core()];
 }
+
+/* Can the context run the kernel on such a problem? */
+bool attn_kernel_usable(const attn_ctx *ctx, const struct attn_kernel *kernel, const struct attn_shape *shape);
+
+/* Is it called so: "flash", or with its instruction set "flash/avx512"? */
+bool attn_kernel_is(const struct attn_kernel *kernel, const char *name, size_t length);
+
+/* Predicted seconds of an execution at the capacities without a mask, on one core: forward and, if it is announced, backward. */
+double attn_kernel_seconds(const struct attn_kernel *kernel, const struct attn_shape *shape);
+
+/* What a kernel plans on, of a checked problem. */
+struct attn_shape attn_shape_of(const attn_problem *problem);
 
 /* Seconds that a pass takes at the capacities without a mask, on one core. */
 double attn_seconds_at_capacity(const struct attn_cost *cost, const struct attn_shape *shape);

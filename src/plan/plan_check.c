@@ -26,10 +26,11 @@ static attn_status check_choices(attn_ctx *ctx, const attn_problem *p) {
     if ((unsigned)p->alibi_align > ATTN_BOTTOM_RIGHT)
         return attn_fail(ctx, ATTN_EINVAL, "plan: problem.alibi_align is %d, expected ATTN_TOP_LEFT or ATTN_BOTTOM_RIGHT",
                          (int)p->alibi_align);
-    if ((unsigned)p->effort > ATTN_MEASURE)
-        return attn_fail(ctx, ATTN_EINVAL, "plan: problem.effort is %d, expected ATTN_ESTIMATE", (int)p->effort);
-    if (p->effort != ATTN_ESTIMATE)
-        return attn_fail(ctx, ATTN_EUNSUPPORTED, "plan: problem.effort ATTN_MEASURE is not built yet; the nearest is ATTN_ESTIMATE");
+    if ((unsigned)p->effort > ATTN_WISDOM)
+        return attn_fail(ctx, ATTN_EINVAL, "plan: problem.effort is %d, expected ATTN_ESTIMATE, ATTN_MEASURE or ATTN_WISDOM",
+                         (int)p->effort);
+    if (!(p->measure_seconds > 0))
+        return attn_fail(ctx, ATTN_EINVAL, "plan: problem.measure_seconds is %g, expected seconds greater than 0", p->measure_seconds);
     return ATTN_OK;
 }
 

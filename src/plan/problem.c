@@ -21,6 +21,7 @@ void attn_problem_init(attn_problem *problem) {
         .softcap = (double)INFINITY,
         .alibi_align = ATTN_BOTTOM_RIGHT,
         .effort = ATTN_ESTIMATE,
+        .measure_seconds = 1.0,
     };
 }
 
