@@ -23,6 +23,7 @@ function display(on) {
     displayed = on
 }
 function flush(   i, line, paragraph) {
+    if (!codes && !texts) return
     if (codes) {
         print ".Bd -literal"
         for (i = 1; i <= codes; i++) print escape(code[i])

@@ -141,6 +141,9 @@ static void mistakes_are_named_with_what_was_meant(void **state) {
         {"bench masks --pass both", "--pass both: expected fwd, bwd or fwd,bwd"},
         {"bench peak --threads 0", "--threads 0: expected a whole number from 1 to 4096"},
         {"doctor --jsn", "did you mean --json?"},
+        {"doctor --effort much", "attn: doctor: --effort much: expected estimate, measure or wisdom"},
+        {"bench kernels --len 16 --effort much", "attn: bench kernels: --effort much: expected estimate, measure or wisdom"},
+        {"bench kernels --len 16 --wisdom .", "found a directory, expected a regular file"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof mistakes / sizeof mistakes[0]; i++) expect(mistakes[i][0], 2, mistakes[i][1]);
@@ -207,6 +210,39 @@ static void apply_writes_what_was_asked_for_and_nothing_else(void **state) {
         snprintf(path, sizeof path, "%s/%s.npy", folder, others[i]);
         assert_int_equal(unlink(path), 0);
     }
+}
+
+/* Measured once, then used: by the option, by the environment, in any number of runs; what the file held for others stays. */
+static void wisdom_is_read_used_and_written(void **state) {
+    static const char measure[] = "apply --q q.npy --k k.npy --v v.npy --effort measure --wisdom w.txt --json";
+    static char output[OUTPUT];
+    char path[128], text[4096];
+    (void)state;
+    snprintf(path, sizeof path, "%s/w.txt", folder);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs("# mine\n9.9.9 | of another version\nbroken\n", file);
+    fclose(file);
+    expect(measure, 0, "attn: wisdom: w.txt: line 3: found 1 field, expected 7");
+    file = fopen(path, "r");
+    text[fread(text, 1, sizeof text - 1, file)] = 0;
+    fclose(file);
+    assert_memory_equal(text, "# mine\n9.9.9 | of another version\n", 34);
+    assert_non_null(strstr(text, " heads 4:2 dim 16:5 batch 1 len 8:10 | "));
+    assert_null(strstr(text, "broken"));
+    expect(measure, 0, "\"kernel\":");
+    file = fopen(path, "r");
+    output[fread(output, 1, OUTPUT - 1, file)] = 0;
+    fclose(file);
+    assert_string_equal(output, text); /* nothing was measured again */
+    setenv("ATTN_WISDOM", "w.txt", 1);
+    expect("doctor --python none", 0, "wisdom        w.txt: 1 entry for this processor and instruction set, 1 kept for others");
+    expect("doctor --python none --json", 0, "\"wisdom\":\"w.txt\",\"wisdom_entries\":1,\"wisdom_others\":1");
+    unsetenv("ATTN_WISDOM");
+    expect("doctor --python none", 0, "wisdom        none: --wisdom FILE or ATTN_WISDOM names a file");
+    unlink(path);
+    expect("apply --q q.npy --k k.npy --v v.npy --effort measure --wisdom no/such/w.txt", 2,
+           "no/such/w.txt: cannot be written: No such file");
 }
 
 /* The keys of bench kernels, in their order: scripts depend on them. */
@@ -366,6 +402,7 @@ int main(void) {
         cmocka_unit_test(bench_masks_ends_with_its_budget),
         cmocka_unit_test(the_torch_peer_is_there_or_says_why_not),
         cmocka_unit_test(doctor_and_peak_answer_in_json),
+        cmocka_unit_test(wisdom_is_read_used_and_written),
     };
     return cmocka_run_group_tests_name("cli: the program", tests, set_up, tear_down);
 }
