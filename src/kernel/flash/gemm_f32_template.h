@@ -31,24 +31,49 @@ VEC_INLINE void multiply(int rows, int vectors, int depth, const float *a, int64
 
 enum panel_result { LOGITS, WEIGHTS, GRADIENTS };
 
+VEC_INLINE void panel_columns(const struct attn_panel_product *t, enum panel_result result, bool masked, int rows, int vectors, int r,
+                              int column) {
+    vec acc[ROWS][MAX_VECTORS];
+    for (int i = 0; i < rows; i++)
+        for (int j = 0; j < vectors; j++) acc[i][j] = vec_set1(0.0f);
+    multiply(rows, vectors, t->dim, t->a + r * t->a_stride, t->a_stride, 1, t->b + column, ATTN_PANEL, acc);
+    for (int i = 0; i < rows; i++)
+        for (int j = 0; j < vectors; j++) {
+            const int64_t at = (r + i) * t->out_stride + column + j * VEC_LANES;
+            vec x = acc[i][j];
+            if (result == WEIGHTS) x = vec_exp2(vec_add(vec_add(x, vec_set1(t->start[r + i])), vec_set1(t->start_rest[r + i])));
+            if (result == GRADIENTS) x = vec_mul(vec_add(x, vec_set1(t->start[r + i])), vec_load(t->p + at));
+            if (masked) x = vec_keep(vec_bits(t->words[r + i] >> (column + j * VEC_LANES)), x);
+            vec_store(t->out + at, x);
+        }
+}
+
+VEC_INLINE void panel_zeros(const struct attn_panel_product *t, int rows, int r, int column) {
+    for (int i = 0; i < rows; i++) vec_store(t->out + (r + i) * t->out_stride + column, vec_set1(0.0f));
+}
+
+/* The vectors of a block that no row of it wants at either end are not computed: half of a diagonal's blocks of two vectors. */
+VEC_INLINE void panel_wanted(const struct attn_panel_product *t, enum panel_result result, int rows, int r, int column, uint32_t seen) {
+    const uint32_t lanes = (1u << (VEC_LANES - 1) << 1) - 1;
+    int first = 0, last = VECTORS;
+    while (first < last && !(seen >> (column + first * VEC_LANES) & lanes)) panel_zeros(t, rows, r, column + first++ * VEC_LANES);
+    while (first < last && !(seen >> (column + (last - 1) * VEC_LANES) & lanes)) panel_zeros(t, rows, r, column + --last * VEC_LANES);
+    if (VECTORS == 2 && last - first == 1)
+        panel_columns(t, result, true, rows, 1, r, column + first * VEC_LANES);
+    else if (first < last)
+        panel_columns(t, result, true, rows, VECTORS, r, column);
+}
+
 VEC_INLINE void panel_block(const struct attn_panel_product *t, enum panel_result result, bool masked, int rows, int r) {
+    uint32_t seen = 0;
     for (int i = r; i < r + rows && i < t->next_rows; i++)
         for (int l = 0; l < t->next_lines; l++) vec_prefetch(t->next + i * t->next_stride + 64 * l);
-    for (int column = 0; column < ATTN_PANEL; column += BLOCK) {
-        vec acc[ROWS][MAX_VECTORS];
-        for (int i = 0; i < rows; i++)
-            for (int j = 0; j < VECTORS; j++) acc[i][j] = vec_set1(0.0f);
-        multiply(rows, VECTORS, t->dim, t->a + r * t->a_stride, t->a_stride, 1, t->b + column, ATTN_PANEL, acc);
-        for (int i = 0; i < rows; i++)
-            for (int j = 0; j < VECTORS; j++) {
-                const int64_t at = (r + i) * t->out_stride + column + j * VEC_LANES;
-                vec x = acc[i][j];
-                if (result == WEIGHTS) x = vec_exp2(vec_add(vec_add(x, vec_set1(t->start[r + i])), vec_set1(t->start_rest[r + i])));
-                if (result == GRADIENTS) x = vec_mul(vec_add(x, vec_set1(t->start[r + i])), vec_load(t->p + at));
-                if (masked && result != LOGITS) x = vec_keep(vec_bits(t->words[r + i] >> (column + j * VEC_LANES)), x);
-                vec_store(t->out + at, x);
-            }
-    }
+    for (int i = r; masked && i < r + rows; i++) seen |= t->words[i];
+    for (int column = 0; column < ATTN_PANEL; column += BLOCK)
+        if (masked)
+            panel_wanted(t, result, rows, r, column, seen);
+        else
+            panel_columns(t, result, false, rows, VECTORS, r, column);
 }
 
 VEC_INLINE void panel_rows(const struct attn_panel_product *t, enum panel_result result, bool masked) {
