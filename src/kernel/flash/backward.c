@@ -4,8 +4,8 @@
  *   dS = P (scale dO V^T - scale delta)                 dK += dS^T Q      dQ += dS K
  *
  * The scales are folded into the packed K^T and V^T; LSE and delta are subtracted after the products, LSE with what it lost in rounding.
- * dK and dV of the key tile stay in the worker's buffers, dQ is summed over key tiles in rising order. Nothing is transposed but K and V,
- * once for each key tile.
+ * dK and dV of the key tile are summed in the caller's rows, or in the worker's buffers where these lie apart; dQ is summed over key
+ * tiles in rising order. Nothing is transposed but K and V, once for each key tile.
  *
  * A partial tile computes only the spans of rows that the mask leaves; there P and dS are selected to 0 by the mask's bits, and a
  * row of it that is NaN or infinite is added pair by pair, so that no excluded 0 * NaN arises.
@@ -64,23 +64,20 @@ static void clear_row(float *row, int64_t d, int dim) {
         for (int c = 0; c < dim; c++) row[c * d] = 0.0f;
 }
 
-/* Marks the query tiles of these rows; a tile that is met for the first time is set to 0, unless the caller overwrites the whole of it.
- * Returns whether sums are to be added to what is there. */
-static bool touch(const struct attn_backward_head *head, int64_t i0, int rows, bool whole) {
-    const int64_t first = i0 / ATTN_BACKWARD_QUERIES, last = (i0 + rows - 1) / ATTN_BACKWARD_QUERIES;
-    bool add = true;
-    for (int64_t tile = first; tile <= last; tile++) {
-        if (head->touched[tile]) continue;
-        head->touched[tile] = 1;
-        if (head->keep_dq) continue;
-        const int64_t begin = tile * ATTN_BACKWARD_QUERIES, end = attn_min64(begin + ATTN_BACKWARD_QUERIES, head->key->seq.q_len);
-        if (whole && begin == i0 && end == i0 + rows) {
-            add = false;
-            continue;
-        }
-        for (int64_t i = begin; i < end; i++) clear_row(head->dq + i * head->dq_t, head->dq_d, head->s->x->shape->dim);
-    }
-    return add;
+/* dQ of rows that no key tile has touched becomes 0. */
+static void clear_untouched(const struct attn_backward_head *head, int64_t i0, int64_t rows) {
+    for (int64_t i = i0; i < i0 + rows; i++)
+        if (!head->touched[i]) clear_row(head->dq + i * head->dq_t, head->dq_d, head->s->x->shape->dim);
+}
+
+/* Marks these rows. Returns whether dQ holds something in all of them that is to be added to; else the caller must write the whole. */
+static bool touch(const struct attn_backward_head *head, int64_t i0, int rows) {
+    uint8_t *touched = head->touched + i0;
+    int before = 0;
+    for (int r = 0; r < rows; r++) before += touched[r];
+    if (!head->keep_dq && before > 0 && before < rows) clear_untouched(head, i0, rows);
+    memset(touched, 1, (size_t)rows);
+    return head->keep_dq || before > 0;
 }
 
 static void query_tile(const struct attn_backward_head *head, int64_t i0, int rows, struct attn_ahead *ahead) {
@@ -108,10 +105,9 @@ static void query_tile(const struct attn_backward_head *head, int64_t i0, int ro
 
     float *to = head->dq + i0 * head->dq_t, *dq = head->dq_in_place ? to : w->dq_rows;
     const int64_t stride = head->dq_in_place ? head->dq_t : s->l.d_pad;
-    const bool add = touch(head, i0, rows, tile.full);
-    if (!head->dq_in_place && !tile.full) memset(dq, 0, (size_t)(rows * stride) * sizeof *dq);
+    const bool add = touch(head, i0, rows);
     if (exact)
-        attn_backward_exact_products(head, &tile, dq, stride);
+        attn_backward_exact_products(head, &tile, dq, stride, add && head->dq_in_place);
     else
         attn_backward_products(head, &tile, q, d_o, dq, stride, add && head->dq_in_place);
     if (!head->dq_in_place) attn_backward_write_rows(to, head->dq_t, head->dq_d, dq, s->l.d_pad, rows, shape->dim, add);
@@ -130,7 +126,7 @@ static void head_init(struct attn_backward_head *head, const struct attn_backwar
     head->d_o = (const float *)x->d_o.data + key->b * x->d_o.b + h * x->d_o.h + seq->q_row * x->d_o.t;
     head->lse = (const float *)x->lse.data + key->b * x->lse.b + h * x->lse.h + seq->q_row * x->lse.t;
     head->delta = s->delta + h * s->l.rows + key->first_row;
-    head->touched = s->touched + plane * s->l.tiles + key->first_tile;
+    head->touched = s->touched + plane * s->l.rows + key->first_row;
     head->d_slope = !x->alibi.data ? NULL : s->dalibi + (key->b * x->shape->heads + h) * s->l.chunks + chunk;
     head->q_in_place = x->q.d == 1 && x->q.t == s->l.d_pad && x->shape->dim == s->l.d_pad;
     head->do_in_place = x->d_o.d == 1 && x->d_o.t == s->l.e_pad && x->shape->v_dim == s->l.e_pad;
@@ -248,9 +244,9 @@ static void one_key_tile(const struct attn_backward_head *head, int g, int next_
     if (key->dv != dv) attn_backward_write_rows(dv, x->dv.t, x->dv.d, w->dv, s->l.e_pad, key->keys, v_dim, add_dv);
 }
 
-/* The largest key tiles, one after the other: [*begin, *end) are a chunk's. Borders are where the area of the group's first head reaches equal
- * parts; each tile counts one row more than it has, so that empty tiles are spread too. A unit of several sequences or heads, which share columns of dBias, has the same borders in all of
- * them: a column must not belong to two units. */
+/* The largest key tiles, one after the other: [*begin, *end) are a chunk's. Borders are where the area of the group's first head reaches
+ * equal parts; each tile counts one row more than it has, so that empty tiles are spread too. A unit of several sequences or heads, which
+ * share columns of dBias, has the same borders in all of them: a column must not belong to two units. */
 static void chunk_tiles(const struct attn_backward *s, const struct attn_key_tile *key, int64_t chunk, int64_t *begin, int64_t *end) {
     const int64_t chunks = s->l.chunks, tiles = attn_div_up(key->seq.k_len, ATTN_BACKWARD_KEYS);
     struct attn_mask_view view;
@@ -282,26 +278,20 @@ static void chunk_tiles(const struct attn_backward *s, const struct attn_key_til
     }
 }
 
-/* dQ of query tiles that no key tile touched, where the unit alone writes dQ. */
-static void clear_untouched(const struct attn_backward_head *head) {
-    for (int64_t i = 0; i < head->key->seq.q_len; i += ATTN_BACKWARD_QUERIES) (void)touch(head, i, 1, false);
-}
-
-/* How many keys the tile from k0 on has: to the last border of the mask that it can reach, so that documents begin with a panel of their own
- * and short ones have their rows in one tile. */
+/* How many keys the tile from k0 on has: to the last border of the mask that it can reach, so that documents begin with a panel of their
+ * own and short ones have their rows in one tile. */
 static int tile_keys(const struct attn_mask_view *view, int64_t k0, int64_t end) {
     const int64_t most = attn_min64(k0 + ATTN_BACKWARD_KEYS, end);
     return k0 < end ? (int)(attn_mask_key_border(view, k0, most) - k0) : 0;
 }
 
-/* Head by head, so that the rows of one head's queries stay in the cache over its key tiles; packing the keys again costs less than half a percent
- * of a long head. */
+/* Head by head, so that the rows of one head's queries stay in the cache over its key tiles; packing the keys again costs less than half a
+ * percent of a long head. */
 static void kv_head_chunk(const struct attn_backward *s, struct attn_backward_worker *w, int64_t b, int32_t kv_head, int64_t chunk) {
     const struct attn_shape *shape = s->x->shape;
     struct attn_key_tile key = {.b = b, .kv_head = kv_head, .seq = attn_exec_seq(s->x, b)};
     struct attn_backward_head head;
     key.first_row = shape->packed ? key.seq.q_row : b * shape->q_len;
-    key.first_tile = shape->packed ? key.seq.q_row / ATTN_BACKWARD_QUERIES + b : b * attn_div_up(shape->q_len, ATTN_BACKWARD_QUERIES);
     int64_t begin, end;
     chunk_tiles(s, &key, chunk, &begin, &end);
     begin *= ATTN_BACKWARD_KEYS;
@@ -315,7 +305,7 @@ static void kv_head_chunk(const struct attn_backward *s, struct attn_backward_wo
             one_key_tile(&head, g, next);
             key.k0 += key.keys;
         }
-        if (s->l.chunks == 1) clear_untouched(&head);
+        if (s->l.chunks == 1 && !head.keep_dq) clear_untouched(&head, 0, key.seq.q_len);
     }
 }
 

@@ -166,6 +166,7 @@ static void query_products(const struct attn_backward_head *head, const struct a
         while (end < blocks && memcmp(&seen[end], &seen[block], sizeof *seen) == 0) end++;
         const int last_row = end * ATTN_ROW_BLOCK < tile->rows ? end * ATTN_ROW_BLOCK : tile->rows;
         const uint32_t *bits = seen[block].panel;
+        bool there = add;
         for (int panel = 0, last; panel < tile->panels; panel = last + 1) {
             last = panel;
             if (!bits[panel]) continue;
@@ -173,8 +174,10 @@ static void query_products(const struct attn_backward_head *head, const struct a
             const int first_key = panel * ATTN_PANEL + __builtin_ctz(bits[panel]);
             const int end_key = (last + 1) * ATTN_PANEL - __builtin_clz(bits[last]);
             add_to_queries(head, block * ATTN_ROW_BLOCK, last_row, first_key, (end_key < tile->keys ? end_key : tile->keys) - first_key, k,
-                           dq, stride, true);
+                           dq, stride, there);
+            there = true;
         }
+        if (!there) add_to_queries(head, block * ATTN_ROW_BLOCK, last_row, 0, 0, k, dq, stride, false); /* zeros */
     }
 }
 
@@ -193,7 +196,8 @@ static void add_row(float *to, float factor, const float *x, int64_t stride, int
 /* The three products of a tile that is not full and holds a NaN or infinity. Rows that hold one are taken out of the products, where a
  * weight 0 would make a NaN of them, so that every row keeps the bits it has without them; then they are added to the pairs that are
  * allowed. */
-void attn_backward_exact_products(const struct attn_backward_head *head, const struct attn_backward_tile *tile, float *dq, int64_t stride) {
+void attn_backward_exact_products(const struct attn_backward_head *head, const struct attn_backward_tile *tile, float *dq, int64_t stride,
+                                  bool add) {
     const struct attn_backward *s = head->s;
     const struct attn_backward_worker *w = head->w;
     const struct attn_exec *x = s->x;
@@ -208,7 +212,7 @@ void attn_backward_exact_products(const struct attn_backward_head *head, const s
     take_out(s, w->k_rows, s->l.d_pad, tile->keys, dim, k_out);
     key_products(head, tile, (struct attn_rows){w->q_rows, s->l.d_pad}, (struct attn_rows){w->do_rows, s->l.e_pad});
     attn_begin_sums(s, head->key);
-    query_products(head, tile, w->k_rows, dq, stride, true);
+    query_products(head, tile, w->k_rows, dq, stride, add);
     for (int r = 0; r < tile->rows; r++)
         for (int k = 0; k < tile->keys; k++) {
             if (!(w->words[k / ATTN_PANEL * ATTN_BACKWARD_QUERIES + r] >> (k % ATTN_PANEL) & 1u)) continue;

@@ -16,6 +16,8 @@
 enum { UNITS_WANTED = 8, CHUNK_TILES = 2, ROWS_OF_A_TASK = 1024 };
 static const size_t chunk_bytes_limit = (size_t)256 << 20;
 
+_Static_assert(UNITS_WANTED <= 32, "the chunks of a row are bits of a word");
+
 static int64_t round_up(int64_t n, int64_t multiple) {
     return attn_div_up(n, multiple) * multiple;
 }
@@ -40,13 +42,11 @@ void attn_backward_layout_init(struct attn_backward_layout *l, const struct attn
         (struct attn_backward_layout){.d_pad = (int)round_up(shape->dim, ATTN_DIM_PAD), .e_pad = (int)round_up(shape->v_dim, ATTN_DIM_PAD)};
     l->general = isfinite(shape->softcap) || (shape->features & (ATTN_ALIBI | ATTN_BIAS | ATTN_DROPOUT));
     l->rows = shape->packed ? shape->q_tokens : shape->batch * shape->q_len;
-    l->tiles = shape->packed ? shape->q_tokens / ATTN_BACKWARD_QUERIES + shape->batch
-                             : shape->batch * attn_div_up(shape->q_len, ATTN_BACKWARD_QUERIES);
     layout_groups(l, shape);
     const size_t heads = (size_t)shape->heads, rows = heads * (size_t)l->rows;
     l->order = attn_flash_take(&l->bytes, (size_t)(l->batch_groups * l->head_groups * l->chunks) * sizeof(int32_t));
     l->delta = attn_flash_take(&l->bytes, rows * sizeof(float));
-    l->touched = attn_flash_take(&l->bytes, (size_t)l->chunks * heads * (size_t)l->tiles);
+    l->touched = attn_flash_take(&l->bytes, (size_t)l->chunks * rows);
     l->dalibi = attn_flash_take(&l->bytes, shape->features & ATTN_ALIBI ? (size_t)(shape->batch * l->chunks) * heads * sizeof(double) : 0);
     l->dsink = attn_flash_take(&l->bytes, shape->features & ATTN_SINK ? (size_t)shape->batch * heads * sizeof(double) : 0);
     l->dq = attn_flash_take(&l->bytes, l->chunks > 1 ? (size_t)l->chunks * rows * (size_t)l->d_pad * sizeof(float) : 0);
@@ -92,7 +92,7 @@ size_t attn_flash_backward_workspace(const struct attn_shape *shape) {
     return l.bytes;
 }
 
-/* ---- before: delta, and no tile touched yet ---- */
+/* ---- before: delta, and no row touched yet ---- */
 
 static int64_t blocks_of_rows(const struct attn_exec *x) {
     const int64_t rows = x->shape->packed ? (x->batch ? x->cu_q[x->batch] : 0) : x->q_len;
@@ -122,19 +122,22 @@ static void prepare_rows(void *arg, int64_t index, int worker) {
 
 /* ---- after: chunks of dQ are added in order ---- */
 
-static void reduce_tile(const struct attn_backward *s, const struct attn_seq *seq, int64_t b, int32_t h, int64_t tile) {
+/* Bit c: chunk c touched the row. */
+static uint32_t chunks_of_row(const struct attn_backward *s, int32_t h, int64_t row) {
+    uint32_t bits = 0;
+    for (int64_t c = 0; c < s->l.chunks; c++) bits |= (uint32_t)s->touched[(c * s->x->shape->heads + h) * s->l.rows + row] << c;
+    return bits;
+}
+
+/* n rows that the same chunks touched. */
+static void reduce_stretch(const struct attn_backward *s, int32_t h, int64_t row, int n, uint32_t chunks, float *to) {
     const struct attn_exec *x = s->x;
-    const int64_t i0 = tile * ATTN_BACKWARD_QUERIES, dim = x->shape->dim;
-    const int n = (int)attn_min64(ATTN_BACKWARD_QUERIES, seq->q_len - i0);
-    const int64_t first_row = (x->shape->packed ? seq->q_row : b * x->shape->q_len) + i0;
-    const int64_t first_tile =
-        x->shape->packed ? seq->q_row / ATTN_BACKWARD_QUERIES + b : b * attn_div_up(x->shape->q_len, ATTN_BACKWARD_QUERIES);
-    float *to = (float *)x->dq.data + b * x->dq.b + h * x->dq.h + (seq->q_row + i0) * x->dq.t;
+    const int dim = x->shape->dim;
     bool add = x->accumulate & ATTN_ACCUMULATE_DQ;
     for (int64_t c = 0; c < s->l.chunks; c++) {
-        const int64_t plane = c * x->shape->heads + h;
-        if (!s->touched[plane * s->l.tiles + first_tile + tile]) continue;
-        attn_backward_write_rows(to, x->dq.t, x->dq.d, s->dq + (plane * s->l.rows + first_row) * s->l.d_pad, s->l.d_pad, n, (int)dim, add);
+        if (!(chunks >> c & 1u)) continue;
+        const float *from = s->dq + ((c * x->shape->heads + h) * s->l.rows + row) * s->l.d_pad;
+        attn_backward_write_rows(to, x->dq.t, x->dq.d, from, s->l.d_pad, n, dim, add);
         add = true;
     }
     if (!add)
@@ -151,10 +154,17 @@ static void reduce_rows(void *arg, int64_t index, int worker) {
     const struct attn_exec *x = s->x;
     (void)worker;
     const int64_t blocks = blocks_of_sequence(x), block = index % blocks, b = index / blocks / x->shape->heads;
+    const int32_t h = (int32_t)(index / blocks % x->shape->heads);
     const struct attn_seq seq = attn_exec_seq(x, b);
-    const int64_t per_block = ROWS_OF_A_TASK / ATTN_BACKWARD_QUERIES, tiles = attn_div_up(seq.q_len, ATTN_BACKWARD_QUERIES);
-    for (int64_t tile = block * per_block; tile < attn_min64(tiles, (block + 1) * per_block); tile++)
-        reduce_tile(s, &seq, b, (int32_t)(index / blocks % x->shape->heads), tile);
+    const int64_t first_row = x->shape->packed ? seq.q_row : b * x->shape->q_len;
+    const int64_t end = attn_min64(seq.q_len, (block + 1) * ROWS_OF_A_TASK);
+    float *to = (float *)x->dq.data + b * x->dq.b + h * x->dq.h + seq.q_row * x->dq.t;
+    for (int64_t i = block * ROWS_OF_A_TASK, n; i < end; i += n) {
+        const uint32_t chunks = chunks_of_row(s, h, first_row + i);
+        n = 1;
+        while (n < ATTN_BACKWARD_QUERIES && i + n < end && chunks_of_row(s, h, first_row + i + n) == chunks) n++;
+        reduce_stretch(s, h, first_row + i, (int)n, chunks, to + i * x->dq.t);
+    }
 }
 
 /* ---- units ---- */
@@ -203,7 +213,7 @@ void attn_flash_backward(const struct attn_exec *x, const struct attn_flash_back
     state_init(&s, x, ops);
     const int threads = x->shape->threads, heads = x->shape->heads;
     const int64_t units = batch_groups(&s) * s.l.head_groups * s.l.chunks;
-    memset(s.touched, 0, (size_t)(s.l.chunks * heads * s.l.tiles));
+    memset(s.touched, 0, (size_t)(s.l.chunks * heads * s.l.rows));
     if (x->shape->features & ATTN_ALIBI) memset(s.dalibi, 0, (size_t)(x->shape->batch * heads * s.l.chunks) * sizeof *s.dalibi);
     order_units(&s, units);
     attn_parallel(x->ctx, (x->shape->packed ? 1 : x->batch) * heads * blocks_of_rows(x), threads, prepare_rows, &s);

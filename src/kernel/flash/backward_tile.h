@@ -22,8 +22,8 @@ struct attn_backward_layout {
     /* A unit is (batch group, head group, chunk of key tiles); a group is one sequence or kv head, or all of them where several
      * would write the same element of dBias. */
     int64_t batch_groups, head_groups, chunks;
-    bool together;       /* some group holds several of them */
-    int64_t rows, tiles; /* query rows and query tiles of one head, over all sequences */
+    bool together; /* some group holds several of them */
+    int64_t rows;  /* query rows of one head, over all sequences */
     size_t order, delta, touched, dq, dalibi, dsink, workers, worker_bytes, bytes;
 };
 void attn_backward_layout_init(struct attn_backward_layout *l, const struct attn_shape *shape);
@@ -35,7 +35,7 @@ struct attn_backward {
     int group;                 /* query heads of a kv head */
     double k_factor, v_factor; /* folded into the packed panels */
     float *delta;              /* [heads][rows]: rowsum(dO O) - dLSE */
-    uint8_t *touched;          /* [chunks][heads][tiles]: dQ of this query tile holds sums */
+    uint8_t *touched;          /* [chunks][heads][rows]: dQ of this row holds sums */
     float *dq;                 /* [chunks][heads][rows][d_pad] if chunks > 1 */
     double *dalibi;            /* [batch][heads][chunks] */
     double *dsink;             /* [batch][heads] */
@@ -83,10 +83,10 @@ struct attn_key_tile {
     int keys;
     bool finite;
     struct attn_seq seq;
-    int64_t first_row, first_tile; /* of the sequence, in delta and in touched */
-    const float *k;                /* rows d_pad apart */
-    float *dk, *dv;                /* sums, rows d_pad and e_pad apart */
-    uint32_t begun;                /* bit p: the sums of panel p have begun; the others hold anything */
+    int64_t first_row; /* of the sequence, in delta and in touched */
+    const float *k;    /* rows d_pad apart */
+    float *dk, *dv;    /* sums, rows d_pad and e_pad apart */
+    uint32_t begun;    /* bit p: the sums of panel p have begun; the others hold anything */
 };
 
 /* The caller's rows of the tile. */
@@ -147,11 +147,12 @@ void attn_backward_spans(struct attn_backward_tile *tile, const struct attn_mask
 /* P and dS of the tile's spans. */
 void attn_backward_scores(const struct attn_backward_head *head, const struct attn_backward_tile *tile, struct attn_rows q,
                           struct attn_rows d_o, struct attn_ahead *ahead);
-/* The other three products. add: dq, rows `stride` apart, is added to; else it is overwritten, which a full tile alone may ask for. */
+/* The other three products. dq has rows `stride` apart, which are added to, or else overwritten. */
 void attn_backward_products(const struct attn_backward_head *head, const struct attn_backward_tile *tile, struct attn_rows q,
                             struct attn_rows d_o, float *dq, int64_t stride, bool add);
-/* The same for a tile that is not full and holds a NaN or infinity; dq is added to. */
-void attn_backward_exact_products(const struct attn_backward_head *head, const struct attn_backward_tile *tile, float *dq, int64_t stride);
+/* The same for a tile that is not full and holds a NaN or infinity. */
+void attn_backward_exact_products(const struct attn_backward_head *head, const struct attn_backward_tile *tile, float *dq, int64_t stride,
+                                  bool add);
 /* Sums that have not begun become 0. */
 void attn_begin_sums(const struct attn_backward *s, struct attn_key_tile *key);
 
