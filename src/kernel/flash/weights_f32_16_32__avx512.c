@@ -9,7 +9,7 @@
 
 /* Lanes of vector v in key j's word. */
 INLINE __mmask16 lanes_of(const uint32_t *words, int64_t j, int v) {
-    return words ? (__mmask16)(words[j] >> 16 * v) : (__mmask16)0xffff;
+    return (__mmask16)(words ? words[j] >> 16 * v : 0xffffu);
 }
 
 INLINE void max_of(const int vectors, const float *s, const uint32_t *words, int64_t n, float *max) {
