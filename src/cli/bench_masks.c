@@ -8,14 +8,17 @@
 #include <math.h>
 #include <string.h>
 
+/* A ratio's column is shown where its peer was asked for. */
 static const struct attn_column columns[] = {
     {"mask", "mask", 21, 0, 0},           {"pass", "pass", 4, 0, 0},
     {"area_share", "area %", 6, 1, 0.01}, {"seconds_median", "ms", 9, 2, 1e-3},
     {"gflops", "GFLOP/s", 8, 1, 0},       {"fraction_of_peak", "of peak", 7, 3, 0},
     {"of_dense", "of dense", 8, 3, 0},    {"rowpanel_ratio", "x panel", 7, 2, 0},
+    {"torch_ratio", "x torch", 7, 2, 0},  {"torch_kernel", "by torch's", 10, 0, 0},
     {"peak_bytes", "MiB", 8, 1, 1048576}, {"repeats", "runs", 4, 0, 0},
     {"status", "status", 8, 0, 0},
 };
+enum { COLUMNS = sizeof columns / sizeof columns[0] };
 
 struct masks {
     struct attn_bench_shape shape;
@@ -36,19 +39,27 @@ struct row {
     const struct attn_experiment *e;
 };
 
-/* The suite's own fields. The ratio is row-panel's time over ours: above 1, ours is faster. */
+/* The peer's figures beside ours; NULL: it was not measured. */
+static const struct attn_figures *peer_figures(const struct attn_outcome *o, const char *peer) {
+    for (int i = 1; i < o->count; i++)
+        if (strcmp(o->figures[i].peer, peer) == 0 && o->figures[i].timing.repeats > 0) return &o->figures[i];
+    return NULL;
+}
+
+/* The suite's own fields. A ratio is the peer's time over ours: above 1, ours is faster. */
 static void fill(struct attn_record *record, void *user, int figure) {
     const struct row *row = user;
     const struct attn_outcome *o = row->outcome;
-    const double dense = row->m->dense[row->e->pass == ATTN_BWD];
-    double ratio = (double)NAN;
-    for (int i = 1; i < o->count; i++)
-        if (strcmp(o->figures[i].peer, "rowpanel") == 0 && o->figures[i].timing.repeats > 0) ratio = o->figures[i].timing.ratio;
+    const double dense = row->m->dense[row->e->pass == ATTN_BWD], none = (double)NAN;
     const double tokens = (double)row->m->shape.len;
+    const struct attn_figures *panel = figure == 0 ? peer_figures(o, "rowpanel") : NULL;
+    const struct attn_figures *torch = figure == 0 ? peer_figures(o, "torch") : NULL;
     attn_record_real(record, "area_share", o->area / (tokens * tokens));
     attn_record_real(record, "of_dense",
-                     figure == 0 && dense > 0.0 && o->figures[0].timing.repeats > 0 ? o->figures[0].timing.fraction / dense : (double)NAN);
-    attn_record_real(record, "rowpanel_ratio", figure == 0 ? ratio : (double)NAN);
+                     figure == 0 && dense > 0.0 && o->figures[0].timing.repeats > 0 ? o->figures[0].timing.fraction / dense : none);
+    attn_record_real(record, "rowpanel_ratio", panel ? panel->timing.ratio : none);
+    attn_record_real(record, "torch_ratio", torch ? torch->timing.ratio : none);
+    attn_record_text(record, "torch_kernel", torch ? strchr(torch->name, '-') + 1 : NULL);
 }
 
 /* Line `index` of the table: the masks in their order, each with all passes. */
@@ -118,6 +129,16 @@ static int run_all(attn_ctx *ctx, struct masks *m, struct attn_bench_output *out
     return out->surprised ? ATTN_EXIT_SURPRISE : ATTN_EXIT_DONE;
 }
 
+/* The columns to show. Returns how many. */
+static int choose_columns(const char *peers, struct attn_column *shown) {
+    int count = 0;
+    for (int i = 0; i < COLUMNS; i++)
+        if ((strncmp(columns[i].name, "torch", 5) != 0 || strstr(peers, "torch")) &&
+            (strncmp(columns[i].name, "rowpanel", 8) != 0 || strstr(peers, "rowpanel")))
+            shown[count++] = columns[i];
+    return count;
+}
+
 static int choose_passes(struct masks *m) {
     const bool both = strcmp(m->pass, "fwd,bwd") == 0, backward = strcmp(m->pass, "bwd") == 0;
     if (!both && !backward && strcmp(m->pass, "fwd") != 0)
@@ -131,9 +152,7 @@ static int choose_passes(struct masks *m) {
 static int run(struct masks *m, struct attn_bench_output *out) {
     struct attn_experiment *e = &m->experiment;
     int status = attn_bench_heads("bench masks", m->shape.heads, m->shape.kv_heads);
-    const char *standard = attn_peer_find("rowpanel") != NULL ? "rowpanel" : "none";
-    const char *peers = m->peer != NULL ? m->peer : standard;
-    if (status < 0) status = attn_bench_peers("bench masks", peers, e);
+    if (status < 0) status = attn_bench_peers("bench masks", m->peer, e);
     if (status < 0) status = choose_passes(m);
     if (status >= 0) return status;
     attn_ctx *ctx = attn_cli_context((int)m->shape.threads, &status);
@@ -163,14 +182,17 @@ int attn_cmd_bench_masks(int argc, char **argv) {
         "bench masks",
         NULL,
         "The twelve masks of the Long-Context Attention Benchmark, with document lengths drawn from its distributions. Rates are\n"
-        "per useful FLOP; 'of dense' is the rate over that of the full mask; 'x panel' is the time of the BLAS row-panel over ours.",
+        "per useful FLOP; 'of dense' is the rate over that of the full mask; 'x panel' and 'x torch' are the time of the BLAS row-panel\n"
+        "and of PyTorch over ours.",
         "attn bench masks --len 16K --threads 1",
         options,
         count};
     struct attn_bench_output out;
+    struct attn_column shown[COLUMNS];
     const int status = attn_options_parse(&usage, argc, argv, NULL);
     if (status >= 0) return status;
-    if (!attn_bench_output_init(&out, m.shape.json, m.shape.csv, columns, sizeof columns / sizeof columns[0])) return ATTN_EXIT_USAGE;
+    if (m.peer == NULL) m.peer = attn_peer_find("rowpanel") != NULL ? "rowpanel" : "none";
+    if (!attn_bench_output_init(&out, m.shape.json, m.shape.csv, shown, choose_columns(m.peer, shown))) return ATTN_EXIT_USAGE;
     if (corpus != NULL && (m.corpus = attn_corpus_find(corpus)) < 0)
         return attn_complain("bench masks: --corpus %s: expected pile, prolong64k or prolong512k", corpus);
     out.own_rows = true;
