@@ -28,6 +28,7 @@
 
 typedef float vec __attribute__((vector_size(4 * VEC_LANES)));
 typedef int32_t vec_mask __attribute__((vector_size(4 * VEC_LANES)));
+typedef uint32_t vec_words __attribute__((vector_size(4 * VEC_LANES)));
 
 VEC_INLINE vec vec_load(const float *p) {
     vec x;
@@ -89,6 +90,6 @@ VEC_INLINE vec vec_exp2(vec x) {
     p = vec_fma(p, rest, vec_set1(0x1.c6b752p-5f));
     p = vec_fma(p, rest, vec_set1(0x1.ebf9bcp-3f));
     p = vec_fma(p, rest, vec_set1(0x1.62e42ap-1f));
-    const vec power = (vec)(((vec_mask)shifted << 23) + 0x3f800000);
+    const vec power = (vec)(((vec_words)shifted << 23) + 0x3f800000u); /* unsigned: a tiny lane overflows, and is dropped */
     return vec_drop(tiny, vec_fma(vec_mul(p, rest), power, power));
 }
