@@ -48,6 +48,9 @@ VEC_INLINE vec vec_abs(vec x) {
 VEC_INLINE vec vec_fma(vec a, vec b, vec c) {
     return _mm512_fmadd_ps(a, b, c);
 }
+VEC_INLINE void vec_accumulate(vec *sum, vec a, vec b) {
+    *sum = vec_fma(a, b, *sum);
+}
 VEC_INLINE vec vec_min(vec a, vec b) {
     return _mm512_min_ps(a, b);
 }

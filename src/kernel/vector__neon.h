@@ -16,6 +16,9 @@ VEC_INLINE vec vec_select(vec_mask mask, vec yes, vec no) {
     return vbslq_f32((uint32x4_t)mask, yes, no);
 }
 /* (vminq and vmaxq answer NaN where either is one.) */
+VEC_INLINE void vec_accumulate(vec *sum, vec a, vec b) {
+    *sum = vec_fma(a, b, *sum);
+}
 VEC_INLINE vec vec_min(vec a, vec b) {
     return vec_select(a < b, a, b);
 }
@@ -26,6 +29,8 @@ VEC_INLINE uint32_t vec_word(vec_mask mask) {
     const vec_mask bit = {VEC_LANE_BITS};
     return vaddvq_u32((uint32x4_t)(mask & bit));
 }
+#include "kernel/vector_exp2_template.h"
+
 VEC_INLINE bool vec_any(vec_mask mask) {
     return vmaxvq_u32((uint32x4_t)mask) != 0;
 }

@@ -13,6 +13,9 @@ VEC_INLINE vec vec_fma(vec a, vec b, vec c) {
 VEC_INLINE vec vec_select(vec_mask mask, vec yes, vec no) {
     return (vec)(((vec_mask)yes & mask) | ((vec_mask)no & ~mask));
 }
+VEC_INLINE void vec_accumulate(vec *sum, vec a, vec b) {
+    *sum = vec_fma(a, b, *sum);
+}
 VEC_INLINE vec vec_min(vec a, vec b) {
     return vec_select(a < b, a, b);
 }
@@ -23,6 +26,8 @@ VEC_INLINE uint32_t vec_word(vec_mask mask) {
     const vec_mask bit = {VEC_LANE_BITS}, set = mask & bit;
     return (uint32_t)(set[0] | set[1] | set[2] | set[3]);
 }
+#include "kernel/vector_exp2_template.h"
+
 VEC_INLINE bool vec_any(vec_mask mask) {
     return (mask[0] | mask[1] | mask[2] | mask[3]) != 0;
 }

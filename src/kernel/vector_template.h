@@ -8,6 +8,7 @@
  *   vec_load_first(p, n), vec_store_first(p, n, x)   the lanes below n, n >= 0; others load as 0, and their memory is not touched
  *   vec_set1(x)                    x in every lane
  *   vec_add, vec_sub, vec_mul, vec_div (a, b), vec_abs(x), vec_fma(a, b, c) = a * b + c
+ *   vec_accumulate(&sum, a, b)     sum += a * b, in place: for long unrolled loops of many sums, where the compiler's choice of registers counts
  *   vec_min(a, b), vec_max(a, b)   of two numbers; b where one of them is NaN
  *   vec_less(a, b), vec_at_least(a, b)   masks of a < b and of a >= b, both false where one is NaN
  *   vec_special(x)                 mask of the lanes that are NaN or infinite
@@ -74,22 +75,4 @@ VEC_INLINE vec vec_keep(vec_mask mask, vec x) {
 }
 VEC_INLINE vec vec_drop(vec_mask mask, vec x) {
     return (vec)(~mask & (vec_mask)x);
-}
-
-VEC_INLINE vec vec_fma(vec a, vec b, vec c);
-VEC_INLINE vec vec_min(vec a, vec b);
-
-/* 2^k (1 + r p(r)), k the nearest integer and |r| <= 1/2: a polynomial of degree 5 in all, relative error 9.2e-8. (Adding k to the exponent
- * of the polynomial would save a multiplication and make numbers of NaNs.) */
-VEC_INLINE vec vec_exp2(vec x) {
-    const vec round = vec_set1(12582912.0f); /* 1.5 * 2^23: adding it leaves the nearest integer in the low bits */
-    const vec_mask tiny = vec_less(x, vec_set1(-126.0f));
-    x = vec_min(vec_set1(127.0f), x);
-    const vec shifted = x + round, rest = x - (shifted - round);
-    vec p = vec_fma(vec_set1(0x1.5bba14p-10f), rest, vec_set1(0x1.3cea88p-7f));
-    p = vec_fma(p, rest, vec_set1(0x1.c6b752p-5f));
-    p = vec_fma(p, rest, vec_set1(0x1.ebf9bcp-3f));
-    p = vec_fma(p, rest, vec_set1(0x1.62e42ap-1f));
-    const vec power = (vec)(((vec_words)shifted << 23) + 0x3f800000u); /* unsigned: a tiny lane overflows, and is dropped */
-    return vec_drop(tiny, vec_fma(vec_mul(p, rest), power, power));
 }

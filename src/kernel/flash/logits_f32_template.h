@@ -15,7 +15,7 @@ VEC_INLINE void dot_column(int rows, const float *q, const float *k, ptrdiff_t s
     for (int r = 0; r < rows; r++) {
         const vec y = vec_set1(k[r * stride]);
 #pragma GCC unroll 4
-        for (int v = 0; v < VECTORS; v++) acc[r][v] = vec_fma(y, x[v], acc[r][v]);
+        for (int v = 0; v < VECTORS; v++) vec_accumulate(&acc[r][v], y, x[v]);
     }
 }
 

@@ -13,6 +13,7 @@ VEC_INLINE void values_block(int columns, bool masked, const float *s, const uin
             acc[c][i] = vec_load(o + c * LANES + i * VEC_LANES);
             if (alpha) acc[c][i] = vec_mul(acc[c][i], vec_load(alpha + i * VEC_LANES));
         }
+#pragma GCC unroll 2
     for (int64_t j = 0; j < n; j++) {
         vec w[VECTORS];
 #pragma GCC unroll 4
@@ -22,8 +23,9 @@ VEC_INLINE void values_block(int columns, bool masked, const float *s, const uin
             const vec x = vec_set1(v[j * 16 + c]);
 #pragma GCC unroll 4
             for (int i = 0; i < VECTORS; i++) {
-                const vec sum = vec_fma(x, w[i], acc[c][i]);
-                acc[c][i] = masked ? vec_select(vec_bits(words[j] >> i * VEC_LANES), sum, acc[c][i]) : sum;
+                const vec before = acc[c][i];
+                vec_accumulate(&acc[c][i], x, w[i]);
+                if (masked) acc[c][i] = vec_select(vec_bits(words[j] >> i * VEC_LANES), acc[c][i], before);
             }
         }
     }
