@@ -15,10 +15,10 @@ VEC_INLINE vec vec_fma(vec a, vec b, vec c) {
 VEC_INLINE vec vec_select(vec_mask mask, vec yes, vec no) {
     return vbslq_f32((uint32x4_t)mask, yes, no);
 }
-/* (vminq and vmaxq answer NaN where either is one.) */
 VEC_INLINE void vec_accumulate(vec *sum, vec a, vec b) {
     *sum = vec_fma(a, b, *sum);
 }
+/* (vminq and vmaxq answer NaN where either is one.) */
 VEC_INLINE vec vec_min(vec a, vec b) {
     return vec_select(a < b, a, b);
 }
@@ -29,8 +29,6 @@ VEC_INLINE uint32_t vec_word(vec_mask mask) {
     const vec_mask bit = {VEC_LANE_BITS};
     return vaddvq_u32((uint32x4_t)(mask & bit));
 }
-#include "kernel/vector_exp2_template.h"
-
 VEC_INLINE bool vec_any(vec_mask mask) {
     return vmaxvq_u32((uint32x4_t)mask) != 0;
 }
@@ -57,5 +55,7 @@ VEC_INLINE void vec_transpose(vec r[4]) {
 VEC_INLINE void vec_prefetch(const void *address) {
     __builtin_prefetch(address, 0, 2);
 }
+
+#include "kernel/vector_exp2_template.h"
 
 #endif

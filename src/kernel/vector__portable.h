@@ -26,8 +26,6 @@ VEC_INLINE uint32_t vec_word(vec_mask mask) {
     const vec_mask bit = {VEC_LANE_BITS}, set = mask & bit;
     return (uint32_t)(set[0] | set[1] | set[2] | set[3]);
 }
-#include "kernel/vector_exp2_template.h"
-
 VEC_INLINE bool vec_any(vec_mask mask) {
     return (mask[0] | mask[1] | mask[2] | mask[3]) != 0;
 }
@@ -50,5 +48,7 @@ VEC_INLINE void vec_transpose(vec r[4]) {
 VEC_INLINE void vec_prefetch(const void *address) {
     (void)address; /* not every target has an instruction for it */
 }
+
+#include "kernel/vector_exp2_template.h"
 
 #endif
