@@ -24,13 +24,21 @@ elseif(ATTN_CONFIG STREQUAL "arm64")
   attn_check(examples fast ${scripts}/check_examples.sh ${PROJECT_BINARY_DIR} ${CMAKE_CROSSCOMPILING_EMULATOR})
 endif()
 
-# The program against NumPy, where some python3 has it; the script says so where none has.
+# The program and the Python package against NumPy and PyTorch, where some python3 has them; the scripts say so where none has.
 if(ATTN_CONFIG STREQUAL "release" AND TARGET attn_program)
   set(python3 python3)
   execute_process(COMMAND python3 -c "import numpy" RESULT_VARIABLE refused OUTPUT_QUIET ERROR_QUIET)
   if(NOT refused EQUAL 0 AND EXISTS /usr/bin/python3)
     set(python3 /usr/bin/python3)
   endif()
+  set(python3_torch ${python3})
+  if(EXISTS ${PROJECT_SOURCE_DIR}/.venv/bin/python3) # make venv
+    set(python3_torch ${PROJECT_SOURCE_DIR}/.venv/bin/python3)
+  endif()
   attn_check(apply_numpy fast ${python3} tests/apply_numpy.py $<TARGET_FILE:attn_program>)
-  set_tests_properties(${ATTN_CONFIG}.check_apply_numpy PROPERTIES SKIP_RETURN_CODE 77)
+  attn_check(python_numpy fast ${python3} python/tests/run.py ${PROJECT_BINARY_DIR} numpy)
+  attn_check(python_torch fast ${python3_torch} python/tests/run.py ${PROJECT_BINARY_DIR} torch)
+  attn_check(python_install slow ${scripts}/check_python_install.sh)
+  set_tests_properties(${ATTN_CONFIG}.check_apply_numpy ${ATTN_CONFIG}.check_python_numpy ${ATTN_CONFIG}.check_python_torch
+    ${ATTN_CONFIG}.check_python_install PROPERTIES SKIP_RETURN_CODE 77 ENVIRONMENT "OMP_WAIT_POLICY=passive")
 endif()
