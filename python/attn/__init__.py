@@ -9,6 +9,7 @@ One call     attention, backward, weights, estimate: the plan is looked up by th
 Reuse        Plan decides once; forward and backward write into given arrays. Context: threads, instruction set, log.
 Masks        Mask.parse("causal & sliding_window:127,127"), Mask.band, .blocks, .bits, .predicate, ...; combined by & | ~;
              mask.compile(T, S) answers for area, rows, tiles. A text, or a bool array [T, S], serves as well.
+Search       topk: the keys of greatest dot product with each query, exactly.
 PyTorch      attn.torch.attention has gradients for q, k, v, bias, alibi and sink (import attn.torch).
 
 Arrays       Read and written where they are: NumPy arrays and PyTorch tensors of any strides that are not negative, any object with
@@ -29,10 +30,11 @@ from ._library import (Error, InvalidError, MaskError, NoMemoryError, ShapeError
                        library_path, version)
 from ._mask import Mask, pool_scores
 from ._plan import Estimate, Gradients, Plan
+from ._search import topk
 
 __version__ = version().split(",")[0].split()[1]
 __all__ = [
-    "attention", "backward", "weights", "estimate", "merge", "cu_from_padding", "pool_scores", "clear_cache",
+    "attention", "backward", "weights", "estimate", "merge", "cu_from_padding", "pool_scores", "topk", "clear_cache",
     "Plan", "Mask", "Context", "default_context", "Gradients", "Estimate",
     "Error", "InvalidError", "ShapeError", "UnsupportedError", "MaskError", "WorkspaceError", "NoMemoryError", "SystemFailure",
     "version", "library_path",

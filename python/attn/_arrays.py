@@ -171,18 +171,27 @@ def float32_array(x, name):
 
 
 def int32_array(x, name):
-    """(address, count, owner) of int32: an array of int32 as it is, anything else copied."""
+    """(address, count, owner) of int32: a contiguous array of int32 as it is, anything else copied."""
+    return _integers(x, name, "int32", ctypes.c_int32, 31)
+
+
+def int64_list(x, name):
+    """The same of int64."""
+    return _integers(x, name, "int64", ctypes.c_int64, 63)
+
+
+def _integers(x, name, dtype, ctype, bits):
     if not isinstance(x, (list, tuple, range)):
         array = describe(x, name)
         if len(array.shape) != 1:
             raise invalid("%s has %d axes, expected 1" % (name, len(array.shape)))
-        if array.dtype == "int32" and array.contiguous:
+        if array.dtype == dtype and array.contiguous:
             return array.data, array.shape[0], array
         x = x.tolist()
     for n, value in enumerate(x):
-        if not isinstance(value, int) or not -2 ** 31 <= value < 2 ** 31:
-            raise invalid("%s[%d] is %r, expected an integer of 32 bits" % (name, n, value))
-    memory = (ctypes.c_int32 * len(x))(*x)
+        if not isinstance(value, int) or not -2 ** bits <= value < 2 ** bits:
+            raise invalid("%s[%d] is %r, expected an integer of %d bits" % (name, n, value, bits + 1))
+    memory = (ctype * len(x))(*x)
     return ctypes.addressof(memory), len(x), memory
 
 

@@ -19,6 +19,7 @@ _FORMS = {  # layout, number of axes: places of batch, head, token, dim among th
     ("thd", 3): (-1, 1, 0, 2), ("thd", 2): (-1, -1, 0, 1),
 }
 _SHAPES = {"bhtd": "[batch, head, token, dim]", "bthd": "[batch, token, head, dim]", "thd": "[token, head, dim]"}
+_NO_STRIDE = "%s has stride 0 along every axis, which the library reads as contiguous; make a copy"
 put = struct.Struct("@P4q").pack_into  # an attn_input or attn_output: address, strides
 
 
@@ -47,7 +48,7 @@ def tensor(x, layout, name):
         return Tensor(a, extents, AS_LAYOUT)
     strides = tuple([1 if p < 0 or shape[p] <= 1 else a.strides[p] for p in form])
     if strides == AS_LAYOUT:
-        raise invalid("%s has stride 0 along every axis, which the library reads as contiguous; make a copy" % name)
+        raise invalid(_NO_STRIDE % name)
     return Tensor(a, extents, strides)
 
 
@@ -60,7 +61,10 @@ def rows(x, name, axes, packed):
     if a.contiguous and not packed:
         return Tensor(a, extents + (1,), AS_LAYOUT)
     strides = (1,) * (3 - axes) + a.strides
-    return Tensor(a, extents + (1,), tuple([s if n > 1 else 1 for s, n in zip(strides, extents)]) + (0,))
+    strides = tuple([s if n > 1 else 1 for s, n in zip(strides, extents)]) + (0,)
+    if strides == AS_LAYOUT:
+        raise invalid(_NO_STRIDE % name)
+    return Tensor(a, extents + (1,), strides)
 
 
 def bias_axes(shape):
@@ -80,7 +84,7 @@ def bias_strides(array, shared, name):
     own = (0,) * (4 - len(array.shape)) + array.strides
     strides = tuple([0 if shared >> n & 1 else own[n] if shape[n] > 1 else 1 for n in range(4)])
     if strides == AS_LAYOUT and any(shape[n] > 1 for n in range(4)):
-        raise invalid("%s has stride 0 along every axis, which the library reads as contiguous; make a copy" % name)
+        raise invalid(_NO_STRIDE % name)
     return strides
 
 

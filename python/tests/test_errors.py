@@ -79,6 +79,10 @@ class Errors(unittest.TestCase):
         self.refused(attn.InvalidError, "k is float64, expected float32", go, self.q, self.k.astype("f8"), self.v)
         self.refused(attn.InvalidError, "stride of args.q is -", go, self.q[:, :, ::-1], self.k, self.v)
         self.refused(attn.InvalidError, "stride 0 along every axis", go, np.broadcast_to(np.float32(1), (2, 4, 5, 8)), self.k, self.v)
+        o, lse = go(self.q, self.k, self.v, return_lse=True)
+        for name in ("d_o", "d_lse"):
+            given = {"d_o": self.d_o, "d_lse": lse, name: np.broadcast_to(np.float32(1), (o if name == "d_o" else lse).shape)}
+            self.refused(attn.InvalidError, name + " has stride 0", attn.backward, given["d_o"], self.q, self.k, self.v, o, lse, d_lse=given["d_lse"])
         record = np.zeros((2, 4, 5, 8), [("x", "<f4"), ("y", "i1")])["x"]
         self.refused(attn.InvalidError, "strides of .* bytes", go, record, self.k, self.v)
         frozen = np.zeros((2, 4, 5, 6), "f4")
