@@ -14,6 +14,8 @@ import sysconfig
 import tempfile
 import zipfile
 
+import abi
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
 METADATA = """Metadata-Version: 2.1
@@ -28,8 +30,6 @@ Description-Content-Type: text/markdown
 
 %s"""
 WHEEL = "Wheel-Version: 1.0\nGenerator: attn\nRoot-Is-Purelib: false\nTag: %s\n"
-sys.path.insert(0, HERE)
-import abi  # noqa: E402
 
 
 class UnsupportedOperation(Exception):

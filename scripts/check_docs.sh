@@ -14,7 +14,7 @@ for command in apply mask doctor "bench peak" "bench kernels" "bench masks" "ben
     done
 done
 for path in $(git ls-files 2>/dev/null | grep '\.md$' | grep -v -e '^docs/adding' -e '^CHANGELOG' |
-    xargs grep -ohE '\b(src|bench|tests|docs|examples|scripts|cmake|include|fuzz|completions)/[A-Za-z0-9_./-]*[A-Za-z0-9_]' | sort -u); do
+    xargs grep -ohE '\b(python|src|bench|tests|docs|examples|scripts|cmake|include|fuzz|completions)/[A-Za-z0-9_./-]*[A-Za-z0-9_]' | sort -u); do
     [ -e "$path" ] || complain "a document names $path, which is not there"
 done
 shown() { awk -v fence="$1" '$0 == fence { on = 1; next } /^```$/ { on = 0 } on' README.md; }

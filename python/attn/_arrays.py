@@ -13,16 +13,22 @@ DTYPES = {
     "float16": (abi.ATTN_F16, 2, "float32"),
 }
 _SIZES = {"int32": 4, "int64": 8, "bool": 1, "uint8": 1, "int8": 1, **{name: row[1] for name, row in DTYPES.items()}}
+_address, _byte = ctypes.addressof, ctypes.c_char.from_buffer
 _names = {}  # a dtype object of NumPy or PyTorch: its name and size
 
 
 class Array:
-    """data: address; strides: in elements; keep: what must live as long as the address is used; writable: may be an output."""
-    __slots__ = ("data", "shape", "strides", "dtype", "writable", "contiguous", "keep")
+    """data: address; steps: strides in bytes of `unit`; keep: what must live as long as the address is used; writable: may be an output."""
+    __slots__ = ("data", "shape", "dtype", "writable", "contiguous", "keep", "_steps", "_unit")
 
-    def __init__(self, data, shape, strides, dtype, writable, contiguous, keep):
-        self.data, self.shape, self.strides, self.dtype = data, shape, strides, dtype
+    def __init__(self, data, shape, steps, unit, dtype, writable, contiguous, keep):
+        self.data, self.shape, self._steps, self._unit, self.dtype = data, shape, steps, unit, dtype
         self.writable, self.contiguous, self.keep = writable, contiguous, keep
+
+    @property
+    def strides(self):
+        """In elements."""
+        return self._steps if self._unit == 1 else tuple([s // self._unit for s in self._steps])
 
 
 def describe(x, name):
@@ -43,13 +49,14 @@ def _name_of(dtype, name):
 def _numpy(x, name):
     dtype, size = _names.get(x.dtype) or _name_of(x.dtype, name)
     flags = x.flags
-    if size == 1:
-        strides = x.strides
+    contiguous, writable = flags.c_contiguous, flags.writeable
+    if contiguous and writable and x.size and dtype != "bfloat16":
+        data = _address(_byte(x))  # a third of the time of the general way
     else:
-        strides = tuple([s // size for s in x.strides])
-        if not flags.c_contiguous and any(s % size for s in x.strides):
+        data = x.ctypes.data
+        if any([s % size for s in x.strides]):
             raise invalid("%s has strides of %s bytes, expected multiples of its element's %d" % (name, x.strides, size))
-    return Array(x.ctypes.data, x.shape, strides, dtype, flags.writeable, flags.c_contiguous, x)
+    return Array(data, x.shape, x.strides, size, dtype, writable, contiguous, x)
 
 
 def _torch(x, name):
@@ -58,7 +65,7 @@ def _torch(x, name):
         raise invalid("%s is on %s, expected the CPU" % (name, x.device))
     if x.requires_grad and sys.modules["torch"].is_grad_enabled():
         raise invalid("%s requires a gradient, which this function would lose: attn.torch.attention, or %s.detach()" % (name, name))
-    return Array(x.data_ptr(), tuple(x.shape), x.stride(), dtype, True, x.is_contiguous(), x)
+    return Array(x.data_ptr(), tuple(x.shape), x.stride(), 1, dtype, True, x.is_contiguous(), x)
 
 
 class _DLTensor(ctypes.Structure):
@@ -85,7 +92,7 @@ def _dlpack(x, name):
     shape = tuple(t.shape[:t.ndim])
     dense = contiguous_strides(shape)
     strides = tuple(t.strides[:t.ndim]) if t.strides else dense
-    return Array((t.data or 0) + t.byte_offset, shape, strides, dtype, True, strides == dense, capsule)
+    return Array((t.data or 0) + t.byte_offset, shape, strides, 1, dtype, True, strides == dense, capsule)
 
 
 def _buffer(x, name):
@@ -162,7 +169,7 @@ def float32_array(x, name):
     if isinstance(x, (list, tuple)):
         flat = [float(v) for v in x]
         memory = (ctypes.c_float * len(flat))(*flat)
-        return Array(ctypes.addressof(memory), (len(flat),), (1,), "float32", False, True, memory)
+        return Array(ctypes.addressof(memory), (len(flat),), (1,), 1, "float32", False, True, memory)
     array = describe(x, name)
     if array.dtype == "float32" and array.contiguous:
         return array

@@ -18,6 +18,7 @@ _FORMS = {  # layout, number of axes: places of batch, head, token, dim among th
     ("bthd", 4): (0, 2, 1, 3), ("bthd", 3): (-1, 1, 0, 2), ("bthd", 2): (-1, -1, 0, 1),
     ("thd", 3): (-1, 1, 0, 2), ("thd", 2): (-1, -1, 0, 1),
 }
+_IN_ORDER = (0, 1, 2, 3)
 _SHAPES = {"bhtd": "[batch, head, token, dim]", "bthd": "[batch, token, head, dim]", "thd": "[token, head, dim]"}
 _NO_STRIDE = "%s has stride 0 along every axis, which the library reads as contiguous; make a copy"
 put = struct.Struct("@P4q").pack_into  # an attn_input or attn_output: address, strides
@@ -39,9 +40,8 @@ def tensor(x, layout, name):
     form = _FORMS.get((layout, len(shape)))
     if form is None:
         raise mismatch("%s has the shape %s, expected %s" % (name, list(shape), _SHAPES[layout]))
-    if len(shape) == 4:
-        i, j, t, d = form
-        extents = (shape[i], shape[j], shape[t], shape[d])
+    if form == _IN_ORDER:
+        extents = shape
     else:
         extents = tuple([1 if p < 0 else shape[p] for p in form])
     if a.contiguous:

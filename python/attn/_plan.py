@@ -3,7 +3,7 @@ import ctypes
 from collections import namedtuple
 
 from . import _bind as b
-from ._arrays import DTYPES, contiguous_strides, describe, give_back, new
+from ._arrays import DTYPES, describe, give_back, new
 from ._context import default_context
 from ._library import abi, invalid, lib, mismatch, text_of
 from ._mask import ALIGN

@@ -2,6 +2,7 @@
 import ctypes
 
 from . import _bind as b
+from . import _rows
 from ._arrays import describe, give_back, int64_list, new
 from ._context import default_context, on_fork
 from ._library import abi, invalid, lib, mismatch
@@ -44,8 +45,8 @@ def topk(q, k, top, *, begins=None, ends=None, scores=True, index=None, score=No
     made_index, made_score = index is None, scores and score is None
     index = new(q, shape, "int64") if made_index else index
     score = new(q, shape, "float32") if made_score else score
-    s.index = _result(index, "index", shape, "int64").data
-    s.score = None if score is None else _result(score, "score", shape, "float32").data
+    s.index = _rows.result(index, "index", shape, "int64").data
+    s.score = None if score is None else _rows.result(score, "score", shape, "float32").data
     piece = _workspaces.take(size.value)
     s.workspace, s.workspace_bytes = piece[0], piece[1]
     try:
@@ -66,13 +67,6 @@ def _table(x, name):
         raise invalid("%s has the stride %d along dim, expected 1; make a copy" % (name, a.strides[-1]))
     if len(a.shape) == 2 and a.shape[0] > 1 and a.strides[0] <= 0:
         raise invalid("%s has the stride %d from row to row, expected at least 1; make a copy" % (name, a.strides[0]))
-    return a
-
-
-def _result(x, name, shape, dtype):
-    a = describe(x, name)
-    if a.shape != shape or a.dtype != dtype or not a.contiguous or not a.writable:
-        raise mismatch("%s is %s %s, expected a contiguous, writable array of %s %s" % (name, a.dtype, list(a.shape), dtype, list(shape)))
     return a
 
 

@@ -63,9 +63,10 @@ def main():
     os.environ["ATTN_LIBRARY"], os.environ["ATTN_THREADS"] = library, "1"
     with tempfile.TemporaryDirectory() as folder:
         sys.dont_write_bytecode = True
-        sys.path[:0] = [folder, os.path.join(ROOT, "python")]
+        sys.path.insert(0, os.path.join(ROOT, "python"))
         import backend
         backend.stage(folder)
+        sys.path.insert(0, folder)
         program = build(library, folder)
         calls, times = list(ways()), {"C": []}
         for _ in range(ROUNDS):
