@@ -134,7 +134,7 @@ def program(headers):
     for name, fields in headers.structs.items():
         lines.append('    printf("%s %%zu\\n", sizeof(%s));' % (name, name))
         for field, _, _ in fields:
-            lines.append('    printf("%s.%s %%zu %%zu\\n", offsetof(%s, %s), sizeof(((%s *)0)->%s));' % (name, field, name, field, name, field))
+            lines.append('    printf("%s.%s %%zu %%zu\\n", offsetof(%s, %s), sizeof(((%s *)0)->%s));' % ((name, field) * 3))
     lines += ['    printf("%s %%lld\\n", (long long)%s);' % (name, name) for name in headers.constants]
     return "\n".join(lines + ["}", ""])
 

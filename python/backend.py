@@ -69,7 +69,7 @@ def build_library(target, options=()):
     """libattn alone, by cmake, as one file."""
     with tempfile.TemporaryDirectory() as build:
         _run("cmake", "-S", ROOT, "-B", build, "-DATTN_BUILD_TOOLS=OFF", "-DATTN_BUILD_TESTS=OFF", "-DATTN_INSTALL=OFF", *options)
-        _run("cmake", "--build", build, "--target", "attn_shared", "--parallel", str(len(os.sched_getaffinity(0))))
+        _run("cmake", "--build", build, "--target", "attn_shared", "--parallel", str(os.cpu_count() or 1))
         shutil.copyfile(os.path.join(build, "libattn.so"), target)  # follows the links to the file itself
         os.chmod(target, 0o755)
 

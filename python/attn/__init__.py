@@ -39,3 +39,7 @@ __all__ = [
     "Error", "InvalidError", "ShapeError", "UnsupportedError", "MaskError", "WorkspaceError", "NoMemoryError", "SystemFailure",
     "version", "library_path",
 ]
+
+for _name in __all__:  # what users see in tracebacks and pickles
+    if isinstance(globals()[_name], type):
+        globals()[_name].__module__ = "attn"

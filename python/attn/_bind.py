@@ -6,6 +6,7 @@ Axes in the library's order are batch, head, token, dim, whatever the layout of 
 import ctypes
 import mmap
 import struct
+from operator import index
 
 from ._arrays import describe, float32_array, int32_array
 from ._library import abi, invalid, lib, mismatch
@@ -164,11 +165,13 @@ def set_options(call, plan, batch, q_len, kv_len, mask=None, alibi=None, bias=No
     keep = []
     args.batch, args.q_len, args.kv_len = batch, q_len, kv_len
     if seed:
-        args.seed = seed
+        if not 0 < seed < 2 ** 64:
+            raise invalid("seed is %d, expected 0 to 2^64 - 1" % seed)
+        args.seed = index(seed)
     if q_offset or kv_offset or batch_offset or head_offset or global_q_len is not None or global_kv_len is not None:
-        args.q_offset, args.kv_offset, args.batch_offset, args.head_offset = q_offset, kv_offset, batch_offset, head_offset
-        args.global_q_len = -1 if global_q_len is None else global_q_len
-        args.global_kv_len = -1 if global_kv_len is None else global_kv_len
+        args.q_offset, args.kv_offset, args.batch_offset, args.head_offset = map(index, (q_offset, kv_offset, batch_offset, head_offset))
+        args.global_q_len = -1 if global_q_len is None else index(global_q_len)
+        args.global_kv_len = -1 if global_kv_len is None else index(global_kv_len)
     if plan.packed:
         batch = _set_cumulative(args, keep, cu_q, cu_kv, q_len, kv_len)
         if q_lens is not None or kv_lens is not None or q_starts is not None or kv_starts is not None:

@@ -72,6 +72,27 @@ class Context:
         """A table of kernels, instruction sets and data types, and whether each is usable here."""
         return text_of(lib.attn_support_text, self.pointer)
 
+    def wisdom(self):
+        """What plans with effort="measure" have found here, as text (attn.h, wisdom); "" if there is none."""
+        return text_of(lib.attn_wisdom_export, self.pointer)
+
+    def add_wisdom(self, text):
+        """Adds such text to the context's; plans with effort="measure" and "wisdom" use it."""
+        text = text.encode()
+        self.check(lib.attn_wisdom_import(self.pointer, text, len(text)))
+
+    def load_wisdom(self, path):
+        """Adds the wisdom of a file."""
+        self.check(lib.attn_wisdom_load(self.pointer, os.fsencode(path)))
+
+    def save_wisdom(self, path):
+        """Writes the wisdom to a file, as a whole or not at all."""
+        self.check(lib.attn_wisdom_save(self.pointer, os.fsencode(path)))
+
+    def forget_wisdom(self):
+        """Forgets all of it. Plans stay as they are."""
+        lib.attn_wisdom_forget(self.pointer)
+
     def check(self, status):
         """Raises the exception of a failed status, with the sentence of the last failed call."""
         if status:
@@ -117,6 +138,19 @@ def default_context():
                 _default = made
             context = _default
     return context
+
+
+def remember(cache, key, value, most):
+    """Adds to a dict that holds at most so many; the oldest goes first. Reading one needs no lock."""
+    with _lock:
+        cache[key] = value
+        while len(cache) > most:
+            del cache[next(iter(cache))]
+
+
+def forget(cache):
+    with _lock:
+        cache.clear()
 
 
 def on_fork(function):

@@ -1,10 +1,7 @@
 """One call: the plan is looked up by the problem, made where there is none, and kept."""
-import ctypes
-import threading
-
 from . import _bind as b
 from ._arrays import describe
-from ._context import default_context, on_fork
+from ._context import default_context, forget, on_fork, remember
 from ._library import abi, invalid, lib, mismatch
 from ._mask import forget_texts
 from ._plan import Plan
@@ -12,7 +9,6 @@ from ._plan import Plan
 _MOST = 64  # plans
 _plans = {}
 _workspaces = b.Workspaces()  # of all of them: a plan alone would keep its own
-_lock = threading.Lock()
 
 
 def attention(q, k, v, mask=None, *, layout="bhtd", dropout=None, return_lse=False, out=None, lse=None, context=None, scale=None,
@@ -119,8 +115,8 @@ def _plan(tq, tk, v_dim, mask, options, layout, dropout, context, strided, gradi
     if options.get("bias") is not None:
         bias = "".join(["1" if n == 1 else axis for n, axis in zip(b.bias_axes(options["bias"].shape), "bhts")])
     alibi, sink = options.get("alibi") is not None, options.get("sink") is not None
-    key = (context, tq.dtype, layout, heads, kv_heads, dim, v_dim, batch, q_len, kv_len, q_tokens, kv_tokens, gradients, strided, bias, alibi,
-           sink, p, more)
+    key = (context, tq.dtype, layout, heads, kv_heads, dim, v_dim, batch, q_len, kv_len, q_tokens, kv_tokens, gradients, strided, bias,
+           alibi, sink, p, more)
     plan = _plans.get(key)
     if plan is None:
         scale, softcap, alibi_align, threads, kernel, effort = more
@@ -129,10 +125,7 @@ def _plan(tq, tk, v_dim, mask, options, layout, dropout, context, strided, gradi
                     backward=gradients is not None, alibi=alibi, bias=bias, bias_grad=bias is not None and gradients == "with dbias",
                     sink=sink, dim_stride=strided, alibi_align=alibi_align, threads=threads, kernel=kernel, effort=effort, context=context,
                     workspaces=_workspaces)
-        with _lock:
-            _plans[key] = plan
-            if len(_plans) > _MOST:
-                del _plans[next(iter(_plans))]
+        remember(_plans, key, plan, _MOST)
     return plan
 
 
@@ -157,16 +150,15 @@ def _most(cumulative, tokens):
 
 def clear_cache():
     """Forgets the plans, masks of texts and workspaces that attention and backward have kept."""
-    with _lock:
-        _plans.clear()
+    forget(_plans)
     _workspaces.clear()
     forget_texts()
 
 
 def _after_fork():
     """What the parent's calls may be half way through is left to it."""
-    global _plans, _workspaces, _lock
-    _plans, _workspaces, _lock = {}, b.Workspaces(), threading.Lock()
+    global _plans, _workspaces
+    _plans, _workspaces = {}, b.Workspaces()
     forget_texts()
 
 

@@ -20,6 +20,9 @@ class Error(Exception):
         super().__init__(text)
         self.status = status
 
+    def __reduce__(self):  # to other processes
+        return type(self), (str(self), self.status)
+
 
 class InvalidError(Error, ValueError):
     """ATTN_EINVAL: an argument is wrong."""

@@ -3,12 +3,13 @@ import ctypes
 import threading
 
 from ._arrays import describe, int64_array
-from ._context import default_context
+from ._context import default_context, remember
 from ._library import MaskError, abi, invalid, lib, text_of
 
 _PAIR = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
 _HINT = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
 _REMEMBERED = 8  # compiled forms of a mask
+_TEXTS = 64
 
 ALIGN = {"top-left": abi.ATTN_TOP_LEFT, "bottom-right": abi.ATTN_BOTTOM_RIGHT}
 
@@ -82,14 +83,19 @@ class Mask:
 
     @staticmethod
     def bits(allowed, context=None):
-        """A dense mask: a bool (or uint8) array [T, S], true where the pair exists. Copied, an eighth of its size."""
+        """A dense mask: a bool (or uint8) array [T, S], true where the pair exists; or [batch, head, T, S], where batch and head may be 1.
+        Copied, an eighth of its size."""
         context = context or default_context()
         if hasattr(allowed, "numpy"):  # of torch
             allowed = allowed.detach().numpy()
         import numpy as np
         allowed = np.asarray(allowed)
+        if allowed.dtype not in (np.dtype(bool), np.dtype(np.uint8)):
+            raise invalid("mask: an array of %s, expected bool, true where the pair exists; numbers to add are a bias" % allowed.dtype)
+        if allowed.ndim == 4:
+            return Mask.stack([[Mask.bits(head, context) for head in sequence] for sequence in allowed], context)
         if allowed.ndim != 2:
-            raise invalid("mask: an array of %d axes, expected 2: queries, keys" % allowed.ndim)
+            raise invalid("mask: an array of %d axes, expected 2: queries, keys; or 4: batch, head, queries, keys" % allowed.ndim)
         packed = np.ascontiguousarray(np.packbits(allowed.astype(bool, copy=False), axis=1, bitorder="little"))
         return Mask(context, context.make(lib.attn_mask_bits, allowed.shape[0], allowed.shape[1], packed.ctypes.data,
                                           packed.shape[1]))
@@ -107,11 +113,13 @@ class Mask:
 
     @staticmethod
     def stack(masks, context=None):
-        """One mask for each sequence, or each sequence and head: a list, or a list of lists. A list of one is shared by all."""
+        """One mask for each sequence, or each sequence and head: a list, or a list of lists. A list of one is shared by all. A free mask
+        that is no single band has to be compiled first."""
         rows = [[m] if isinstance(m, (Mask, str)) else list(m) for m in masks]
         if not rows or not rows[0] or any(len(row) != len(rows[0]) for row in rows):
             raise invalid("mask: a stack needs the same number of masks, at least 1, for each of its sequences")
         flat = [as_mask(m, context) for row in rows for m in row]
+        flat = [m if m.lengths is None else m.executable(*m.lengths) for m in flat]
         context = context or flat[0].context
         pointers = (ctypes.c_void_p * len(flat))(*[m.pointer for m in flat])
         return Mask(context, context.make(lib.attn_mask_stack, len(rows), len(rows[0]), pointers), tuple(flat), as_is=True)
@@ -158,9 +166,7 @@ class Mask:
         compiled = self._compiled.get((q_len, kv_len))
         if compiled is None:
             compiled = self.compile(q_len, kv_len)
-            if len(self._compiled) >= _REMEMBERED:
-                self._compiled.pop(next(iter(self._compiled)), None)
-            self._compiled[q_len, kv_len] = compiled
+            remember(self._compiled, (q_len, kv_len), compiled, _REMEMBERED)
         return compiled
 
     @property
@@ -292,9 +298,7 @@ def as_mask(mask, context=None):
         made = _texts.get((context, mask))
         if made is None:
             made = Mask.parse(mask, context)
-            if len(_texts) >= 64:
-                _texts.pop(next(iter(_texts)), None)
-            _texts[context, mask] = made
+            remember(_texts, (context, mask), made, _TEXTS)
         return made
     if hasattr(mask, "shape"):
         return Mask.bits(mask, context)

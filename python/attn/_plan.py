@@ -1,6 +1,7 @@
 """Plans: what is decided once, for any number of executions."""
 import ctypes
 from collections import namedtuple
+from operator import index
 
 from . import _bind as b
 from ._arrays import DTYPES, describe, give_back, new
@@ -29,22 +30,25 @@ class Plan:
     bias                    "bhts" with 1 for each axis that the bias is shared along: "1h11"; bias_grad: backward returns its gradient
     dim_stride              True: some array is not contiguous along dim, at the price of a copy
     alibi_align             where ALiBi's distance 0 lies when T != S: "bottom-right" or "top-left"
-    threads, kernel, effort greatest number of workers; a kernel's name; "estimate", ...: attn_problem in attn.h
+    threads, kernel         greatest number of workers; a kernel's name, "flash" or "flash/avx512"
+    effort, measure_seconds how the kernel is chosen: "estimate", "measure", "wisdom"; the time that measuring may take
     """
 
     def __init__(self, *, heads, dim, q_len, kv_len=None, batch=1, kv_heads=None, v_dim=None, q_tokens=None, kv_tokens=None,
                  dtype="float32", layout="bhtd", scale=None, softcap=None, dropout=0.0, backward=False, alibi=False, bias=None,
                  bias_grad=False, sink=False, dim_stride=False, alibi_align="bottom-right", threads=0, kernel=None, effort="estimate",
-                 context=None, workspaces=None):
+                 measure_seconds=None, context=None, workspaces=None):
         self.context = context or default_context()
         p = abi.attn_problem()
         lib.attn_problem_init(ctypes.byref(p))
         p.dtype, p.layout = _choice("dtype", dtype, DTYPES)[0], _choice("layout", layout, b.LAYOUTS)
         p.alibi_align = _choice("alibi_align", alibi_align, ALIGN)
         p.effort = _choice("effort", effort, _EFFORTS)
-        p.heads, p.dim, p.q_len, p.batch, p.threads = heads, dim, q_len, batch, threads
-        for name, value in (("kv_heads", kv_heads), ("v_dim", v_dim), ("kv_len", kv_len), ("q_tokens", q_tokens),
-                            ("kv_tokens", kv_tokens), ("scale", scale), ("softcap", softcap)):
+        for name, value in (("heads", heads), ("dim", dim), ("q_len", q_len), ("batch", batch), ("threads", threads),
+                            ("kv_heads", kv_heads), ("v_dim", v_dim), ("kv_len", kv_len), ("q_tokens", q_tokens), ("kv_tokens", kv_tokens)):
+            if value is not None:
+                setattr(p, name, index(value))
+        for name, value in (("scale", scale), ("softcap", softcap), ("measure_seconds", measure_seconds)):
             if value is not None:
                 setattr(p, name, value)
         if dropout:
@@ -280,7 +284,8 @@ class Plan:
     def _rows(self, x, tq, name):
         t = b.rows(x, name, len(tq.array.shape) - 1, self.packed)
         if t.extents != tq.extents[:3] + (1,):
-            raise mismatch("%s has the extents %s (batch, head, token), expected %s, as q" % (name, list(t.extents[:3]), list(tq.extents[:3])))
+            raise mismatch("%s has the extents %s (batch, head, token), expected %s, as q" %
+                           (name, list(t.extents[:3]), list(tq.extents[:3])))
         b.need_dtype(t, self.lse_dtype, name)
         return t
 

@@ -77,7 +77,8 @@ def main():
     for name, found in times.items():
         row = {"way": name, "ns": round(statistics.median(found)), "least_ns": round(min(found)), "most_ns": round(max(found)),
                "beyond_c_us": round((statistics.median(found) - c) / 1000, 2)}
-        print(json.dumps(row) if "--json" in sys.argv else "%(way)-28s %(ns)7d ns (%(least_ns)d to %(most_ns)d)  %(beyond_c_us)6.2f us beyond C" % row)
+        text = "%(way)-28s %(ns)7d ns (%(least_ns)d to %(most_ns)d)  %(beyond_c_us)6.2f us beyond C" % row
+        print(json.dumps(row) if "--json" in sys.argv else text)
 
 
 if __name__ == "__main__":

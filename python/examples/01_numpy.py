@@ -1,4 +1,4 @@
-"""Attention from Python, cell by cell: forward, backward, masks, plans, search. Run it whole, or cell by cell in an editor that knows # %%."""
+"""Attention from Python: forward, backward, masks, plans, search. Run it whole, or cell by cell in an editor that knows # %%."""
 # %% Three arrays: batch, head, token, dim. The key and value heads are two, each serves two query heads.
 import attn
 import numpy as np

@@ -1,5 +1,5 @@
-"""run.py BUILD numpy|torch|all [TEST...]: stages the package into BUILD/python and runs its tests (unittest) on BUILD/libattn.so, or on what
-ATTN_LIBRARY names. Exit 77 (skipped) where this interpreter lacks NumPy, or PyTorch for `torch`.
+"""run.py BUILD numpy|torch|all [TEST...]: stages the package into BUILD/python and runs its tests (unittest) on BUILD/libattn.so, or on
+what ATTN_LIBRARY names. Exit 77 (skipped) where this interpreter lacks NumPy, or PyTorch for `torch`.
 """
 import importlib.util
 import os

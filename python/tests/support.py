@@ -4,8 +4,8 @@ import oracle
 
 
 def random_arrays(rng, dtype="f4", batch=2, heads=4, groups=2, rows=19, keys=23, dim=8, width=6):
-    shapes = dict(q=(batch, heads, rows, dim), k=(batch, groups, keys, dim), v=(batch, groups, keys, width), d_o=(batch, heads, rows, width),
-                  d_lse=(batch, heads, rows))
+    shapes = dict(q=(batch, heads, rows, dim), k=(batch, groups, keys, dim), v=(batch, groups, keys, width),
+                  d_o=(batch, heads, rows, width), d_lse=(batch, heads, rows))
     return {name: rng.normal(size=shape).astype(dtype) for name, shape in shapes.items()}
 
 

@@ -58,8 +58,11 @@ class Formulas(unittest.TestCase):
         self.check(band, "window:3,2:top-left")
         self.check(band, attn.Mask.band(-3, 2))
         self.check(band, band(19, 23))
+        self.check(band, np.stack([[band(19, 23)] * 4] * 2))
+        self.check(band, band(19, 23)[None, None].astype("u1"))
         self.check(lambda t, s: ~band(t, s), ~attn.Mask.band(-3, 2))
-        self.check(lambda t, s: band(t, s) & (np.arange(s) % 3 > 0), attn.Mask.band(-3, 2) & attn.Mask.predicate(19, 23, lambda q, k: k % 3))
+        rule = attn.Mask.predicate(19, 23, lambda q, k: k % 3)
+        self.check(lambda t, s: band(t, s) & (np.arange(s) % 3 > 0), attn.Mask.band(-3, 2) & rule)
 
     def test_rows_without_a_key_are_zero_with_lse_of_minus_infinity(self):
         self.check(lambda t, s: np.zeros((t, s), bool), np.zeros((19, 23), bool))
@@ -82,7 +85,8 @@ class Formulas(unittest.TestCase):
                 q, k, v, d_o = x["q"][n:n + 1, :, t], x["k"][n:n + 1, :, s], x["v"][n:n + 1, :, s], x["d_o"][n:n + 1, :, t]
                 o1, lse1 = attn.attention(q, k, v, mask, return_lse=True)
                 g1 = attn.backward(d_o, q, k, v, o1, lse1, mask)
-                for got, want in ((o[n, :, t], o1), (lse[n, :, t], lse1), (g.dq[n, :, t], g1.dq), (g.dk[n, :, s], g1.dk), (g.dv[n, :, s], g1.dv)):
+                for got, want in ((o[n, :, t], o1), (lse[n, :, t], lse1), (g.dq[n, :, t], g1.dq), (g.dk[n, :, s], g1.dk),
+                                  (g.dv[n, :, s], g1.dv)):
                     assert_close(self, got, want[0], "sequence %d under %s" % (n, mask))
             self.assertFalse(o[0, :, :12].any() or g.dq[0, :, :12].any() or g.dk[0, :, :14].any())
             self.assertTrue(np.isneginf(lse[0, :, :12]).all())
@@ -173,8 +177,8 @@ class Formulas(unittest.TestCase):
         rng = np.random.default_rng(SEED)
         for _ in range(12):
             groups = int(rng.integers(1, 4))
-            shape = dict(batch=int(rng.integers(1, 3)), groups=groups, heads=groups * int(rng.integers(1, 4)), rows=int(rng.integers(1, 70)),
-                         keys=int(rng.integers(1, 70)), dim=int(rng.integers(1, 40)), width=int(rng.integers(1, 40)))
+            shape = dict(batch=int(rng.integers(1, 3)), groups=groups, heads=groups * int(rng.integers(1, 4)),
+                         rows=int(rng.integers(1, 70)), keys=int(rng.integers(1, 70)), dim=int(rng.integers(1, 40)), width=int(rng.integers(1, 40)))
             left, right = int(rng.integers(0, 20)), int(rng.integers(0, 20))
             with self.subTest(left=left, right=right, **shape):
                 self.check(lambda t, s: oracle.window(left, right, t, s), attn.Mask.band(-left, right),

@@ -1,5 +1,6 @@
 """A mistake is an exception with a sentence that names what is wrong, and writes nothing."""
 import os
+import pickle
 import subprocess
 import sys
 import unittest
@@ -31,7 +32,8 @@ class Errors(unittest.TestCase):
         e = self.refused(attn.MaskError, "did you mean causal", attn.attention, self.q, self.k, self.v, "causl")
         self.assertIsInstance(e, ValueError)
         from attn import _library
-        for status, kind, base in ((5, attn.WorkspaceError, ValueError), (6, attn.NoMemoryError, MemoryError), (7, attn.SystemFailure, OSError)):
+        for status, kind, base in ((5, attn.WorkspaceError, ValueError), (6, attn.NoMemoryError, MemoryError),
+                                   (7, attn.SystemFailure, OSError)):
             e = _library.error_of(status, "a sentence")
             self.assertTrue(isinstance(e, kind) and isinstance(e, base) and isinstance(e, attn.Error) and str(e) == "a sentence")
 
@@ -82,7 +84,8 @@ class Errors(unittest.TestCase):
         o, lse = go(self.q, self.k, self.v, return_lse=True)
         for name in ("d_o", "d_lse"):
             given = {"d_o": self.d_o, "d_lse": lse, name: np.broadcast_to(np.float32(1), (o if name == "d_o" else lse).shape)}
-            self.refused(attn.InvalidError, name + " has stride 0", attn.backward, given["d_o"], self.q, self.k, self.v, o, lse, d_lse=given["d_lse"])
+            self.refused(attn.InvalidError, name + " has stride 0", attn.backward, given["d_o"], self.q, self.k, self.v, o, lse,
+                         d_lse=given["d_lse"])
         record = np.zeros((2, 4, 5, 8), [("x", "<f4"), ("y", "i1")])["x"]
         self.refused(attn.InvalidError, "strides of .* bytes", go, record, self.k, self.v)
         frozen = np.zeros((2, 4, 5, 6), "f4")
@@ -96,7 +99,8 @@ class Errors(unittest.TestCase):
 
     def test_plans_refuse_what_was_not_announced(self):
         plan = attn.Plan(heads=4, kv_heads=2, dim=8, v_dim=6, q_len=5, batch=2)
-        self.refused(attn.InvalidError, "sink is given, but the plan lacks ATTN_SINK", plan.forward, self.q, self.k, self.v, sink=[1, 2, 3, 4])
+        self.refused(attn.InvalidError, "sink is given, but the plan lacks ATTN_SINK", plan.forward, self.q, self.k, self.v,
+                     sink=[1, 2, 3, 4])
         self.refused(attn.InvalidError, "bias is given", plan.forward, self.q, self.k, self.v, bias=np.zeros((5, 5), "f4"))
         self.refused(attn.ShapeError, "q_len is 6; the plan has room for 5", plan.forward, np.zeros((2, 4, 6, 8), "f4"), self.k, self.v)
         self.refused(attn.ShapeError, "q has 3 heads", plan.forward, self.q[:, :3], self.k, self.v)
@@ -117,6 +121,18 @@ class Errors(unittest.TestCase):
         self.refused(IndexError, "query 5", mask.compile(5).row, 5)
         self.refused(attn.InvalidError, "not within", mask.compile(5).tile, 0, 6, 0, 5)
 
+    def test_arrays_of_numbers_are_no_masks(self):
+        self.refused(attn.InvalidError, "float32, expected bool.*bias", attn.attention, self.q, self.k, self.v, np.zeros((5, 5), "f4"))
+        self.refused(attn.InvalidError, "3 axes", attn.attention, self.q, self.k, self.v, np.ones((1, 5, 5), bool))
+        self.refused(attn.InvalidError, "a tuple, expected", attn.attention, self.q, self.k, self.v, (1, 2))
+        self.refused(attn.InvalidError, "seed is -1", attn.attention, self.q, self.k, self.v, dropout=(0.5, -1))
+
+    def test_an_exception_goes_to_other_processes_as_it_is(self):
+        e = pickle.loads(pickle.dumps(self.refused(attn.MaskError, "causl", attn.Mask.parse, "causl")))
+        self.assertEqual((type(e), e.status), (attn.MaskError, "ATTN_EMASK"))
+        self.assertIn("did you mean", str(e))
+        self.assertEqual(attn.MaskError.__module__, "attn")
+
     def test_a_context_that_cannot_be_made(self):
         self.refused(attn.InvalidError, "threads is -1", attn.Context, threads=-1)
         self.refused(attn.UnsupportedError, "ATTN_ISA", attn.Context, isa="sse9")
@@ -124,7 +140,8 @@ class Errors(unittest.TestCase):
 
     def test_a_library_that_cannot_be_loaded(self):
         for path, words in (("/nonexistent/libattn.so", "cannot be used"), (__file__, "cannot be used"), ("libm.so.6", "cannot be used")):
-            done = subprocess.run([sys.executable, "-c", "import attn"], env={**os.environ, "ATTN_LIBRARY": path}, capture_output=True, text=True)
+            done = subprocess.run([sys.executable, "-c", "import attn"], env={**os.environ, "ATTN_LIBRARY": path}, capture_output=True,
+                                  text=True)
             self.assertEqual(done.returncode, 1)
             self.assertIn(words, done.stderr)
             self.assertIn("ImportError: attn: " + path, done.stderr)

@@ -1,5 +1,4 @@
 """Who keeps what alive, threads, forks, arrays of others."""
-import ctypes
 import gc
 import os
 import subprocess
@@ -34,14 +33,15 @@ class Lifetimes(unittest.TestCase):
         for order in ((0, 1, 2), (2, 1, 0), (1, 2, 0)):
             context = attn.Context(threads=1)
             handle = weakref.ref(context._handle)
-            things = [context, attn.Mask.parse("causal:top-left", context), attn.Plan(heads=4, kv_heads=2, dim=8, v_dim=6, q_len=23, batch=2, context=context)]
-            del context
+            plan = attn.Plan(heads=4, kv_heads=2, dim=8, v_dim=6, q_len=23, batch=2, context=context)
+            things = [context, attn.Mask.parse("causal:top-left", context), plan]
+            del context, plan
             for n in order[:2]:
                 things[n] = None
                 gc.collect()
                 self.assertIsNotNone(handle())
                 if things[2]:
-                    things[2].forward(self.q, self.k, self.v, mask=things[1] and things[1])
+                    things[2].forward(self.q, self.k, self.v, mask=things[1])
             things.clear()
             gc.collect()
             self.assertIsNone(handle())
@@ -136,7 +136,6 @@ class Lifetimes(unittest.TestCase):
                 steps[0] += 1
         counter = threading.Thread(target=count)
         counter.start()
-        before = steps[0]
         from attn import _library
         real, inside = _library.lib.attn_forward, []
         plan = attn.Plan(heads=4, dim=64, q_len=1024, dtype="float64", threads=1)
@@ -154,7 +153,6 @@ class Lifetimes(unittest.TestCase):
             done.set()
             counter.join()
         self.assertGreater(inside[0], 0)
-        self.assertGreaterEqual(before, 0)
 
     def test_a_forked_child_computes_the_same(self):
         want = attn.attention(self.q, self.k, self.v, "causal:top-left").tobytes()
@@ -188,7 +186,6 @@ class Lifetimes(unittest.TestCase):
         self.assertTrue(any(level == "error" and "nonesuch" in text for level, text in logged))
         self.assertIn("naive", context.support())
         self.assertIn("portable", repr(context))
-        self.assertEqual(ctypes.sizeof(ctypes.c_void_p), 8)
 
     def test_padding_to_cumulative_lengths(self):
         valid = np.array([[0, 1, 1], [1, 0, 1]], bool)

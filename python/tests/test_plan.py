@@ -1,4 +1,6 @@
 """Plans: used again, given arrays, accumulation, what they say; the cache behind attention."""
+import os
+import tempfile
 import unittest
 
 import attn
@@ -91,6 +93,28 @@ class Plans(unittest.TestCase):
         self.assertGreater(e.backward_seconds, 0)
         self.assertEqual(attn.estimate((2, 4, 20, 8), (2, 2, 20, 8), mask="causal").pairs, 2 * 4 * 210)
         self.assertEqual(attn.estimate(self.x["q"], self.x["k"], self.x["v"], "causal", backward=True).pairs, 2 * 4 * 210)
+
+    def test_measured_plans_leave_wisdom(self):
+        context = attn.Context(threads=1)
+        options = dict(heads=np.int64(1), dim=8, q_len=16, context=context)
+        self.assertEqual(context.wisdom(), "")
+        plan = attn.Plan(effort="measure", measure_seconds=0.05, **options)
+        text = context.wisdom()
+        self.assertIn(plan.kernel, text)
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "wisdom")
+            context.save_wisdom(path)
+            context.forget_wisdom()
+            self.assertEqual(context.wisdom(), "")
+            context.load_wisdom(path)
+            self.assertEqual(context.wisdom(), text)
+            with self.assertRaises(attn.InvalidError):
+                context.load_wisdom(os.path.join(folder, "nonesuch"))
+        context.forget_wisdom()
+        context.add_wisdom(text)
+        self.assertEqual(attn.Plan(effort="wisdom", **options).kernel, plan.kernel)
+        with self.assertRaisesRegex(attn.InvalidError, "effort is 'most'"):
+            attn.Plan(effort="most", **options)
 
     def test_the_same_problem_has_the_same_plan_and_there_are_not_too_many(self):
         attn.clear_cache()
