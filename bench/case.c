@@ -4,6 +4,8 @@
 
 #include "base/context.h"
 #include "base/random.h"
+#include "kernel/convert/convert.h"
+#include "kernel/kernel.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,29 +16,32 @@ const char *attn_direction_name(enum attn_direction pass) {
     return names[pass];
 }
 
-size_t attn_case_element(const struct attn_case *c) {
-    return c->spec.dtype == ATTN_F64 ? sizeof(double) : sizeof(float);
-}
-
 static attn_status fail(struct attn_case *c, attn_status status) {
     attn_ctx_error(c->ctx, c->message, sizeof c->message);
     return status;
 }
 
-/* N(0, sigma) in the case's data type: the same numbers for both types, rounded to float. */
+/* N(0, sigma) in the case's data type: the same floats for all types, rounded to 16 bits for those. */
 static void *random_array(const struct attn_case *c, int64_t count, double sigma, uint64_t stream) {
-    enum { PAGE = 4096 };
+    enum { PAGE = 4096, PIECE = 1024 };
     struct attn_random random;
-    const size_t bytes = ((size_t)count * sizeof(double) / (c->spec.dtype == ATTN_F64 ? 1 : 2) / PAGE + 1) * PAGE;
-    float *single = aligned_alloc(PAGE, bytes);
-    if (single == NULL) return NULL;
+    float piece[PIECE];
+    const attn_dtype type = c->spec.dtype;
+    char *data = aligned_alloc(PAGE, ((size_t)count * attn_dtype_bytes(type) / PAGE + 1) * PAGE);
+    if (data == NULL) return NULL;
     attn_random_init(&random, c->spec.seed * 16 + stream);
-    attn_random_fill_normal(&random, single, count, (float)sigma);
-    for (int64_t i = c->spec.dtype == ATTN_F64 ? count - 1 : -1; i >= 0; i--) { /* from the end: only converted ones are covered */
-        const double wide = (double)single[i];
-        memcpy((char *)single + (size_t)i * sizeof wide, &wide, sizeof wide);
+    for (int64_t at = 0; at < count; at += PIECE) {
+        const int64_t n = attn_min64(PIECE, count - at);
+        attn_random_fill_normal(&random, piece, n, (float)sigma);
+        for (int64_t i = 0; i < n; i++)
+            if (type == ATTN_F64)
+                ((double *)(void *)data)[at + i] = (double)piece[i];
+            else if (type == ATTN_F32)
+                ((float *)(void *)data)[at + i] = piece[i];
+            else
+                ((uint16_t *)(void *)data)[at + i] = attn_half_of_f32(type, piece[i]);
     }
-    return single;
+    return data;
 }
 
 attn_status attn_case_open(struct attn_case *c, const struct attn_case_spec *spec) {
@@ -82,7 +87,7 @@ const attn_mask *attn_case_mask_of(const struct attn_case *c, int32_t head) {
 }
 
 static attn_status allocate_outputs(struct attn_case *c) {
-    const size_t size = attn_case_element(c);
+    const size_t size = attn_dtype_bytes(c->spec.dtype), lse = c->spec.dtype == ATTN_F64 ? sizeof(double) : sizeof(float);
     const size_t q_rows = (size_t)(c->spec.batch * c->spec.heads * c->spec.q_len);
     const size_t kv_rows = (size_t)(c->spec.batch * c->spec.kv_heads * c->spec.kv_len), d = (size_t)c->spec.dim, e = (size_t)c->spec.v_dim;
     const struct {
@@ -90,7 +95,7 @@ static attn_status allocate_outputs(struct attn_case *c) {
         size_t bytes;
         bool wanted;
     } outputs[] = {{&c->o, q_rows * e * size, true},
-                   {&c->lse, q_rows * size, true},
+                   {&c->lse, q_rows * lse, true},
                    {&c->dq, q_rows * d * size, c->spec.backward},
                    {&c->dk, kv_rows * d * size, c->spec.backward},
                    {&c->dv, kv_rows * e * size, c->spec.backward},

@@ -56,6 +56,5 @@ attn_status attn_case_run(struct attn_case *c, enum attn_direction pass);
 /* FLOPs of a pass: 2 (D + E) a pair forward, 2.5 times that backward. */
 double attn_case_flops(const struct attn_case *c, enum attn_direction pass);
 const attn_mask *attn_case_mask_of(const struct attn_case *c, int32_t head);
-size_t attn_case_element(const struct attn_case *c); /* bytes of an element */
 
 #endif

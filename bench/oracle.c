@@ -7,6 +7,7 @@
 
 #include "base/context.h"
 #include "base/random.h"
+#include "kernel/convert/convert.h"
 
 #include <math.h>
 #include <string.h>
@@ -29,8 +30,17 @@ struct oracle {
     struct deviation dev[DEVS];
 };
 
+static double load_as(attn_dtype type, const void *array, int64_t i) {
+    return type == ATTN_F64 ? ((const double *)array)[i] : (double)attn_element_f32(type, array, i);
+}
+
+/* Of an array of the case. */
 static double load(const struct attn_case *c, const void *array, int64_t i) {
-    return c->spec.dtype == ATTN_F64 ? ((const double *)array)[i] : (double)((const float *)array)[i];
+    return load_as(c->spec.dtype, array, i);
+}
+
+static attn_dtype lse_type(const struct attn_case *c) {
+    return c->spec.dtype == ATTN_F64 ? ATTN_F64 : ATTN_F32;
 }
 
 static double dot(const struct attn_case *c, const void *a, int64_t row_a, const void *b, int64_t row_b, int32_t dim) {
@@ -45,8 +55,9 @@ static void axpy(const struct attn_case *c, double weight, const void *array, in
 
 static void compare(struct oracle *r, int which, const void *array, int64_t row, int32_t dim, const double *expected) {
     struct deviation *dev = &r->dev[which];
+    const attn_dtype type = which == DEV_LSE ? lse_type(r->c) : r->out->dtype;
     for (int32_t d = 0; d < dim; d++) {
-        const double difference = fabs(load(r->c, array, row * dim + d) - expected[d]);
+        const double difference = fabs(load_as(type, array, row * dim + d) - expected[d]);
         dev->greatest = difference > dev->greatest || isnan(difference) ? difference : dev->greatest;
         dev->magnitude = fmax(dev->magnitude, fabs(expected[d]));
     }
@@ -74,7 +85,7 @@ static void check_row(struct oracle *r, int64_t b, int32_t h, int64_t i) {
     const double lse = total > 0.0 ? greatest + log(total) : -(double)INFINITY;
     if (r->out->lse != NULL && pieces > 0)
         compare(r, DEV_LSE, r->out->lse, q_row, 1, &lse);
-    else if (r->out->lse != NULL && load(r->c, r->out->lse, q_row) != lse) /* a row with no key: -inf */
+    else if (r->out->lse != NULL && load_as(lse_type(r->c), r->out->lse, q_row) != lse) /* a row with no key: -inf */
         r->dev[DEV_LSE].greatest = (double)NAN;
     if (!r->out->backward) return;
     double delta = 0.0;
@@ -99,7 +110,8 @@ static void check_column(struct oracle *r, int64_t b, int32_t g, int64_t j) {
         for (int64_t piece = 0; piece < pieces; piece++)
             for (int64_t i = r->intervals[2 * piece]; i < r->intervals[2 * piece + 1]; i++) {
                 const int64_t q_row = (b * s->heads + h) * s->q_len + i;
-                const double p = exp(r->scale * dot(r->c, r->c->q, q_row, r->c->k, k_row, s->dim) - load(r->c, r->c->lse, q_row));
+                const double p =
+                    exp(r->scale * dot(r->c, r->c->q, q_row, r->c->k, k_row, s->dim) - load_as(lse_type(r->c), r->c->lse, q_row));
                 const double delta = dot(r->c, r->c->d_o, q_row, r->c->o, q_row, s->v_dim);
                 const double ds = r->scale * p * (dot(r->c, r->c->d_o, q_row, r->c->v, k_row, s->v_dim) - delta);
                 axpy(r->c, ds, r->c->q, q_row, s->dim, r->sum);
@@ -116,7 +128,7 @@ static int64_t sample(struct attn_random *random, int n, int64_t count) {
 }
 
 struct attn_outputs attn_case_outputs(const struct attn_case *c) {
-    return (struct attn_outputs){c->o, c->lse, c->dq, c->dk, c->dv, c->spec.backward};
+    return (struct attn_outputs){c->o, c->lse, c->dq, c->dk, c->dv, c->spec.backward, c->spec.dtype};
 }
 
 attn_status attn_oracle_error(struct attn_case *c, const struct attn_outputs *outputs, double *error) {
@@ -144,10 +156,11 @@ attn_status attn_oracle_error(struct attn_case *c, const struct attn_outputs *ou
     return ATTN_OK;
 }
 
-static double array_difference(const struct attn_case *c, const void *ours, const void *theirs, int64_t count) {
+static double array_difference(const void *ours, attn_dtype our_type, const void *theirs, attn_dtype their_type, int64_t count) {
     double greatest = 0.0, magnitude = 0.0;
     for (int64_t i = 0; i < count; i++) {
-        const double a = load(c, ours, i), b = load(c, theirs, i), difference = a == b || (isnan(a) && isnan(b)) ? 0.0 : fabs(a - b);
+        const double a = load_as(our_type, ours, i), b = load_as(their_type, theirs, i);
+        const double difference = a == b || (isnan(a) && isnan(b)) ? 0.0 : fabs(a - b);
         greatest = difference > greatest || isnan(difference) ? difference : greatest;
         magnitude = isfinite(a) ? fmax(magnitude, fabs(a)) : magnitude;
     }
@@ -160,21 +173,24 @@ double attn_oracle_difference(const struct attn_case *c, const struct attn_outpu
     const struct {
         const void *ours, *theirs;
         int64_t count;
-    } arrays[] = {{c->o, outputs->o, q_rows * s->v_dim},
-                  {c->lse, outputs->lse, q_rows},
-                  {c->dq, outputs->dq, q_rows * s->dim},
-                  {c->dk, outputs->dk, kv_rows * s->dim},
-                  {c->dv, outputs->dv, kv_rows * s->v_dim}};
+        bool is_lse;
+    } arrays[] = {{c->o, outputs->o, q_rows * s->v_dim, false},
+                  {c->lse, outputs->lse, q_rows, true},
+                  {c->dq, outputs->dq, q_rows * s->dim, false},
+                  {c->dk, outputs->dk, kv_rows * s->dim, false},
+                  {c->dv, outputs->dv, kv_rows * s->v_dim, false}};
     double most = 0.0;
     for (size_t i = 0; i < (outputs->backward ? 5 : 2); i++) {
         if (arrays[i].theirs == NULL) continue;
-        const double difference = array_difference(c, arrays[i].ours, arrays[i].theirs, arrays[i].count);
+        const attn_dtype ours = arrays[i].is_lse ? lse_type(c) : s->dtype, theirs = arrays[i].is_lse ? lse_type(c) : outputs->dtype;
+        const double difference = array_difference(arrays[i].ours, ours, arrays[i].theirs, theirs, arrays[i].count);
         most = difference > most || isnan(difference) ? difference : most;
     }
     return most;
 }
 
 double attn_oracle_limit(const struct attn_case *c) {
-    const double rounding = c->spec.dtype == ATTN_F64 ? 1e-12 : 2e-5;
-    return rounding * fmax(1.0, c->spec.gain);
+    static const double rounding[] = {
+        [ATTN_F32] = 2e-5, [ATTN_F64] = 1e-12, [ATTN_BF16] = 4 * 0x1p-8, [ATTN_F16] = 4 * 0x1p-11}; /* 16 bits: a few of their last place */
+    return rounding[c->spec.dtype] * fmax(1.0, c->spec.gain);
 }

@@ -5,10 +5,11 @@
 
 #include "bench/case.h"
 
-/* The arrays to check, in the case's layout and data type; those of the case, or a peer's. Gradients are read when `backward`. */
+/* The arrays to check, in the case's layout; those of the case, or a peer's. Gradients are read when `backward`. */
 struct attn_outputs {
-    const void *o, *lse, *dq, *dk, *dv; /* lse may be NULL */
+    const void *o, *lse, *dq, *dk, *dv; /* lse, float or double, may be NULL */
     bool backward;
+    attn_dtype dtype; /* of the others */
 };
 struct attn_outputs attn_case_outputs(const struct attn_case *c);
 

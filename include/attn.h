@@ -257,9 +257,19 @@ ATTN_API size_t attn_mask_text(const attn_mask *mask, char *text, size_t size);
 
 /* ------------------------------------------------------------------------------------------------ problem */
 
-/* Of these enums version 0.1 has kernels for ATTN_F32, ATTN_F64 (through the reference kernel), ATTN_SCORE_DOT and ATTN_SOFTMAX; the
- * other values are ATTN_EUNSUPPORTED, by name. */
-typedef enum attn_dtype { ATTN_F32 = 0, ATTN_F64 = 1, ATTN_BF16 = 2, ATTN_F16 = 3 } attn_dtype;
+/* Of these enums version 0.1 has kernels for all data types (ATTN_F64 through the reference kernel), ATTN_SCORE_DOT and
+ * ATTN_SOFTMAX; the other values are ATTN_EUNSUPPORTED, by name.
+ *
+ * bfloat16 (1 sign, 8 exponent, 7 fraction bits) and float16 (IEEE 754 binary16) are types of storage: every number is taken exactly, all
+ * arithmetic and all sums are float32, and an output is rounded once, to nearest, ties to even. What passes float16's range, 65504, becomes
+ * infinite. LSE and its gradient, bias, slopes and sinks and their gradients are float32. */
+typedef enum attn_dtype {
+    ATTN_DTYPE_SAME = -1, /* as problem.dtype; of o_dtype and grad_dtype alone */
+    ATTN_F32 = 0,
+    ATTN_F64 = 1,
+    ATTN_BF16 = 2,
+    ATTN_F16 = 3
+} attn_dtype;
 
 /* Order of the axes of a contiguous array; strides in the arguments override it.
  *   ATTN_BHTD  [batch, head, token, dim]      ATTN_BTHD  [batch, token, head, dim]
@@ -294,7 +304,7 @@ enum { ATTN_SHARE_BATCH = 1, ATTN_SHARE_HEAD = 2, ATTN_SHARE_QUERY = 4, ATTN_SHA
 typedef struct attn_problem {
     size_t size; /* sizeof(attn_problem), set by attn_problem_init */
 
-    attn_dtype dtype;         /* of q, k, v, o and their gradients. Default ATTN_F32 */
+    attn_dtype dtype;         /* of q, k, v, dO, and of o, dq, dk, dv where o_dtype, grad_dtype do not say otherwise. Default ATTN_F32 */
     attn_layout layout;       /* default ATTN_BHTD */
     attn_score score;         /* default ATTN_SCORE_DOT */
     attn_weighting weighting; /* default ATTN_SOFTMAX */
@@ -323,6 +333,10 @@ typedef struct attn_problem {
                            instruction set: "flash/avx512" */
 
     double measure_seconds; /* of ATTN_MEASURE: greatest time for a plan. Default 1; INFINITY: no limit */
+
+    /* Types of o and of dq, dk, dv; with ATTN_BF16 and ATTN_F16 they may be ATTN_F32. For partial results, which ATTN_ACCUMULATE_* add up: in 16
+     * bits each part would be rounded anew. Default ATTN_DTYPE_SAME: as dtype */
+    attn_dtype o_dtype, grad_dtype;
 } attn_problem;
 
 /* Sets every field to the defaults above. */
@@ -414,7 +428,7 @@ typedef struct attn_args {
     size_t size; /* sizeof(attn_args), set by attn_args_init */
 
     attn_input q, k, v; /* [B,H,T,D] [B,G,S,D] [B,G,S,E] in the problem's layout and dtype */
-    attn_output o;      /* [B,H,T,E]; read by attn_backward */
+    attn_output o;      /* [B,H,T,E], in o_dtype; read by attn_backward */
     attn_output lse;    /* float (double for ATTN_F64) [B,H,T], packed [H,tokens]; strides batch, head, token, unused. NULL: not wanted
                            by forward; needed by backward and by ATTN_ACCUMULATE_O */
 
@@ -447,7 +461,7 @@ typedef struct attn_args {
     size_t workspace_bytes;
 } attn_args;
 
-/* What is added to what is there, instead of being set.
+/* What is added to what is there, instead of being set. An output of 16 bits is read, added to in float32, and rounded again.
  *   ATTN_ACCUMULATE_O     attn_forward merges its result into O and LSE, as attn_merge (before the first part: O = 0, LSE = -inf, or leave
  *                         the flag away for that part). Without meaning for attn_backward, which reads O and LSE as they are
  *   ATTN_ACCUMULATE_DQ, _DK, _DV    attn_backward adds to dq, dk, dv; ATTN_ACCUMULATE_REST to dbias, dalibi and dsink. Without meaning for
@@ -459,10 +473,10 @@ enum { ATTN_ACCUMULATE_O = 1, ATTN_ACCUMULATE_DQ = 2, ATTN_ACCUMULATE_DK = 4, AT
 typedef struct attn_gradients {
     size_t size; /* sizeof(attn_gradients), set by attn_gradients_init */
 
-    attn_input d_o;   /* gradient of O; as o */
+    attn_input d_o;   /* gradient of O; as o, in problem.dtype */
     attn_input d_lse; /* gradient of LSE; as lse; data NULL: 0 */
 
-    attn_output dq, dk, dv; /* as q, k, v */
+    attn_output dq, dk, dv; /* as q, k, v, in grad_dtype */
     attn_output dbias;      /* as bias, summed over the shared axes; with ATTN_BIAS_GRAD. Elements of no pair are set to 0 */
     attn_output dalibi;     /* float [H], strides batch, head; batch stride 0: summed over sequences. NULL: not wanted */
     attn_output dsink;      /* the same */

@@ -173,7 +173,6 @@ static void unfitting_arrays_are_refused_and_leave_no_file(void **state) {
         {"--q rank3.npy --k kp.npy --v kp.npy --layout thd", "--cu-q is missing"},
         {"--q rank3.npy --k kp.npy --v kp.npy --layout thd --cu-q cu.npy --cu-k cu.npy", "the last element is 0, expected 8"},
         {"--q q.npy --k k.npy --v v.npy --layout tbhd", "--layout tbhd: expected bhtd, bthd or thd"},
-        {"--q q.npy --k k.npy --v v.npy --dtype bf16", "problem.dtype ATTN_BF16 has no kernel yet"},
         {"--q q.npy --k k.npy --v v.npy --kernel fast", "fast"},
         {"--q q.npy --k k.npy --v v.npy --mask 'causl'", "causl"},
         {"--q q.npy --k k.npy --v v.npy --softcap 0", "--softcap 0"},
@@ -297,7 +296,12 @@ static void bench_kernels_prints_its_keys_in_order(void **state) {
 
 static void words_stand_for_what_was_not_measured(void **state) {
     (void)state;
-    expect("bench kernels --len 64 --dim 8 --heads 1 --dtype bf16 --pass fwd --mask full --json", 0, "\"status\":\"unsupported\"");
+    expect("bench kernels --len 64 --dim 8 --heads 1 --dtype f64 --kernel flash --pass fwd --mask full --json", 0,
+           "\"status\":\"unsupported\"");
+    expect("bench kernels --len 64 --dim 8 --heads 2 --dtype bf16,f16 --repeat 2 --mask causal --json", 0,
+           "\"dtype\":\"bf16\",\"pass\":\"fwd\"");
+    expect("bench kernels --len 64 --dim 8 --heads 2 --dtype bf16,f16 --repeat 2 --mask causal --json", 0,
+           "\"dtype\":\"f16\",\"pass\":\"bwd\"");
     expect("bench kernels --len 16K --dim 64 --heads 8 --kernel naive --pass fwd --mask full --budget 0.5 --json", 0,
            "\"status\":\"skipped_budget\"");
     expect("bench kernels --len 64 --dim 8 --heads 1 --pass fwd --mask full --repeat 2 --csv", 0, "kernel,isa,dtype,pass,mask,");

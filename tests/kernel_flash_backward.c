@@ -1,4 +1,4 @@
-/* Backward of the flash schedule, on each instruction set of this machine: within the bound against the naive kernel in double on random
+/* Backward of the flash schedule, on each instruction set of this machine and on arrays of each type: within the bound against the naive kernel in double on random
  * problems of every feature, around the edges of its tiles, with NaN in rows that a mask excludes, and the same bits for any number of
  * threads. */
 #include "support/problem.h"
@@ -47,7 +47,7 @@ static void check_order(const struct test_case *c, const struct test_result *wan
     setenv("ATTN_ISA", attn_ctx_isa(c->ctx), 1);
     assert_int_equal(attn_ctx_create(&config, &last_first.ctx, NULL, 0), ATTN_OK);
     unsetenv("ATTN_ISA");
-    assert_true(test_run(&last_first, ATTN_F32, "flash", 2, &got));
+    assert_true(test_run(&last_first, c->storage, "flash", 2, &got));
     if (!test_result_same(want, &got)) {
         test_case_print(c);
         fail_msg("units run in another order give other bits");
@@ -61,11 +61,11 @@ typedef void (*change_fn)(struct test_case *c, struct attn_random *r);
 static void check_case(const struct test_case *c) {
     struct test_result want, plain, one, more;
     assert_true(test_run(c, ATTN_F64, "naive", 1, &want));
-    assert_true(test_run(c, ATTN_F32, "naive", 1, &plain));
-    assert_true(test_run(c, ATTN_F32, "flash", 1, &one));
+    assert_true(test_run(c, c->storage, "naive", 1, &plain));
+    assert_true(test_run(c, c->storage, "flash", 1, &one));
     assert_true(test_result_bounded(c, &one, &want, &plain));
     for (int threads = 2; threads <= 3; threads++) {
-        assert_true(test_run(c, ATTN_F32, "flash", threads, &more));
+        assert_true(test_run(c, c->storage, "flash", threads, &more));
         if (!test_result_same(&one, &more)) {
             test_case_print(c);
             fail_msg("%d threads give other bits than one", threads);
@@ -78,22 +78,31 @@ static void check_case(const struct test_case *c) {
     test_result_free(&one);
 }
 
-static void check_rounds(int64_t rounds, const struct test_options *options, change_fn change) {
+static void check_storage(attn_ctx *ctx, int64_t rounds, const struct test_options *options, change_fn change) {
     uint64_t seed;
     rounds = test_rounds(rounds, &seed);
+    for (uint64_t s = seed; s < seed + (uint64_t)rounds; s++) {
+        struct test_case c;
+        struct attn_random r;
+        test_case_make(&c, ctx, s, options);
+        attn_random_init(&r, s);
+        if (change) change(&c, &r);
+        check_case(&c);
+        test_case_free(&c);
+    }
+}
+
+/* `rounds` of float32, half as many of each type of 16 bits. */
+static void check_rounds(int64_t rounds, const struct test_options *options, change_fn change) {
+    static const attn_dtype types[] = {ATTN_F32, ATTN_BF16, ATTN_F16};
     for (size_t i = 0; i < sizeof isas / sizeof isas[0]; i++) {
         attn_ctx *ctx = context_of(isas[i]);
-        if (!ctx) continue;
-        for (uint64_t s = seed; s < seed + (uint64_t)rounds; s++) {
-            struct test_case c;
-            struct attn_random r;
-            test_case_make(&c, ctx, s, options);
-            attn_random_init(&r, s);
-            if (change) change(&c, &r);
-            check_case(&c);
-            test_case_free(&c);
+        for (size_t n = 0; ctx && n < sizeof types / sizeof types[0]; n++) {
+            struct test_options stored = *options;
+            stored.storage = types[n];
+            check_storage(ctx, types[n] == ATTN_F32 ? rounds : rounds / 2, &stored, change);
         }
-        attn_ctx_destroy(ctx);
+        if (ctx) attn_ctx_destroy(ctx);
     }
 }
 

@@ -1,6 +1,7 @@
 /* The flash forward passes against the naive kernel in double, on every instruction set of this machine: random problems of every feature
  * in guarded memory, and the same bits for any number of workers.
  */
+#include "plan/plan.h"
 #include "support/compare.h"
 #include "support/each_kernel.h"
 #include "support/problem.h"
@@ -21,11 +22,11 @@ static bool forward_round(attn_ctx *ctx, const char *kernel, uint64_t seed) {
     bool good = true;
     test_case_make(&c, ctx, seed, &options);
     assert_true(test_run(&c, ATTN_F64, "naive", 1, &exact));
-    assert_true(test_run(&c, ATTN_F32, "naive", 1, &plain));
-    assert_true(test_run(&c, ATTN_F32, kernel, 1, &got));
+    assert_true(test_run(&c, options.storage, "naive", 1, &plain));
+    assert_true(test_run(&c, options.storage, kernel, 1, &got));
     good = test_result_bounded(&c, &got, &exact, &plain);
     for (int threads = 2; threads <= 3; threads++) {
-        assert_true(test_run(&c, ATTN_F32, kernel, threads, &again));
+        assert_true(test_run(&c, options.storage, kernel, threads, &again));
         good = test_result_same(&got, &again) && good;
         test_result_free(&again);
     }
@@ -42,8 +43,11 @@ static void check_rounds(attn_ctx *ctx, const struct attn_kernel *kernel) {
     const int64_t n = test_rounds(rounds_wanted, &seed);
     int64_t bad = 0;
     if (strncmp(kernel->name, "flash", 5) != 0) return;
+    options.storage = kernel->dtype;
     for (int64_t r = 0; r < n; r++) bad += !forward_round(ctx, kernel->name, seed + (uint64_t)r);
-    if (bad) fail_msg("%s %s: %lld of %lld problems", kernel->name, kernel->isa, (long long)bad, (long long)n);
+    if (bad)
+        fail_msg("%s %s %s: %lld of %lld problems", kernel->name, kernel->isa, attn_dtype_name(kernel->dtype), (long long)bad,
+                 (long long)n);
 }
 
 static void small_problems_of_every_feature_are_within_the_bound(void **state) {

@@ -1,4 +1,5 @@
 /* The naive kernels: in double they equal brute force on matrices, in single they stay near, on random problems of every feature. */
+#include "kernel/convert/convert.h"
 #include "support/compare.h"
 #include "support/problem.h"
 
@@ -25,6 +26,11 @@ static bool equals_brute(const struct test_case *c, const struct test_result *go
     return good;
 }
 
+static void round_output(attn_dtype type, struct test_result *r, int which) {
+    for (int64_t i = 0; r->data[which] && i < r->count[which]; i++)
+        r->data[which][i] = (double)attn_f32_of_half(type, attn_half_of_f32(type, (float)r->data[which][i]));
+}
+
 static void check_rounds(int64_t rounds, const struct test_options *options) {
     uint64_t seed;
     rounds = test_rounds(rounds, &seed);
@@ -47,6 +53,37 @@ static void check_rounds(int64_t rounds, const struct test_options *options) {
     attn_ctx_destroy(ctx);
 }
 
+/* Numbers of 16 bits are exact in float, so all that may differ is the last rounding. Of backward's inputs O is rounded: its type is float. */
+static void results_in_16_bits_are_those_of_float32_rounded_once(void **state) {
+    (void)state;
+    static const attn_dtype types[] = {ATTN_BF16, ATTN_F16};
+    uint64_t seed;
+    const int64_t rounds = test_rounds(60, &seed);
+    attn_ctx *ctx = test_context(2);
+    for (int n = 0; n < 2; n++)
+        for (int64_t i = 0; i < rounds; i++) {
+            struct test_case c;
+            struct test_options options;
+            struct test_result single, half;
+            test_options_init(&options);
+            options.storage = types[n];
+            test_case_make(&c, ctx, seed + (uint64_t)i, &options);
+            if (c.d_o) c.problem.o_dtype = ATTN_F32;
+            assert_true(test_run(&c, ATTN_F32, "naive", 2, &single));
+            assert_true(test_run(&c, types[n], "naive", 1, &half));
+            if (c.problem.o_dtype != ATTN_F32) round_output(types[n], &single, TEST_O);
+            for (int which = TEST_DQ; which <= TEST_DV && c.problem.grad_dtype != ATTN_F32; which++) round_output(types[n], &single, which);
+            if (!test_result_same(&single, &half)) {
+                test_case_print(&c);
+                fail();
+            }
+            test_result_free(&single);
+            test_result_free(&half);
+            test_case_free(&c);
+        }
+    attn_ctx_destroy(ctx);
+}
+
 static void double_equals_brute_force_on_every_feature(void **state) {
     (void)state;
     struct test_options options;
@@ -57,6 +94,7 @@ static void double_equals_brute_force_on_every_feature(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(double_equals_brute_force_on_every_feature),
+        cmocka_unit_test(results_in_16_bits_are_those_of_float32_rounded_once),
     };
     return cmocka_run_group_tests_name("kernel: naive", tests, NULL, NULL);
 }

@@ -1,6 +1,8 @@
 /* What holds for every kernel of the table, on every instruction set of this machine: the same bits for any number of threads, exact
  * exclusion, every key counted once, no NaN from huge scores.
  */
+#include "kernel/convert/convert.h"
+#include "plan/plan.h"
 #include "support/compare.h"
 #include "support/each_kernel.h"
 #include "support/problem.h"
@@ -16,7 +18,7 @@
 #include <cmocka.h>
 
 static void complain(const struct test_case *c, const struct attn_kernel *kernel) {
-    fprintf(stderr, "kernel %s, %s\n", kernel->name, kernel->isa);
+    fprintf(stderr, "kernel %s, %s, %s\n", kernel->name, kernel->isa, attn_dtype_name(kernel->dtype));
     test_case_print(c);
     fail();
 }
@@ -27,15 +29,16 @@ static void check_threads(attn_ctx *ctx, const struct attn_kernel *kernel) {
     struct test_options options;
     uint64_t seed;
     test_options_init(&options);
+    options.storage = kernel->dtype;
     options.max_len = 150;
     const int64_t rounds = test_rounds(25, &seed);
     for (const uint64_t end = seed + (uint64_t)rounds; seed < end; seed++) {
         struct test_case c;
         struct test_result one, more;
         test_case_make(&c, ctx, seed, &options);
-        assert_true(test_run(&c, ATTN_F32, kernel->name, 1, &one));
+        assert_true(test_run(&c, kernel->dtype, kernel->name, 1, &one));
         for (int threads = 2; threads <= 3; threads++) {
-            assert_true(test_run(&c, ATTN_F32, kernel->name, threads, &more));
+            assert_true(test_run(&c, kernel->dtype, kernel->name, threads, &more));
             if (!test_result_same(&one, &more)) complain(&c, kernel);
             test_result_free(&more);
         }
@@ -103,6 +106,7 @@ static void check_exclusion(attn_ctx *ctx, const struct attn_kernel *kernel) {
     struct test_options options;
     uint64_t seed;
     test_options_init(&options);
+    options.storage = kernel->dtype;
     options.max_len = 100;
     const int64_t rounds = test_rounds(40, &seed);
     for (const uint64_t end = seed + (uint64_t)rounds; seed < end; seed++) {
@@ -113,19 +117,19 @@ static void check_exclusion(attn_ctx *ctx, const struct attn_kernel *kernel) {
         const int64_t b = (int64_t)seed % c.batch, rows = test_span_of(&c, b, 0).length, keys = test_span_of(&c, b, 1).length;
         if (c.mask && rows > 0 && keys > 0) {
             const int64_t i = (int64_t)(seed * 7) % rows, j = (int64_t)(seed * 13) % keys;
-            assert_true(test_run(&c, ATTN_F32, kernel->name, 1, &clean));
+            assert_true(test_run(&c, kernel->dtype, kernel->name, 1, &clean));
             poison(&c, c.k, b, 1, p->kv_heads, j, p->dim);
             poison(&c, c.v, b, 1, p->kv_heads, j, p->v_dim);
-            assert_true(test_run(&c, ATTN_F32, kernel->name, 2, &dirty));
+            assert_true(test_run(&c, kernel->dtype, kernel->name, 2, &dirty));
             if (!key_is_unseen(&c, b, j, &clean, &dirty)) complain(&c, kernel);
             test_result_free(&clean);
             test_result_free(&dirty);
             test_case_free(&c);
             test_case_make(&c, ctx, seed, &options);
-            assert_true(test_run(&c, ATTN_F32, kernel->name, 1, &clean));
+            assert_true(test_run(&c, kernel->dtype, kernel->name, 1, &clean));
             poison(&c, c.q, b, 0, p->heads, i, p->dim);
             poison(&c, c.d_o, b, 0, p->heads, i, p->v_dim);
-            assert_true(test_run(&c, ATTN_F32, kernel->name, 2, &dirty));
+            assert_true(test_run(&c, kernel->dtype, kernel->name, 2, &dirty));
             if (!query_is_unseen(&c, b, i, &clean, &dirty)) complain(&c, kernel);
             test_result_free(&clean);
             test_result_free(&dirty);
@@ -143,6 +147,7 @@ static void an_excluded_pair_leaves_no_bit_in_either_direction(void **state) {
 static void check_excluded_bias(attn_ctx *ctx, const struct attn_kernel *kernel) {
     struct test_options options;
     test_options_init(&options);
+    options.storage = kernel->dtype;
     options.always = ATTN_BIAS | ATTN_BACKWARD;
     options.bias_broadcast = 0;
     options.layout = ATTN_BHTD;
@@ -151,7 +156,7 @@ static void check_excluded_bias(attn_ctx *ctx, const struct attn_kernel *kernel)
         struct test_case c;
         struct test_result clean, dirty;
         test_case_make(&c, ctx, seed, &options);
-        assert_true(test_run(&c, ATTN_F32, kernel->name, 1, &clean));
+        assert_true(test_run(&c, kernel->dtype, kernel->name, 1, &clean));
         for (int64_t b = 0; b < c.batch; b++)
             for (int32_t h = 0; h < c.problem.heads; h++)
                 for (int64_t i = 0; i < test_span_of(&c, b, 0).length; i++)
@@ -159,7 +164,7 @@ static void check_excluded_bias(attn_ctx *ctx, const struct attn_kernel *kernel)
                         if (!test_allowed(&c, b, h, i, j))
                             c.bias[((b * c.bias_extent[1] + h) * c.bias_extent[2] + i + c.q_offset) * c.bias_extent[3] + j + c.kv_offset] =
                                 (i + j) % 2 ? NAN : INFINITY;
-        assert_true(test_run(&c, ATTN_F32, kernel->name, 1, &dirty));
+        assert_true(test_run(&c, kernel->dtype, kernel->name, 1, &dirty));
         if (!test_result_same(&clean, &dirty)) complain(&c, kernel);
         test_result_free(&clean);
         test_result_free(&dirty);
@@ -191,7 +196,15 @@ static void check_counts(attn_ctx *ctx, const struct attn_kernel *kernel) {
     attn_mask *mask;
     attn_problem_init(&p);
     attn_args_init(&args);
-    for (int64_t j = 0; j < S; j++) v[j * E + j * 7919 % S % E] = 1.0f;
+    for (int64_t j = 0; j < S; j++) {
+        const int64_t at = j * E + j * 7919 % S % E;
+        if (kernel->dtype == ATTN_F32)
+            v[at] = 1.0f;
+        else
+            ((uint16_t *)v)[at] = attn_half_of_f32(kernel->dtype, 1.0f);
+    }
+    p.dtype = kernel->dtype;
+    p.o_dtype = ATTN_F32;
     p.heads = 1;
     p.dim = D;
     p.v_dim = E;
@@ -233,9 +246,11 @@ static void scale_values(float *x, int64_t n, float factor) {
 }
 
 static void check_huge_scores(attn_ctx *ctx, const struct attn_kernel *kernel) {
-    static const float factors[] = {1e2f, 1e15f, 1e-20f};
+    static const float wide[] = {1e2f, 1e15f, 1e-20f}, narrow[] = {1e2f, 2e3f, 1e-6f}; /* float16 ends at 65504 */
+    const float *factors = kernel->dtype == ATTN_F16 ? narrow : wide;
     struct test_options options;
     test_options_init(&options);
+    options.storage = kernel->dtype;
     options.features &= ~(uint32_t)(ATTN_BACKWARD | ATTN_BIAS_GRAD);
     options.max_len = 90;
     for (uint64_t seed = 1; seed <= 30; seed++) {
@@ -246,7 +261,7 @@ static void check_huge_scores(attn_ctx *ctx, const struct attn_kernel *kernel) {
         scale_values(c.q, c.planes * c.problem.heads * c.q_len * c.problem.dim, factor);
         scale_values(c.k, c.planes * c.problem.kv_heads * c.kv_len * c.problem.dim, factor);
         c.accumulate = 0;
-        assert_true(test_run(&c, ATTN_F32, kernel->name, 1, &got));
+        assert_true(test_run(&c, kernel->dtype, kernel->name, 1, &got));
         for (int64_t n = 0; n < got.count[TEST_O]; n++)
             if (!isfinite(got.data[TEST_O][n])) complain(&c, kernel);
         for (int64_t n = 0; n < got.count[TEST_LSE]; n++)

@@ -1,10 +1,12 @@
 /* A ring in one process: queries and keys are cut in two, every piece is executed with its global offsets, results are merged by the
- * accumulate flags; forward and backward equal the whole, for every float32 kernel of the table.
+ * accumulate flags; forward and backward equal the whole, for every kernel of the table that computes in float32. Partial results are floats,
+ * also those of inputs of 16 bits.
  *
  * Piece (a, b) computes queries of part a against keys of part b. O and LSE of part a merge over b; exactly the first key part is given
  * the sink. Backward runs with the merged O and LSE: dQ adds over b, dK and dV add over a, dBias, dALiBi and dSink over all.
  */
 #include "base/random.h"
+#include "kernel/convert/convert.h"
 #include "support/compare.h"
 #include "support/each_kernel.h"
 #include "support/problem.h"
@@ -26,6 +28,9 @@ struct outputs {
 
 static struct { float q[H * T * D], k[G * S * D], v[G * S * E], d_o[H * T * E], d_lse[H * T], bias[T * S], alibi[H], sink[H]; } in;
 
+/* The same in 16 bits, where the kernel's arrays are of such a type. */
+static struct { uint16_t q[H * T * D], k[G * S * D], v[G * S * E], d_o[H * T * E]; } half;
+
 static struct outputs whole, ring;
 
 static void must(attn_ctx *ctx, attn_status status) {
@@ -33,12 +38,20 @@ static void must(attn_ctx *ctx, attn_status status) {
     if (status != ATTN_OK) fail_msg("%s: %s", attn_status_name(status), attn_ctx_error(ctx, text, sizeof(text)));
 }
 
-static void fill_inputs(uint64_t seed) {
+static void fill_inputs(uint64_t seed, attn_dtype type) {
     struct attn_random r;
     attn_random_init(&r, seed);
     float *const all[] = {in.q, in.k, in.v, in.d_o, in.d_lse, in.bias, in.alibi, in.sink};
     const int64_t counts[] = {H * T * D, G * S * D, G * S * E, H * T * E, H * T, T * S, H, H};
     for (int n = 0; n < 8; n++) attn_random_fill_normal(&r, all[n], counts[n], n == 6 ? 0.05f : 1.0f);
+    uint16_t *const halves[] = {half.q, half.k, half.v, half.d_o};
+    for (int n = 0; n < 4 && type != ATTN_F32; n++)
+        for (int64_t i = 0; i < counts[n]; i++) halves[n][i] = attn_half_of_f32(type, all[n][i]);
+}
+
+/* Row `row` of [head, tokens, width], as floats or in 16 bits. */
+static attn_input rows_of(attn_dtype type, const float *x, const uint16_t *bits, int64_t row, int64_t tokens, int64_t width) {
+    return (attn_input){type == ATTN_F32 ? (const void *)(x + row * width) : bits + row * width, {0, tokens * width, width, 1}};
 }
 
 static attn_problem problem(const struct attn_kernel *kernel) {
@@ -55,16 +68,19 @@ static attn_problem problem(const struct attn_kernel *kernel) {
     p.dropout = 0.2;
     p.bias_broadcast = ATTN_SHARE_BATCH | ATTN_SHARE_HEAD;
     p.kernel = kernel->name;
+    p.dtype = kernel->dtype;
+    p.o_dtype = p.grad_dtype = ATTN_F32;
     return p;
 }
 
 /* The arrays of queries [q0, q0 + rows) and keys [k0, k0 + keys), by strides into the whole. */
-static void bind(struct outputs *out, int64_t q0, int64_t rows, int64_t k0, int64_t keys, attn_args *args, attn_gradients *g) {
+static void bind(attn_dtype type, struct outputs *out, int64_t q0, int64_t rows, int64_t k0, int64_t keys, attn_args *args,
+                 attn_gradients *g) {
     attn_args_init(args);
     attn_gradients_init(g);
-    args->q = (attn_input){in.q + q0 * D, {0, T * D, D, 1}};
-    args->k = (attn_input){in.k + k0 * D, {0, S * D, D, 1}};
-    args->v = (attn_input){in.v + k0 * E, {0, S * E, E, 1}};
+    args->q = rows_of(type, in.q, half.q, q0, T, D);
+    args->k = rows_of(type, in.k, half.k, k0, S, D);
+    args->v = rows_of(type, in.v, half.v, k0, S, E);
     args->o = (attn_output){out->o + q0 * E, {0, T * E, E, 1}};
     args->lse = (attn_output){out->lse + q0, {0, T, 1, 0}};
     args->bias = (attn_input){in.bias, {0, 0, S, 1}};
@@ -77,7 +93,7 @@ static void bind(struct outputs *out, int64_t q0, int64_t rows, int64_t k0, int6
     args->global_q_len = T;
     args->global_kv_len = S;
     args->seed = 99;
-    g->d_o = (attn_input){in.d_o + q0 * E, {0, T * E, E, 1}};
+    g->d_o = rows_of(type, in.d_o, half.d_o, q0, T, E);
     g->d_lse = (attn_input){in.d_lse + q0, {0, T, 1, 0}};
     g->dq = (attn_output){out->dq + q0 * D, {0, T * D, D, 1}};
     g->dk = (attn_output){out->dk + k0 * D, {0, S * D, D, 1}};
@@ -87,7 +103,8 @@ static void bind(struct outputs *out, int64_t q0, int64_t rows, int64_t k0, int6
     g->dsink.data = out->dsink;
 }
 
-static void run_pieces(const attn_plan *plan, attn_ctx *ctx, const attn_mask *mask, struct outputs *out, int q_parts, int k_parts) {
+static void run_pieces(const attn_plan *plan, attn_dtype type, attn_ctx *ctx, const attn_mask *mask, struct outputs *out, int q_parts,
+                       int k_parts) {
     const int64_t q_cut[3] = {0, q_parts == 1 ? T : 37, T}, k_cut[3] = {0, k_parts == 1 ? S : 70, S};
     const size_t bytes = attn_plan_workspace(plan);
     void *workspace = aligned_alloc(64, bytes + 64);
@@ -96,7 +113,7 @@ static void run_pieces(const attn_plan *plan, attn_ctx *ctx, const attn_mask *ma
     for (int backward = 0; backward < 2; backward++)
         for (int a = 0; a < q_parts; a++)
             for (int b = 0; b < k_parts; b++) {
-                bind(out, q_cut[a], q_cut[a + 1] - q_cut[a], k_cut[b], k_cut[b + 1] - k_cut[b], &args, &g);
+                bind(type, out, q_cut[a], q_cut[a + 1] - q_cut[a], k_cut[b], k_cut[b + 1] - k_cut[b], &args, &g);
                 args.mask = mask;
                 args.workspace = workspace;
                 args.workspace_bytes = bytes;
@@ -156,11 +173,11 @@ static void check_kernel(attn_ctx *ctx, const struct attn_kernel *kernel) {
     for (int kind = 0; kind < 3; kind++) {
         attn_mask *mask = mask_of(ctx, kind);
         for (uint64_t seed = 1; seed <= 3; seed++) {
-            fill_inputs(seed);
+            fill_inputs(seed, kernel->dtype);
             memset(&whole, 0xff, sizeof(whole));
             memset(&ring, 0xff, sizeof(ring));
-            run_pieces(plan, ctx, mask, &whole, 1, 1);
-            run_pieces(plan, ctx, mask, &ring, 2, 2);
+            run_pieces(plan, kernel->dtype, ctx, mask, &whole, 1, 1);
+            run_pieces(plan, kernel->dtype, ctx, mask, &ring, 2, 2);
             compare(kernel, seed);
         }
         attn_mask_destroy(mask);

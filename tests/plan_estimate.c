@@ -84,13 +84,14 @@ static void check_case(const struct test_case *c, const struct attn_kernel *kern
     attn_estimate_init(&e);
     must(attn_plan_estimate(plan, &args, &e));
     const struct totals t = count_all(c, e.tile_queries, e.tile_keys);
-    const double d = plan->shape.dim, v = plan->shape.v_dim, bytes = p.dtype == ATTN_F64 ? 8 : 4;
+    const double d = plan->shape.dim, v = plan->shape.v_dim, bytes = (double)attn_dtype_bytes(p.dtype);
     if (e.pairs != t.pairs || e.tiles_full != t.full || e.tiles_partial != t.partial || e.tiles_empty != t.empty)
         fail_msg("seed %llu, %s: pairs %lld for %lld, tiles %lld %lld %lld for %lld %lld %lld", (unsigned long long)c->seed, kernel->name,
                  (long long)e.pairs, (long long)t.pairs, (long long)e.tiles_full, (long long)e.tiles_partial, (long long)e.tiles_empty,
                  (long long)t.full, (long long)t.partial, (long long)t.empty);
     assert_true(e.forward_flops == 2 * (d + v) * (double)t.pairs);
-    const double arrays = bytes * (t.queries * plan->shape.heads * (d + v + 1) + t.keys * plan->shape.kv_heads * (d + v));
+    const double lse = p.dtype == ATTN_F64 ? 8 : 4;
+    const double arrays = t.queries * plan->shape.heads * (bytes * (d + v) + lse) + bytes * t.keys * plan->shape.kv_heads * (d + v);
     assert_true(p.features & ATTN_BIAS ? e.forward_bytes >= arrays : e.forward_bytes == arrays);
     assert_true(e.forward_seconds > 0);
     const bool backward = p.features & ATTN_BACKWARD;

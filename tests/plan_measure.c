@@ -273,7 +273,7 @@ static void every_feature_layout_and_type_can_be_measured(void **state) {
         if ((p.features & ATTN_BACKWARD) && (p.features & ATTN_BIAS) && attn_random_below(&r, 2)) p.features |= ATTN_BIAS_GRAD;
         p.dropout = p.features & ATTN_DROPOUT ? 0.25 : 0.0;
         p.bias_broadcast = (uint32_t)attn_random_below(&r, 16);
-        p.dtype = attn_random_below(&r, 4) ? ATTN_F32 : ATTN_F64;
+        p.dtype = (attn_dtype)attn_random_below(&r, ATTN_F16 + 1);
         p.layout = (attn_layout)attn_random_below(&r, 3);
         p.kv_heads = (int32_t)attn_random_between(&r, 1, 3);
         p.heads = p.kv_heads * (int32_t)attn_random_between(&r, 1, 3);

@@ -39,6 +39,14 @@ static void choices_outside_their_enums_are_refused(void **state) {
     attn_problem p = good();
     p.dtype = (attn_dtype)9;
     refused(&p, ATTN_EINVAL, "problem.dtype is 9");
+    p.dtype = ATTN_DTYPE_SAME;
+    refused(&p, ATTN_EINVAL, "problem.dtype is -1");
+    p = good();
+    p.o_dtype = (attn_dtype)9;
+    refused(&p, ATTN_EINVAL, "problem.o_dtype is 9, expected a data type, or ATTN_DTYPE_SAME");
+    p = good();
+    p.grad_dtype = (attn_dtype)-2;
+    refused(&p, ATTN_EINVAL, "problem.grad_dtype is -2");
     p = good();
     p.layout = (attn_layout)3;
     refused(&p, ATTN_EINVAL, "problem.layout is 3");
@@ -70,10 +78,14 @@ static void choices_outside_their_enums_are_refused(void **state) {
 static void what_is_not_built_is_refused_by_name_with_the_nearest_case(void **state) {
     (void)state;
     attn_problem p = good();
+    p.o_dtype = ATTN_F16;
+    refused(&p, ATTN_EUNSUPPORTED, "problem.o_dtype is f16 with dtype f32; expected the same, or f32 with bf16 or f16");
     p.dtype = ATTN_BF16;
-    refused(&p, ATTN_EUNSUPPORTED, "ATTN_BF16 has no kernel yet; the nearest that has is ATTN_F32");
-    p.dtype = ATTN_F16;
-    refused(&p, ATTN_EUNSUPPORTED, "ATTN_F16");
+    refused(&p, ATTN_EUNSUPPORTED, "problem.o_dtype is f16 with dtype bf16");
+    p = good();
+    p.dtype = ATTN_F64;
+    p.grad_dtype = ATTN_F32;
+    refused(&p, ATTN_EUNSUPPORTED, "problem.grad_dtype is f32 with dtype f64");
     p = good();
     p.score = ATTN_SCORE_ADDITIVE;
     refused(&p, ATTN_EUNSUPPORTED, "ATTN_SCORE_ADDITIVE has no kernel yet; the nearest that has is ATTN_SCORE_DOT");

@@ -294,7 +294,7 @@ static attn_status rowpanel_open(struct attn_case *c, enum attn_direction pass, 
 
 static attn_status rowpanel_outputs(void *self, struct attn_outputs *outputs) {
     const struct rowpanel *r = self;
-    *outputs = (struct attn_outputs){r->o, r->lse, r->dq, r->dk, r->dv, r->dq != NULL};
+    *outputs = (struct attn_outputs){r->o, r->lse, r->dq, r->dk, r->dv, r->dq != NULL, ATTN_F32};
     return ATTN_OK;
 }
 

@@ -5,6 +5,8 @@
 #include "base/context.h"
 #include "bench/peers/peer.h"
 #include "io/npy.h"
+#include "kernel/convert/convert.h"
+#include "plan/plan.h"
 
 #include <errno.h>
 #include <math.h>
@@ -157,14 +159,26 @@ static const char *mask_kind(const struct attn_case *c) {
     return causal ? "causal" : "rows";
 }
 
+/* An input of the case; what has 16 bits travels as floats, which hold it exactly. */
+static attn_status give_input(struct torch *t, const char *name, const int64_t shape[4], const void *data) {
+    const attn_dtype dtype = t->c->spec.dtype;
+    const size_t count = (size_t)(shape[0] * shape[1] * shape[2] * shape[3]);
+    if (dtype == ATTN_F32 || dtype == ATTN_F64) return give(t, name, dtype == ATTN_F64 ? ATTN_NPY_F64 : ATTN_NPY_F32, 4, shape, data);
+    float *wide = attn_alloc(t->c->ctx, count * sizeof *wide);
+    if (wide == NULL) return attn_no_memory(t->c->ctx, "an array for PyTorch", count * sizeof *wide);
+    for (size_t i = 0; i < count; i++) wide[i] = attn_f32_of_half(dtype, ((const uint16_t *)data)[i]);
+    const attn_status status = give(t, name, ATTN_NPY_F32, 4, shape, wide);
+    attn_free(t->c->ctx, wide);
+    return status;
+}
+
 static attn_status give_all(struct torch *t, const char *kind, bool backward) {
     const struct attn_case *c = t->c;
     const struct attn_case_spec *s = &c->spec;
-    const enum attn_npy_type type = s->dtype == ATTN_F64 ? ATTN_NPY_F64 : ATTN_NPY_F32;
-    attn_status status = give(t, "q", type, 4, (int64_t[]){s->batch, s->heads, s->q_len, s->dim}, c->q);
-    if (status == ATTN_OK) status = give(t, "k", type, 4, (int64_t[]){s->batch, s->kv_heads, s->kv_len, s->dim}, c->k);
-    if (status == ATTN_OK) status = give(t, "v", type, 4, (int64_t[]){s->batch, s->kv_heads, s->kv_len, s->v_dim}, c->v);
-    if (status == ATTN_OK && backward) status = give(t, "do", type, 4, (int64_t[]){s->batch, s->heads, s->q_len, s->v_dim}, c->d_o);
+    attn_status status = give_input(t, "q", (int64_t[]){s->batch, s->heads, s->q_len, s->dim}, c->q);
+    if (status == ATTN_OK) status = give_input(t, "k", (int64_t[]){s->batch, s->kv_heads, s->kv_len, s->dim}, c->k);
+    if (status == ATTN_OK) status = give_input(t, "v", (int64_t[]){s->batch, s->kv_heads, s->kv_len, s->v_dim}, c->v);
+    if (status == ATTN_OK && backward) status = give_input(t, "do", (int64_t[]){s->batch, s->heads, s->q_len, s->v_dim}, c->d_o);
     return status == ATTN_OK && strcmp(kind, "rows") == 0 ? give_rows(t) : status;
 }
 
@@ -213,7 +227,8 @@ static attn_status torch_open(struct attn_case *c, enum attn_direction direction
         return status;
     }
     status = start(&t->process, c->message, sizeof c->message);
-    snprintf(request, sizeof request, "open %s %d %s %d", t->folder, c->spec.threads, kind, backward ? 1 : 0);
+    snprintf(request, sizeof request, "open %s %d %s %d %s", t->folder, c->spec.threads, kind, backward ? 1 : 0,
+             attn_dtype_name(c->spec.dtype));
     if (status == ATTN_OK) status = ask(&t->process, request, c->message, sizeof c->message);
     if (status == ATTN_OK) snprintf(t->name, sizeof t->name, "torch-%.20s", c->message);
     return status;
@@ -245,7 +260,8 @@ static attn_status torch_outputs(void *self, struct attn_outputs *outputs) {
         if (status != ATTN_OK) attn_ctx_error(t->c->ctx, answer, sizeof answer);
     }
     if (status != ATTN_OK) snprintf(t->c->message, sizeof t->c->message, "%s", answer);
-    *outputs = (struct attn_outputs){t->o.data, NULL, t->dq.data, t->dk.data, t->dv.data, backward};
+    const attn_dtype dtype = t->c->spec.dtype == ATTN_F64 ? ATTN_F64 : ATTN_F32; /* as they travel */
+    *outputs = (struct attn_outputs){t->o.data, NULL, t->dq.data, t->dk.data, t->dv.data, backward, dtype};
     return status;
 }
 

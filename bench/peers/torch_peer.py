@@ -1,7 +1,8 @@
 """PyTorch as a peer: answers one line for each line it reads, so that its runs and ours take turns.
 
   version                                   -> ok 2.5.1
-  open FOLDER THREADS MASK BACKWARD         -> ok NAME     arrays q.npy k.npy v.npy (do.npy, rows.npy); MASK full, causal or rows
+  open FOLDER THREADS MASK BACKWARD DTYPE   -> ok NAME     arrays q.npy k.npy v.npy (do.npy, rows.npy); MASK full, causal or rows;
+                                                           DTYPE f32, f64, bf16 or f16 is computed in, arrays of 16 bits travel as float32
   run fwd | bwd | fwd+bwd                   -> ok SECONDS
   save FOLDER                               -> ok          o.npy (dq.npy dk.npy dv.npy)
 Every line may be answered by "unsupported REASON". rows.npy [T, n, 2] holds the keys of each query as n half-open intervals.
@@ -39,11 +40,12 @@ def duration(run):
 
 
 class Case:
-    def __init__(self, folder, threads, kind, backward):
+    def __init__(self, folder, threads, kind, backward, dtype):
         torch.set_num_threads(int(threads))
         load = lambda name: torch.from_numpy(numpy.load(os.path.join(folder, name + ".npy")))
-        self.q, self.k, self.v = (load(n).requires_grad_(backward) for n in "qkv")
-        self.d_o = load("do") if backward else None
+        own = {"f32": torch.float32, "f64": torch.float64, "bf16": torch.bfloat16, "f16": torch.float16}[dtype]
+        self.q, self.k, self.v = (load(n).to(own).requires_grad_(backward) for n in "qkv")
+        self.d_o = load("do").to(own) if backward else None
         self.grouped = self.q.shape[1] != self.k.shape[1]
         self.causal = kind == "causal"
         self.mask, self.flex = None, None
@@ -63,7 +65,7 @@ class Case:
             block = create_block_mask(lambda b, h, i, j: mask[i, j], None, None, *mask.shape, device="cpu")
             compiled = torch.compile(flex_attention)
             run = lambda: compiled(self.q, self.k, self.v, block_mask=block, enable_gqa=self.grouped)
-            if torch.allclose(run(), self.sdpa(), atol=1e-4) and duration(run) < duration(self.sdpa):
+            if torch.allclose(run(), self.sdpa(), atol=1e-4 if self.q.dtype.itemsize > 2 else 2e-2) and duration(run) < duration(self.sdpa):
                 self.flex, self.name = run, "flex"
         except Exception:
             self.flex = None
@@ -91,14 +93,15 @@ class Case:
         if self.grads is not None:
             arrays.update(zip(("dq", "dk", "dv"), self.grads))
         for name, array in arrays.items():
-            numpy.save(os.path.join(folder, name + ".npy"), numpy.ascontiguousarray(array.detach().numpy()))
+            wide = array.detach() if array.dtype.itemsize > 2 else array.detach().float()
+            numpy.save(os.path.join(folder, name + ".npy"), numpy.ascontiguousarray(wide.numpy()))
 
 
 def respond(words, case):
     if words[0] == "version":
         return case, torch.__version__
     if words[0] == "open":
-        case = Case(words[1], words[2], words[3], words[4] == "1")
+        case = Case(words[1], words[2], words[3], words[4] == "1", words[5])
         return case, case.name
     if words[0] == "run":
         return case, repr(case.run(words[1]))

@@ -51,7 +51,7 @@ static int list_options(struct attn_apply *a, struct words *w, struct attn_optio
         {"dropout", ATTN_OPTION_REAL, &a->dropout, "P", "probability of dropping a weight (default 0)", 0, 0.999999},
         {"seed", ATTN_OPTION_INTEGER, &w->seed, "N", "of dropout (default 0)", 0, 9e18},
         {"layout", ATTN_OPTION_TEXT, &w->layout, "NAME", "bhtd (default), bthd, thd (packed)", 0, 0},
-        {"dtype", ATTN_OPTION_TEXT, &w->dtype, "NAME", "what is computed in: f32 (default), f64", 0, 0},
+        {"dtype", ATTN_OPTION_TEXT, &w->dtype, "NAME", "what is computed in: f32 (default), f64, bf16, f16", 0, 0},
         {"kernel", ATTN_OPTION_TEXT, &a->kernel, "NAME", "flash, flash32, naive (default: the planner's choice)", 0, 0},
         {"effort", ATTN_OPTION_TEXT, &w->wisdom.effort_name, "HOW", ATTN_WISDOM_EFFORT_HELP, 0, 0},
         {"wisdom", ATTN_OPTION_TEXT, &w->wisdom.path, "FILE", ATTN_WISDOM_FILE_HELP, 0, 0},
@@ -70,7 +70,7 @@ static int choose_names(struct attn_apply *a, const struct words *w) {
     for (int i = ATTN_F32; i <= ATTN_F16; i++)
         if (strcmp(w->dtype, attn_dtype_name((attn_dtype)i)) == 0) dtype = i;
     if (layout < 0) return attn_complain("apply: --layout %s: expected bhtd, bthd or thd", w->layout);
-    if (dtype < 0) return attn_complain("apply: --dtype %s: expected f32 or f64", w->dtype);
+    if (dtype < 0) return attn_complain("apply: --dtype %s: expected f32, f64, bf16 or f16", w->dtype);
     a->layout = (attn_layout)layout;
     a->dtype = (attn_dtype)dtype;
     return -1;

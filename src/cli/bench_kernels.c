@@ -146,8 +146,7 @@ static void integers(struct attn_integers *list_of, const int64_t *standard, int
 }
 
 /* What the options leave open, by the suite's own choice or by the protocol of the Long-Context Attention Benchmark (sec. 9): 64
- * query and 8 key/value
- * heads, D 128, 1K to 48K tokens, 5 warm-ups, 20 runs, 256 MiB written before each. */
+ * query and 8 key/value heads, D 128, bfloat16, 1K to 48K tokens, 5 warm-ups, 20 runs, 256 MiB written before each. */
 static void fill_in(struct sweep *s) {
     static const int64_t lens[] = {1024, 4096}, dims[] = {64, 128}, one[] = {1};
     static const int64_t long_lens[] = {1024, 2048, 4096, 8192, 16384, 24576, 32768, 40960, 49152}, long_dims[] = {128};
@@ -175,8 +174,6 @@ static int run(struct sweep *s, struct attn_bench_output *out, int64_t most_thre
     if (s->peer != NULL && (status = attn_bench_peers("bench kernels", s->peer, &s->experiment)) >= 0) return status;
     if (combinations(s) > COMBINATIONS)
         return attn_complain("bench kernels: the lists have more than %d combinations; give shorter ones", COMBINATIONS);
-    if (s->longca)
-        fprintf(stderr, "attn: bench kernels: protocol longca measures bfloat16; this version computes in %s\n", s->dtypes.item[0]);
     attn_ctx *ctx = attn_cli_context((int)most_threads, &status);
     double seconds;
     if (ctx == NULL) return status;
@@ -201,7 +198,7 @@ int attn_cmd_bench_kernels(int argc, char **argv) {
     bool json = false, csv = false;
     const struct attn_option options[] = {
         {"kernel", ATTN_OPTION_TEXT, &kernel, "LIST", "auto (default), flash, flash32, naive", 0, 0},
-        {"dtype", ATTN_OPTION_TEXT, &dtype, "LIST", "f32 (default), f64", 0, 0},
+        {"dtype", ATTN_OPTION_TEXT, &dtype, "LIST", "f32 (default), f64, bf16, f16", 0, 0},
         {"pass", ATTN_OPTION_TEXT, &pass, "LIST", "fwd,bwd (default), fwd+bwd", 0, 0},
         {"mask", ATTN_OPTION_WORDS, &mask, "SPEC", "a mask, or several with ';' between; repeated: and (default full;causal)", 0, 0},
         {"batch", ATTN_OPTION_INTEGER, &s.batch, "B", "sequences (default 1)", 1, 65536},
@@ -248,7 +245,8 @@ int attn_cmd_bench_kernels(int argc, char **argv) {
     attn_pattern_list(patterns, sizeof patterns);
     if (!attn_words_and(&mask, joined, sizeof joined) ||
         !list(mask.count > 0 ? joined : NULL, s.longca ? patterns : "full;causal", ';', mask_text, sizeof mask_text, &s.masks) ||
-        !list(kernel, "auto", ',', text[0], sizeof text[0], &s.kernels) || !list(dtype, "f32", ',', text[1], sizeof text[1], &s.dtypes) ||
+        !list(kernel, "auto", ',', text[0], sizeof text[0], &s.kernels) ||
+        !list(dtype, s.longca ? "bf16" : "f32", ',', text[1], sizeof text[1], &s.dtypes) ||
         !list(pass, "fwd,bwd", ',', text[2], sizeof text[2], &s.passes))
         return attn_complain("bench kernels: a list is too long");
     int64_t most = 1;

@@ -17,17 +17,19 @@
 
 /* Typical problems: what would be chosen, and why. */
 static const struct {
-    const char *name;
+    const char *name, *field; /* field: of the JSON object */
     attn_dtype dtype;
     int32_t heads, kv_heads, dim;
     int64_t len;
     uint32_t features;
 } problems[] = {
-    {"training, 8 heads of 64, 4096 tokens", ATTN_F32, 8, 8, 64, 4096, ATTN_BACKWARD},
-    {"grouped heads 32:8 of 128, 16384 tokens, forward", ATTN_F32, 32, 8, 128, 16384, 0},
-    {"bias with gradient, sink, ALiBi, 8 heads of 64, 1024 tokens", ATTN_F32, 8, 8, 64, 1024,
+    {"training, 8 heads of 64, 4096 tokens", "kernel_training", ATTN_F32, 8, 8, 64, 4096, ATTN_BACKWARD},
+    {"grouped heads 32:8 of 128, 16384 tokens, forward", "kernel_grouped_forward", ATTN_F32, 32, 8, 128, 16384, 0},
+    {"bias with gradient, sink, ALiBi, 8 heads of 64, 1024 tokens", "kernel_features", ATTN_F32, 8, 8, 64, 1024,
      ATTN_BACKWARD | ATTN_BIAS | ATTN_BIAS_GRAD | ATTN_SINK | ATTN_ALIBI},
-    {"double precision, 1 head of 64, 256 tokens", ATTN_F64, 1, 1, 64, 256, ATTN_BACKWARD},
+    {"bfloat16, training, 8 heads of 64, 4096 tokens", "kernel_bf16", ATTN_BF16, 8, 8, 64, 4096, ATTN_BACKWARD},
+    {"float16, training, 8 heads of 64, 4096 tokens", "kernel_f16", ATTN_F16, 8, 8, 64, 4096, ATTN_BACKWARD},
+    {"double precision, 1 head of 64, 256 tokens", "kernel_double", ATTN_F64, 1, 1, 64, 256, ATTN_BACKWARD},
 };
 enum { PROBLEMS = sizeof problems / sizeof problems[0], TEXT = 8192 };
 
@@ -121,7 +123,6 @@ static void print_text(const attn_ctx *ctx, const struct attn_cli_wisdom *w, con
 }
 
 static void print_json(const attn_ctx *ctx, const struct attn_cli_wisdom *w, const struct findings *f) {
-    static const char *const names[PROBLEMS] = {"kernel_training", "kernel_grouped_forward", "kernel_features", "kernel_double"};
     struct attn_record record = {.count = 0};
     attn_record_text(&record, "version", attn_version_string());
     attn_record_text(&record, "cpu", f->cpu);
@@ -138,7 +139,7 @@ static void print_json(const attn_ctx *ctx, const struct attn_cli_wisdom *w, con
     attn_record_bool(&record, "rowpanel", attn_peer_find("rowpanel") != NULL);
     attn_record_text(&record, "torch", f->has_torch ? f->torch : NULL);
     attn_record_text(&record, "support", f->support);
-    for (int i = 0; i < PROBLEMS; i++) attn_record_text(&record, names[i], f->kernels[i]);
+    for (int i = 0; i < PROBLEMS; i++) attn_record_text(&record, problems[i].field, f->kernels[i]);
     attn_json_line(stdout, &record);
 }
 

@@ -42,6 +42,7 @@ static attn_status plan(struct attn_apply_job *job) {
     attn_problem p;
     attn_problem_init(&p);
     p.dtype = a->dtype;
+    if (a->dtype == ATTN_BF16) p.o_dtype = p.grad_dtype = ATTN_F32; /* .npy has no bfloat16 */
     p.layout = a->layout;
     p.heads = job->heads;
     p.kv_heads = job->kv_heads;

@@ -1,6 +1,7 @@
 /* Inputs of attn_apply_files. Every extent has one array that defines it; the others must agree, and a message names both files, the axis
  * and both numbers. */
 #include "io/apply_job.h"
+#include "kernel/kernel.h"
 
 #include <string.h>
 
@@ -38,6 +39,8 @@ static attn_status read_one(struct attn_apply_job *job, int which) {
         return attn_fail(job->ctx, ATTN_EINVAL, "apply: --%s %s: found elements of %s, expected float16, float32 or float64",
                          attn_apply_input_names[which], path, attn_npy_name(array->type));
     const bool always_float = which == ATTN_IN_ALIBI || which == ATTN_IN_BIAS || which == ATTN_IN_SINK;
+    if (attn_dtype_is_half(job->apply->dtype) && !always_float && which != ATTN_IN_DLSE)
+        return attn_npy_to_half(job->ctx, array, job->apply->dtype, (uint16_t **)&job->input[which]);
     if (job->apply->dtype == ATTN_F64 && !always_float) return attn_npy_to_f64(job->ctx, array, (double **)&job->input[which]);
     return attn_npy_to_f32(job->ctx, array, (float **)&job->input[which]);
 }

@@ -18,6 +18,7 @@ static bool describe(const struct attn_apply_job *job, int which, struct attn_re
     const int64_t lse[3] = {job->batch, job->heads, job->q_tokens};
     const int skip = job->packed ? 1 : 0;
     result->type = job->apply->dtype == ATTN_F64 && which < ATTN_OUT_DALIBI ? ATTN_NPY_F64 : ATTN_NPY_F32;
+    if (job->apply->dtype == ATTN_F16 && which < ATTN_OUT_DALIBI && which != ATTN_OUT_LSE) result->type = ATTN_NPY_F16;
     if (which == ATTN_OUT_O) {
         shape_like(result, &job->array[ATTN_IN_Q]);
         result->shape[result->rank - 1] = job->v_dim;

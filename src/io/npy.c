@@ -2,8 +2,8 @@
  * into row-major order and this machine's byte order in place. */
 #include "io/npy.h"
 
-#include "base/half.h"
 #include "io/npy_header.h"
+#include "kernel/convert/convert.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -134,6 +134,17 @@ attn_status attn_npy_write(attn_ctx *ctx, struct attn_file_writer *writer, enum 
     return status == ATTN_OK ? attn_file_write(ctx, writer, data, count * attn_npy_size(type)) : status;
 }
 
+/* Rounded once: through float to odd, which keeps what decides a tie. */
+static uint16_t half_of_f64(attn_dtype type, double x) {
+    float single = (float)x;
+    uint32_t bits = attn_bits_of_float(single);
+    if (isfinite(x) && (double)single != x) {
+        if (fabs((double)single) > fabs(x)) bits--; /* towards 0 */
+        bits |= 1;
+    }
+    return attn_half_of_f32(type, attn_float_of_bits(bits));
+}
+
 static double element(const struct attn_npy *array, size_t i) {
     switch (array->type) {
     case ATTN_NPY_F16:
@@ -165,6 +176,14 @@ attn_status attn_npy_to_f64(attn_ctx *ctx, const struct attn_npy *array, double 
     double *copy = attn_alloc(ctx, array->count * sizeof *copy);
     if (copy == NULL) return attn_no_memory(ctx, "an array as float64", array->count * sizeof *copy);
     for (size_t i = 0; i < array->count; i++) copy[i] = element(array, i);
+    *out = copy;
+    return ATTN_OK;
+}
+
+attn_status attn_npy_to_half(attn_ctx *ctx, const struct attn_npy *array, attn_dtype type, uint16_t **out) {
+    uint16_t *copy = attn_alloc(ctx, array->count * sizeof *copy);
+    if (copy == NULL) return attn_no_memory(ctx, "an array in 16 bits", array->count * sizeof *copy);
+    for (size_t i = 0; i < array->count; i++) copy[i] = half_of_f64(type, element(array, i));
     *out = copy;
     return ATTN_OK;
 }

@@ -34,6 +34,7 @@ attn_status attn_npy_write(attn_ctx *ctx, struct attn_file_writer *writer, enum 
 /* A copy of the elements as float or double; what the type cannot hold exactly is rounded. ATTN_ENOMEM only. */
 attn_status attn_npy_to_f32(attn_ctx *ctx, const struct attn_npy *array, float **out);
 attn_status attn_npy_to_f64(attn_ctx *ctx, const struct attn_npy *array, double **out);
+attn_status attn_npy_to_half(attn_ctx *ctx, const struct attn_npy *array, attn_dtype type, uint16_t **out); /* ATTN_BF16 or ATTN_F16 */
 /* The same as integers; a fractional or too large element is ATTN_EINVAL with its index. */
 attn_status attn_npy_to_i32(attn_ctx *ctx, const char *name, const struct attn_npy *array, int32_t **out);
 

@@ -9,11 +9,12 @@
 /* The part of a problem that a kernel plans on; defaults are filled in. */
 struct attn_shape {
     attn_dtype dtype;
-    bool packed;             /* ATTN_THD */
-    uint32_t features;       /* ATTN_BACKWARD, ... */
-    int32_t heads, kv_heads; /* H, G */
-    int32_t dim, v_dim;      /* D, E */
-    int64_t batch;           /* capacities */
+    attn_dtype o_dtype, grad_dtype; /* never ATTN_DTYPE_SAME */
+    bool packed;                    /* ATTN_THD */
+    uint32_t features;              /* ATTN_BACKWARD, ... */
+    int32_t heads, kv_heads;        /* H, G */
+    int32_t dim, v_dim;             /* D, E */
+    int64_t batch;                  /* capacities */
     int64_t q_len, kv_len, q_tokens, kv_tokens;
     double scale, softcap, dropout; /* softcap INFINITY: none */
     attn_align alibi_align;
@@ -25,15 +26,25 @@ struct attn_shape {
 struct attn_array {
     const void *data;
     int64_t b, h, t, d;
+    attn_dtype type;
 };
 struct attn_array_out {
     void *data;
     int64_t b, h, t, d;
+    attn_dtype type;
 };
+
+static inline size_t attn_dtype_bytes(attn_dtype type) {
+    return type == ATTN_F64 ? sizeof(double) : type == ATTN_F32 ? sizeof(float) : sizeof(uint16_t);
+}
+static inline bool attn_dtype_is_half(attn_dtype type) {
+    return type == ATTN_BF16 || type == ATTN_F16;
+}
 
 /* One execution, resolved. */
 struct attn_exec {
-    attn_ctx *ctx; /* for attn_parallel only */
+    attn_ctx *ctx;                      /* for attn_parallel only */
+    const struct attn_convert *convert; /* of arrays of 16-bit types */
     const struct attn_shape *shape;
     const attn_mask *mask;
     struct attn_array q, k, v, alibi, bias, sink, d_o, d_lse; /* alibi, sink: b, h */
@@ -102,22 +113,29 @@ struct attn_kernel {
 
 /* The list expands into prototypes, table, tests and benchmarks: X(symbol). */
 #if defined(ATTN_HAVE_AVX512)
-#define ATTN_KERNEL_LIST_AVX512(X) X(attn_flash_f32__avx512) X(attn_flash32_f32__avx512)
+#define ATTN_KERNEL_LIST_AVX512(X)                                                                                                         \
+    X(attn_flash_f32__avx512)                                                                                                              \
+    X(attn_flash32_f32__avx512)                                                                                                            \
+    X(attn_flash_bf16__avx512) X(attn_flash32_bf16__avx512) X(attn_flash_f16__avx512) X(attn_flash32_f16__avx512)
 #else
 #define ATTN_KERNEL_LIST_AVX512(X)
 #endif
 #if defined(ATTN_HAVE_AVX2)
-#define ATTN_KERNEL_LIST_AVX2(X) X(attn_flash_f32__avx2)
+#define ATTN_KERNEL_LIST_AVX2(X) X(attn_flash_f32__avx2) X(attn_flash_bf16__avx2) X(attn_flash_f16__avx2)
 #else
 #define ATTN_KERNEL_LIST_AVX2(X)
 #endif
 #if defined(ATTN_HAVE_NEON)
-#define ATTN_KERNEL_LIST_NEON(X) X(attn_flash_f32__neon)
+#define ATTN_KERNEL_LIST_NEON(X) X(attn_flash_f32__neon) X(attn_flash_bf16__neon) X(attn_flash_f16__neon)
 #else
 #define ATTN_KERNEL_LIST_NEON(X)
 #endif
-#define ATTN_KERNEL_LIST_PORTABLE(X) X(attn_naive_f32__portable) X(attn_naive_f64__portable) X(attn_flash_f32__portable)
-#define ATTN_KERNEL_LIST(X)          ATTN_KERNEL_LIST_PORTABLE(X) ATTN_KERNEL_LIST_NEON(X) ATTN_KERNEL_LIST_AVX2(X) ATTN_KERNEL_LIST_AVX512(X)
+#define ATTN_KERNEL_LIST_NAIVE(X)                                                                                                          \
+    X(attn_naive_f32__portable) X(attn_naive_f64__portable) X(attn_naive_bf16__portable) X(attn_naive_f16__portable)
+#define ATTN_KERNEL_LIST_PORTABLE(X) X(attn_flash_f32__portable) X(attn_flash_bf16__portable) X(attn_flash_f16__portable)
+#define ATTN_KERNEL_LIST(X)                                                                                                                \
+    ATTN_KERNEL_LIST_NAIVE(X)                                                                                                              \
+    ATTN_KERNEL_LIST_PORTABLE(X) ATTN_KERNEL_LIST_NEON(X) ATTN_KERNEL_LIST_AVX2(X) ATTN_KERNEL_LIST_AVX512(X)
 
 #define X(symbol) extern const struct attn_kernel symbol;
 ATTN_KERNEL_LIST(X)

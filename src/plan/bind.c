@@ -1,4 +1,5 @@
 /* Arguments and a plan make an execution. Order of the checks: structs, flags, lengths, arrays, workspace. */
+#include "kernel/convert/convert.h"
 #include "plan/plan.h"
 
 #include <stdint.h>
@@ -44,7 +45,11 @@ attn_status attn_bind(const attn_plan *plan, const attn_args *args, const attn_g
                       struct attn_exec *x) {
     attn_status status = check_structs(plan, args, gradients, pass);
     if (status) return status;
-    *x = (struct attn_exec){.ctx = plan->ctx, .shape = &plan->shape, .seed = args->seed, .accumulate = args->accumulate};
+    *x = (struct attn_exec){.ctx = plan->ctx,
+                            .convert = attn_convert_for(plan->ctx->isa),
+                            .shape = &plan->shape,
+                            .seed = args->seed,
+                            .accumulate = args->accumulate};
     status = attn_bind_lengths(plan, args, x);
     if (!status) status = attn_bind_arrays(plan, args, gradients, pass, x);
     if (!status && pass != ATTN_PASS_WEIGHTS) status = check_workspace(plan, args);

@@ -17,7 +17,7 @@ struct array {
     enum need need;
     const char *feature; /* what announces it, for the sentence */
     bool written;
-    size_t element;
+    attn_dtype type;
     struct attn_array *in; /* where the result goes: one of the two */
     struct attn_array_out *out;
 };
@@ -115,14 +115,14 @@ static attn_status bind_array(const attn_plan *plan, const struct array *a) {
     if (a->need == FORBIDDEN && a->data)
         return attn_fail(ctx, ATTN_EINVAL, "execute: %s is given, but the plan lacks %s; announce it in problem.features", a->name,
                          a->feature);
-    if ((uintptr_t)a->data % a->element)
-        return attn_fail(ctx, ATTN_EINVAL, "execute: %s is not aligned to its elements of %zu bytes", a->name, a->element);
+    if ((uintptr_t)a->data % attn_dtype_bytes(a->type))
+        return attn_fail(ctx, ATTN_EINVAL, "execute: %s is not aligned to its elements of %zu bytes", a->name, attn_dtype_bytes(a->type));
     int64_t stride[4] = {0, 0, 0, 0};
     const attn_status status = a->data ? resolve_strides(plan, a, stride) : ATTN_OK;
     if (a->in)
-        *a->in = (struct attn_array){a->data, stride[0], stride[1], stride[2], stride[3]};
+        *a->in = (struct attn_array){a->data, stride[0], stride[1], stride[2], stride[3], a->type};
     else
-        *a->out = (struct attn_array_out){(void *)(uintptr_t)a->data, stride[0], stride[1], stride[2], stride[3]};
+        *a->out = (struct attn_array_out){(void *)(uintptr_t)a->data, stride[0], stride[1], stride[2], stride[3], a->type};
     return status;
 }
 
@@ -233,6 +233,12 @@ static int list_gradients(const attn_plan *plan, const attn_gradients *g, struct
     return n;
 }
 
+static attn_dtype type_of(const struct attn_shape *shape, const struct attn_exec *x, const struct array *a) {
+    if (a->kind == LSE) return shape->dtype == ATTN_F64 ? ATTN_F64 : ATTN_F32;
+    if (a->kind != TENSOR) return ATTN_F32;
+    return a->in ? shape->dtype : a->out == &x->o ? shape->o_dtype : shape->grad_dtype;
+}
+
 attn_status attn_bind_arrays(const attn_plan *plan, const attn_args *args, const attn_gradients *gradients, enum attn_pass pass,
                              struct attn_exec *x) {
     struct array list[24];
@@ -240,8 +246,7 @@ attn_status attn_bind_arrays(const attn_plan *plan, const attn_args *args, const
     int count = list_args(plan, args, pass, x, &e, list);
     if (pass == ATTN_PASS_BACKWARD) count += list_gradients(plan, gradients, x, &e, list + count);
     for (int i = 0; i < count; i++) {
-        const bool tensor_type = list[i].kind == TENSOR || list[i].kind == LSE;
-        list[i].element = tensor_type && plan->shape.dtype == ATTN_F64 ? sizeof(double) : sizeof(float);
+        list[i].type = type_of(&plan->shape, x, &list[i]);
         const attn_status status = bind_array(plan, &list[i]);
         if (status) return status;
     }

@@ -126,8 +126,9 @@ static void fill(const attn_plan *plan, const struct attn_exec *x, attn_estimate
     const struct attn_cost *backward = attn_plan_cost(plan->kernel->backward_cost);
     const struct count c = count_batch(x, forward);
     const struct tokens t = count_tokens(x);
-    const double element = p->dtype == ATTN_F64 ? sizeof(double) : sizeof(float), d = p->dim, v = p->v_dim;
-    const double q_bytes = element * p->heads * t.queries, k_bytes = element * p->kv_heads * t.keys;
+    const double in = (double)attn_dtype_bytes(p->dtype), out = (double)attn_dtype_bytes(p->o_dtype), d = p->dim, v = p->v_dim;
+    const double lse = p->dtype == ATTN_F64 ? sizeof(double) : sizeof(float), grad = (double)attn_dtype_bytes(p->grad_dtype);
+    const double rows = p->heads * t.queries, keys = p->kv_heads * t.keys;
     const double bias = p->features & ATTN_BIAS ? sizeof(float) * t.bias : 0, dbias = p->features & ATTN_BIAS_GRAD ? bias : 0;
     /* How much slower than the machine that the costs were measured on: 2 FLOPs take cost.element. */
     const double machine = e->flops_per_second > 0 ? 2e9 / forward->element / e->flops_per_second : 1;
@@ -138,12 +139,12 @@ static void fill(const attn_plan *plan, const struct attn_exec *x, attn_estimate
     e->tiles_partial = whole_number(c.partial);
     e->tiles_empty = whole_number(c.empty);
     e->forward_flops = 2 * (d + v) * c.pairs;
-    e->forward_bytes = q_bytes * (d + v + 1) + k_bytes * (d + v) + bias;
+    e->forward_bytes = rows * (in * d + out * v + lse) + keys * in * (d + v) + bias;
     e->forward_seconds = pass_seconds(forward, p, t.queries * p->heads, c.computed, machine);
     e->backward_flops = e->backward_bytes = e->backward_seconds = 0;
     if (!(p->features & ATTN_BACKWARD)) return;
     e->backward_flops = 2 * (3 * d + 2 * v) * c.pairs;
-    e->backward_bytes = q_bytes * (2 * d + 2 * v + 1) + 2 * k_bytes * (d + v) + bias + dbias;
+    e->backward_bytes = rows * ((in + grad) * d + (in + out) * v + lse) + keys * (in + grad) * (d + v) + bias + dbias;
     e->backward_seconds = pass_seconds(backward, p, t.queries * p->heads, count_batch(x, backward).computed, machine);
 }
 

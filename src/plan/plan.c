@@ -8,6 +8,8 @@
 struct attn_shape attn_shape_of(const attn_problem *p) {
     return (struct attn_shape){
         .dtype = p->dtype,
+        .o_dtype = p->o_dtype,
+        .grad_dtype = p->grad_dtype,
         .packed = p->layout == ATTN_THD,
         .features = p->features,
         .heads = p->heads,

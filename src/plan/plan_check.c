@@ -6,11 +6,8 @@
 #include <math.h>
 
 static attn_status check_choices(attn_ctx *ctx, const attn_problem *p) {
-    if ((unsigned)p->dtype > ATTN_F16)
-        return attn_fail(ctx, ATTN_EINVAL, "plan: problem.dtype is %d, expected ATTN_F32 or ATTN_F64", (int)p->dtype);
-    if (p->dtype == ATTN_BF16 || p->dtype == ATTN_F16)
-        return attn_fail(ctx, ATTN_EUNSUPPORTED, "plan: problem.dtype %s has no kernel yet; the nearest that has is ATTN_F32",
-                         p->dtype == ATTN_BF16 ? "ATTN_BF16" : "ATTN_F16");
+    if (p->dtype < ATTN_F32 || p->dtype > ATTN_F16)
+        return attn_fail(ctx, ATTN_EINVAL, "plan: problem.dtype is %d, expected ATTN_F32, ATTN_F64, ATTN_BF16 or ATTN_F16", (int)p->dtype);
     if ((unsigned)p->layout > ATTN_THD)
         return attn_fail(ctx, ATTN_EINVAL, "plan: problem.layout is %d, expected ATTN_BHTD, ATTN_BTHD or ATTN_THD", (int)p->layout);
     if ((unsigned)p->score > ATTN_SCORE_LEARNED_QUERY)
@@ -31,6 +28,18 @@ static attn_status check_choices(attn_ctx *ctx, const attn_problem *p) {
                          (int)p->effort);
     if (!(p->measure_seconds > 0))
         return attn_fail(ctx, ATTN_EINVAL, "plan: problem.measure_seconds is %g, expected seconds greater than 0", p->measure_seconds);
+    return ATTN_OK;
+}
+
+/* The type of outputs, filled in. */
+static attn_status check_output(attn_ctx *ctx, const char *field, attn_dtype dtype, attn_dtype *output) {
+    if (*output == ATTN_DTYPE_SAME) *output = dtype;
+    if (*output < ATTN_F32 || *output > ATTN_F16)
+        return attn_fail(ctx, ATTN_EINVAL, "plan: problem.%s is %d, expected a data type, or ATTN_DTYPE_SAME for that of problem.dtype",
+                         field, (int)*output);
+    if (*output != dtype && !(*output == ATTN_F32 && attn_dtype_is_half(dtype)))
+        return attn_fail(ctx, ATTN_EUNSUPPORTED, "plan: problem.%s is %s with dtype %s; expected the same, or f32 with bf16 or f16", field,
+                         attn_dtype_name(*output), attn_dtype_name(dtype));
     return ATTN_OK;
 }
 
@@ -129,6 +138,8 @@ attn_status attn_problem_check(attn_ctx *ctx, const attn_problem *in, attn_probl
     if (out->kv_heads == -1) out->kv_heads = out->heads;
     if (out->v_dim == -1) out->v_dim = out->dim;
     attn_status status = check_choices(ctx, out);
+    if (!status) status = check_output(ctx, "o_dtype", out->dtype, &out->o_dtype);
+    if (!status) status = check_output(ctx, "grad_dtype", out->dtype, &out->grad_dtype);
     if (!status) status = check_heads(ctx, out);
     if (!status) status = check_features(ctx, out);
     if (!status) status = check_lengths(ctx, out);

@@ -22,6 +22,8 @@ void attn_problem_init(attn_problem *problem) {
         .alibi_align = ATTN_BOTTOM_RIGHT,
         .effort = ATTN_ESTIMATE,
         .measure_seconds = 1.0,
+        .o_dtype = ATTN_DTYPE_SAME,
+        .grad_dtype = ATTN_DTYPE_SAME,
     };
 }
 

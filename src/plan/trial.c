@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/random.h"
+#include "kernel/convert/convert.h"
 
 #include <assert.h>
 #include <string.h>
@@ -41,9 +42,10 @@ static double bias_elements(const attn_problem *p) {
     return elements;
 }
 
-static void list_backward(const attn_problem *p, attn_gradients *g, struct arrays *a, size_t element) {
+static void list_backward(const attn_problem *p, attn_gradients *g, struct arrays *a) {
     const double queries = (double)p->q_tokens * p->heads, keys = (double)p->kv_tokens * p->kv_heads;
-    add(a, input(&g->d_o), queries * p->v_dim, element, NUMBERS);
+    const size_t element = attn_dtype_bytes(p->grad_dtype);
+    add(a, input(&g->d_o), queries * p->v_dim, attn_dtype_bytes(p->dtype), NUMBERS);
     add(a, &g->dq.data, queries * p->dim, element, NOTHING);
     add(a, &g->dk.data, keys * p->dim, element, NOTHING);
     add(a, &g->dv.data, keys * p->v_dim, element, NOTHING);
@@ -55,13 +57,13 @@ static void list_backward(const attn_problem *p, attn_gradients *g, struct array
 /* Every array of an execution, with its place in the arguments. */
 static void list(const attn_problem *p, size_t workspace, attn_args *args, attn_gradients *g, struct arrays *a) {
     const double queries = (double)p->q_tokens * p->heads, keys = (double)p->kv_tokens * p->kv_heads;
-    const size_t element = p->dtype == ATTN_F64 ? sizeof(double) : sizeof(float);
+    const size_t element = attn_dtype_bytes(p->dtype);
     a->count = 0;
     add(a, input(&args->q), queries * p->dim, element, NUMBERS);
     add(a, input(&args->k), keys * p->dim, element, NUMBERS);
     add(a, input(&args->v), keys * p->v_dim, element, NUMBERS);
-    add(a, &args->o.data, queries * p->v_dim, element, NOTHING);
-    add(a, &args->lse.data, queries, element, NOTHING);
+    add(a, &args->o.data, queries * p->v_dim, attn_dtype_bytes(p->o_dtype), NOTHING);
+    add(a, &args->lse.data, queries, p->dtype == ATTN_F64 ? sizeof(double) : sizeof(float), NOTHING);
     if (p->features & ATTN_ALIBI) add(a, input(&args->alibi), p->heads, sizeof(float), FLOATS);
     if (p->features & ATTN_BIAS) add(a, input(&args->bias), bias_elements(p), sizeof(float), FLOATS);
     if (p->features & ATTN_SINK) add(a, input(&args->sink), p->heads, sizeof(float), FLOATS);
@@ -69,7 +71,7 @@ static void list(const attn_problem *p, size_t workspace, attn_args *args, attn_
         add(a, (void **)(uintptr_t)&args->cu_q, (double)p->batch + 1, sizeof(int32_t), Q_TOKENS);
         add(a, (void **)(uintptr_t)&args->cu_kv, (double)p->batch + 1, sizeof(int32_t), KV_TOKENS);
     }
-    if (p->features & ATTN_BACKWARD) list_backward(p, g, a, element);
+    if (p->features & ATTN_BACKWARD) list_backward(p, g, a);
     add(a, &args->workspace, (double)workspace, 1, NOTHING);
 }
 
@@ -93,6 +95,9 @@ static void fill(const attn_problem *p, const float *numbers, const struct array
         memset(at, 0, count * array->element); /* the first touch is no part of a run */
     } else if (array->element == sizeof(double)) {
         for (size_t i = 0; i < count; i++) ((double *)at)[i] = (double)numbers[i % PERIOD];
+    } else if (array->element == sizeof(uint16_t)) {
+        uint16_t *half = (uint16_t *)at;
+        for (size_t i = 0; i < count; i++) half[i] = i < PERIOD ? attn_half_of_f32(p->dtype, numbers[i]) : half[i - PERIOD];
     } else {
         for (size_t i = 0; i < count; i += PERIOD)
             memcpy(at + i * sizeof(float), numbers, (count - i < PERIOD ? count - i : PERIOD) * sizeof(float));

@@ -24,9 +24,19 @@ attn_status attn_weights(const attn_plan *plan, const attn_args *args, int64_t s
     attn_status status = attn_bind(plan, args, NULL, ATTN_PASS_WEIGHTS, &x);
     if (!status) status = check_rows(plan, &x, sequence, head, q0, rows, weights);
     if (status) return status;
-    if (plan->shape.dtype == ATTN_F64)
+    switch (plan->shape.dtype) {
+    case ATTN_F64:
         attn_naive_weights_f64(&x, sequence, head, q0, rows, weights);
-    else
+        break;
+    case ATTN_BF16:
+        attn_naive_weights_bf16(&x, sequence, head, q0, rows, weights);
+        break;
+    case ATTN_F16:
+        attn_naive_weights_f16(&x, sequence, head, q0, rows, weights);
+        break;
+    default:
         attn_naive_weights_f32(&x, sequence, head, q0, rows, weights);
+        break;
+    }
     return ATTN_OK;
 }

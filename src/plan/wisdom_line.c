@@ -124,6 +124,8 @@ static void append_features(const attn_problem *p, char *text, size_t size) {
                     {ATTN_SINK, " sink"},         {ATTN_DROPOUT, " dropout"}, {ATTN_DIM_STRIDE, " strided"}};
     for (size_t i = 0; i < sizeof(features) / sizeof(features[0]); i++)
         if (p->features & features[i].bit) append(text, size, features[i].name);
+    if (attn_dtype_is_half(p->dtype) && p->o_dtype == ATTN_F32) append(text, size, " o:f32");
+    if (attn_dtype_is_half(p->dtype) && p->grad_dtype == ATTN_F32) append(text, size, " grad:f32");
     if (p->softcap < (double)INFINITY) append(text, size, " softcap");
     if (p->features & ATTN_BIAS) {
         char axes[] = " bias:bhqk";

@@ -1,4 +1,4 @@
-/* A check of every float32 kernel of the table, on every instruction set of this machine. */
+/* A check of every kernel of the table that computes in float32, on arrays of float32, bfloat16 or float16, on every instruction set of this machine. */
 #ifndef TEST_SUPPORT_EACH_KERNEL_H
 #define TEST_SUPPORT_EACH_KERNEL_H
 
@@ -6,7 +6,7 @@
 
 typedef void (*test_kernel_check)(attn_ctx *ctx, const struct attn_kernel *kernel);
 
-/* Runs the check for each float32 kernel in a context of three workers that is forced to the kernel's instruction set. Kernels that this
+/* Runs the check for each of these kernels in a context of three workers that is forced to the kernel's instruction set. Kernels that this
  * machine cannot run are named on stdout. */
 void test_each_kernel(test_kernel_check check);
 

@@ -1,6 +1,8 @@
 /* Random problems: shapes, lengths and values. Masks are in masks.c, execution in run.c. */
 #include "support/problem.h"
 
+#include "kernel/convert/convert.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -189,6 +191,27 @@ static void fill_bias(struct test_case *c, struct attn_random *r) {
     c->bias = dyadic(r, n);
 }
 
+static bool is_half(attn_dtype type) {
+    return type == ATTN_BF16 || type == ATTN_F16;
+}
+
+void test_round(attn_dtype type, float *x, int64_t n) {
+    for (int64_t i = 0; x && is_half(type) && i < n; i++) x[i] = attn_f32_of_half(type, attn_half_of_f32(type, x[i]));
+}
+
+/* The values that a run in 16 bits stores; its outputs are of the same type, or of float32. */
+static void round_values(struct test_case *c, struct attn_random *r) {
+    const attn_problem *p = &c->problem;
+    const int64_t q = c->planes * p->heads * c->q_len, k = c->planes * p->kv_heads * c->kv_len;
+    if (!is_half(c->storage)) return;
+    test_round(c->storage, c->q, q * p->dim);
+    test_round(c->storage, c->k, k * p->dim);
+    test_round(c->storage, c->v, k * p->v_dim);
+    test_round(c->storage, c->d_o, q * p->v_dim);
+    if (test_chance(r, 0.25)) c->problem.o_dtype = ATTN_F32;
+    if (test_chance(r, 0.25)) c->problem.grad_dtype = ATTN_F32;
+}
+
 static void fill_values(struct test_case *c, struct attn_random *r) {
     const attn_problem *p = &c->problem;
     const float sigma = test_chance(r, 0.1) ? 5.0f : 1.0f;
@@ -208,6 +231,7 @@ void test_case_make(struct test_case *c, attn_ctx *ctx, uint64_t seed, const str
     memset(c, 0, sizeof(*c));
     c->seed = seed;
     c->ctx = ctx;
+    c->storage = options->storage;
     attn_random_init(&r, seed);
     attn_problem_init(&c->problem);
     choose_features(c, &r, options);
@@ -222,6 +246,7 @@ void test_case_make(struct test_case *c, attn_ctx *ctx, uint64_t seed, const str
     }
     fill_values(c, &r);
     test_mask_make(c, &r, options->mask);
+    round_values(c, &r);
 }
 
 void test_case_free(struct test_case *c) {
@@ -233,13 +258,14 @@ void test_case_free(struct test_case *c) {
 }
 
 void test_case_print(const struct test_case *c) {
-    static const char *const layouts[] = {"bhtd", "bthd", "thd"};
+    static const char *const layouts[] = {"bhtd", "bthd", "thd"}, *const types[] = {"f32", "f64", "bf16", "f16"};
     const attn_problem *p = &c->problem;
     fprintf(
         stderr,
-        "  replay: ATTN_TEST_SEED=%llu: %s, batch %lld, heads %d:%d, dims %d %d, lengths %lld %lld%s%s, features 0x%x, shared bias axes "
+        "  replay: ATTN_TEST_SEED=%llu: %s %s, batch %lld, heads %d:%d, dims %d %d, lengths %lld %lld%s%s, features 0x%x, shared bias axes "
         "0x%x, mask kind %d, soft-cap %g, offsets %lld %lld, accumulate 0x%x%s\n",
-        (unsigned long long)c->seed, layouts[p->layout], (long long)c->batch, p->heads, p->kv_heads, p->dim, p->v_dim, (long long)c->q_len,
-        (long long)c->kv_len, c->q_lens ? " ragged q" : "", c->kv_lens ? " ragged kv" : "", p->features, p->bias_broadcast,
-        (int)c->mask_kind, p->softcap, (long long)c->q_offset, (long long)c->kv_offset, c->accumulate, c->gaps ? ", gaps" : "");
+        (unsigned long long)c->seed, types[c->storage], layouts[p->layout], (long long)c->batch, p->heads, p->kv_heads, p->dim, p->v_dim,
+        (long long)c->q_len, (long long)c->kv_len, c->q_lens ? " ragged q" : "", c->kv_lens ? " ragged kv" : "", p->features,
+        p->bias_broadcast, (int)c->mask_kind, p->softcap, (long long)c->q_offset, (long long)c->kv_offset, c->accumulate,
+        c->gaps ? ", gaps" : "");
 }

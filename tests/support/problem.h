@@ -1,7 +1,7 @@
 /* Random problems, and their execution in guarded memory.
  *
  * A test_case holds the VALUES of a problem: canonical float arrays [plane, head, token, dim], planes are sequences (packed: one),
- * and the truth of its mask as plain bytes. test_run lays the values out (data type, layout, strides with gaps, guard pages),
+ * and the truth of its mask as plain bytes. Its values are exact in the type it is stored in, so that float64 computes with the same ones. test_run lays the values out (data type, layout, strides with gaps, guard pages),
  * executes forward and, if announced, backward, checks that nothing but the outputs' own elements was written, and gives the
  * outputs as canonical doubles. So the same case runs on any kernel, and a reference can be written on values alone.
  *
@@ -39,13 +39,15 @@ struct test_options {
     int layout;               /* an attn_layout, or -1 (default): any */
     int bias_broadcast;       /* ATTN_SHARE_*, or -1 (default): any */
     bool plain;               /* no ragged lengths, offsets, gaps, accumulation */
+    attn_dtype storage;       /* the type that q, k, v, dO and initial outputs are rounded to; default ATTN_F32 */
 };
 void test_options_init(struct test_options *options);
 
 struct test_case {
     uint64_t seed;
     attn_ctx *ctx;
-    attn_problem problem; /* dtype, kernel and threads are those of a run */
+    attn_problem problem; /* dtype, kernel and threads are those of a run, o_dtype and grad_dtype of runs in `storage` */
+    attn_dtype storage;
     int64_t batch, planes;
     int64_t q_len, kv_len;                                           /* of the token axes; packed: tokens of all sequences */
     int32_t *q_lens, *kv_lens, *q_starts, *kv_starts, *cu_q, *cu_kv; /* as in attn_args; NULL where not given */
@@ -92,7 +94,7 @@ bool test_run(const struct test_case *c, attn_dtype dtype, const char *kernel, i
 void test_brute(const struct test_case *c, struct test_result *out);
 void test_result_free(struct test_result *r);
 
-/* Every output of `got` within the error bound against `want` (double) and `plain` (naive single precision). */
+/* Every output of `got` within the error bound against `want` (double) and `plain` (the naive kernel on arrays of the same type). */
 bool test_result_bounded(const struct test_case *c, const struct test_result *got, const struct test_result *want,
                          const struct test_result *plain);
 /* The same bits in every output. */

@@ -1,6 +1,8 @@
 /* Execution of a case: values are laid out in guarded memory, outputs are read back, and then everything that is not an output's
  * own element must still hold the pattern that was there before.
  */
+#include "kernel/convert/convert.h"
+#include "kernel/kernel.h"
 #include "support/compare.h"
 #include "support/guard.h"
 #include "support/parts.h"
@@ -10,13 +12,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const uint32_t unwritten32 = 0x7fc0dead; /* quiet NaNs */
+static const uint16_t unwritten16 = 0x7fed; /* quiet NaNs, this one in both types of 16 bits */
+static const uint32_t unwritten32 = 0x7fc0dead;
 static const uint64_t unwritten64 = 0x7ff8deaddeaddead;
 
 /* One array in memory: canonical extents [plane, head, token, dim], strides in elements. */
 struct array {
     char *data;
-    size_t element; /* bytes: 4 float, 8 double */
+    attn_dtype type;
+    size_t element; /* bytes */
     int64_t extent[4], stride[4], elements;
     bool contiguous; /* strides are passed as zeros */
     bool per_head, is_bias;
@@ -44,28 +48,32 @@ static int64_t count(const struct array *a) {
 
 static double get(const struct array *a, int64_t n) {
     const void *at = element(a, n);
-    if (a->element == sizeof(double)) return *(const double *)at;
-    return (double)*(const float *)at;
+    if (a->type == ATTN_F64) return *(const double *)at;
+    return (double)(a->type == ATTN_F32 ? *(const float *)at : attn_f32_of_half(a->type, *(const uint16_t *)at));
 }
 
 static void set(const struct array *a, int64_t n, double value) {
     void *at = element(a, n);
-    if (a->element == sizeof(double))
+    if (a->type == ATTN_F64)
         *(double *)at = value;
-    else
+    else if (a->type == ATTN_F32)
         *(float *)at = (float)value;
+    else
+        *(uint16_t *)at = attn_half_of_f32(a->type, (float)value);
+}
+
+static const void *unwritten(const struct array *a) {
+    return a->element == 8 ? (const void *)&unwritten64 : a->element == 4 ? (const void *)&unwritten32 : (const void *)&unwritten16;
 }
 
 static void mark(const struct array *a, void *at) {
-    if (a->element == sizeof(double))
-        memcpy(at, &unwritten64, sizeof(unwritten64));
-    else
-        memcpy(at, &unwritten32, sizeof(unwritten32));
+    memcpy(at, unwritten(a), a->element);
 }
 
 /* order: axes from the slowest to the fastest. A gap of up to 3 elements follows each line of an axis. */
-static struct array layout(struct run *run, const int64_t extent[4], const int order[4], size_t bytes, bool dim_gap) {
-    struct array a = {.element = bytes, .contiguous = !run->c->gaps};
+static struct array layout(struct run *run, const int64_t extent[4], const int order[4], attn_dtype type, bool dim_gap) {
+    const size_t bytes = attn_dtype_bytes(type);
+    struct array a = {.type = type, .element = bytes, .contiguous = !run->c->gaps};
     int64_t step = run->c->gaps && dim_gap && (run->c->problem.features & ATTN_DIM_STRIDE) ? 2 : 1;
     a.elements = 1;
     for (int n = 3; n >= 0; n--) {
@@ -85,29 +93,30 @@ static struct array layout(struct run *run, const int64_t extent[4], const int o
 static const int tensor_order[3][4] = {{0, 1, 2, 3}, {0, 2, 1, 3}, {0, 2, 1, 3}};
 static const int plain_order[4] = {0, 1, 2, 3};
 
-static size_t value_bytes(const struct run *run) {
-    return run->dtype == ATTN_F64 ? sizeof(double) : sizeof(float);
+/* The type of an output. */
+static attn_dtype output_type(const struct run *run, attn_dtype chosen) {
+    return attn_dtype_is_half(run->dtype) && chosen != ATTN_DTYPE_SAME ? chosen : run->dtype;
 }
 
-static struct array tensor(struct run *run, int32_t heads, int side, int64_t dim) {
+static struct array tensor(struct run *run, attn_dtype type, int32_t heads, int side, int64_t dim) {
     const int64_t extent[4] = {run->c->planes, heads, side ? run->c->kv_len : run->c->q_len, dim};
-    return layout(run, extent, tensor_order[run->c->problem.layout], value_bytes(run), true);
+    return layout(run, extent, tensor_order[run->c->problem.layout], type, true);
 }
 
 static struct array lse_array(struct run *run) {
     const int64_t extent[4] = {run->c->planes, run->c->problem.heads, run->c->q_len, 1};
-    return layout(run, extent, plain_order, value_bytes(run), false);
+    return layout(run, extent, plain_order, run->dtype == ATTN_F64 ? ATTN_F64 : ATTN_F32, false);
 }
 
 static struct array head_array(struct run *run) {
     const int64_t extent[4] = {run->c->per_batch ? run->c->batch : 1, run->c->problem.heads, 1, 1};
-    struct array a = layout(run, extent, plain_order, sizeof(float), false);
+    struct array a = layout(run, extent, plain_order, ATTN_F32, false);
     a.per_head = true;
     return a;
 }
 
 static struct array bias_array(struct run *run) {
-    struct array a = layout(run, run->c->bias_extent, plain_order, sizeof(float), false);
+    struct array a = layout(run, run->c->bias_extent, plain_order, ATTN_F32, false);
     a.is_bias = true;
     return a;
 }
@@ -170,6 +179,7 @@ float *test_initial(const struct test_case *c, int which, int64_t n) {
     attn_random_init(&r, c->seed + 1000u * (unsigned)which);
     attn_random_fill_normal(&r, x, n, 1.0f);
     for (int64_t i = 0; i < n && which == TEST_LSE; i++) x[i] = x[i] > 1.0f ? -INFINITY : x[i];
+    if (which == TEST_O || which == TEST_DQ || which == TEST_DK || which == TEST_DV) test_round(c->storage, x, n);
     return x;
 }
 
@@ -193,8 +203,7 @@ static bool read_back(const struct output *o, int which, struct test_result *out
         }
     for (int64_t i = 0; i < a->elements; i++) {
         const char *at = a->data + (size_t)i * a->element;
-        const void *want = a->element == sizeof(double) ? (const void *)&unwritten64 : (const void *)&unwritten32;
-        if (memcmp(at, want, a->element) != 0) {
+        if (memcmp(at, unwritten(a), a->element) != 0) {
             fprintf(stderr, "%s: element %lld in memory was written, but belongs to no sequence\n", test_output_names[which], (long long)i);
             return false;
         }
@@ -206,9 +215,9 @@ static void fill_args(struct run *run, attn_args *args) {
     const struct test_case *c = run->c;
     const attn_problem *p = &c->problem;
     attn_args_init(args);
-    args->q = filled(run, tensor(run, p->heads, 0, p->dim), c->q);
-    args->k = filled(run, tensor(run, p->kv_heads, 1, p->dim), c->k);
-    args->v = filled(run, tensor(run, p->kv_heads, 1, p->v_dim), c->v);
+    args->q = filled(run, tensor(run, run->dtype, p->heads, 0, p->dim), c->q);
+    args->k = filled(run, tensor(run, run->dtype, p->kv_heads, 1, p->dim), c->k);
+    args->v = filled(run, tensor(run, run->dtype, p->kv_heads, 1, p->v_dim), c->v);
     if (c->alibi) args->alibi = filled(run, head_array(run), c->alibi);
     if (c->sink) args->sink = filled(run, head_array(run), c->sink);
     if (c->bias) args->bias = filled(run, bias_array(run), c->bias);
@@ -237,12 +246,13 @@ static void fill_args(struct run *run, attn_args *args) {
 static void make_gradients(struct run *run, attn_gradients *g, struct output outputs[TEST_OUTPUTS]) {
     const struct test_case *c = run->c;
     const attn_problem *p = &c->problem;
+    const attn_dtype grad = output_type(run, p->grad_dtype);
     attn_gradients_init(g);
-    g->d_o = filled(run, tensor(run, p->heads, 0, p->v_dim), c->d_o);
+    g->d_o = filled(run, tensor(run, run->dtype, p->heads, 0, p->v_dim), c->d_o);
     if (c->d_lse) g->d_lse = filled(run, lse_array(run), c->d_lse);
-    outputs[TEST_DQ].array = tensor(run, p->heads, 0, p->dim);
-    outputs[TEST_DK].array = tensor(run, p->kv_heads, 1, p->dim);
-    outputs[TEST_DV].array = tensor(run, p->kv_heads, 1, p->v_dim);
+    outputs[TEST_DQ].array = tensor(run, grad, p->heads, 0, p->dim);
+    outputs[TEST_DK].array = tensor(run, grad, p->kv_heads, 1, p->dim);
+    outputs[TEST_DV].array = tensor(run, grad, p->kv_heads, 1, p->v_dim);
     g->dq = out_of(run, &outputs[TEST_DQ].array);
     g->dk = out_of(run, &outputs[TEST_DK].array);
     g->dv = out_of(run, &outputs[TEST_DV].array);
@@ -270,6 +280,7 @@ static bool ok(const struct run *run, const char *what, attn_status status) {
 static bool execute(struct run *run, const char *kernel, int threads, attn_args *args, const attn_gradients *gradients) {
     attn_problem problem = run->c->problem;
     problem.dtype = run->dtype;
+    if (!attn_dtype_is_half(run->dtype)) problem.o_dtype = problem.grad_dtype = ATTN_DTYPE_SAME;
     problem.kernel = kernel;
     problem.threads = threads;
     attn_plan *plan;
@@ -293,7 +304,7 @@ bool test_run(const struct test_case *c, attn_dtype dtype, const char *kernel, i
     memset(out, 0, sizeof(*out));
     attn_random_init(&run.random, c->seed);
     fill_args(&run, &args);
-    outputs[TEST_O].array = tensor(&run, c->problem.heads, 0, c->problem.v_dim);
+    outputs[TEST_O].array = tensor(&run, output_type(&run, c->problem.o_dtype), c->problem.heads, 0, c->problem.v_dim);
     outputs[TEST_LSE].array = lse_array(&run);
     args.o = out_of(&run, &outputs[TEST_O].array);
     args.lse = out_of(&run, &outputs[TEST_LSE].array);

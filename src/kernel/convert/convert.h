@@ -9,6 +9,7 @@
 #define ATTN_KERNEL_CONVERT_CONVERT_H
 
 #include "attn.h"
+#include "base/half.h"
 
 enum { ATTN_Q8_BLOCK = 32 };
 
@@ -29,6 +30,24 @@ struct attn_convert {
 
 /* The fastest set that these instruction sets (ATTN_ISA_*) can run. */
 const struct attn_convert *attn_convert_for(uint32_t isa);
+
+/* By type: ATTN_BF16 or ATTN_F16. */
+static inline float attn_f32_of_half(attn_dtype type, uint16_t x) {
+    return type == ATTN_BF16 ? attn_f32_of_bf16(x) : attn_f32_of_f16(x);
+}
+static inline uint16_t attn_half_of_f32(attn_dtype type, float x) {
+    return type == ATTN_BF16 ? attn_bf16_of_f32(x) : attn_f16_of_f32(x);
+}
+/* Element `at` of an array of ATTN_F32, ATTN_BF16 or ATTN_F16. */
+static inline float attn_element_f32(attn_dtype type, const void *data, int64_t at) {
+    return type == ATTN_F32 ? ((const float *)data)[at] : attn_f32_of_half(type, ((const uint16_t *)data)[at]);
+}
+static inline void attn_f32_of_halfs(const struct attn_convert *set, attn_dtype type, const uint16_t *from, int64_t n, float *to) {
+    (type == ATTN_BF16 ? set->f32_of_bf16 : set->f32_of_f16)(from, n, to);
+}
+static inline void attn_halfs_of_f32(const struct attn_convert *set, attn_dtype type, const float *from, int64_t n, uint16_t *to) {
+    (type == ATTN_BF16 ? set->bf16_of_f32 : set->f16_of_f32)(from, n, to);
+}
 
 extern const struct attn_convert attn_convert__portable;
 #if defined(ATTN_HAVE_AVX512)

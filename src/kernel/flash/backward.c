@@ -5,7 +5,8 @@
  *
  * The scales are folded into the packed K^T and V^T; LSE and delta are subtracted after the products, LSE with what it lost in rounding.
  * dK and dV of the key tile are summed in the caller's rows, or in the worker's buffers where these lie apart; dQ is summed over key
- * tiles in rising order. Nothing is transposed but K and V, once for each key tile.
+ * tiles in rising order. Nothing is transposed but K and V, once for each key tile. Rows of 16-bit types are copied into floats; gradients
+ * of such types are summed in floats in the worker's memory, dQ of one head, dK and dV of all keys of a group of heads, and written once.
  *
  * A partial tile computes only the spans of rows that the mask leaves; there P and dS are selected to 0 by the mask's bits, and a
  * row of it that is NaN or infinite is added pair by pair, so that no excluded 0 * NaN arises.
@@ -34,10 +35,10 @@ static bool next_tile(const struct attn_backward_head *head, int64_t k0, int key
 
 /* ---- the rows of a query tile ---- */
 
-static struct attn_rows rows_of(const struct attn_array *x, const float *data, bool in_place, int64_t i0, int rows, int dim, int pad,
-                                float *copy) {
-    if (in_place) return (struct attn_rows){data + i0 * x->t, x->t};
-    attn_flash_copy_rows(copy, pad, data + i0 * x->t, x->t, x->d, rows, dim);
+static struct attn_rows rows_of(const struct attn_backward_head *head, const struct attn_array *a, int64_t at, bool in_place, int rows,
+                                int dim, int pad, float *copy) {
+    if (in_place) return (struct attn_rows){(const float *)a->data + at, a->t};
+    attn_flash_read_rows(head->s->x->convert, copy, pad, a, at, rows, dim);
     return (struct attn_rows){copy, pad};
 }
 
@@ -96,24 +97,33 @@ static void query_tile(const struct attn_backward_head *head, int64_t i0, int ro
     attn_ahead_spread(ahead, &tile);
     tile.alibi_shift = attn_exec_alibi_shift(s->x, &key->seq);
     tile.d_slope = head->d_slope;
-    const struct attn_rows q = rows_of(&s->x->q, head->q, head->q_in_place, i0, rows, shape->dim, s->l.d_pad, w->q_rows);
-    const struct attn_rows d_o = rows_of(&s->x->d_o, head->d_o, head->do_in_place, i0, rows, shape->v_dim, s->l.e_pad, w->do_rows);
+    const int64_t q_at = head->q + i0 * s->x->q.t, do_at = head->d_o + i0 * s->x->d_o.t;
+    const struct attn_rows q = rows_of(head, &s->x->q, q_at, head->q_in_place, rows, shape->dim, s->l.d_pad, w->q_rows);
+    const struct attn_rows d_o = rows_of(head, &s->x->d_o, do_at, head->do_in_place, rows, shape->v_dim, s->l.e_pad, w->do_rows);
     /* A row of dO with a NaN or infinity has a delta that is one too: no finite O makes the sum of its products finite again. */
     const bool finite = starts(head, i0, rows) && key->finite;
     const bool exact = !tile.full && !(finite && s->ops->finite(q.data, q.stride, rows, shape->dim));
     attn_backward_scores(head, &tile, q, d_o, ahead);
 
-    float *to = head->dq + i0 * head->dq_t, *dq = head->dq_in_place ? to : w->dq_rows;
+    float *dq = head->dq_in_place ? head->dq + i0 * head->dq_t : w->dq_rows;
     const int64_t stride = head->dq_in_place ? head->dq_t : s->l.d_pad;
     const bool add = touch(head, i0, rows);
     if (exact)
         attn_backward_exact_products(head, &tile, dq, stride, add && head->dq_in_place);
     else
         attn_backward_products(head, &tile, q, d_o, dq, stride, add && head->dq_in_place);
-    if (!head->dq_in_place) attn_backward_write_rows(to, head->dq_t, head->dq_d, dq, s->l.d_pad, rows, shape->dim, add);
+    if (!head->dq_in_place) {
+        const struct attn_array_out to = {.data = head->dq, .t = head->dq_t, .d = head->dq_d, .type = ATTN_F32};
+        attn_flash_write_rows(s->x->convert, &to, i0 * to.t, dq, s->l.d_pad, rows, shape->dim, add);
+    }
 }
 
 /* ---- one query head under one key tile ---- */
+
+/* Rows of the caller's that may be used as they are: whole vectors of floats, one after the other. */
+static bool in_place(attn_dtype type, int64_t t, int64_t d, int dim, int pad) {
+    return type == ATTN_F32 && d == 1 && t == pad && dim == pad;
+}
 
 static void head_init(struct attn_backward_head *head, const struct attn_backward *s, struct attn_backward_worker *w,
                       struct attn_key_tile *key, int32_t h, int64_t chunk) {
@@ -122,16 +132,16 @@ static void head_init(struct attn_backward_head *head, const struct attn_backwar
     const int64_t plane = chunk * x->shape->heads + h;
     *head = (struct attn_backward_head){.s = s, .w = w, .key = key, .h = h};
     attn_exec_view(x, key->b, h, seq, &head->view);
-    head->q = (const float *)x->q.data + key->b * x->q.b + h * x->q.h + seq->q_row * x->q.t;
-    head->d_o = (const float *)x->d_o.data + key->b * x->d_o.b + h * x->d_o.h + seq->q_row * x->d_o.t;
+    head->q = key->b * x->q.b + h * x->q.h + seq->q_row * x->q.t;
+    head->d_o = key->b * x->d_o.b + h * x->d_o.h + seq->q_row * x->d_o.t;
     head->lse = (const float *)x->lse.data + key->b * x->lse.b + h * x->lse.h + seq->q_row * x->lse.t;
     head->delta = s->delta + h * s->l.rows + key->first_row;
     head->touched = s->touched + plane * s->l.rows + key->first_row;
     head->d_slope = !x->alibi.data ? NULL : s->dalibi + (key->b * x->shape->heads + h) * s->l.chunks + chunk;
-    head->q_in_place = x->q.d == 1 && x->q.t == s->l.d_pad && x->shape->dim == s->l.d_pad;
-    head->do_in_place = x->d_o.d == 1 && x->d_o.t == s->l.e_pad && x->shape->v_dim == s->l.e_pad;
-    if (s->l.chunks > 1) {
-        head->dq = s->dq + (plane * s->l.rows + key->first_row) * s->l.d_pad;
+    head->q_in_place = in_place(x->q.type, x->q.t, x->q.d, x->shape->dim, s->l.d_pad);
+    head->do_in_place = in_place(x->d_o.type, x->d_o.t, x->d_o.d, x->shape->v_dim, s->l.e_pad);
+    if (s->l.chunks > 1 || s->l.dq_apart) {
+        head->dq = s->l.dq_apart ? w->dq_sums : s->dq + (plane * s->l.rows + key->first_row) * s->l.d_pad;
         head->dq_t = s->l.d_pad;
         head->dq_d = 1;
         head->dq_in_place = true;
@@ -146,9 +156,10 @@ static void head_init(struct attn_backward_head *head, const struct attn_backwar
 
 static void add_queries_ahead(const struct attn_backward_head *head, int64_t i0, int rows, struct attn_ahead *ahead) {
     const struct attn_exec *x = head->s->x;
-    attn_ahead_add(ahead, head->q + i0 * x->q.t, x->q.t, x->q.d, rows, x->shape->dim);
-    attn_ahead_add(ahead, head->d_o + i0 * x->d_o.t, x->d_o.t, x->d_o.d, rows, x->shape->v_dim);
-    attn_ahead_add(ahead, head->dq + i0 * head->dq_t, head->dq_t, head->dq_d, rows, x->shape->dim);
+    const struct attn_array dq = {.data = head->dq, .t = head->dq_t, .d = head->dq_d, .type = ATTN_F32};
+    attn_ahead_add(ahead, &x->q, head->q + i0 * x->q.t, rows, x->shape->dim);
+    attn_ahead_add(ahead, &x->d_o, head->d_o + i0 * x->d_o.t, rows, x->shape->v_dim);
+    attn_ahead_add(ahead, &dq, i0 * dq.t, rows, x->shape->dim);
 }
 
 /* What the first query tile of the key tile [k0, k0 + keys) will want. */
@@ -158,8 +169,8 @@ static void add_keys_ahead(const struct attn_backward_head *head, int64_t k0, in
     struct cursor cursor = {0, 0};
     int64_t i0;
     int rows;
-    attn_ahead_add(ahead, attn_first_key(x, &next), x->k.t, x->k.d, keys, x->shape->dim);
-    attn_ahead_add(ahead, attn_first_value(x, &next), x->v.t, x->v.d, keys, x->shape->v_dim);
+    attn_ahead_add(ahead, &x->k, attn_first_key(&x->k, &next), keys, x->shape->dim);
+    attn_ahead_add(ahead, &x->v, attn_first_key(&x->v, &next), keys, x->shape->v_dim);
     if (next_tile(head, k0, keys, &cursor, &i0, &rows)) add_queries_ahead(head, i0, rows, ahead);
 }
 
@@ -185,32 +196,27 @@ static void head_tiles(const struct attn_backward_head *head, int next_keys) {
 
 /* ---- key tiles ---- */
 
-/* Rows of the caller's that may be used as they are: whole vectors, one after the other. */
-static bool in_place(int64_t t, int64_t d, int dim, int pad) {
-    return d == 1 && t == pad && dim == pad;
-}
-
 static void load_keys(const struct attn_backward *s, struct attn_backward_worker *w, struct attn_key_tile *key) {
     const struct attn_exec *x = s->x;
     const int dim = x->shape->dim, v_dim = x->shape->v_dim;
-    const float *v = attn_first_value(x, key);
-    key->k = attn_first_key(x, key);
-    if (!in_place(x->k.t, x->k.d, dim, s->l.d_pad)) {
-        attn_flash_copy_rows(w->k_rows, s->l.d_pad, key->k, x->k.t, x->k.d, key->keys, dim);
+    const int64_t k_at = attn_first_key(&x->k, key), v_at = attn_first_key(&x->v, key);
+    const bool v_in_place = x->v.type == ATTN_F32 && x->v.d == 1;
+    key->k = (const float *)x->k.data + k_at;
+    if (!in_place(x->k.type, x->k.t, x->k.d, dim, s->l.d_pad)) {
+        attn_flash_read_rows(x->convert, w->k_rows, s->l.d_pad, &x->k, k_at, key->keys, dim);
         key->k = w->k_rows;
     }
     key->finite = s->ops->finite(key->k, s->l.d_pad, key->keys, dim);
     for (int l = 0; l < key->keys; l += ATTN_PANEL) {
         const int keys = key->keys - l < ATTN_PANEL ? key->keys - l : ATTN_PANEL;
-        const float *panel = v + l * x->v.t;
-        int64_t v_stride = x->v.t;
-        if (x->v.d != 1) { /* the buffer of dO is free here, and holds a panel's rows of this size */
-            attn_flash_copy_rows(w->do_rows, s->l.e_pad, panel, x->v.t, x->v.d, keys, v_dim);
-            panel = w->do_rows;
-            v_stride = s->l.e_pad;
-        }
+        const int64_t panel = v_at + l * x->v.t;
+        struct attn_rows v = {w->do_rows, s->l.e_pad}; /* the buffer of dO is free here, and holds a panel's rows of this size */
+        if (v_in_place)
+            v = (struct attn_rows){(const float *)x->v.data + panel, x->v.t};
+        else
+            attn_flash_read_rows(x->convert, w->do_rows, s->l.e_pad, &x->v, panel, keys, v_dim);
         s->ops->pack(key->k + (int64_t)l * s->l.d_pad, s->l.d_pad, keys, dim, s->k_factor, w->kt + (int64_t)l * dim);
-        s->ops->pack(panel, v_stride, keys, v_dim, s->v_factor, w->vt + (int64_t)l * v_dim);
+        s->ops->pack(v.data, v.stride, keys, v_dim, s->v_factor, w->vt + (int64_t)l * v_dim);
     }
 }
 
@@ -224,24 +230,43 @@ void attn_begin_sums(const struct attn_backward *s, struct attn_key_tile *key) {
     key->begun = UINT32_MAX;
 }
 
-/* One query head g of the group: the first one's sums may go straight into the caller's rows, the others' are added to them. */
+/* Where the sums of a tile go, and then the caller's rows: straight there, if they can. */
+static float *sums_of(const struct attn_array_out *a, int64_t at, int dim, int pad, bool add, float *apart) {
+    return !add && in_place(a->type, a->t, a->d, dim, pad) ? (float *)a->data + at : apart;
+}
+
+/* One query head g of the group: the first one's sums may go straight into the caller's rows, the others' are added to them. Sums apart are
+ * those of all heads, and stay where they are. */
 static void one_key_tile(const struct attn_backward_head *head, int g, int next_keys) {
     const struct attn_backward *s = head->s;
     struct attn_backward_worker *w = head->w;
     struct attn_key_tile *key = head->key;
     const struct attn_exec *x = s->x;
-    const int dim = x->shape->dim, v_dim = x->shape->v_dim;
+    const int dim = x->shape->dim, v_dim = x->shape->v_dim, d_pad = s->l.d_pad, e_pad = s->l.e_pad;
     const bool add_dk = g > 0 || (x->accumulate & ATTN_ACCUMULATE_DK), add_dv = g > 0 || (x->accumulate & ATTN_ACCUMULATE_DV);
-    float *dk = (float *)x->dk.data + key->b * x->dk.b + key->kv_head * x->dk.h + (key->seq.k_row + key->k0) * x->dk.t;
-    float *dv = (float *)x->dv.data + key->b * x->dv.b + key->kv_head * x->dv.h + (key->seq.k_row + key->k0) * x->dv.t;
+    const int64_t dk = key->b * x->dk.b + key->kv_head * x->dk.h + (key->seq.k_row + key->k0) * x->dk.t;
+    const int64_t dv = key->b * x->dv.b + key->kv_head * x->dv.h + (key->seq.k_row + key->k0) * x->dv.t;
     load_keys(s, w, key);
-    key->dk = !add_dk && in_place(x->dk.t, x->dk.d, dim, s->l.d_pad) ? dk : w->dk;
-    key->dv = !add_dv && in_place(x->dv.t, x->dv.d, v_dim, s->l.e_pad) ? dv : w->dv;
-    key->begun = 0;
+    key->dk = s->l.dkv_apart ? w->dk + key->k0 * d_pad : sums_of(&x->dk, dk, dim, d_pad, add_dk, w->dk);
+    key->dv = s->l.dkv_apart ? w->dv + key->k0 * e_pad : sums_of(&x->dv, dv, v_dim, e_pad, add_dv, w->dv);
+    key->begun = s->l.dkv_apart && g > 0 ? UINT32_MAX : 0;
     head_tiles(head, next_keys);
     attn_begin_sums(s, key);
-    if (key->dk != dk) attn_backward_write_rows(dk, x->dk.t, x->dk.d, w->dk, s->l.d_pad, key->keys, dim, add_dk);
-    if (key->dv != dv) attn_backward_write_rows(dv, x->dv.t, x->dv.d, w->dv, s->l.e_pad, key->keys, v_dim, add_dv);
+    if (s->l.dkv_apart) return;
+    if (key->dk == w->dk) attn_flash_write_rows(x->convert, &x->dk, dk, w->dk, d_pad, key->keys, dim, add_dk);
+    if (key->dv == w->dv) attn_flash_write_rows(x->convert, &x->dv, dv, w->dv, e_pad, key->keys, v_dim, add_dv);
+}
+
+/* dK and dV of the keys [begin, end), summed apart over the heads of the group. */
+static void store_keys(const struct attn_backward *s, const struct attn_backward_worker *w, const struct attn_key_tile *key, int64_t begin,
+                       int64_t end) {
+    const struct attn_exec *x = s->x;
+    const int64_t dk = key->b * x->dk.b + key->kv_head * x->dk.h + (key->seq.k_row + begin) * x->dk.t;
+    const int64_t dv = key->b * x->dv.b + key->kv_head * x->dv.h + (key->seq.k_row + begin) * x->dv.t;
+    attn_flash_write_rows(x->convert, &x->dk, dk, w->dk + begin * s->l.d_pad, s->l.d_pad, end - begin, x->shape->dim,
+                          x->accumulate & ATTN_ACCUMULATE_DK);
+    attn_flash_write_rows(x->convert, &x->dv, dv, w->dv + begin * s->l.e_pad, s->l.e_pad, end - begin, x->shape->v_dim,
+                          x->accumulate & ATTN_ACCUMULATE_DV);
 }
 
 /* The largest key tiles, one after the other: [*begin, *end) are a chunk's. Borders are where the area of the group's first head reaches
@@ -278,6 +303,21 @@ static void chunk_tiles(const struct attn_backward *s, const struct attn_key_til
     }
 }
 
+/* dQ of a head that was summed apart; to what the caller keeps only rows are added that some key tile has touched. */
+static void store_queries(const struct attn_backward_head *head) {
+    const struct attn_backward *s = head->s;
+    const struct attn_exec *x = s->x;
+    const struct attn_key_tile *key = head->key;
+    const bool add = x->accumulate & ATTN_ACCUMULATE_DQ;
+    const int64_t at = key->b * x->dq.b + head->h * x->dq.h + key->seq.q_row * x->dq.t;
+    for (int64_t i = 0, end; i < key->seq.q_len; i = end) {
+        end = i + 1;
+        while (end < key->seq.q_len && head->touched[end] == head->touched[i]) end++;
+        if (!add || head->touched[i])
+            attn_flash_write_rows(x->convert, &x->dq, at + i * x->dq.t, head->dq + i * head->dq_t, s->l.d_pad, end - i, x->shape->dim, add);
+    }
+}
+
 /* How many keys the tile from k0 on has: to the last border of the mask that it can reach, so that documents begin with a panel of their
  * own and short ones have their rows in one tile. */
 static int tile_keys(const struct attn_mask_view *view, int64_t k0, int64_t end) {
@@ -306,7 +346,9 @@ static void kv_head_chunk(const struct attn_backward *s, struct attn_backward_wo
             key.k0 += key.keys;
         }
         if (s->l.chunks == 1 && !head.keep_dq) clear_untouched(&head, 0, key.seq.q_len);
+        if (s->l.dq_apart) store_queries(&head);
     }
+    if (s->l.dkv_apart) store_keys(s, w, &key, begin, end);
 }
 
 void attn_backward_unit(const struct attn_backward *s, int64_t unit, struct attn_backward_worker *w) {

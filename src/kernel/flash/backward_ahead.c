@@ -7,12 +7,13 @@
 
 enum { LINE = 64 };
 
-void attn_ahead_add(struct attn_ahead *ahead, const float *x, int64_t t, int64_t d, int rows, int dim) {
-    if (d != 1) return; /* scattered over as many lines as elements */
-    ahead->part[ahead->parts].at = (const char *)x;
-    ahead->part[ahead->parts].stride = t * (int64_t)sizeof *x;
+void attn_ahead_add(struct attn_ahead *ahead, const struct attn_array *a, int64_t at, int rows, int dim) {
+    const int64_t bytes = (int64_t)attn_dtype_bytes(a->type);
+    if (a->d != 1) return; /* scattered over as many lines as elements */
+    ahead->part[ahead->parts].at = (const char *)a->data + at * bytes;
+    ahead->part[ahead->parts].stride = a->t * bytes;
     ahead->part[ahead->parts].rows = rows;
-    ahead->part[ahead->parts].lines = (dim * (int)sizeof *x + LINE - 1) / LINE;
+    ahead->part[ahead->parts].lines = (int)attn_div_up(dim * bytes, LINE);
     ahead->parts++;
 }
 

@@ -1,4 +1,5 @@
 /* The five products of one tile: P and dS of its spans, what they add to dV and dK of the key tile, and to dQ of its rows. */
+#include "kernel/convert/convert.h"
 #include "kernel/flash/backward_tile.h"
 #include "kernel/flash/common.h"
 
@@ -189,8 +190,9 @@ static void take_out(const struct attn_backward *s, float *x, int pad, int rows,
     }
 }
 
-static void add_row(float *to, float factor, const float *x, int64_t stride, int dim) {
-    for (int c = 0; c < dim; c++) to[c] += factor * x[c * stride];
+/* to += factor * the row at element `at`. */
+static void add_row(float *to, float factor, const struct attn_array *a, int64_t at, int dim) {
+    for (int c = 0; c < dim; c++) to[c] += factor * attn_element_f32(a->type, a->data, at + c * a->d);
 }
 
 /* The three products of a tile that is not full and holds a NaN or infinity. Rows that hold one are taken out of the products, where a
@@ -202,13 +204,13 @@ void attn_backward_exact_products(const struct attn_backward_head *head, const s
     const struct attn_backward_worker *w = head->w;
     const struct attn_exec *x = s->x;
     const int dim = x->shape->dim, v_dim = x->shape->v_dim;
-    const float *q = head->q + tile->i0 * x->q.t, *d_o = head->d_o + tile->i0 * x->d_o.t, *key_rows = attn_first_key(x, head->key);
+    const int64_t q = head->q + tile->i0 * x->q.t, d_o = head->d_o + tile->i0 * x->d_o.t, key_rows = attn_first_key(&x->k, head->key);
     bool q_out[ATTN_BACKWARD_QUERIES], o_out[ATTN_BACKWARD_QUERIES], k_out[ATTN_BACKWARD_KEYS];
-    attn_flash_copy_rows(w->q_rows, s->l.d_pad, q, x->q.t, x->q.d, tile->rows, dim);
-    attn_flash_copy_rows(w->do_rows, s->l.e_pad, d_o, x->d_o.t, x->d_o.d, tile->rows, v_dim);
+    attn_flash_read_rows(x->convert, w->q_rows, s->l.d_pad, &x->q, q, tile->rows, dim);
+    attn_flash_read_rows(x->convert, w->do_rows, s->l.e_pad, &x->d_o, d_o, tile->rows, v_dim);
     take_out(s, w->q_rows, s->l.d_pad, tile->rows, dim, q_out);
     take_out(s, w->do_rows, s->l.e_pad, tile->rows, v_dim, o_out);
-    attn_flash_copy_rows(w->k_rows, s->l.d_pad, key_rows, x->k.t, x->k.d, tile->keys, dim);
+    attn_flash_read_rows(x->convert, w->k_rows, s->l.d_pad, &x->k, key_rows, tile->keys, dim);
     take_out(s, w->k_rows, s->l.d_pad, tile->keys, dim, k_out);
     key_products(head, tile, (struct attn_rows){w->q_rows, s->l.d_pad}, (struct attn_rows){w->do_rows, s->l.e_pad});
     attn_begin_sums(s, head->key);
@@ -217,11 +219,11 @@ void attn_backward_exact_products(const struct attn_backward_head *head, const s
         for (int k = 0; k < tile->keys; k++) {
             if (!(w->words[k / ATTN_PANEL * ATTN_BACKWARD_QUERIES + r] >> (k % ATTN_PANEL) & 1u)) continue;
             const float p = w->p[r * ATTN_TILE_STRIDE + k], ds = w->ds[r * ATTN_TILE_STRIDE + k];
-            if (o_out[r]) add_row(head->key->dv + k * s->l.e_pad, p, d_o + r * x->d_o.t, x->d_o.d, v_dim);
-            if (q_out[r]) add_row(head->key->dk + k * s->l.d_pad, ds, q + r * x->q.t, x->q.d, dim);
-            if (k_out[k]) add_row(dq + r * stride, ds, key_rows + k * x->k.t, x->k.d, dim);
+            if (o_out[r]) add_row(head->key->dv + k * s->l.e_pad, p, &x->d_o, d_o + r * x->d_o.t, v_dim);
+            if (q_out[r]) add_row(head->key->dk + k * s->l.d_pad, ds, &x->q, q + r * x->q.t, dim);
+            if (k_out[k]) add_row(dq + r * stride, ds, &x->k, key_rows + k * x->k.t, dim);
         }
-    if (head->key->k == w->k_rows) attn_flash_copy_rows(w->k_rows, s->l.d_pad, key_rows, x->k.t, x->k.d, tile->keys, dim);
+    if (head->key->k == w->k_rows) attn_flash_read_rows(x->convert, w->k_rows, s->l.d_pad, &x->k, key_rows, tile->keys, dim);
 }
 
 void attn_backward_scores(const struct attn_backward_head *head, const struct attn_backward_tile *tile, struct attn_rows q,

@@ -1,7 +1,9 @@
 /* How a backward execution is cut into units, and the passes around them.
  *
  * The unit is (batch group, head group, chunk of key tiles). dK and dV belong to one unit; dQ is summed in the order of the keys,
- * straight into the caller's array if there is one chunk, else in one buffer for each chunk, which are added in order at the end.
+ * straight into the caller's array if there is one chunk, else in one buffer for each chunk, which are added in order at the end. Gradients of
+ * 16 bits are summed in floats: dQ of one head if there is one chunk, dK and dV of one kv head if several query heads share it, for each worker,
+ * of which there are no more than units. So the floats are at most those of the gradients themselves.
  * The number of chunks depends on the shape alone, their borders on the mask's area: no result depends on threads.
  */
 #include "kernel/flash/backward_tile.h"
@@ -43,6 +45,10 @@ void attn_backward_layout_init(struct attn_backward_layout *l, const struct attn
     l->general = isfinite(shape->softcap) || (shape->features & (ATTN_ALIBI | ATTN_BIAS | ATTN_DROPOUT));
     l->rows = shape->packed ? shape->q_tokens : shape->batch * shape->q_len;
     layout_groups(l, shape);
+    const bool half = attn_dtype_is_half(shape->grad_dtype);
+    l->dq_apart = half && l->chunks == 1;
+    l->dkv_apart = half && shape->heads > shape->kv_heads;
+    l->worker_count = (int)attn_max64(attn_min64(shape->threads, l->batch_groups * l->head_groups * l->chunks), 1);
     const size_t heads = (size_t)shape->heads, rows = heads * (size_t)l->rows;
     l->order = attn_flash_take(&l->bytes, (size_t)(l->batch_groups * l->head_groups * l->chunks) * sizeof(int32_t));
     l->delta = attn_flash_take(&l->bytes, rows * sizeof(float));
@@ -52,12 +58,13 @@ void attn_backward_layout_init(struct attn_backward_layout *l, const struct attn
     l->dq = attn_flash_take(&l->bytes, l->chunks > 1 ? (size_t)l->chunks * rows * (size_t)l->d_pad * sizeof(float) : 0);
     struct attn_backward_worker none;
     l->worker_bytes = attn_backward_worker_init(&none, shape, l, NULL);
-    l->workers = attn_flash_take(&l->bytes, l->worker_bytes * (size_t)shape->threads);
+    l->workers = attn_flash_take(&l->bytes, l->worker_bytes * (size_t)l->worker_count);
 }
 
 size_t attn_backward_worker_init(struct attn_backward_worker *w, const struct attn_shape *shape, const struct attn_backward_layout *l,
                                  char *memory) {
     const size_t d = (size_t)l->d_pad, e = (size_t)l->e_pad, keys = ATTN_BACKWARD_KEYS, queries = ATTN_BACKWARD_QUERIES;
+    const size_t summed = l->dkv_apart ? (size_t)shape->kv_len : keys;
     const struct {
         float **at;
         size_t count;
@@ -65,8 +72,9 @@ size_t attn_backward_worker_init(struct attn_backward_worker *w, const struct at
         {&w->kt, keys * (size_t)shape->dim},
         {&w->vt, keys * (size_t)shape->v_dim},
         {&w->k_rows, keys * d},
-        {&w->dk, keys * d},
-        {&w->dv, keys * e},
+        {&w->dk, summed * d},
+        {&w->dv, summed * e},
+        {&w->dq_sums, l->dq_apart ? (size_t)shape->q_len * d : 0},
         {&w->p, queries * ATTN_TILE_STRIDE},
         {&w->ds, queries * ATTN_TILE_STRIDE},
         {&w->q_rows, queries * d},
@@ -129,20 +137,21 @@ static uint32_t chunks_of_row(const struct attn_backward *s, int32_t h, int64_t 
     return bits;
 }
 
-/* n rows that the same chunks touched. */
-static void reduce_stretch(const struct attn_backward *s, int32_t h, int64_t row, int n, uint32_t chunks, float *to) {
+/* n rows that the same chunks touched: summed in the first one's buffer, then written to element `to` of dQ. */
+static void reduce_stretch(const struct attn_backward *s, int32_t h, int64_t row, int64_t n, uint32_t chunks, int64_t to) {
     const struct attn_exec *x = s->x;
-    const int dim = x->shape->dim;
-    bool add = x->accumulate & ATTN_ACCUMULATE_DQ;
-    for (int64_t c = 0; c < s->l.chunks; c++) {
-        if (!(chunks >> c & 1u)) continue;
-        const float *from = s->dq + ((c * x->shape->heads + h) * s->l.rows + row) * s->l.d_pad;
-        attn_backward_write_rows(to, x->dq.t, x->dq.d, from, s->l.d_pad, n, dim, add);
-        add = true;
+    const int64_t pad = s->l.d_pad, plane = x->shape->heads * s->l.rows * pad;
+    const bool add = x->accumulate & ATTN_ACCUMULATE_DQ;
+    float *first = s->dq + (h * s->l.rows + row) * pad;
+    if (!chunks && add) return;
+    if (!chunks) memset(first, 0, (size_t)(n * pad) * sizeof *first);
+    for (; chunks && !(chunks & 1u); chunks >>= 1) first += plane;
+    const float *part = first;
+    while (chunks >>= 1) {
+        part += plane;
+        for (int64_t i = 0; (chunks & 1u) && i < n * pad; i++) first[i] += part[i];
     }
-    if (!add)
-        for (int r = 0; r < n; r++)
-            for (int64_t c = 0; c < dim; c++) to[r * x->dq.t + c * x->dq.d] = 0.0f;
+    attn_flash_write_rows(x->convert, &x->dq, to, first, pad, n, x->shape->dim, add);
 }
 
 static int64_t blocks_of_sequence(const struct attn_exec *x) {
@@ -158,12 +167,12 @@ static void reduce_rows(void *arg, int64_t index, int worker) {
     const struct attn_seq seq = attn_exec_seq(x, b);
     const int64_t first_row = x->shape->packed ? seq.q_row : b * x->shape->q_len;
     const int64_t end = attn_min64(seq.q_len, (block + 1) * ROWS_OF_A_TASK);
-    float *to = (float *)x->dq.data + b * x->dq.b + h * x->dq.h + seq.q_row * x->dq.t;
+    const int64_t to = b * x->dq.b + h * x->dq.h + seq.q_row * x->dq.t;
     for (int64_t i = block * ROWS_OF_A_TASK, n; i < end; i += n) {
         const uint32_t chunks = chunks_of_row(s, h, first_row + i);
         n = 1;
         while (n < ATTN_BACKWARD_QUERIES && i + n < end && chunks_of_row(s, h, first_row + i + n) == chunks) n++;
-        reduce_stretch(s, h, first_row + i, (int)n, chunks, to + i * x->dq.t);
+        reduce_stretch(s, h, first_row + i, n, chunks, to + i * x->dq.t);
     }
 }
 
@@ -217,7 +226,7 @@ void attn_flash_backward(const struct attn_exec *x, const struct attn_flash_back
     if (x->shape->features & ATTN_ALIBI) memset(s.dalibi, 0, (size_t)(x->shape->batch * heads * s.l.chunks) * sizeof *s.dalibi);
     order_units(&s, units);
     attn_parallel(x->ctx, (x->shape->packed ? 1 : x->batch) * heads * blocks_of_rows(x), threads, prepare_rows, &s);
-    attn_parallel(x->ctx, units, threads, run_unit, &s);
+    attn_parallel(x->ctx, units, s.l.worker_count, run_unit, &s);
     if (s.l.chunks > 1) attn_parallel(x->ctx, x->batch * heads * blocks_of_sequence(x), threads, reduce_rows, &s);
     attn_backward_head_sums(&s);
 }

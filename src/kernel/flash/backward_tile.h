@@ -24,6 +24,9 @@ struct attn_backward_layout {
     int64_t batch_groups, head_groups, chunks;
     bool together; /* some group holds several of them */
     int64_t rows;  /* query rows of one head, over all sequences */
+    /* Gradients of 16 bits are summed in the worker's memory: dQ of a head where the unit alone writes it, dK and dV of a group's keys. */
+    bool dq_apart, dkv_apart;
+    int worker_count;
     size_t order, delta, touched, dq, dalibi, dsink, workers, worker_bytes, bytes;
 };
 void attn_backward_layout_init(struct attn_backward_layout *l, const struct attn_shape *shape);
@@ -45,13 +48,15 @@ struct attn_backward {
 /* Buffers of one worker. */
 struct attn_backward_worker {
     float *kt, *vt; /* [panel][dim][ATTN_PANEL], factors folded in */
-    /* Padded rows of a key tile, where the caller's cannot be used in place: keys [ATTN_BACKWARD_KEYS][d_pad], and the sums. */
+    /* Padded rows of a key tile, where the caller's cannot be used in place: keys [ATTN_BACKWARD_KEYS][d_pad], and the sums (with dkv_apart
+     * those of all [kv_len] keys). */
     float *k_rows, *dk, *dv;
     float *p, *ds;                     /* [ATTN_BACKWARD_QUERIES][ATTN_TILE_STRIDE] */
     float *q_rows, *do_rows, *dq_rows; /* padded copies where the caller's rows cannot be used in place */
     float *start_p, *start_rest;       /* [ATTN_BACKWARD_QUERIES]: -LSE in base 2, and what it lost in rounding */
     float *start_ds;                   /* [ATTN_BACKWARD_QUERIES]: -delta, times v_factor */
     uint32_t *words;                   /* [panel][ATTN_BACKWARD_QUERIES] */
+    float *dq_sums;                    /* with dq_apart: [q_len][d_pad] */
 };
 /* Places the buffers in memory (NULL: only counts). Returns the bytes. */
 size_t attn_backward_worker_init(struct attn_backward_worker *w, const struct attn_shape *shape, const struct attn_backward_layout *l,
@@ -89,12 +94,9 @@ struct attn_key_tile {
     uint32_t begun;    /* bit p: the sums of panel p have begun; the others hold anything */
 };
 
-/* The caller's rows of the tile. */
-static inline const float *attn_first_key(const struct attn_exec *x, const struct attn_key_tile *key) {
-    return (const float *)x->k.data + key->b * x->k.b + key->kv_head * x->k.h + (key->seq.k_row + key->k0) * x->k.t;
-}
-static inline const float *attn_first_value(const struct attn_exec *x, const struct attn_key_tile *key) {
-    return (const float *)x->v.data + key->b * x->v.b + key->kv_head * x->v.h + (key->seq.k_row + key->k0) * x->v.t;
+/* Element of the tile's first row in k or v. */
+static inline int64_t attn_first_key(const struct attn_array *a, const struct attn_key_tile *key) {
+    return key->b * a->b + key->kv_head * a->h + (key->seq.k_row + key->k0) * a->t;
 }
 
 /* What is fixed for one query head of it. */
@@ -104,7 +106,8 @@ struct attn_backward_head {
     struct attn_key_tile *key;
     int32_t h;
     struct attn_mask_view view;
-    const float *q, *d_o, *lse, *delta;
+    int64_t q, d_o; /* element of the sequence's first row in the arrays */
+    const float *lse, *delta;
     float *dq;
     int64_t dq_t, dq_d;
     uint8_t *touched;
@@ -123,8 +126,8 @@ struct attn_ahead {
     int each;               /* lines of a row that are fetched at once */
     int part_at, line, row; /* the next ones */
 };
-/* n rows of dim elements from x on. */
-void attn_ahead_add(struct attn_ahead *ahead, const float *x, int64_t t, int64_t d, int rows, int dim);
+/* Rows of dim elements, the first at element `at` of the array. */
+void attn_ahead_add(struct attn_ahead *ahead, const struct attn_array *a, int64_t at, int rows, int dim);
 /* Spreads what was added over the products of the tile. */
 void attn_ahead_spread(struct attn_ahead *ahead, const struct attn_backward_tile *tile);
 /* The share of one product. */
@@ -136,8 +139,6 @@ struct attn_rows {
     int64_t stride;
 };
 
-/* n rows of dim elements out of rows of pad elements: to = x, or to += x. */
-void attn_backward_write_rows(float *to, int64_t t, int64_t d, const float *x, int pad, int n, int dim, bool add);
 /* rowsum(dO O) - dLSE of n rows. */
 void attn_backward_row_dots(const struct attn_exec *x, int64_t b, int32_t h, int64_t row, int n, float *delta);
 

@@ -6,8 +6,6 @@
 
 #include "kernel/kernel.h"
 
-#include <string.h>
-
 /* The next part of the workspace, of so many bytes: where it begins. */
 static inline size_t attn_flash_take(size_t *end, size_t bytes) {
     const size_t begin = *end;
@@ -37,17 +35,16 @@ static inline int64_t attn_flash_class_places(int64_t place[ATTN_WORK_CLASSES + 
     return place[ATTN_WORK_CLASSES];
 }
 
-/* n rows of `dim` elements, `d` apart, into rows of `pad` elements, the rest 0. */
-static inline void attn_flash_copy_rows(float *to, int64_t pad, const float *x, int64_t t, int64_t d, int64_t n, int64_t dim) {
-    for (int64_t r = 0; r < n; r++) {
-        float *row = to + r * pad;
-        const float *from = x + r * t;
-        if (d == 1)
-            memcpy(row, from, (size_t)dim * sizeof *row);
-        else
-            for (int64_t c = 0; c < dim; c++) row[c] = from[c * d];
-        for (int64_t c = dim; c < pad; c++) row[c] = 0.0f;
-    }
+/* May a row be used where it is: floats side by side? */
+static inline bool attn_flash_in_place(attn_dtype type, int64_t d) {
+    return type == ATTN_F32 && d == 1;
 }
+
+/* n rows of `dim` elements, the first at element `at` of the array, into rows of `pad` floats, the rest 0. */
+void attn_flash_read_rows(const struct attn_convert *convert, float *to, int64_t pad, const struct attn_array *a, int64_t at, int64_t n,
+                          int64_t dim);
+/* The way back: rounded to the array's type, or added to what is there and then rounded. */
+void attn_flash_write_rows(const struct attn_convert *convert, const struct attn_array_out *a, int64_t at, const float *from, int64_t pad,
+                           int64_t n, int64_t dim, bool add);
 
 #endif

@@ -1,4 +1,4 @@
-/* The flash schedule in float32: AVX2 and FMA. */
+/* The flash schedule in float32, on arrays of float32 and of 16-bit types: AVX2 and FMA. */
 #include "base/cpu.h"
 #include "kernel/flash/backward_ops.h"
 #include "kernel/flash/flash.h"
@@ -22,6 +22,36 @@ const struct attn_kernel attn_flash_f32__avx2 = {
     .isa = "avx2",
     .isa_bits = ATTN_ISA_AVX2,
     .dtype = ATTN_F32,
+    .forward_cost = {{.call = 550, .row = 30, .pair = 0.12, .element = 0.0187, .queries = 16, .keys = 4, .dims = 1},
+                     {.call = 550, .row = 30, .pair = 0.12, .element = 0.0187, .queries = 16, .keys = 4, .dims = 1}},
+    .backward_cost = {{.call = 900, .row = 40, .pair = 0.3, .element = 0.045, .queries = 4, .keys = 32, .dims = 16},
+                      {.call = 900, .row = 40, .pair = 0.3, .element = 0.045, .queries = 4, .keys = 32, .dims = 16}},
+    .workspace = workspace,
+    .forward = forward,
+    .backward = backward,
+    .describe = describe,
+};
+
+const struct attn_kernel attn_flash_bf16__avx2 = {
+    .name = "flash",
+    .isa = "avx2",
+    .isa_bits = ATTN_ISA_AVX2,
+    .dtype = ATTN_BF16,
+    .forward_cost = {{.call = 550, .row = 30, .pair = 0.12, .element = 0.0187, .queries = 16, .keys = 4, .dims = 1},
+                     {.call = 550, .row = 30, .pair = 0.12, .element = 0.0187, .queries = 16, .keys = 4, .dims = 1}},
+    .backward_cost = {{.call = 900, .row = 40, .pair = 0.3, .element = 0.045, .queries = 4, .keys = 32, .dims = 16},
+                      {.call = 900, .row = 40, .pair = 0.3, .element = 0.045, .queries = 4, .keys = 32, .dims = 16}},
+    .workspace = workspace,
+    .forward = forward,
+    .backward = backward,
+    .describe = describe,
+};
+
+const struct attn_kernel attn_flash_f16__avx2 = {
+    .name = "flash",
+    .isa = "avx2",
+    .isa_bits = ATTN_ISA_AVX2,
+    .dtype = ATTN_F16,
     .forward_cost = {{.call = 550, .row = 30, .pair = 0.12, .element = 0.0187, .queries = 16, .keys = 4, .dims = 1},
                      {.call = 550, .row = 30, .pair = 0.12, .element = 0.0187, .queries = 16, .keys = 4, .dims = 1}},
     .backward_cost = {{.call = 900, .row = 40, .pair = 0.3, .element = 0.045, .queries = 4, .keys = 32, .dims = 16},

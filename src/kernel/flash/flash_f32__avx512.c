@@ -1,6 +1,6 @@
-/* The flash schedule in float32: AVX-512, with panels of 16 or of 32 queries. Wide panels halve the loads a multiply-add needs, which pays
- * where a core starts two 512-bit multiply-adds a cycle; narrow ones compute less beyond the edges of a mask, which pays where it
- * starts one.
+/* The flash schedule in float32, on arrays of float32 and of 16-bit types: AVX-512, with panels of 16 or of 32 queries. Wide panels halve the
+ * loads a multiply-add needs, which pays where a core starts two 512-bit multiply-adds a cycle; narrow ones compute less beyond the edges of
+ * a mask, which pays where it starts one.
  */
 #include "base/cpu.h"
 #include "kernel/flash/backward_ops.h"
@@ -83,6 +83,62 @@ const struct attn_kernel attn_flash32_f32__avx512 = {
     .isa = "avx512",
     .isa_bits = ATTN_ISA_AVX512,
     .dtype = ATTN_F32,
+    .forward_cost = {{.call = 550, .row = 25, .pair = 0.06, .element = 0.0190, .queries = 32, .keys = 8, .dims = 1},
+                     {.call = 550, .row = 20, .pair = 0.04, .element = 0.0080, .queries = 32, .keys = 8, .dims = 1}},
+    .backward_cost = BACKWARD_COST,
+    .workspace = workspace_wide,
+    .forward = forward_wide,
+    .backward = backward,
+    .describe = describe_wide,
+};
+
+const struct attn_kernel attn_flash_bf16__avx512 = {
+    .name = "flash",
+    .isa = "avx512",
+    .isa_bits = ATTN_ISA_AVX512,
+    .dtype = ATTN_BF16,
+    .forward_cost = {{.call = 550, .row = 25, .pair = 0.06, .element = 0.0187, .queries = 16, .keys = 8, .dims = 1},
+                     {.call = 550, .row = 20, .pair = 0.04, .element = 0.0087, .queries = 16, .keys = 8, .dims = 1}},
+    .backward_cost = BACKWARD_COST,
+    .workspace = workspace_narrow,
+    .forward = forward_narrow,
+    .backward = backward,
+    .describe = describe_narrow,
+};
+
+const struct attn_kernel attn_flash32_bf16__avx512 = {
+    .name = "flash32",
+    .isa = "avx512",
+    .isa_bits = ATTN_ISA_AVX512,
+    .dtype = ATTN_BF16,
+    .forward_cost = {{.call = 550, .row = 25, .pair = 0.06, .element = 0.0190, .queries = 32, .keys = 8, .dims = 1},
+                     {.call = 550, .row = 20, .pair = 0.04, .element = 0.0080, .queries = 32, .keys = 8, .dims = 1}},
+    .backward_cost = BACKWARD_COST,
+    .workspace = workspace_wide,
+    .forward = forward_wide,
+    .backward = backward,
+    .describe = describe_wide,
+};
+
+const struct attn_kernel attn_flash_f16__avx512 = {
+    .name = "flash",
+    .isa = "avx512",
+    .isa_bits = ATTN_ISA_AVX512,
+    .dtype = ATTN_F16,
+    .forward_cost = {{.call = 550, .row = 25, .pair = 0.06, .element = 0.0187, .queries = 16, .keys = 8, .dims = 1},
+                     {.call = 550, .row = 20, .pair = 0.04, .element = 0.0087, .queries = 16, .keys = 8, .dims = 1}},
+    .backward_cost = BACKWARD_COST,
+    .workspace = workspace_narrow,
+    .forward = forward_narrow,
+    .backward = backward,
+    .describe = describe_narrow,
+};
+
+const struct attn_kernel attn_flash32_f16__avx512 = {
+    .name = "flash32",
+    .isa = "avx512",
+    .isa_bits = ATTN_ISA_AVX512,
+    .dtype = ATTN_F16,
     .forward_cost = {{.call = 550, .row = 25, .pair = 0.06, .element = 0.0190, .queries = 32, .keys = 8, .dims = 1},
                      {.call = 550, .row = 20, .pair = 0.04, .element = 0.0080, .queries = 32, .keys = 8, .dims = 1}},
     .backward_cost = BACKWARD_COST,

@@ -1,4 +1,4 @@
-/* The flash schedule in float32: 64-bit Arm (NEON). */
+/* The flash schedule in float32, on arrays of float32 and of 16-bit types: 64-bit Arm (NEON). */
 #include "base/cpu.h"
 #include "kernel/flash/backward_ops.h"
 #include "kernel/flash/flash.h"
@@ -22,6 +22,36 @@ const struct attn_kernel attn_flash_f32__neon = {
     .isa = "neon",
     .isa_bits = ATTN_ISA_NEON,
     .dtype = ATTN_F32,
+    .forward_cost = {{.call = 550, .row = 60, .pair = 0.5, .element = 0.037, .queries = 16, .keys = 4, .dims = 1},
+                     {.call = 550, .row = 60, .pair = 0.5, .element = 0.037, .queries = 16, .keys = 4, .dims = 1}},
+    .backward_cost = {{.call = 900, .row = 40, .pair = 1.0, .element = 0.09, .queries = 4, .keys = 32, .dims = 16},
+                      {.call = 900, .row = 40, .pair = 1.0, .element = 0.09, .queries = 4, .keys = 32, .dims = 16}},
+    .workspace = workspace,
+    .forward = forward,
+    .backward = backward,
+    .describe = describe,
+};
+
+const struct attn_kernel attn_flash_bf16__neon = {
+    .name = "flash",
+    .isa = "neon",
+    .isa_bits = ATTN_ISA_NEON,
+    .dtype = ATTN_BF16,
+    .forward_cost = {{.call = 550, .row = 60, .pair = 0.5, .element = 0.037, .queries = 16, .keys = 4, .dims = 1},
+                     {.call = 550, .row = 60, .pair = 0.5, .element = 0.037, .queries = 16, .keys = 4, .dims = 1}},
+    .backward_cost = {{.call = 900, .row = 40, .pair = 1.0, .element = 0.09, .queries = 4, .keys = 32, .dims = 16},
+                      {.call = 900, .row = 40, .pair = 1.0, .element = 0.09, .queries = 4, .keys = 32, .dims = 16}},
+    .workspace = workspace,
+    .forward = forward,
+    .backward = backward,
+    .describe = describe,
+};
+
+const struct attn_kernel attn_flash_f16__neon = {
+    .name = "flash",
+    .isa = "neon",
+    .isa_bits = ATTN_ISA_NEON,
+    .dtype = ATTN_F16,
     .forward_cost = {{.call = 550, .row = 60, .pair = 0.5, .element = 0.037, .queries = 16, .keys = 4, .dims = 1},
                      {.call = 550, .row = 60, .pair = 0.5, .element = 0.037, .queries = 16, .keys = 4, .dims = 1}},
     .backward_cost = {{.call = 900, .row = 40, .pair = 1.0, .element = 0.09, .queries = 4, .keys = 32, .dims = 16},

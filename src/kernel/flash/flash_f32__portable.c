@@ -1,4 +1,4 @@
-/* The flash schedule in float32: plain C for any processor. */
+/* The flash schedule in float32, on arrays of float32 and of 16-bit types: plain C for any processor. */
 #include "kernel/flash/backward_ops.h"
 #include "kernel/flash/flash.h"
 #include "kernel/flash/forward_ops.h"
@@ -21,6 +21,36 @@ const struct attn_kernel attn_flash_f32__portable = {
     .isa = "portable",
     .isa_bits = 0,
     .dtype = ATTN_F32,
+    .forward_cost = {{.call = 550, .row = 60, .pair = 1.0, .element = 0.057, .queries = 16, .keys = 4, .dims = 1},
+                     {.call = 550, .row = 60, .pair = 1.0, .element = 0.057, .queries = 16, .keys = 4, .dims = 1}},
+    .backward_cost = {{.call = 900, .row = 40, .pair = 1.6, .element = 0.136, .queries = 4, .keys = 32, .dims = 16},
+                      {.call = 900, .row = 40, .pair = 1.6, .element = 0.136, .queries = 4, .keys = 32, .dims = 16}},
+    .workspace = workspace,
+    .forward = forward,
+    .backward = backward,
+    .describe = describe,
+};
+
+const struct attn_kernel attn_flash_bf16__portable = {
+    .name = "flash",
+    .isa = "portable",
+    .isa_bits = 0,
+    .dtype = ATTN_BF16,
+    .forward_cost = {{.call = 550, .row = 60, .pair = 1.0, .element = 0.057, .queries = 16, .keys = 4, .dims = 1},
+                     {.call = 550, .row = 60, .pair = 1.0, .element = 0.057, .queries = 16, .keys = 4, .dims = 1}},
+    .backward_cost = {{.call = 900, .row = 40, .pair = 1.6, .element = 0.136, .queries = 4, .keys = 32, .dims = 16},
+                      {.call = 900, .row = 40, .pair = 1.6, .element = 0.136, .queries = 4, .keys = 32, .dims = 16}},
+    .workspace = workspace,
+    .forward = forward,
+    .backward = backward,
+    .describe = describe,
+};
+
+const struct attn_kernel attn_flash_f16__portable = {
+    .name = "flash",
+    .isa = "portable",
+    .isa_bits = 0,
+    .dtype = ATTN_F16,
     .forward_cost = {{.call = 550, .row = 60, .pair = 1.0, .element = 0.057, .queries = 16, .keys = 4, .dims = 1},
                      {.call = 550, .row = 60, .pair = 1.0, .element = 0.057, .queries = 16, .keys = 4, .dims = 1}},
     .backward_cost = {{.call = 900, .row = 40, .pair = 1.6, .element = 0.136, .queries = 4, .keys = 32, .dims = 16},

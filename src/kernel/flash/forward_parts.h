@@ -22,7 +22,7 @@ struct attn_flash_work {
     float *s;         /* logits [ATTN_KEY_TILE][R] */
     void *p;          /* weights: s again, or pairs [ATTN_KEY_TILE / 2][R] */
     void *v;          /* packed values: panels of 16 columns, of attn_flash_key_words each */
-    void *k, *row;    /* with ATTN_DIM_STRIDE: copies [ATTN_KEY_TILE][dim] of keys, [R][max(dim, v_dim)] of rows */
+    void *k, *row;    /* copies of rows that cannot be used in place: [ATTN_KEY_TILE][dim] of keys, [R][max(dim, v_dim)] of rows */
     uint32_t *words;  /* [ATTN_MASK_SPAN] */
 };
 

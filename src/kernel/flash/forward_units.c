@@ -33,7 +33,7 @@ static struct layout lay_out(const struct attn_shape *p, const struct attn_flash
     struct layout y = {.chunk = attn_flash_forward_chunk_rows(p)};
     int64_t columns = attn_div_up(p->v_dim, 16) * 16;
     int64_t pieces = p->packed ? p->q_tokens / y.chunk + p->batch : p->batch * attn_div_up(p->q_len, y.chunk);
-    bool copies = (p->features & ATTN_DIM_STRIDE) != 0;
+    bool copies = p->features & ATTN_DIM_STRIDE || p->dtype != ops->rows || p->o_dtype != ops->rows;
     (void)attn_flash_take(&y.pieces, (size_t)pieces * sizeof(struct piece));
     y.q = take(&y.worker, attn_div_up(y.chunk, ops->lanes) * attn_flash_query_words(ops, p->dim));
     y.o = take(&y.worker, y.chunk * columns);

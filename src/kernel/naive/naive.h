@@ -7,5 +7,7 @@
 /* weights[r * k_len + j] = exp(s_ij - lse_i) for the rows i = q0 + r of sequence b and query head h; excluded pairs 0. */
 void attn_naive_weights_f32(const struct attn_exec *x, int64_t b, int32_t h, int64_t q0, int64_t rows, float *weights);
 void attn_naive_weights_f64(const struct attn_exec *x, int64_t b, int32_t h, int64_t q0, int64_t rows, double *weights);
+void attn_naive_weights_bf16(const struct attn_exec *x, int64_t b, int32_t h, int64_t q0, int64_t rows, float *weights);
+void attn_naive_weights_f16(const struct attn_exec *x, int64_t b, int32_t h, int64_t q0, int64_t rows, float *weights);
 
 #endif

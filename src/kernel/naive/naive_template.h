@@ -1,4 +1,5 @@
-/* K1, the specification: attention row by row in plain loops, in the notation of attn.h. Included once for each `real`.
+/* K1, the specification: attention row by row in plain loops, in the notation of attn.h. Included once for each type of arrays: numbers are
+ * `stored`, NUMBER(x) makes one a `real`, which everything is computed in.
  *
  *   forward   two passes over the keys of a row: logits and their maximum, then weights, their sum and the weighted sum of values;
  *   backward  one pass over the pairs (Dao 2023, alg. 2), with delta_i = dO_i . O_i:
@@ -7,9 +8,10 @@
  *               draw = ds d(softcap) scale,  dQ_i += draw k_j,  dK_j += draw q_i.
  *
  * Invariants: an excluded pair is skipped, never multiplied by 0. Forward works are rows of one head, backward works are all query
- * heads of one key/value head; sums run in the order (head, query, key) whatever the threads. Sums that cross works go
- * through the workspace (dalibi, dsink) or make the whole backward one work (a bias shared by sequences or heads).
+ * heads of one key/value head; sums run in the order (head, query, key) whatever the threads. Gradients are summed in the workspace and written
+ * once. Sums that cross works go through it too (dalibi, dsink) or make the whole backward one work (a bias shared by sequences or heads).
  */
+#include "base/half.h"
 #include "base/parallel.h"
 #include "kernel/merge.h"
 #include "kernel/naive/naive.h"
@@ -38,21 +40,42 @@ static struct head open_head(const struct attn_exec *x, int64_t b, int32_t h) {
 }
 
 /* Row i (of the sequence) of an array; elements are .d apart. */
-static const real *row_in(const struct attn_array *a, int64_t b, int64_t h, int64_t row) {
-    return (const real *)a->data + b * a->b + h * a->h + row * a->t;
+static const stored *row_in(const struct attn_array *a, int64_t b, int64_t h, int64_t row) {
+    return (const stored *)a->data + b * a->b + h * a->h + row * a->t;
 }
 
-static real *row_out(const struct attn_array_out *a, int64_t b, int64_t h, int64_t row) {
-    return (real *)a->data + b * a->b + h * a->h + row * a->t;
+/* An element of an output: of the type of the inputs, or `real`. */
+static real get(const struct attn_array_out *a, int64_t at) {
+    return a->type == REAL_DTYPE ? NUMBER(((const stored *)a->data)[at]) : ((const real *)a->data)[at];
 }
 
-static const real *q_row(const struct head *a, int64_t i) {
+static void set(const struct attn_array_out *a, int64_t at, real x) {
+    if (a->type == REAL_DTYPE)
+        ((stored *)a->data)[at] = STORED(x);
+    else
+        ((real *)a->data)[at] = x;
+}
+
+static int64_t row_at(const struct attn_array_out *a, int64_t b, int64_t h, int64_t row) {
+    return b * a->b + h * a->h + row * a->t;
+}
+
+static real *lse_at(const struct attn_exec *x, int64_t b, int64_t h, int64_t row) {
+    return (real *)x->lse.data + row_at(&x->lse, b, h, row);
+}
+
+/* Writes n elements from x, or adds them to what is there. */
+static void write_row(const struct attn_array_out *a, int64_t at, const real *x, int64_t n, bool add) {
+    for (int64_t c = 0; c < n; c++) set(a, at + c * a->d, add ? get(a, at + c * a->d) + x[c] : x[c]);
+}
+
+static const stored *q_row(const struct head *a, int64_t i) {
     return row_in(&a->x->q, a->b, a->h, a->s.q_row + i);
 }
-static const real *k_row(const struct head *a, int64_t j) {
+static const stored *k_row(const struct head *a, int64_t j) {
     return row_in(&a->x->k, a->b, a->g, a->s.k_row + j);
 }
-static const real *v_row(const struct head *a, int64_t j) {
+static const stored *v_row(const struct head *a, int64_t j) {
     return row_in(&a->x->v, a->b, a->g, a->s.k_row + j);
 }
 
@@ -64,9 +87,9 @@ static int64_t distance(const struct head *a, int64_t i, int64_t j) {
 /* s_ij; *slope is the derivative of the soft-cap, d s_ij / d (scale q.k). */
 static real logit(const struct head *a, int64_t i, int64_t j, real *slope) {
     const struct attn_exec *x = a->x;
-    const real *q = q_row(a, i), *k = k_row(a, j);
+    const stored *q = q_row(a, i), *k = k_row(a, j);
     real dot = 0;
-    for (int64_t c = 0; c < x->shape->dim; c++) dot += q[c * x->q.d] * k[c * x->k.d];
+    for (int64_t c = 0; c < x->shape->dim; c++) dot += NUMBER(q[c * x->q.d]) * NUMBER(k[c * x->k.d]);
     real s = (real)x->shape->scale * dot;
     *slope = 1;
     if (x->shape->softcap < (double)INFINITY) {
@@ -115,9 +138,9 @@ static real row_forward(const struct head *a, int64_t i, real *scratch) {
     for (int64_t j = 0; j < a->s.k_len; j++)
         if (attn_mask_view_allows(&a->view, i, j)) {
             const real p = real_exp(s[j] - high), weight = p * kept(a, i, j);
-            const real *v = v_row(a, j);
+            const stored *v = v_row(a, j);
             sum += p;
-            for (int64_t c = 0; c < width; c++) o[c] += weight * v[c * a->x->v.d];
+            for (int64_t c = 0; c < width; c++) o[c] += weight * NUMBER(v[c * a->x->v.d]);
         }
     for (int64_t c = 0; c < width; c++) o[c] /= sum;
     return high + real_log(sum);
@@ -125,18 +148,18 @@ static real row_forward(const struct head *a, int64_t i, real *scratch) {
 
 static void store_row(const struct head *a, int64_t i, const real *o, real lse) {
     const struct attn_exec *x = a->x;
-    real *to = row_out(&x->o, a->b, a->h, a->s.q_row + i);
-    real *to_lse = x->lse.data ? row_out(&x->lse, a->b, a->h, a->s.q_row + i) : NULL;
+    const int64_t to = row_at(&x->o, a->b, a->h, a->s.q_row + i);
+    real *to_lse = x->lse.data ? lse_at(x, a->b, a->h, a->s.q_row + i) : NULL;
     if (x->accumulate & ATTN_ACCUMULATE_O) {
         double old, new;
         *to_lse = (real)attn_merge_weights((double)*to_lse, (double)lse, &old, &new);
         for (int64_t c = 0; c < x->shape->v_dim; c++) {
-            real *at = &to[c * x->o.d];
-            *at = (old != 0 ? (real)old * *at : 0) + (new != 0 ? (real) new *o[c] : 0);
+            const int64_t at = to + c * x->o.d;
+            set(&x->o, at, (old != 0 ? (real)old * get(&x->o, at) : 0) + (new != 0 ? (real) new *o[c] : 0));
         }
         return;
     }
-    for (int64_t c = 0; c < x->shape->v_dim; c++) to[c * x->o.d] = o[c];
+    write_row(&x->o, to, o, x->shape->v_dim, false);
     if (to_lse) *to_lse = lse;
 }
 
@@ -182,23 +205,39 @@ static struct bias_sum bias_sum_shape(const struct attn_shape *shape) {
     return (struct bias_sum){heads * rows * keys, rows * keys, keys, batch * heads * rows * keys};
 }
 
-/* The workspace of backward: dalibi and dsink of each sequence and head, then the sums of dbias. */
+/* The workspace of backward: dalibi and dsink of each sequence and head, the gradients of each worker, then the sums of dbias. */
 struct sums {
     const struct attn_exec *x;
     real *alibi, *sink, *bias;
     struct bias_sum at;
+    char *workers;
+};
+
+/* What a work sums: dQ of one query, dK and dV of all keys of one sequence. */
+struct gradients {
+    real *q, *k, *v;
 };
 
 static size_t head_sums_bytes(const struct attn_shape *shape) {
     return attn_round64((size_t)shape->batch * (size_t)shape->heads * sizeof(real));
 }
 
+static size_t gradients_bytes(const struct attn_shape *shape) {
+    const size_t d = (size_t)shape->dim, e = (size_t)shape->v_dim;
+    return attn_round64((d + (size_t)shape->kv_len * (d + e)) * sizeof(real));
+}
+
+static int backward_workers(const struct attn_shape *shape) {
+    return bias_crosses_works(shape) ? 1 : shape->threads;
+}
+
 static struct sums open_sums(const struct attn_exec *x) {
     const struct attn_shape *shape = x->shape;
     char *memory = x->workspace;
-    struct sums s = {x, (real *)memory, (real *)(memory + head_sums_bytes(shape)), NULL, {0, 0, 0, 0}};
+    struct sums s = {.x = x, .alibi = (real *)memory, .sink = (real *)(memory + head_sums_bytes(shape))};
+    s.workers = memory + 2 * head_sums_bytes(shape);
     if (bias_is_summed(shape)) {
-        s.bias = (real *)(memory + 2 * head_sums_bytes(shape));
+        s.bias = (real *)(s.workers + (size_t)backward_workers(shape) * gradients_bytes(shape));
         s.at = bias_sum_shape(shape);
     }
     return s;
@@ -217,67 +256,67 @@ static void add_bias(const struct sums *sums, const struct head *a, int64_t i, i
     }
 }
 
-/* The pairs of row i: adds to row i of dQ, to dK, dV, and to the sums. */
-static void row_backward(const struct sums *sums, const struct head *a, int64_t i, real *dalibi, real *dsink) {
+/* The pairs of row i: adds to dQ of the row, to dK, dV, and to the sums. */
+static void row_backward(const struct sums *sums, const struct head *a, int64_t i, const struct gradients *g, real *dalibi, real *dsink) {
     const struct attn_exec *x = a->x;
     const int64_t dim = x->shape->dim, width = x->shape->v_dim, row = a->s.q_row + i;
-    const real lse = *row_out(&x->lse, a->b, a->h, row);
-    const real *q = q_row(a, i), *o = row_out(&x->o, a->b, a->h, row), *d_o = row_in(&x->d_o, a->b, a->h, row);
-    real *dq = row_out(&x->dq, a->b, a->h, row);
+    const real lse = *lse_at(x, a->b, a->h, row), *d_lse = x->d_lse.data;
+    const stored *q = q_row(a, i), *d_o = row_in(&x->d_o, a->b, a->h, row);
+    const int64_t o = row_at(&x->o, a->b, a->h, row);
     if (lse == -(real)INFINITY) return;
-    real delta = x->d_lse.data ? -*row_in(&x->d_lse, a->b, a->h, row) : 0;
-    for (int64_t c = 0; c < width; c++) delta += d_o[c * x->d_o.d] * o[c * x->o.d];
+    real delta = d_lse ? -d_lse[a->b * x->d_lse.b + a->h * x->d_lse.h + row * x->d_lse.t] : 0;
+    for (int64_t c = 0; c < width; c++) delta += NUMBER(d_o[c * x->d_o.d]) * get(&x->o, o + c * x->o.d);
     if (x->sink.data) *dsink -= real_exp(sink_logit(a) - lse) * delta;
     for (int64_t j = 0; j < a->s.k_len; j++) {
         if (!attn_mask_view_allows(&a->view, i, j)) continue;
         real slope, dp = 0;
-        const real *k = k_row(a, j), *v = v_row(a, j);
+        const stored *k = k_row(a, j), *v = v_row(a, j);
         const real p = real_exp(logit(a, i, j, &slope) - lse), keep = kept(a, i, j);
-        real *dk = row_out(&x->dk, a->b, a->g, a->s.k_row + j), *dv = row_out(&x->dv, a->b, a->g, a->s.k_row + j);
+        real *dk = g->k + j * dim, *dv = g->v + j * width;
         for (int64_t c = 0; c < width; c++) {
-            dp += d_o[c * x->d_o.d] * v[c * x->v.d];
-            dv[c * x->dv.d] += p * keep * d_o[c * x->d_o.d];
+            dp += NUMBER(d_o[c * x->d_o.d]) * NUMBER(v[c * x->v.d]);
+            dv[c] += p * keep * NUMBER(d_o[c * x->d_o.d]);
         }
         const real ds = p * (keep * dp - delta);
         *dalibi -= ds * (real)distance(a, i, j);
         add_bias(sums, a, i, j, ds);
         const real draw = ds * slope * (real)x->shape->scale;
         for (int64_t c = 0; c < dim; c++) {
-            dq[c * x->dq.d] += draw * k[c * x->k.d];
-            dk[c * x->dk.d] += draw * q[c * x->q.d];
+            g->q[c] += draw * NUMBER(k[c * x->k.d]);
+            dk[c] += draw * NUMBER(q[c * x->q.d]);
         }
     }
 }
 
-static void zero_rows(const struct attn_array_out *a, int64_t b, int64_t h, int64_t row, int64_t rows, int64_t width) {
-    for (int64_t r = row; r < row + rows; r++) {
-        real *at = row_out(a, b, h, r);
-        for (int64_t c = 0; c < width; c++) at[c * a->d] = 0;
-    }
-}
-
-static void group_backward(const struct sums *sums, int64_t b, int32_t g) {
+static void head_backward(const struct sums *sums, int64_t b, int32_t h, const struct gradients *g) {
     const struct attn_exec *x = sums->x;
-    const struct attn_shape *shape = x->shape;
-    const int32_t heads = shape->heads / shape->kv_heads;
-    const struct attn_seq s = attn_exec_seq(x, b);
-    if (!(x->accumulate & ATTN_ACCUMULATE_DK)) zero_rows(&x->dk, b, g, s.k_row, s.k_len, shape->dim);
-    if (!(x->accumulate & ATTN_ACCUMULATE_DV)) zero_rows(&x->dv, b, g, s.k_row, s.k_len, shape->v_dim);
-    for (int32_t h = g * heads; h < (g + 1) * heads; h++) {
-        const struct head a = open_head(x, b, h);
-        real dalibi = 0, dsink = 0;
-        if (!(x->accumulate & ATTN_ACCUMULATE_DQ)) zero_rows(&x->dq, b, h, s.q_row, s.q_len, shape->dim);
-        for (int64_t i = 0; i < s.q_len; i++) row_backward(sums, &a, i, &dalibi, &dsink);
-        sums->alibi[b * shape->heads + h] = dalibi;
-        sums->sink[b * shape->heads + h] = dsink;
+    const struct head a = open_head(x, b, h);
+    const int64_t dim = x->shape->dim;
+    real dalibi = 0, dsink = 0;
+    for (int64_t i = 0; i < a.s.q_len; i++) {
+        memset(g->q, 0, (size_t)dim * sizeof(real));
+        row_backward(sums, &a, i, g, &dalibi, &dsink);
+        write_row(&x->dq, row_at(&x->dq, b, h, a.s.q_row + i), g->q, dim, x->accumulate & ATTN_ACCUMULATE_DQ);
     }
+    sums->alibi[b * x->shape->heads + h] = dalibi;
+    sums->sink[b * x->shape->heads + h] = dsink;
 }
 
 static void backward_task(void *arg, int64_t index, int worker) {
     const struct sums *sums = arg;
-    const int32_t groups = sums->x->shape->kv_heads;
-    (void)worker;
-    group_backward(sums, index / groups, (int32_t)(index % groups));
+    const struct attn_exec *x = sums->x;
+    const int64_t dim = x->shape->dim, width = x->shape->v_dim, b = index / x->shape->kv_heads;
+    const int32_t heads = x->shape->heads / x->shape->kv_heads, kv_head = (int32_t)(index % x->shape->kv_heads);
+    const struct attn_seq s = attn_exec_seq(x, b);
+    struct gradients g = {.q = (real *)(sums->workers + (size_t)worker * gradients_bytes(x->shape))};
+    g.k = g.q + dim;
+    g.v = g.k + s.k_len * dim;
+    memset(g.k, 0, (size_t)(s.k_len * (dim + width)) * sizeof(real));
+    for (int32_t h = kv_head * heads; h < (kv_head + 1) * heads; h++) head_backward(sums, b, h, &g);
+    for (int64_t j = 0; j < s.k_len; j++) {
+        write_row(&x->dk, row_at(&x->dk, b, kv_head, s.k_row + j), g.k + j * dim, dim, x->accumulate & ATTN_ACCUMULATE_DK);
+        write_row(&x->dv, row_at(&x->dv, b, kv_head, s.k_row + j), g.v + j * width, width, x->accumulate & ATTN_ACCUMULATE_DV);
+    }
 }
 
 static void add_head_sums(const struct attn_exec *x, const struct attn_array_out *to, const real *sums) {
@@ -316,8 +355,7 @@ static void backward(const struct attn_exec *x) {
     const struct attn_shape *shape = x->shape;
     struct sums sums = open_sums(x);
     if (sums.bias) memset(sums.bias, 0, (size_t)sums.at.count * sizeof(real));
-    const int workers = bias_crosses_works(shape) ? 1 : shape->threads;
-    attn_parallel(x->ctx, x->batch * shape->kv_heads, workers, backward_task, &sums);
+    attn_parallel(x->ctx, x->batch * shape->kv_heads, backward_workers(shape), backward_task, &sums);
     add_head_sums(x, &x->dalibi, sums.alibi);
     add_head_sums(x, &x->dsink, sums.sink);
     if (sums.bias) add_bias_sums(&sums);
@@ -328,7 +366,7 @@ static void backward(const struct attn_exec *x) {
 void REAL(attn_naive_weights)(const struct attn_exec *x, int64_t b, int32_t h, int64_t q0, int64_t rows, real *weights) {
     const struct head a = open_head(x, b, h);
     for (int64_t i = q0; i < q0 + rows; i++) {
-        const real lse = *row_out(&x->lse, b, h, a.s.q_row + i);
+        const real lse = *lse_at(x, b, h, a.s.q_row + i);
         real *to = weights + (i - q0) * a.s.k_len, slope;
         for (int64_t j = 0; j < a.s.k_len; j++) {
             const bool seen = lse != -(real)INFINITY && attn_mask_view_allows(&a.view, i, j);
@@ -340,14 +378,17 @@ void REAL(attn_naive_weights)(const struct attn_exec *x, int64_t b, int32_t h, i
 static size_t workspace(const struct attn_shape *shape) {
     const size_t rows = (size_t)shape->threads * scratch_bytes(shape);
     if (!(shape->features & ATTN_BACKWARD)) return rows;
-    size_t sums = 2 * head_sums_bytes(shape);
+    size_t sums = 2 * head_sums_bytes(shape) + (size_t)backward_workers(shape) * gradients_bytes(shape);
     if (bias_is_summed(shape)) sums += attn_round64((size_t)bias_sum_shape(shape).count * sizeof(real));
     return rows > sums ? rows : sums;
 }
 
 static void describe(const struct attn_shape *shape, char *text, size_t size) {
-    snprintf(text, size, "row by row; workspace: forward %d workers x %zu B (S logits, E sums), backward 2 x %zu B (B H)%s", shape->threads,
-             scratch_bytes(shape), head_sums_bytes(shape), bias_is_summed(shape) ? " + the sums of dbias" : "");
+    snprintf(text, size,
+             "row by row; workspace: forward %d workers x %zu B (S logits, E sums), backward 2 x %zu B (B H) + %d workers x %zu B "
+             "(dQ of a query, dK, dV of a head)%s",
+             shape->threads, scratch_bytes(shape), head_sums_bytes(shape), backward_workers(shape), gradients_bytes(shape),
+             bias_is_summed(shape) ? " + the sums of dbias" : "");
 }
 
 const struct attn_kernel REAL_SYMBOL = {
