@@ -89,7 +89,7 @@ const struct attn_fma attn_fma_loops[] = {
     {"avx2", ATTN_F64, ATTN_ISA_AVX2, FLOPS(4), run_f64_avx2},
     {"avx512", ATTN_F32, ATTN_ISA_AVX512, FLOPS(16), run_f32_avx512},
     {"avx512", ATTN_F64, ATTN_ISA_AVX512, FLOPS(8), run_f64_avx512},
-    {"avx512", ATTN_BF16, ATTN_ISA_AVX512 | ATTN_ISA_AVX512_BF16, FLOPS(32), run_bf16_avx512},
+    {"avx512_bf16", ATTN_BF16, ATTN_ISA_AVX512 | ATTN_ISA_AVX512_BF16, FLOPS(32), run_bf16_avx512},
 #endif
 #if defined(__aarch64__)
     {"neon", ATTN_F32, ATTN_ISA_NEON, FLOPS(4), run_f32_neon},

@@ -15,7 +15,8 @@ else
 fi
 declare -A isa
 case $($cc -dumpmachine) in
-x86_64*) isa=([avx2]="-mavx2 -mfma -mf16c" [avx512]="-mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma -mtune=znver3") ;;
+x86_64*) isa=([avx2]="-mavx2 -mfma -mf16c" [avx512]="-mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma -mtune=znver3"
+    [avx512_bf16]="-mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma -mtune=znver3 -mavx512bf16") ;;
 aarch64*) isa=([neon]="") ;;
 esac
 for name in "${!isa[@]}"; do
@@ -27,7 +28,7 @@ command_of() {
     local name=${1##*__} own=""
     if [ "$name" != "$1" ]; then
         name=${name%.c}
-        case $name in avx2 | avx512 | neon)
+        case $name in avx2 | avx512 | avx512_bf16 | neon)
             [ -n "${isa[$name]+set}" ] || return 0
             own=${isa[$name]} ;;
         esac

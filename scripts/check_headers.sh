@@ -16,9 +16,9 @@ for header in include/attn_*.h; do
 done
 for header in $(find src bench -name '*.h' 2>/dev/null | LC_ALL=C sort); do
     case $header in
-    *__avx2.h | *__avx512.h)
+    *__avx2.h | *__avx512.h | *__avx512_bf16.h)
         [ "$(uname -m)" = x86_64 ] || continue
-        isa=(-mavx2 -mfma -mavx512f -mavx512bw -mavx512dq -mavx512vl) ;;
+        isa=(-mavx2 -mfma -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512bf16) ;;
     *__neon.h)
         [ "$(uname -m)" = aarch64 ] || continue
         isa=() ;;

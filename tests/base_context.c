@@ -91,11 +91,11 @@ static void the_environment_sets_threads_and_instruction_set(void **state) {
     attn_ctx_destroy(ctx);
     setenv("ATTN_ISA", "mmx", 1);
     assert_refused(NULL, ATTN_EUNSUPPORTED, "mmx");
-    assert_refused(NULL, ATTN_EUNSUPPORTED, "portable, neon, avx2 or avx512");
+    assert_refused(NULL, ATTN_EUNSUPPORTED, "portable, neon, avx2, avx512 or avx512_bf16");
     static const struct {
         const char *name;
         uint32_t bits;
-    } sets[] = {{"neon", ATTN_ISA_NEON}, {"avx2", ATTN_ISA_AVX2}, {"avx512", ATTN_ISA_AVX512}};
+    } sets[] = {{"neon", ATTN_ISA_NEON}, {"avx2", ATTN_ISA_AVX2}, {"avx512", ATTN_ISA_AVX512}, {"avx512_bf16", ATTN_ISA_AVX512_BF16}};
     for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++) {
         setenv("ATTN_ISA", sets[i].name, 1);
         if (attn_isa_built() & attn_cpu_isa() & sets[i].bits) {
@@ -196,7 +196,7 @@ static void processor_and_version_are_told(void **state) {
     assert_string_equal(text, "portable");
     attn_isa_list(ATTN_ISA_AVX2, " and ", text, 12);
     assert_string_equal(text, "portable an");
-    assert_string_equal(attn_isa_name(ATTN_ISA_AVX2 | ATTN_ISA_AVX512 | ATTN_ISA_AVX512_BF16), "avx512");
+    assert_string_equal(attn_isa_name(ATTN_ISA_AVX2 | ATTN_ISA_AVX512 | ATTN_ISA_AVX512_BF16), "avx512_bf16");
     assert_int_equal(attn_version(), ATTN_VERSION);
     assert_non_null(strstr(attn_version_string(), attn_parallel_name()));
     assert_int_equal(strncmp(attn_version_string(), "attn ", 5), 0);

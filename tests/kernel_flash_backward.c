@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-static const char *const isas[] = {"portable", "neon", "avx2", "avx512"};
+static const char *const isas[] = {"portable", "neon", "avx2", "avx512", "avx512_bf16"};
 
 /* A context that takes its kernels from this instruction set; NULL where it is not to be had. */
 static attn_ctx *context_of(const char *isa) {
@@ -28,6 +28,11 @@ static attn_ctx *context_of(const char *isa) {
     ctx = usable ? test_context(3) : NULL;
     unsetenv("ATTN_ISA");
     return ctx;
+}
+
+/* The kernel that is made for the instruction set and the type. */
+static const char *kernel_for(const struct test_case *c) {
+    return c->storage == ATTN_BF16 && strcmp(attn_ctx_isa(c->ctx), "avx512_bf16") == 0 ? "flash-pairs" : "flash";
 }
 
 /* A parallel loop that runs everything on one worker, the last index first: what depends on the order of units shows. */
@@ -47,7 +52,7 @@ static void check_order(const struct test_case *c, const struct test_result *wan
     setenv("ATTN_ISA", attn_ctx_isa(c->ctx), 1);
     assert_int_equal(attn_ctx_create(&config, &last_first.ctx, NULL, 0), ATTN_OK);
     unsetenv("ATTN_ISA");
-    assert_true(test_run(&last_first, c->storage, "flash", 2, &got));
+    assert_true(test_run(&last_first, c->storage, kernel_for(c), 2, &got));
     if (!test_result_same(want, &got)) {
         test_case_print(c);
         fail_msg("units run in another order give other bits");
@@ -62,10 +67,10 @@ static void check_case(const struct test_case *c) {
     struct test_result want, plain, one, more;
     assert_true(test_run(c, ATTN_F64, "naive", 1, &want));
     assert_true(test_run(c, c->storage, "naive", 1, &plain));
-    assert_true(test_run(c, c->storage, "flash", 1, &one));
+    assert_true(test_run(c, c->storage, kernel_for(c), 1, &one));
     assert_true(test_result_bounded(c, &one, &want, &plain));
     for (int threads = 2; threads <= 3; threads++) {
-        assert_true(test_run(c, c->storage, "flash", threads, &more));
+        assert_true(test_run(c, c->storage, kernel_for(c), threads, &more));
         if (!test_result_same(&one, &more)) {
             test_case_print(c);
             fail_msg("%d threads give other bits than one", threads);

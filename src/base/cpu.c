@@ -130,6 +130,9 @@ uint32_t attn_isa_built(void) {
 #if defined(ATTN_HAVE_AVX512)
     built |= ATTN_ISA_AVX512;
 #endif
+#if defined(ATTN_HAVE_AVX512_BF16)
+    built |= ATTN_ISA_AVX512_BF16;
+#endif
 #if defined(ATTN_HAVE_NEON)
     built |= ATTN_ISA_NEON;
 #endif
@@ -179,6 +182,7 @@ static const struct {
     {"neon", ATTN_ISA_NEON, ATTN_ISA_NEON},
     {"avx2", ATTN_ISA_AVX2, ATTN_ISA_AVX2},
     {"avx512", ATTN_ISA_AVX512, ATTN_ISA_AVX2 | ATTN_ISA_AVX512},
+    {"avx512_bf16", ATTN_ISA_AVX512_BF16, ATTN_ISA_AVX2 | ATTN_ISA_AVX512 | ATTN_ISA_AVX512_BF16},
 };
 
 int64_t attn_isa_parse(const char *name) {

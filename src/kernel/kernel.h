@@ -103,6 +103,9 @@ struct attn_kernel {
     const char *isa;   /* "portable", "avx512" */
     uint32_t isa_bits; /* what it needs of attn_ctx.isa; 0: nothing */
     attn_dtype dtype;
+    /* Relative rounding of weights, and of their gradients, between the products: 0 where they are floats, 2^-8 where they are bfloat16, as in the
+     * kernels of GPUs. */
+    double rounding;
     struct attn_cost forward_cost[ATTN_CORE_CLASSES], backward_cost[ATTN_CORE_CLASSES]; /* the planner takes the one that costs least */
     size_t (*workspace)(const struct attn_shape *shape);                                /* bytes; exact */
     void (*forward)(const struct attn_exec *x);
@@ -120,6 +123,11 @@ struct attn_kernel {
 #else
 #define ATTN_KERNEL_LIST_AVX512(X)
 #endif
+#if defined(ATTN_HAVE_AVX512_BF16)
+#define ATTN_KERNEL_LIST_AVX512_BF16(X) X(attn_flash_pairs_bf16__avx512_bf16)
+#else
+#define ATTN_KERNEL_LIST_AVX512_BF16(X)
+#endif
 #if defined(ATTN_HAVE_AVX2)
 #define ATTN_KERNEL_LIST_AVX2(X) X(attn_flash_f32__avx2) X(attn_flash_bf16__avx2) X(attn_flash_f16__avx2)
 #else
@@ -135,7 +143,8 @@ struct attn_kernel {
 #define ATTN_KERNEL_LIST_PORTABLE(X) X(attn_flash_f32__portable) X(attn_flash_bf16__portable) X(attn_flash_f16__portable)
 #define ATTN_KERNEL_LIST(X)                                                                                                                \
     ATTN_KERNEL_LIST_NAIVE(X)                                                                                                              \
-    ATTN_KERNEL_LIST_PORTABLE(X) ATTN_KERNEL_LIST_NEON(X) ATTN_KERNEL_LIST_AVX2(X) ATTN_KERNEL_LIST_AVX512(X)
+    ATTN_KERNEL_LIST_PORTABLE(X)                                                                                                           \
+    ATTN_KERNEL_LIST_NEON(X) ATTN_KERNEL_LIST_AVX2(X) ATTN_KERNEL_LIST_AVX512(X) ATTN_KERNEL_LIST_AVX512_BF16(X)
 
 #define X(symbol) extern const struct attn_kernel symbol;
 ATTN_KERNEL_LIST(X)

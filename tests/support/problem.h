@@ -85,6 +85,7 @@ float *test_initial(const struct test_case *c, int which, int64_t n);
 struct test_result {
     double *data[TEST_OUTPUTS]; /* NULL: not an output of this case; tokens of no sequence are 0 */
     int64_t count[TEST_OUTPUTS];
+    double rounding; /* of the kernel's weights */
 };
 
 /* Runs the case; false (and a line on stderr) if a status was not ATTN_OK or memory outside the outputs changed. */

@@ -3,6 +3,7 @@
  */
 #include "kernel/convert/convert.h"
 #include "kernel/kernel.h"
+#include "plan/plan.h"
 #include "support/compare.h"
 #include "support/guard.h"
 #include "support/parts.h"
@@ -277,7 +278,7 @@ static bool ok(const struct run *run, const char *what, attn_status status) {
 }
 
 /* The plan's own part: its workspace is guarded too, and begins as garbage. */
-static bool execute(struct run *run, const char *kernel, int threads, attn_args *args, const attn_gradients *gradients) {
+static bool execute(struct run *run, const char *kernel, int threads, attn_args *args, const attn_gradients *gradients, double *rounding) {
     attn_problem problem = run->c->problem;
     problem.dtype = run->dtype;
     if (!attn_dtype_is_half(run->dtype)) problem.o_dtype = problem.grad_dtype = ATTN_DTYPE_SAME;
@@ -285,6 +286,7 @@ static bool execute(struct run *run, const char *kernel, int threads, attn_args 
     problem.threads = threads;
     attn_plan *plan;
     if (!ok(run, "plan", attn_plan_create(run->c->ctx, &problem, &plan))) return false;
+    *rounding = plan->kernel->rounding;
     args->workspace_bytes = attn_plan_workspace(plan);
     args->workspace = test_guarded(&run->arena, args->workspace_bytes, 64);
     memset(args->workspace, 0xff, args->workspace_bytes);
@@ -313,7 +315,7 @@ bool test_run(const struct test_case *c, attn_dtype dtype, const char *kernel, i
     outputs[TEST_DK].owned = outputs[TEST_DV].owned = k_owned;
     for (int which = 0; which < TEST_OUTPUTS; which++)
         if (outputs[which].array.data) prefill(c, &outputs[which], which);
-    bool good = execute(&run, kernel, threads, &args, backward ? &gradients : NULL);
+    bool good = execute(&run, kernel, threads, &args, backward ? &gradients : NULL, &out->rounding);
     for (int which = 0; which < TEST_OUTPUTS && good; which++)
         if (outputs[which].array.data) good = read_back(&outputs[which], which, out);
     if (!good) test_case_print(c);
@@ -393,6 +395,10 @@ bool test_result_bounded(const struct test_case *c, const struct test_result *go
         if (which == TEST_DBIAS) scale = fmax(scale * shared_bias_size(c), cancelled_size(c));
         if (which == TEST_DALIBI) /* each pair's rounding counts as often as its distance */
             scale *= (double)(c->q_len + c->kv_len);
+        /* Each term of a sum over weights is rounded anew by at most `rounding` of itself. For O the terms are at most the greatest value; for
+         * gradients, sums of terms of either sign, four times that of the greatest sum leaves room for their number. */
+        if (which == TEST_O) scale += 1e6 * got->rounding * greatest_value(c) / (1.0 - c->problem.dropout);
+        if (which >= TEST_DQ) scale += 1e6 * 4 * got->rounding * fmax(most, 1.0);
         good = test_error_bounded(test_output_names[which], want->count[which], got->data[which], want->data[which], plain->data[which],
                                   scale) &&
                good;

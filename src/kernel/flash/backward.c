@@ -81,6 +81,25 @@ static bool touch(const struct attn_backward_head *head, int64_t i0, int rows) {
     return head->keep_dq || before > 0;
 }
 
+/* All products of a tile in floats. finite: of the key tile and of the rows' deltas. */
+static void float_tile(const struct attn_backward_head *head, const struct attn_backward_tile *tile, struct attn_ahead *ahead, bool finite,
+                       float *dq, int64_t stride, bool add) {
+    const struct attn_backward *s = head->s;
+    const struct attn_exec *x = s->x;
+    const struct attn_backward_worker *w = head->w;
+    const int rows = tile->rows, dim = x->shape->dim, v_dim = x->shape->v_dim;
+    const int64_t q_at = head->q + tile->i0 * x->q.t, do_at = head->d_o + tile->i0 * x->d_o.t;
+    const struct attn_rows q = rows_of(head, &x->q, q_at, head->q_in_place, rows, dim, s->l.d_pad, w->q_rows);
+    const struct attn_rows d_o = rows_of(head, &x->d_o, do_at, head->do_in_place, rows, v_dim, s->l.e_pad, w->do_rows);
+    const bool exact = !tile->full && !(finite && s->ops->finite(q.data, q.stride, rows, dim));
+    const struct attn_tile_operands o = attn_backward_operands(head, q, d_o, head->key->k);
+    attn_backward_scores(head, tile, q, d_o, ahead);
+    if (exact)
+        attn_backward_exact_products(head, tile, dq, stride, add);
+    else
+        attn_backward_products(head, tile, &o, dq, stride, add);
+}
+
 static void query_tile(const struct attn_backward_head *head, int64_t i0, int rows, struct attn_ahead *ahead) {
     const struct attn_backward *s = head->s;
     struct attn_backward_worker *w = head->w;
@@ -97,21 +116,15 @@ static void query_tile(const struct attn_backward_head *head, int64_t i0, int ro
     attn_ahead_spread(ahead, &tile);
     tile.alibi_shift = attn_exec_alibi_shift(s->x, &key->seq);
     tile.d_slope = head->d_slope;
-    const int64_t q_at = head->q + i0 * s->x->q.t, do_at = head->d_o + i0 * s->x->d_o.t;
-    const struct attn_rows q = rows_of(head, &s->x->q, q_at, head->q_in_place, rows, shape->dim, s->l.d_pad, w->q_rows);
-    const struct attn_rows d_o = rows_of(head, &s->x->d_o, do_at, head->do_in_place, rows, shape->v_dim, s->l.e_pad, w->do_rows);
     /* A row of dO with a NaN or infinity has a delta that is one too: no finite O makes the sum of its products finite again. */
     const bool finite = starts(head, i0, rows) && key->finite;
-    const bool exact = !tile.full && !(finite && s->ops->finite(q.data, q.stride, rows, shape->dim));
-    attn_backward_scores(head, &tile, q, d_o, ahead);
-
     float *dq = head->dq_in_place ? head->dq + i0 * head->dq_t : w->dq_rows;
     const int64_t stride = head->dq_in_place ? head->dq_t : s->l.d_pad;
     const bool add = touch(head, i0, rows);
-    if (exact)
-        attn_backward_exact_products(head, &tile, dq, stride, add && head->dq_in_place);
+    if (s->pairs)
+        attn_backward_pair_tile(head, &tile, ahead, finite, dq, stride, add && head->dq_in_place);
     else
-        attn_backward_products(head, &tile, q, d_o, dq, stride, add && head->dq_in_place);
+        float_tile(head, &tile, ahead, finite, dq, stride, add && head->dq_in_place);
     if (!head->dq_in_place) {
         const struct attn_array_out to = {.data = head->dq, .t = head->dq_t, .d = head->dq_d, .type = ATTN_F32};
         attn_flash_write_rows(s->x->convert, &to, i0 * to.t, dq, s->l.d_pad, rows, shape->dim, add);
@@ -246,7 +259,10 @@ static void one_key_tile(const struct attn_backward_head *head, int g, int next_
     const bool add_dk = g > 0 || (x->accumulate & ATTN_ACCUMULATE_DK), add_dv = g > 0 || (x->accumulate & ATTN_ACCUMULATE_DV);
     const int64_t dk = key->b * x->dk.b + key->kv_head * x->dk.h + (key->seq.k_row + key->k0) * x->dk.t;
     const int64_t dv = key->b * x->dv.b + key->kv_head * x->dv.h + (key->seq.k_row + key->k0) * x->dv.t;
-    load_keys(s, w, key);
+    if (s->pairs)
+        attn_backward_pair_keys(head);
+    else
+        load_keys(s, w, key);
     key->dk = s->l.dkv_apart ? w->dk + key->k0 * d_pad : sums_of(&x->dk, dk, dim, d_pad, add_dk, w->dk);
     key->dv = s->l.dkv_apart ? w->dv + key->k0 * e_pad : sums_of(&x->dv, dv, v_dim, e_pad, add_dv, w->dv);
     key->begun = s->l.dkv_apart && g > 0 ? UINT32_MAX : 0;

@@ -89,6 +89,8 @@ extern const struct attn_flash_backward_ops attn_flash_backward_ops__avx512;
 /* Bytes of workspace for any execution of this shape; exact. */
 size_t attn_flash_backward_workspace(const struct attn_shape *shape);
 
-void attn_flash_backward(const struct attn_exec *x, const struct attn_flash_backward_ops *ops);
+/* pairs: NULL, or what bfloat16 arrays are multiplied with where no feature stands between the products (backward_pairs.h). */
+struct attn_flash_pair_ops;
+void attn_flash_backward(const struct attn_exec *x, const struct attn_flash_backward_ops *ops, const struct attn_flash_pair_ops *pairs);
 
 #endif

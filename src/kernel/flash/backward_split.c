@@ -203,7 +203,8 @@ static void run_unit(void *arg, int64_t index, int worker) {
     attn_backward_unit(s, s->order[index], &w);
 }
 
-static void state_init(struct attn_backward *s, const struct attn_exec *x, const struct attn_flash_backward_ops *ops) {
+static void state_init(struct attn_backward *s, const struct attn_exec *x, const struct attn_flash_backward_ops *ops,
+                       const struct attn_flash_pair_ops *pairs) {
     *s = (struct attn_backward){.x = x, .ops = ops, .group = x->shape->heads / x->shape->kv_heads};
     attn_backward_layout_init(&s->l, x->shape);
     char *memory = x->workspace;
@@ -214,12 +215,13 @@ static void state_init(struct attn_backward *s, const struct attn_exec *x, const
     s->dsink = (double *)(void *)(memory + s->l.dsink);
     s->dq = (float *)(void *)(memory + s->l.dq);
     s->k_factor = x->shape->scale * ATTN_LOG2E;
+    s->pairs = s->l.general ? NULL : pairs;
     s->v_factor = s->l.general ? 1.0 : x->shape->scale;
 }
 
-void attn_flash_backward(const struct attn_exec *x, const struct attn_flash_backward_ops *ops) {
+void attn_flash_backward(const struct attn_exec *x, const struct attn_flash_backward_ops *ops, const struct attn_flash_pair_ops *pairs) {
     struct attn_backward s;
-    state_init(&s, x, ops);
+    state_init(&s, x, ops, pairs);
     const int threads = x->shape->threads, heads = x->shape->heads;
     const int64_t units = batch_groups(&s) * s.l.head_groups * s.l.chunks;
     memset(s.touched, 0, (size_t)(s.l.chunks * heads * s.l.rows));

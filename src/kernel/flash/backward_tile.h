@@ -3,6 +3,7 @@
 #define ATTN_KERNEL_FLASH_BACKWARD_TILE_H
 
 #include "kernel/flash/backward_ops.h"
+#include "kernel/flash/backward_pairs.h"
 
 enum {
     ATTN_BACKWARD_QUERIES = 128,
@@ -34,6 +35,7 @@ void attn_backward_layout_init(struct attn_backward_layout *l, const struct attn
 struct attn_backward {
     const struct attn_exec *x;
     const struct attn_flash_backward_ops *ops;
+    const struct attn_flash_pair_ops *pairs; /* NULL, or the arrays are bfloat16, and multiplied in pairs (backward_pairs.h) */
     struct attn_backward_layout l;
     int group;                 /* query heads of a kv head */
     double k_factor, v_factor; /* folded into the packed panels */
@@ -139,6 +141,19 @@ struct attn_rows {
     int64_t stride;
 };
 
+/* What the last three products of a tile multiply. Plain: floats. Paired (shift 1): a word is a pair of bfloat16, of neighbours along the axis
+ * that is summed over, of which there are half as many. */
+struct attn_tile_operands {
+    int shift;
+    void (*by_keys)(const struct attn_tile_product *t);
+    void (*by_queries)(const struct attn_tile_product *t);
+    const float *p, *ds;     /* [rows >> shift][ATTN_TILE_STRIDE] */
+    struct attn_rows q, d_o; /* [rows >> shift] */
+    const float *ds_of_keys; /* dS once more: [rows][keys >> shift], rows key_stride apart */
+    int64_t key_stride;
+    const float *k; /* [keys >> shift][d_pad] */
+};
+
 /* rowsum(dO O) - dLSE of n rows. */
 void attn_backward_row_dots(const struct attn_exec *x, int64_t b, int32_t h, int64_t row, int n, float *delta);
 
@@ -148,12 +163,26 @@ void attn_backward_spans(struct attn_backward_tile *tile, const struct attn_mask
 /* P and dS of the tile's spans. */
 void attn_backward_scores(const struct attn_backward_head *head, const struct attn_backward_tile *tile, struct attn_rows q,
                           struct attn_rows d_o, struct attn_ahead *ahead);
+/* Those operands where all is float. */
+struct attn_tile_operands attn_backward_operands(const struct attn_backward_head *head, struct attn_rows q, struct attn_rows d_o,
+                                                 const float *k);
 /* The other three products. dq has rows `stride` apart, which are added to, or else overwritten. */
-void attn_backward_products(const struct attn_backward_head *head, const struct attn_backward_tile *tile, struct attn_rows q,
-                            struct attn_rows d_o, float *dq, int64_t stride, bool add);
+void attn_backward_products(const struct attn_backward_head *head, const struct attn_backward_tile *tile,
+                            const struct attn_tile_operands *o, float *dq, int64_t stride, bool add);
+/* Rows of a tile that hold a NaN or infinity. */
+struct attn_taken_out {
+    bool q[ATTN_BACKWARD_QUERIES], d_o[ATTN_BACKWARD_QUERIES], k[ATTN_BACKWARD_KEYS];
+};
+/* Adds those rows to the sums, pair by pair where the tile's words allow it. */
+void attn_backward_add_taken_out(const struct attn_backward_head *head, const struct attn_backward_tile *tile,
+                                 const struct attn_tile_operands *o, const struct attn_taken_out *out, float *dq, int64_t stride);
 /* The same for a tile that is not full and holds a NaN or infinity. */
 void attn_backward_exact_products(const struct attn_backward_head *head, const struct attn_backward_tile *tile, float *dq, int64_t stride,
                                   bool add);
+/* backward_pairs.c: a key tile's operands, and all products of one of its tiles, on pairs. finite: of the key tile and of the rows' deltas. */
+void attn_backward_pair_keys(const struct attn_backward_head *head);
+void attn_backward_pair_tile(const struct attn_backward_head *head, const struct attn_backward_tile *tile, struct attn_ahead *ahead,
+                             bool finite, float *dq, int64_t stride, bool add);
 /* Sums that have not begun become 0. */
 void attn_begin_sums(const struct attn_backward *s, struct attn_key_tile *key);
 

@@ -40,6 +40,13 @@ static inline bool attn_flash_in_place(attn_dtype type, int64_t d) {
     return type == ATTN_F32 && d == 1;
 }
 
+/* n rows of `dim` elements of 16 bits, the first at element `at` of the array, into rows of `pad` elements, the rest 0. */
+static inline void attn_flash_copy_halves(uint16_t *to, int64_t pad, const struct attn_array *a, int64_t at, int64_t n, int64_t dim) {
+    const uint16_t *from = (const uint16_t *)a->data + at;
+    for (int64_t r = 0; r < n; r++)
+        for (int64_t c = 0; c < pad; c++) to[r * pad + c] = c < dim ? from[r * a->t + c * a->d] : 0;
+}
+
 /* n rows of `dim` elements, the first at element `at` of the array, into rows of `pad` floats, the rest 0. */
 void attn_flash_read_rows(const struct attn_convert *convert, float *to, int64_t pad, const struct attn_array *a, int64_t at, int64_t n,
                           int64_t dim);

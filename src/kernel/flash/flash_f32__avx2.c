@@ -14,7 +14,7 @@ static void forward(const struct attn_exec *x) {
     attn_flash_forward(x, &attn_flash_forward_ops__avx2);
 }
 static void backward(const struct attn_exec *x) {
-    attn_flash_backward(x, &attn_flash_backward_ops__avx2);
+    attn_flash_backward(x, &attn_flash_backward_ops__avx2, NULL);
 }
 
 const struct attn_kernel attn_flash_f32__avx2 = {

@@ -18,6 +18,7 @@ static const struct attn_flash_forward_ops narrow = {
     .pack_queries = attn_pack_queries_f32_16__avx512,
     .pack_values = attn_pack_values_f32__avx512,
     .store_rows = attn_store_rows_f32_16__avx512,
+    .store_floats = attn_store_rows_f32_16__avx512,
     .softcap = attn_softcap_f32_16__avx512,
 };
 
@@ -32,6 +33,7 @@ static const struct attn_flash_forward_ops wide = {
     .pack_queries = attn_pack_queries_f32_32__avx512,
     .pack_values = attn_pack_values_f32__avx512,
     .store_rows = attn_store_rows_f32_32__avx512,
+    .store_floats = attn_store_rows_f32_32__avx512,
     .softcap = attn_softcap_f32_32__avx512,
 };
 
@@ -54,7 +56,7 @@ static void describe_wide(const struct attn_shape *shape, char *text, size_t siz
     attn_flash_describe(shape, &wide, text, size);
 }
 static void backward(const struct attn_exec *x) {
-    attn_flash_backward(x, &attn_flash_backward_ops__avx512);
+    attn_flash_backward(x, &attn_flash_backward_ops__avx512, NULL);
 }
 
 #define BACKWARD_COST                                                                                                                      \

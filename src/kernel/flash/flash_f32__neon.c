@@ -14,7 +14,7 @@ static void forward(const struct attn_exec *x) {
     attn_flash_forward(x, &attn_flash_forward_ops__neon);
 }
 static void backward(const struct attn_exec *x) {
-    attn_flash_backward(x, &attn_flash_backward_ops__neon);
+    attn_flash_backward(x, &attn_flash_backward_ops__neon, NULL);
 }
 
 const struct attn_kernel attn_flash_f32__neon = {

@@ -13,7 +13,7 @@ static void forward(const struct attn_exec *x) {
     attn_flash_forward(x, &attn_flash_forward_ops__portable);
 }
 static void backward(const struct attn_exec *x) {
-    attn_flash_backward(x, &attn_flash_backward_ops__portable);
+    attn_flash_backward(x, &attn_flash_backward_ops__portable, NULL);
 }
 
 const struct attn_kernel attn_flash_f32__portable = {

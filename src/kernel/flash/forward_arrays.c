@@ -1,5 +1,5 @@
 /* Between the caller's arrays and the panels of the flash forward pass. Rows of the type that the microkernels take, with unit stride along
- * the head dimension, are used where they are; others pass through a copy in floats of at most one tile.
+ * the head dimension, are used where they are; others pass through a copy of at most one tile.
  */
 #include "kernel/convert/convert.h"
 #include "kernel/flash/common.h"
@@ -19,13 +19,22 @@ static const void *element(const struct attn_array *a, int64_t at) {
     return (const char *)a->data + at * (int64_t)attn_dtype_bytes(a->type);
 }
 
+/* n rows of the array, from element `at`, as rows of `pad` elements that the microkernels read. */
+static void copy_rows(const struct attn_flash_work *w, void *to, int64_t pad, const struct attn_array *a, int64_t at, int64_t n,
+                      int64_t dim) {
+    if (w->ops->rows == ATTN_F32)
+        attn_flash_read_rows(w->x->convert, to, pad, a, at, n, dim);
+    else
+        attn_flash_copy_halves(to, pad, a, at, n, dim);
+}
+
 void attn_flash_pack_queries(const struct attn_flash_work *w, int64_t row, int lanes, void *q) {
     const struct attn_array *a = &w->x->q;
     const int64_t at = row_at(w, a, w->head, w->seq.q_row + row);
     const void *from = element(a, at);
     ptrdiff_t stride = a->t;
     if (!in_place(w, a->type, a->d)) {
-        attn_flash_read_rows(w->x->convert, w->row, w->dim, a, at, lanes, w->dim);
+        copy_rows(w, w->row, w->dim, a, at, lanes, w->dim);
         from = w->row;
         stride = w->dim;
     }
@@ -34,11 +43,11 @@ void attn_flash_pack_queries(const struct attn_flash_work *w, int64_t row, int l
 
 const void *attn_flash_keys(const struct attn_flash_work *w, int64_t begin, int64_t n, ptrdiff_t *stride) {
     const struct attn_array *a = &w->x->k;
-    const int64_t at = row_at(w, a, w->kv_head, w->kv_row + begin);
+    const int64_t at = row_at(w, a, w->kv_head, w->kv_row + begin), odd = w->ops->paired ? w->dim % 2 : 0;
     *stride = a->t;
-    if (in_place(w, a->type, a->d)) return element(a, at);
-    attn_flash_read_rows(w->x->convert, w->k, w->dim, a, at, n, w->dim);
-    *stride = w->dim;
+    if (in_place(w, a->type, a->d) && !odd) return element(a, at);
+    copy_rows(w, w->k, w->dim + odd, a, at, n, w->dim);
+    *stride = w->dim + odd;
     return w->k;
 }
 
@@ -50,7 +59,7 @@ bool attn_flash_pack_values(const struct attn_flash_work *w, int64_t begin, int6
     const int lanes = w->ops->lanes;
     for (int64_t j = 0; j < n; j += lanes) {
         int64_t rows = attn_min64(lanes, n - j);
-        attn_flash_read_rows(w->x->convert, w->row, w->v_dim, a, at + j * a->t, rows, w->v_dim);
+        copy_rows(w, w->row, w->v_dim, a, at + j * a->t, rows, w->v_dim);
         finite &= w->ops->pack_values(w->row, w->v_dim, rows, w->v_dim, ATTN_KEY_TILE, (float *)w->v + attn_flash_key_words(w->ops, j, 16));
     }
     return finite;
@@ -70,7 +79,7 @@ void attn_flash_store(const struct attn_flash_work *w, const float *o, const flo
         w->ops->store_rows(o, scale, keep, lanes, w->v_dim, (char *)a->data + at * (int64_t)attn_dtype_bytes(a->type), a->t);
         return;
     }
-    w->ops->store_rows(o, scale, NULL, lanes, w->v_dim, copy, w->v_dim);
+    w->ops->store_floats(o, scale, NULL, lanes, w->v_dim, copy, w->v_dim);
     for (int r = 0; keep && r < lanes; r++)
         if (keep[r] != 0.0f) add_kept(w, copy + r * w->v_dim, keep[r], at + r * a->t);
     attn_flash_write_rows(w->x->convert, a, at, copy, w->v_dim, lanes, w->v_dim, false);

@@ -21,5 +21,6 @@ const struct attn_flash_forward_ops attn_flash_forward_ops__avx2 = {
     .pack_queries = pack_queries,
     .pack_values = pack_values,
     .store_rows = store_rows,
+    .store_floats = store_rows,
     .softcap = softcap,
 };

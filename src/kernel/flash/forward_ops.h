@@ -52,6 +52,8 @@ struct attn_flash_forward_ops {
     bool (*pack_values)(const void *row, ptrdiff_t stride, int64_t n, int64_t e, int64_t v_rows, void *v);
     /* row_r[c] = scale[r] * o[c][r] for r < n; keep not NULL: + keep[r] * row_r[c] as it is there (where keep[r] is 0, it is not read). */
     void (*store_rows)(const float *o, const float *scale, const float *keep, int64_t n, int64_t e, void *row, ptrdiff_t stride);
+    /* The same into rows of floats. */
+    void (*store_floats)(const float *o, const float *scale, const float *keep, int64_t n, int64_t e, void *row, ptrdiff_t stride);
     /* s[j][r] = cap * tanh(s[j][r] / cap). */
     void (*softcap)(float *s, int64_t n, float cap);
 };
