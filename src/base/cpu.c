@@ -199,7 +199,7 @@ const char *attn_isa_name(uint32_t isa) {
 }
 
 void attn_isa_list(uint32_t isa, const char *last, char *text, size_t size) {
-    const char *names[sizeof(sets) / sizeof(sets[0])];
+    const char *names[sizeof(sets) / sizeof(sets[0])] = {NULL};
     size_t count = 0, used = 0;
     if (size) *text = 0;
     for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++)

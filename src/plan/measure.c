@@ -117,9 +117,7 @@ static bool step_down(attn_problem *p) {
     } else if (p->kv_heads > 1) {
         p->kv_heads = p->kv_heads / 2;
         p->heads = p->kv_heads * group;
-    } else if (*longer > SHORT_LENGTH) {
-        *longer = *longer / 2;
-    } else if (p->heads > 1) {
+    } else if (*longer <= SHORT_LENGTH && p->heads > 1) {
         p->heads = p->heads / 2;
     } else if (*longer > 1) {
         *longer = *longer / 2;
@@ -160,7 +158,7 @@ static attn_status find_slowness(attn_ctx *ctx, struct candidates *c, const attn
 /* Runs the candidates in turns until the rounds or the time are used up, or no other can win. */
 static void run_rounds(struct attn_trial *trial, struct candidates *c, double deadline) {
     struct attn_samples *s = &c->samples;
-    int times[ATTN_CANDIDATES];
+    int times[ATTN_CANDIDATES] = {0};
     double longest = 0;
     for (int i = 0; i < s->count; i++) {
         if (s->out[i]) continue;
@@ -213,7 +211,7 @@ static attn_status keep(attn_ctx *ctx, const char *key, const struct attn_kernel
 }
 
 attn_status attn_choose_measured(attn_ctx *ctx, const attn_problem *problem, const struct attn_kernel **kernel, char *why, size_t size) {
-    struct candidates c;
+    struct candidates c = {.samples = {.count = 0}};
     bool run[ATTN_CANDIDATES];
     char key[ATTN_WISDOM_LINE], scope[96], times[512];
     int left = 0;

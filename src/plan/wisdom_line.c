@@ -107,7 +107,8 @@ void attn_wisdom_parse(const char *text, size_t length, struct attn_wisdom_line 
 static long long class_of(int64_t n) {
     int64_t step = 1;
     while (n > 8 * step) step *= 2;
-    return (long long)(attn_div_up(n, step) * step);
+    const int64_t class = attn_div_up(n, step) * step;
+    return class;
 }
 
 /* Grows `text` at its end. */

@@ -8,7 +8,7 @@ const struct attn_convert *attn_convert_for(uint32_t isa) {
 #endif
         &attn_convert__portable,
     };
-    int i = 0;
-    while ((sets[i]->isa_bits & isa) != sets[i]->isa_bits) i++;
-    return sets[i];
+    for (size_t i = 0; i + 1 < sizeof sets / sizeof sets[0]; i++)
+        if ((sets[i]->isa_bits & isa) == sets[i]->isa_bits) return sets[i];
+    return &attn_convert__portable;
 }

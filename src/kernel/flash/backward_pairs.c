@@ -127,7 +127,7 @@ static void exact_products(const struct attn_backward_head *head, const struct a
                            const struct attn_tile_operands *o, float *dq, int64_t stride, bool add) {
     const struct attn_backward *s = head->s;
     const int dim = s->x->shape->dim, v_dim = s->x->shape->v_dim;
-    struct attn_taken_out out;
+    struct attn_taken_out out = {.q = {false}};
     const struct halves k = keys_of(head);
     take_out(s, t->q, tile->rows, dim, t->q_pairs, s->l.d_pad, out.q);
     take_out(s, t->d_o, tile->rows, v_dim, t->do_pairs, s->l.e_pad, out.d_o);

@@ -244,7 +244,7 @@ void attn_backward_exact_products(const struct attn_backward_head *head, const s
     const int64_t keys = attn_first_key(&x->k, head->key);
     const struct attn_tile_operands o =
         attn_backward_operands(head, (struct attn_rows){w->q_rows, d_pad}, (struct attn_rows){w->do_rows, e_pad}, w->k_rows);
-    struct attn_taken_out out;
+    struct attn_taken_out out = {.q = {false}};
     attn_flash_read_rows(x->convert, w->q_rows, d_pad, &x->q, head->q + tile->i0 * x->q.t, tile->rows, dim);
     attn_flash_read_rows(x->convert, w->do_rows, e_pad, &x->d_o, head->d_o + tile->i0 * x->d_o.t, tile->rows, v_dim);
     attn_flash_read_rows(x->convert, w->k_rows, d_pad, &x->k, keys, tile->keys, dim);
