@@ -117,7 +117,7 @@ typedef struct attn_ctx_config {
 ATTN_API void attn_ctx_config_init(attn_ctx_config *config);
 
 /* Makes a context; config NULL means all defaults. *out is owned by the caller: attn_ctx_destroy. The environment variable
- * ATTN_ISA (portable, neon, avx2, avx512) forces an instruction set; one that the processor or the build lacks is ATTN_EUNSUPPORTED.
+ * ATTN_ISA (portable, neon, avx2, avx512, avx512_bf16) forces an instruction set; one that the processor or the build lacks is ATTN_EUNSUPPORTED.
  * On failure *out is NULL and there is no context to ask, so the sentence goes to `error` (error_size bytes; may be NULL). */
 ATTN_API attn_status attn_ctx_create(const attn_ctx_config *config, attn_ctx **out, char *error, size_t error_size) ATTN_CHECKED;
 
@@ -329,7 +329,7 @@ typedef struct attn_problem {
 
     int threads;        /* greatest number of workers of an execution, at most the context's; 0 (default): the context's */
     attn_effort effort; /* default ATTN_ESTIMATE */
-    const char *kernel; /* NULL (default): the planner chooses; else a kernel's name: "flash", "flash32", "naive", or with its
+    const char *kernel; /* NULL (default): the planner chooses; else a kernel's name: "flash", "flash32", "flash-pairs", "naive", or with its
                            instruction set: "flash/avx512" */
 
     double measure_seconds; /* of ATTN_MEASURE: greatest time for a plan. Default 1; INFINITY: no limit */

@@ -96,7 +96,7 @@ comment {
 END {
     flush()
     print ".Sh ENVIRONMENT\n.Bl -tag -width ATTN_THREADS"
-    print ".It Ev ATTN_ISA\nForces an instruction set:\n.Cm portable ,\n.Cm neon ,\n.Cm avx2 ,\n.Cm avx512 ."
+    print ".It Ev ATTN_ISA\nForces an instruction set:\n.Cm portable ,\n.Cm neon ,\n.Cm avx2 ,\n.Cm avx512 ,\n.Cm avx512_bf16 ."
     print ".It Ev ATTN_THREADS\nGreatest number of workers where a context asks for the default.\n.El"
     print ".Sh SEE ALSO\n.Xr attn 1 ,\n.Xr attn-mask 7"
 }

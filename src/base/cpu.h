@@ -35,7 +35,7 @@ void attn_cpu_model(char *text, size_t size);
 /* Processors this process may run on (its affinity), at least 1. */
 int attn_cpu_count(void);
 
-/* Names as in ATTN_ISA: "portable", "avx2", "avx512", "neon". Parsing answers the bits that a name allows, -1 for no name. */
+/* Names as in ATTN_ISA: "portable", "avx2", "avx512", "avx512_bf16", "neon". Parsing answers the bits that a name allows, -1 for no name. */
 int64_t attn_isa_parse(const char *name);
 const char *attn_isa_name(uint32_t isa); /* of the greatest set in isa */
 

@@ -52,7 +52,7 @@ static int list_options(struct attn_apply *a, struct words *w, struct attn_optio
         {"seed", ATTN_OPTION_INTEGER, &w->seed, "N", "of dropout (default 0)", 0, 9e18},
         {"layout", ATTN_OPTION_TEXT, &w->layout, "NAME", "bhtd (default), bthd, thd (packed)", 0, 0},
         {"dtype", ATTN_OPTION_TEXT, &w->dtype, "NAME", "what is computed in: f32 (default), f64, bf16, f16", 0, 0},
-        {"kernel", ATTN_OPTION_TEXT, &a->kernel, "NAME", "flash, flash32, naive (default: the planner's choice)", 0, 0},
+        {"kernel", ATTN_OPTION_TEXT, &a->kernel, "NAME", "flash, flash32, flash-pairs, naive (default: the planner's choice)", 0, 0},
         {"effort", ATTN_OPTION_TEXT, &w->wisdom.effort_name, "HOW", ATTN_WISDOM_EFFORT_HELP, 0, 0},
         {"wisdom", ATTN_OPTION_TEXT, &w->wisdom.path, "FILE", ATTN_WISDOM_FILE_HELP, 0, 0},
         {"threads", ATTN_OPTION_INTEGER, &w->threads, "N", "threads (default: all processors)", 1, 4096},
