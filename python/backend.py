@@ -1,6 +1,6 @@
 """Builds the package: the module attn/_abi.py from the headers, libattn by cmake, and a wheel of both (PEP 517, PEP 427).
 
-    pip install ./python                              from a checkout; -C cmake=-DATTN_EXECUTOR=pthreads hands options to cmake
+    pip install ./python                              from a checkout; --config-settings cmake=-DATTN_PORTABLE=ON is cmake's
     backend.py stage DIR                              DIR/attn without a library, to use with ATTN_LIBRARY=.../libattn.so
     backend.py wheel DIR                              a wheel into DIR
 """

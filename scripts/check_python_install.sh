@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# check_python_install.sh: `pip install ./python` in a fresh virtual environment, with no package index to ask, in isolation and without;
-# then the README's program runs there and prints what it says. Exit 77 (skipped) where python3 cannot make such environments.
+# check_python_install.sh: `pip install ./python` in a fresh virtual environment, with no package index to ask, and the README's program there,
+# which must print what it says; then without isolation and with an option of cmake. Exit 77 (skipped) where python3 cannot make such environments.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+root=$PWD
 temp=$(mktemp -d)
 trap 'rm -rf "$temp"' EXIT
 quiet() { "$@" >"$temp/log" 2>&1 || { cat "$temp/log"; echo "failed: $*"; exit 1; }; }
@@ -24,3 +25,5 @@ unset ATTN_LIBRARY PYTHONPATH
 "$temp/venv/bin/python" program.py >printed
 diff -u expected printed
 quiet "$temp/venv/bin/pip" uninstall -y attn
+quiet "$temp/venv/bin/pip" install --no-build-isolation --config-settings cmake=-DATTN_PORTABLE=ON "$root/python"
+"$temp/venv/bin/python" -c 'import attn; assert attn.version().endswith("kernels: portable"), attn.version()'

@@ -4,7 +4,7 @@
 set -euo pipefail
 packages=(gcc libc6-dev make cmake pkg-config libpng-dev libopenblas-dev)
 [ "${1:-}" = demo ] || packages+=(libcmocka-dev g++ clang clang-tidy libomp-dev cppcheck valgrind mandoc binutils
-    gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user python3 python3-numpy)
+    gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user python3 python3-numpy python3-venv)
 command -v dpkg-query >/dev/null || { echo "deps: not a Debian system; what is wanted has these names there: ${packages[*]}"; exit 0; }
 missing=()
 for package in "${packages[@]}"; do

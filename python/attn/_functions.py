@@ -113,7 +113,7 @@ def _plan(tq, tk, v_dim, mask, options, layout, dropout, context, strided, gradi
     if dropout is not None:
         p, options["seed"] = dropout
     if options.get("bias") is not None:
-        bias = "".join(["1" if n == 1 else axis for n, axis in zip(b.bias_axes(options["bias"].shape), "bhts")])
+        bias = "".join(["1" if n == 1 else axis for n, axis in zip(b.bias_axes(describe(options["bias"], "bias").shape), "bhts")])
     alibi, sink = options.get("alibi") is not None, options.get("sink") is not None
     key = (context, tq.dtype, layout, heads, kv_heads, dim, v_dim, batch, q_len, kv_len, q_tokens, kv_tokens, gradients, strided, bias,
            alibi, sink, p, more)

@@ -166,7 +166,7 @@ class Plan:
         """dbias, dalibi, dsink: shaped as bias, alibi and sink. Returns what must live."""
         keep = []
         if self.has_bias_grad:
-            shape = tuple(options["bias"].shape)
+            shape = describe(options["bias"], "bias").shape
             if dbias is None:
                 dbias = new(like, shape, "float32")
                 made.append("dbias")
