@@ -15,7 +15,7 @@ PyTorch      attn.torch.attention has gradients for q, k, v, bias, alibi and sin
 Arrays       Read and written where they are: NumPy arrays and PyTorch tensors of any strides that are not negative, any object with
              __dlpack__ on the CPU. Nothing is copied but alibi, sink, lengths (small) and a bias that is not float32. A negative stride is
              refused, not copied behind the caller's back: np.ascontiguousarray makes the copy. Results are of q's kind.
-Types        float32, float64 (the reference kernel: exact and slow); bfloat16 and float16 where the library has kernels.
+Types        float32; bfloat16 and float16, computed in float32; float64 (the reference kernel: exact and slow).
 Errors       attn.Error with the library's sentence and .status; also a ValueError, NotImplementedError, MemoryError or OSError.
 Threads      Everything may be called from many threads at once; the interpreter's lock is released while the library computes. Give
              each call its own output arrays, and do not write to arrays that a call reads. The results are the same bits for

@@ -12,7 +12,7 @@ _workspaces = b.Workspaces()  # of all of them: a plan alone would keep its own
 
 
 def attention(q, k, v, mask=None, *, layout="bhtd", dropout=None, return_lse=False, out=None, lse=None, context=None, scale=None,
-              softcap=None, alibi_align="bottom-right", threads=0, kernel=None, effort="estimate", **options):
+              softcap=None, alibi_align="bottom-right", threads=0, kernel=None, effort="estimate", o_dtype=None, **options):
     """softmax(q k^T) v under a mask: O, or (O, LSE) with return_lse.
 
     q, k, v     [batch, head, token, dim] ("bhtd"), [batch, token, head, dim] ("bthd") or [token, head, dim] ("thd": packed). Leading axes
@@ -31,29 +31,32 @@ def attention(q, k, v, mask=None, *, layout="bhtd", dropout=None, return_lse=Fal
     max_q, max_kv           the longest packed sequence, where it is known
     q_offset, kv_offset, global_q_len, global_kv_len, batch_offset, head_offset    of a part of longer sequences: attn_args in attn.h
     out, lse    arrays to write instead of new ones; an array lse implies return_lse
+    o_dtype     "float32": of a new O where q, k, v are bfloat16 or float16; their own type otherwise. out may be of either
     threads, kernel, effort    greatest number of workers; a kernel's name; how a kernel is chosen: attn_problem in attn.h
 
     LSE is [batch, head, token], packed [head, token], of float32 (float64 for float64). A row with no key is 0, its LSE -inf. Tokens that
     belong to no sequence are 0 and -inf in new arrays, and not written in given ones.
     """
     tq, tk, tv = b.tensor(q, layout, "q"), b.tensor(k, layout, "k"), b.tensor(v, layout, "v")
-    strided = _strided(tq, tk, tv) or (out is not None and _strided(b.tensor(out, layout, "out")))
-    plan = _plan(tq, tk, tv.extents[3], mask, options, layout, dropout, context, strided, None,
-                 (scale, softcap, alibi_align, threads, kernel, effort))
+    to = None if out is None else b.tensor(out, layout, "out")
+    plan = _plan(tq, tk, tv.extents[3], mask, options, layout, dropout, context, _strided(tq, tk, tv, to), None,
+                 (scale, softcap, alibi_align, threads, kernel, effort, to.dtype if to else o_dtype))
     return plan._forward(q, k, v, tq, tk, tv, out, True if return_lse and lse is None else lse, False, options)
 
 
 def backward(d_o, q, k, v, o, lse, mask=None, *, d_lse=None, dq=None, dk=None, dv=None, dbias=None, accumulate=(), bias_grad=True,
              layout="bhtd", dropout=None, context=None, scale=None, softcap=None, alibi_align="bottom-right", threads=0, kernel=None,
-             effort="estimate", **options):
+             effort="estimate", grad_dtype=None, **options):
     """The gradients of q, k, v, bias, alibi and sink, as Gradients. o and lse are what attention returned; everything else is what it
     was given. d_lse: gradient of lse. dq, dk, dv, dbias: arrays to write instead of new ones; accumulate: names of those that are added
-    to. bias_grad False: dbias is not wanted, which saves time."""
+    to. bias_grad False: dbias is not wanted, which saves time. grad_dtype "float32": of new dq, dk, dv where q, k, v are of 16 bits."""
     tq, tk, tv = b.tensor(q, layout, "q"), b.tensor(k, layout, "k"), b.tensor(v, layout, "v")
     outputs = {"dq": dq, "dk": dk, "dv": dv, "dbias": dbias}
-    others = [b.tensor(x, layout, name) for name, x in (("d_o", d_o), ("o", o), ("dq", dq), ("dk", dk), ("dv", dv)) if x is not None]
-    plan = _plan(tq, tk, tv.extents[3], mask, options, layout, dropout, context, _strided(tq, tk, tv, *others),
-                 "with dbias" if bias_grad else "without dbias", (scale, softcap, alibi_align, threads, kernel, effort))
+    to = b.tensor(o, layout, "o")
+    made = [b.tensor(x, layout, name) for name, x in (("dq", dq), ("dk", dk), ("dv", dv)) if x is not None]
+    strided = _strided(tq, tk, tv, to, b.tensor(d_o, layout, "d_o"), *made)
+    plan = _plan(tq, tk, tv.extents[3], mask, options, layout, dropout, context, strided, "with dbias" if bias_grad else "without dbias",
+                 (scale, softcap, alibi_align, threads, kernel, effort, to.dtype), made[0].dtype if made else grad_dtype)
     return plan._backward(d_o, q, k, v, tq, tk, tv, o, lse, d_lse, outputs, accumulate, options)
 
 
@@ -63,7 +66,7 @@ def weights(q, k, lse, rows=None, mask=None, *, sequence=0, head=0, layout="bhtd
     queries, None for all. Never more than these rows are held."""
     tq, tk = b.tensor(q, layout, "q"), b.tensor(k, layout, "k")
     plan = _plan(tq, tk, tk.extents[3], mask, options, layout, None, context, _strided(tq, tk), None,
-                 (scale, softcap, alibi_align, threads, kernel, "estimate"))
+                 (scale, softcap, alibi_align, threads, kernel, "estimate", None))
     return plan.weights(q, k, lse, rows, sequence=sequence, head=head, **options)
 
 
@@ -72,7 +75,7 @@ def estimate(q, k, v=None, mask=None, *, backward=False, flops_per_second=0.0, d
     """Predicts attention(q, k, v, mask, ...), and backward: an Estimate. q, k, v are arrays, or their shapes; v is as k if not given."""
     tq, tk, tv = (_shape_of(x, layout, dtype, name) for x, name in ((q, "q"), (k, "k"), (k if v is None else v, "v")))
     plan = _plan(tq, tk, tv.extents[3], mask, options, layout, dropout, context, False, "without dbias" if backward else None,
-                 (scale, softcap, alibi_align, threads, kernel, "estimate"))
+                 (scale, softcap, alibi_align, threads, kernel, "estimate", None))
     return plan.estimate(batch=tq.extents[0], q_len=tq.extents[2], kv_len=tk.extents[2], flops_per_second=flops_per_second, **options)
 
 
@@ -94,14 +97,14 @@ def _shape_of(x, layout, dtype, name):
 def _strided(*tensors):
     """Is one of them not contiguous along dim?"""
     for t in tensors:
-        if t.strides[3] != 1 and t.strides is not b.AS_LAYOUT:
+        if t is not None and t.strides[3] != 1 and t.strides is not b.AS_LAYOUT:
             return True
     return False
 
 
-def _plan(tq, tk, v_dim, mask, options, layout, dropout, context, strided, gradients, more):
-    """The plan of this problem. gradients: None, "with dbias", "without dbias". more: scale, softcap, alibi_align, threads, kernel, effort.
-    Leaves in the options what Plan.forward knows."""
+def _plan(tq, tk, v_dim, mask, options, layout, dropout, context, strided, gradients, more, grad_dtype=None):
+    """The plan of this problem. gradients: None, "with dbias", "without dbias". more: scale, softcap, alibi_align, threads, kernel, effort,
+    o_dtype. Leaves in the options what Plan.forward knows."""
     batch, heads, q_len, dim = tq.extents
     kv_heads, kv_len = tk.extents[1], tk.extents[2]
     q_tokens = kv_tokens = bias = None
@@ -116,15 +119,15 @@ def _plan(tq, tk, v_dim, mask, options, layout, dropout, context, strided, gradi
         bias = "".join(["1" if n == 1 else axis for n, axis in zip(b.bias_axes(describe(options["bias"], "bias").shape), "bhts")])
     alibi, sink = options.get("alibi") is not None, options.get("sink") is not None
     key = (context, tq.dtype, layout, heads, kv_heads, dim, v_dim, batch, q_len, kv_len, q_tokens, kv_tokens, gradients, strided, bias,
-           alibi, sink, p, more)
+           alibi, sink, p, more, grad_dtype)
     plan = _plans.get(key)
     if plan is None:
-        scale, softcap, alibi_align, threads, kernel, effort = more
+        scale, softcap, alibi_align, threads, kernel, effort, o_dtype = more
         plan = Plan(heads=heads, dim=dim, q_len=q_len, kv_len=kv_len, batch=batch, kv_heads=kv_heads, v_dim=v_dim, q_tokens=q_tokens,
                     kv_tokens=kv_tokens, dtype=tq.dtype, layout=layout, scale=scale, softcap=softcap, dropout=p,
                     backward=gradients is not None, alibi=alibi, bias=bias, bias_grad=bias is not None and gradients == "with dbias",
                     sink=sink, dim_stride=strided, alibi_align=alibi_align, threads=threads, kernel=kernel, effort=effort, context=context,
-                    workspaces=_workspaces)
+                    o_dtype=o_dtype, grad_dtype=grad_dtype, workspaces=_workspaces)
         remember(_plans, key, plan, _MOST)
     return plan
 

@@ -23,7 +23,8 @@ class Plan:
     heads, dim, q_len       must be given; q_len, kv_len (as q_len), batch (1), q_tokens, kv_tokens ("thd": batch times longest) are
                             capacities: any execution within them needs no new plan
     kv_heads, v_dim         as heads, dim if not given
-    dtype, layout           "float32", "float64", ...; "bhtd", "bthd" or "thd" (packed sequences)
+    dtype, layout           "float32", "float64", "bfloat16", "float16"; "bhtd", "bthd" or "thd" (packed sequences)
+    o_dtype, grad_dtype     of o and of dq, dk, dv, where it is not dtype: "float32" with "bfloat16" and "float16"
     scale, softcap          1 / sqrt(dim), none
     dropout                 probability of dropping a weight
     backward, alibi, sink   True: announced
@@ -37,7 +38,7 @@ class Plan:
     def __init__(self, *, heads, dim, q_len, kv_len=None, batch=1, kv_heads=None, v_dim=None, q_tokens=None, kv_tokens=None,
                  dtype="float32", layout="bhtd", scale=None, softcap=None, dropout=0.0, backward=False, alibi=False, bias=None,
                  bias_grad=False, sink=False, dim_stride=False, alibi_align="bottom-right", threads=0, kernel=None, effort="estimate",
-                 measure_seconds=None, context=None, workspaces=None):
+                 measure_seconds=None, o_dtype=None, grad_dtype=None, context=None, workspaces=None):
         self.context = context or default_context()
         p = abi.attn_problem()
         lib.attn_problem_init(ctypes.byref(p))
@@ -51,6 +52,9 @@ class Plan:
         for name, value in (("scale", scale), ("softcap", softcap), ("measure_seconds", measure_seconds)):
             if value is not None:
                 setattr(p, name, value)
+        for name, value in (("o_dtype", o_dtype), ("grad_dtype", grad_dtype)):
+            if value not in (None, dtype):
+                setattr(p, name, _choice(name, value, DTYPES)[0])
         if dropout:
             p.dropout = dropout
         if kernel is not None:
@@ -63,6 +67,7 @@ class Plan:
         self.pointer = self.context.make(lib.attn_plan_create, ctypes.byref(p))
         self._handle = self.context.own(self.pointer, lib.attn_plan_destroy)
         self.layout, self.packed, self.dtype = layout, layout == "thd", dtype
+        self.o_dtype, self.grad_dtype = o_dtype or dtype, grad_dtype or dtype
         self.lse_dtype = DTYPES[dtype][2]
         self.heads, self.dim, self.batch, self.q_len = heads, dim, batch, q_len
         self.kv_heads = heads if kv_heads is None else kv_heads
@@ -95,7 +100,7 @@ class Plan:
             keep = self._inputs(call, tq, tk, tv, options)
             holes = None if not (made_o or made_lse) else self._holes(args, tq)
             if made_o:
-                o = new(q, tuple(q.shape[:-1]) + (self.v_dim,), self.dtype, holes and 0)
+                o = new(q, tuple(q.shape[:-1]) + (self.v_dim,), self.o_dtype, holes and 0)
             if made_lse:
                 lse = new(q, self.lse_shape(q.shape), self.lse_dtype, holes)
             to = self._output(o, tq, "o")
@@ -145,10 +150,10 @@ class Plan:
                 out = outputs[name]
                 if out is None:
                     made.append(name)
-                    out = new(q, tuple(x.shape), self.dtype, 0 if holes else None)
+                    out = new(q, tuple(x.shape), self.grad_dtype, 0 if holes else None)
                 tensor = b.tensor(out, self.layout, name)
                 b.need_extents(tensor, t.extents, name, "as " + name[1:])
-                b.need_dtype(tensor, self.dtype, name)
+                b.need_dtype(tensor, self.grad_dtype, name)
                 b.need_writable(tensor, name)
                 b.put(gradients, b.GRADIENTS[name], tensor.data, *tensor.strides)
                 results[name] = out
@@ -277,8 +282,9 @@ class Plan:
         t = b.tensor(x, self.layout, name)
         if t.extents != tq.extents[:3] + (self.v_dim,):
             b.need_extents(t, tq.extents[:3] + (self.v_dim,), name, "as q, %d wide" % self.v_dim)
-        if t.dtype != self.dtype:
-            b.need_dtype(t, self.dtype, name)
+        want = self.dtype if name == "d_o" else self.o_dtype
+        if t.dtype != want:
+            b.need_dtype(t, want, name)
         return t
 
     def _rows(self, x, tq, name):

@@ -17,8 +17,8 @@ def topk(q, k, top, *, begins=None, ends=None, scores=True, index=None, score=No
     begins, ends    [n]: query i is compared with the keys begins[i] <= j < ends[i] alone; either may be left away
     scores          False: index alone is returned
     index, score    arrays to write instead of new ones
-    Indices count from the array's first key. Where there are fewer keys, the rest has index -1 and score -inf. Both are the same bits for any
-    number of threads.
+    Indices count from the array's first key. Where there are fewer keys, the rest has index -1 and score -inf. Both are the same bits for
+    any number of threads.
     """
     context = context or default_context()
     tq, tk = _table(q, "q"), _table(k, "k")

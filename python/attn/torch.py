@@ -33,7 +33,7 @@ class _Attention(torch.autograd.Function):
         shared = {name: x for name, x in (("bias", _single(bias)), ("alibi", _single(alibi)), ("sink", _single(sink))) if x is not None}
         o, lse = _functions.attention(q.detach(), k.detach(), v.detach(), mask, return_lse=True, **shared, **options)
         ctx.save_for_backward(q, k, v, bias, alibi, sink, o, lse)
-        ctx.mask, ctx.options = mask, options
+        ctx.mask, ctx.options = mask, {name: x for name, x in options.items() if name != "o_dtype"}
         ctx.set_materialize_grads(False)
         return o, lse
 
@@ -45,6 +45,7 @@ class _Attention(torch.autograd.Function):
             return (None,) * 8
         shared = {name: x for name, x in (("bias", _single(bias)), ("alibi", _single(alibi)), ("sink", _single(sink))) if x is not None}
         d_o = torch.zeros_like(o) if d_o is None else d_o if d_o.stride(-1) == 1 else d_o.contiguous()  # that of a sum is one number
+        d_o = d_o.to(q.dtype)  # where o is float32 and q is not
         d_lse = d_lse if d_lse is None else d_lse.contiguous()
         g = _functions.backward(d_o, q, k, v, o, lse, ctx.mask, d_lse=d_lse, bias_grad=ctx.needs_input_grad[3], **shared, **ctx.options)
         found = (g.dq, g.dk, g.dv, _as(g.dbias, bias), _as(g.dalibi, alibi), _as(g.dsink, sink))

@@ -178,7 +178,8 @@ class Formulas(unittest.TestCase):
         for _ in range(12):
             groups = int(rng.integers(1, 4))
             shape = dict(batch=int(rng.integers(1, 3)), groups=groups, heads=groups * int(rng.integers(1, 4)),
-                         rows=int(rng.integers(1, 70)), keys=int(rng.integers(1, 70)), dim=int(rng.integers(1, 40)), width=int(rng.integers(1, 40)))
+                         rows=int(rng.integers(1, 70)), keys=int(rng.integers(1, 70)), dim=int(rng.integers(1, 40)),
+                         width=int(rng.integers(1, 40)))
             left, right = int(rng.integers(0, 20)), int(rng.integers(0, 20))
             with self.subTest(left=left, right=right, **shape):
                 self.check(lambda t, s: oracle.window(left, right, t, s), attn.Mask.band(-left, right),

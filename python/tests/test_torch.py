@@ -114,6 +114,21 @@ class Gradients(unittest.TestCase):
             for a, b in zip((q, k, v), x):
                 self.near(a.grad[t].transpose(0, 1)[None], b.grad, 1e-5, "gradient")
 
+    def test_sixteen_bits(self):
+        for dtype, rounding in ((torch.bfloat16, 2 ** -8), (torch.float16, 2 ** -11)):
+            exact = [x.to(dtype).double().requires_grad_() for x in tensors(grad=False)]
+            want = scaled_dot_product_attention(*exact, is_causal=True)
+            d_o = torch.randn_like(want).to(dtype)
+            want.backward(d_o.double())
+            for o_dtype in (None, "float32"):
+                q, k, v = (x.detach().to(dtype).requires_grad_() for x in exact)
+                o = attn.torch.attention(q, k, v, "causal", o_dtype=o_dtype)
+                self.assertEqual(o.dtype, torch.float32 if o_dtype else dtype)
+                self.near(o.double(), want, 1e-5 + (0 if o_dtype else rounding), "o")
+                o.backward(d_o.to(o.dtype))
+                for name, a, b in zip("qkv", (q, k, v), exact):
+                    self.near(a.grad.double(), b.grad, 4 * rounding, "d" + name)  # that of o, and its own
+
     def test_what_would_lose_a_gradient_is_refused(self):
         q, k, v = tensors()
         with self.assertRaisesRegex(attn.InvalidError, "q requires a gradient.*attn.torch.attention"):
