@@ -1,6 +1,7 @@
 /* Backward of the flash schedule, on each instruction set of this machine and on arrays of each type: within the bound against the naive kernel in double on random
  * problems of every feature, around the edges of its tiles, with NaN in rows that a mask excludes, and the same bits for any number of
  * threads. */
+#include "support/parts.h"
 #include "support/problem.h"
 
 #include <math.h>
@@ -186,6 +187,35 @@ static void scattered_values_are_gathered_within_their_buffer(void **state) {
     check_some(3, &options, scatters_wide_values);
 }
 
+/* One key of weight 1 under many queries: dV is the sum of their dO, all 1/3. Within a tile a sum is rounded as often as there are rows, at
+ * its own size; the tiles' sums once each at the size of the whole. One after the other 16384 roundings would lose ten bits. */
+static void a_long_sum_is_rounded_tile_by_tile(void **state) {
+    enum { QUERIES = 16384, TILE = 128, DIM = 16 };
+    const size_t bytes = QUERIES * DIM * sizeof(float);
+    float *zeros = test_memory(bytes), *d_o = test_memory(bytes), *o = test_memory(bytes), *lse = test_memory(bytes),
+          *dq = test_memory(bytes), dk[DIM], dv[DIM];
+    (void)state;
+    for (int i = 0; i < QUERIES * DIM; i++) d_o[i] = 1.0f / 3.0f;
+    for (size_t i = 0; i < sizeof isas / sizeof isas[0]; i++) {
+        attn_ctx *ctx = context_of(isas[i]);
+        if (!ctx) continue;
+        attn_problem p;
+        attn_args args;
+        attn_gradients g;
+        attn_problem_init(&p);
+        attn_args_init(&args);
+        attn_gradients_init(&g);
+        p.features = ATTN_BACKWARD, p.kernel = "flash", p.heads = 1, p.dim = DIM, p.q_len = QUERIES, p.kv_len = 1;
+        args.q.data = args.k.data = args.v.data = zeros, args.o.data = o, args.lse.data = lse;
+        g.d_o.data = d_o, g.dq.data = dq, g.dk.data = dk, g.dv.data = dv;
+        assert_int_equal(attn_run(ctx, &p, &args, &g), ATTN_OK);
+        const double want = QUERIES * (double)d_o[0];
+        for (int c = 0; c < DIM; c++) assert_true(fabs((double)dv[c] - want) <= (TILE + QUERIES / TILE) * 0x1p-24 * want);
+        attn_ctx_destroy(ctx);
+    }
+    free(zeros), free(d_o), free(o), free(lse), free(dq);
+}
+
 static void poison_row(float *x, int64_t tokens, int32_t dim, struct attn_random *r) {
     x[(int64_t)attn_random_below(r, (uint64_t)tokens) * dim + (int64_t)attn_random_below(r, (uint64_t)dim)] = NAN;
 }
@@ -229,6 +259,7 @@ int main(void) {
         cmocka_unit_test(several_tiles_and_chunks_are_within_the_bound),
         cmocka_unit_test(shared_bias_gradients_of_ragged_sequences_do_not_depend_on_order),
         cmocka_unit_test(scattered_values_are_gathered_within_their_buffer),
+        cmocka_unit_test(a_long_sum_is_rounded_tile_by_tile),
         cmocka_unit_test(excluded_pairs_see_no_bit_of_a_poisoned_row),
     };
     return cmocka_run_group_tests_name("kernel: flash backward", tests, NULL, NULL);

@@ -31,18 +31,21 @@ VEC_INLINE void multiply(int rows, int vectors, int depth, const float *a, int64
     }
 }
 
+/* The sum of a tile is added to what is there as a whole: a sum over n tiles is rounded n times at its full size, not once for each row. */
 VEC_INLINE void tile_block(const struct attn_tile_product *t, bool transposed, int rows, int vectors, int m, int n) {
     vec acc[ROWS][MAX_VECTORS];
     float *c = t->c + m * t->c_stride + n;
-    const vec zero = vec_set1(0.0f);
     for (int i = 0; i < rows; i++)
-        for (int j = 0; j < vectors; j++) acc[i][j] = t->add ? vec_load(c + i * t->c_stride + j * VEC_LANES) : zero;
+        for (int j = 0; j < vectors; j++) acc[i][j] = vec_set1(0.0f);
     if (transposed)
         multiply(rows, vectors, t->depth, t->a + m, 1, t->a_stride, t->b + n, t->b_stride, acc);
     else
         multiply(rows, vectors, t->depth, t->a + m * t->a_stride, t->a_stride, 1, t->b + n, t->b_stride, acc);
     for (int i = 0; i < rows; i++)
-        for (int j = 0; j < vectors; j++) vec_store(c + i * t->c_stride + j * VEC_LANES, acc[i][j]);
+        for (int j = 0; j < vectors; j++) {
+            float *at = c + i * t->c_stride + j * VEC_LANES;
+            vec_store(at, t->add ? vec_add(vec_load(at), acc[i][j]) : acc[i][j]);
+        }
 }
 
 VEC_INLINE void tile_rows(const struct attn_tile_product *t, bool transposed, int vectors, int n) {
