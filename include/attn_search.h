@@ -7,8 +7,7 @@
  *   s_ij = q_i . k_j        without a scale: a positive one would not change the order
  *
  * sorted by descending score, equal scores by rising index. It is how items of a long history are selected before they are attended to
- * (top-K of the attention scores: DARE, Feng et al. 2024, sec. 3; TWIN, Chang et al. 2023). Nothing is approximated: no index is built, every
- * key of the range is scored. 2 D FLOPs for each query and key; one query is as fast as memory can be read, from about 16 on the
+ * (the top K of Feng et al. 2025, DARE). Nothing is approximated: no index is built, every key of the range is scored. 2 D FLOPs for each query and key; one query is as fast as memory can be read, from about 16 on the
  * multiply-adds are the limit.
  *
  * A score is summed in the order of the dimensions, one multiply-add after the other, whatever else is searched for in the same call. So
@@ -59,7 +58,7 @@ typedef struct attn_search {
 ATTN_API void attn_search_init(attn_search *search);
 
 /* Bytes of workspace that attn_search_run needs: a multiple of 64, for these numbers of queries and keys and fewer, dim, top, threads and
- * kernel. About threads * (64 * D * 4 bytes + at most 1024 queries * (2 top + 128) * 8 bytes, or 2 MiB where that is more). No array is read.
+ * kernel. About threads * (64 * D * 4 bytes + at most 1024 queries * (2 top + 64, at least top + 128) * 8 bytes, or 2 MiB where that is more). No array is read.
  * Statuses: ATTN_EINVAL, ATTN_ESHAPE. */
 ATTN_API attn_status attn_search_workspace(attn_ctx *ctx, const attn_search *search, size_t *bytes) ATTN_CHECKED;
 

@@ -8,6 +8,9 @@ enum { LANES = VEC_LANES, VECTORS = 2 };
 static inline uint32_t vec_bits_ge(vec x, vec bound) {
     return vec_word(vec_at_least(x, bound));
 }
+static inline __attribute__((always_inline)) void prefetch(const float *address) { /* else gcc takes it for a call without effect */
+    __builtin_prefetch(address);
+}
 
 #include "kernel/search/score_f32_template.h"
 

@@ -23,6 +23,9 @@ static inline vec vec_fma(vec a, vec b, vec c) {
 static inline uint32_t vec_bits_ge(vec x, vec bound) {
     return _mm512_cmp_ps_mask(x, bound, _CMP_GE_OQ);
 }
+static inline __attribute__((always_inline)) void prefetch(const float *address) { /* else gcc takes it for a call without effect */
+    _mm_prefetch((const char *)address, _MM_HINT_NTA);
+}
 
 #include "kernel/search/score_f32_template.h"
 
@@ -40,7 +43,7 @@ static void pack(const float *k, int64_t stride, int keys, int32_t dim, float *p
         int32_t c = 0;
         for (; c + 16 <= dim && first + 16 <= keys; c += 16) {
             if (ahead)
-                for (int i = 0; i < 16; i++) _mm_prefetch((const char *)(ahead + (first + i) * stride + c), _MM_HINT_T0);
+                for (int i = 0; i < 16; i++) _mm_prefetch((const char *)(ahead + (first + i) * stride + c), _MM_HINT_NTA);
             pack_block(k + first * stride + c, stride, 16, 16, panel + (int64_t)c * PANEL + first);
         }
         for (; c < dim; c += 16) pack_block(k + first * stride + c, stride, keys - first, dim - c, panel + (int64_t)c * PANEL + first);

@@ -11,7 +11,7 @@
 #include <assert.h>
 #include <math.h>
 
-enum { RUN = 192, CHUNK = 2048, MOST_QUERIES = 1024, BATCH_WORDS = 1 << 18 };
+enum { FEW = 18, RUN = 192, CHUNK = 2048, MOST_QUERIES = 1024, BATCH_WORDS = 1 << 18 };
 
 struct run {
     int64_t query, begin, end, first_unit;
@@ -50,7 +50,7 @@ static bool find_sizes(const attn_search *s, struct sizes *z) {
     z->batch = attn_min64(s->queries, attn_min64(MOST_QUERIES, attn_max64(BATCH_WORDS / words, 16)));
     z->runs = attn_round64((size_t)z->batch * sizeof(struct run));
     z->lists = attn_round64((size_t)z->batch * sizeof(struct attn_search_list));
-    z->words = attn_round64((size_t)(z->batch * words + attn_search_scratch_words(s->top)) * sizeof(uint64_t));
+    z->words = attn_round64((size_t)((z->batch + 1) * words) * sizeof(uint64_t));
     if (!attn_mul_size((size_t)s->dim, ATTN_SEARCH_PANEL * sizeof(float), &z->panel)) return false;
     return attn_add_size(z->panel, z->lists + z->words, &z->worker);
 }
@@ -125,12 +125,16 @@ static void scan_unit(void *arg, int64_t unit, int number) {
                                   .dim = s->dim,
                                   .top = s->top,
                                   .lists = w.lists + (run->query - t->first),
-                                  .scratch = w.scratch};
-    for (int32_t i = 0; i < run->queries; i++) attn_search_list_from(&p.lists[i], s->top, (uint32_t)begin);
+                                  .scratch = w.scratch,
+                                  .ahead_stride = s->k_stride};
+    for (int32_t i = 0; i < run->queries; i++) attn_search_list_from(&p.lists[i], (uint32_t)begin);
     for (int64_t j = begin; j < end; j += size) {
         const int keys = (int)attn_min64(size, end - j);
         const float *k = s->k + j * s->k_stride;
-        t->ops->pack(k, s->k_stride, keys, s->dim, w.panel, run->end - j >= 2 * size ? k + size * s->k_stride : NULL);
+        const float *ahead = run->end - j >= 2 * size ? k + size * s->k_stride : NULL;
+        const bool few = run->queries <= FEW;
+        t->ops->pack(k, s->k_stride, keys, s->dim, w.panel, few ? ahead : NULL);
+        p.ahead = few ? NULL : ahead;
         p.first = (uint32_t)j;
         p.valid = UINT64_MAX >> (64 - keys);
         t->ops->score(&p);
@@ -147,16 +151,17 @@ static void collect_query(void *arg, int64_t n, int number) {
     struct attn_search_list *all = &worker_of(t, 0).lists[n];
     int64_t *index = s->index + (t->first + n) * s->top;
     float *score = s->score ? s->score + (t->first + n) * s->top : NULL;
-    attn_search_list_settle(all, s->top, scratch, 0);
+    attn_search_list_cut(all, s->top, scratch);
     for (int w = 1; w < t->worker_count; w++) {
         struct attn_search_list *other = &worker_of(t, w).lists[n];
-        attn_search_list_settle(other, s->top, scratch, 0);
+        attn_search_list_cut(other, s->top, scratch);
         attn_search_list_merge(all, other, s->top, scratch);
     }
+    attn_search_list_sort(all, scratch);
     for (int32_t i = 0; i < s->top; i++) {
-        const bool found = i < all->kept;
-        index[i] = found ? (int64_t)attn_search_index(all->best[i]) : -1;
-        if (score) score[i] = found ? attn_search_score(all->best[i]) : -INFINITY;
+        const bool found = i < all->count;
+        index[i] = found ? (int64_t)attn_search_index(all->entries[i]) : -1;
+        if (score) score[i] = found ? attn_search_score(all->entries[i]) : -INFINITY;
     }
 }
 
@@ -172,7 +177,7 @@ void attn_search_scan(attn_ctx *ctx, const struct attn_search_ops *ops, const at
         for (int w = 0; w < workers; w++) {
             const struct worker worker = worker_of(&t, w);
             for (int64_t n = 0; n < t.queries; n++)
-                attn_search_list_clear(&worker.lists[n], worker.words + n * attn_search_list_words(search->top), search->top);
+                attn_search_list_clear(&worker.lists[n], worker.words + n * attn_search_list_words(search->top));
         }
         cut_into_runs(&t);
         attn_parallel(ctx, unit_count(&t), workers, scan_unit, &t);

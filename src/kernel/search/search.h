@@ -15,6 +15,8 @@ struct attn_search_panel {
     int32_t dim, top;
     struct attn_search_list *lists; /* of the queries */
     uint64_t *scratch;
+    const float *ahead; /* a panel of keys that is read next, fetched while the scores are computed; NULL: none */
+    int64_t ahead_stride;
 };
 
 /* What an instruction set provides. */
