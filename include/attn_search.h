@@ -7,8 +7,8 @@
  *   s_ij = q_i . k_j        without a scale: a positive one would not change the order
  *
  * sorted by descending score, equal scores by rising index. It is how items of a long history are selected before they are attended to
- * (the top K of Feng et al. 2025, DARE). Nothing is approximated: no index is built, every key of the range is scored. 2 D FLOPs for each query and key; one query is as fast as memory can be read, from about 16 on the
- * multiply-adds are the limit.
+ * (the top K of Feng et al. 2025, DARE). Nothing is approximated: no index is built, every key of the range is scored, with 2 D FLOPs for
+ * each query and key. One query is about as fast as memory is read; from about 32 on the multiply-adds are the limit.
  *
  * A score is summed in the order of the dimensions, one multiply-add after the other, whatever else is searched for in the same call. So
  * scores and indices are the same bits for any number of threads, for one query or for many, and for a key range or the same keys as an
