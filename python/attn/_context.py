@@ -28,7 +28,8 @@ def _destroy(destroy, value, owner):
 
 
 class Context:
-    """Allocator, executor and log of the calls made with it. May be used from many threads at once.
+    """Allocator, executor and log of the calls made with it. May be used from many threads at once; of two calls that fail at the same
+    moment, both exceptions may carry the sentence of the later one.
 
     threads: greatest number of workers; 0: ATTN_THREADS if set, else one for each processor this process may use.
     isa: "portable", "avx512", ...: take kernels of this instruction set only; None: ATTN_ISA if set, else the best that is here.

@@ -98,7 +98,7 @@ class Plan:
         try:
             args = call.args
             keep = self._inputs(call, tq, tk, tv, options)
-            holes = None if not (made_o or made_lse) else self._holes(args, tq)
+            holes = None if not (made_o or made_lse) else self._holes(args)
             if made_o:
                 o = new(q, tuple(q.shape[:-1]) + (self.v_dim,), self.o_dtype, holes and 0)
             if made_lse:
@@ -145,7 +145,7 @@ class Plan:
                 keep.append(t)
             args.accumulate = self._accumulate(accumulate, outputs)
             results, made = dict.fromkeys(Gradients._fields), []
-            holes = self._holes(args, tq) is not None
+            holes = self._holes(args) is not None
             for name, x, t in (("dq", q, tq), ("dk", k, tk), ("dv", v, tv)):
                 out = outputs[name]
                 if out is None:
@@ -302,7 +302,7 @@ class Plan:
             return shape[:-1]
         return shape[:-3] + (shape[-2], shape[-3])
 
-    def _holes(self, args, tq):
+    def _holes(self, args):
         """What a new lse holds where there are tokens that belong to no sequence; None: there are none."""
         if args.q_lens or args.q_starts or args.kv_lens or args.kv_starts or self.packed:
             return -float("inf")
