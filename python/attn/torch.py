@@ -23,6 +23,7 @@ def attention(q, k, v, mask=None, *, bias=None, alibi=None, sink=None, return_ls
     for name in ("out", "lse"):
         if name in options:
             raise invalid("%s is given, but autograd makes its own arrays" % name)
+    bias, alibi, sink = (x if x is None or isinstance(x, torch.Tensor) else torch.as_tensor(x) for x in (bias, alibi, sink))
     o, lse = _Attention.apply(q, k, v, bias, alibi, sink, mask, options)
     return (o, lse) if return_lse else o
 
@@ -30,8 +31,7 @@ def attention(q, k, v, mask=None, *, bias=None, alibi=None, sink=None, return_ls
 class _Attention(torch.autograd.Function):
     @staticmethod
     def forward(ctx, q, k, v, bias, alibi, sink, mask, options):
-        shared = {name: x for name, x in (("bias", _single(bias)), ("alibi", _single(alibi)), ("sink", _single(sink))) if x is not None}
-        o, lse = _functions.attention(q.detach(), k.detach(), v.detach(), mask, return_lse=True, **shared, **options)
+        o, lse = _functions.attention(q.detach(), k.detach(), v.detach(), mask, return_lse=True, **_single(bias, alibi, sink), **options)
         ctx.save_for_backward(q, k, v, bias, alibi, sink, o, lse)
         ctx.mask, ctx.options = mask, {name: x for name, x in options.items() if name != "o_dtype"}
         ctx.set_materialize_grads(False)
@@ -43,17 +43,18 @@ class _Attention(torch.autograd.Function):
         q, k, v, bias, alibi, sink, o, lse = ctx.saved_tensors
         if d_o is None and d_lse is None:
             return (None,) * 8
-        shared = {name: x for name, x in (("bias", _single(bias)), ("alibi", _single(alibi)), ("sink", _single(sink))) if x is not None}
         d_o = torch.zeros_like(o) if d_o is None else d_o if d_o.stride(-1) == 1 else d_o.contiguous()  # that of a sum is one number
         d_o = d_o.to(q.dtype)  # where o is float32 and q is not
         d_lse = d_lse if d_lse is None else d_lse.contiguous()
-        g = _functions.backward(d_o, q, k, v, o, lse, ctx.mask, d_lse=d_lse, bias_grad=ctx.needs_input_grad[3], **shared, **ctx.options)
+        g = _functions.backward(d_o, q, k, v, o, lse, ctx.mask, d_lse=d_lse, bias_grad=ctx.needs_input_grad[3],
+                                **_single(bias, alibi, sink), **ctx.options)
         found = (g.dq, g.dk, g.dv, _as(g.dbias, bias), _as(g.dalibi, alibi), _as(g.dsink, sink))
         return tuple(x if needed else None for x, needed in zip(found, ctx.needs_input_grad)) + (None, None)
 
 
-def _single(x):
-    return None if x is None else x.detach().to(torch.float32)
+def _single(bias, alibi, sink):
+    """Those that are there, as the library takes them."""
+    return {name: x.detach().to(torch.float32) for name, x in (("bias", bias), ("alibi", alibi), ("sink", sink)) if x is not None}
 
 
 def _as(gradient, x):

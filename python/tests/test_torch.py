@@ -101,6 +101,11 @@ class Gradients(unittest.TestCase):
         self.assertTrue(np.array_equal(o.numpy(), attn.attention(q.numpy(), k.numpy(), v.numpy())))
         self.assertIsInstance(attn.backward(o, q, k, v, o, lse, sink=torch.zeros(4)).dsink, torch.Tensor)
 
+    def test_features_as_lists(self):
+        q, k, v = tensors(torch.float32)
+        o = attn.torch.attention(q, k, v, alibi=[0.5, 0.25, 0.125, 1.0], sink=[1, 2, 3, 4])
+        self.near(o, attn.torch.attention(q, k, v, alibi=torch.tensor([0.5, 0.25, 0.125, 1.0]), sink=torch.arange(1.0, 5)), 0)
+
     def test_packed_sequences(self):
         q, k, v = ([x[0].transpose(0, 1).contiguous().requires_grad_() for x in tensors(torch.float32, batch=1, grad=False)])
         cu = torch.tensor([0, 5, 13], dtype=torch.int32)
