@@ -1,4 +1,5 @@
 /* The n-th allocation fails, for every n until none does: each constructor answers ATTN_ENOMEM, gives no mask, and leaks nothing. */
+#include "mask/figures.h"
 #include "mask/generate.h"
 
 #include <setjmp.h>
@@ -73,8 +74,26 @@ static attn_status pattern(attn_ctx *ctx, attn_mask **out) {
     return status;
 }
 
+/* Counting takes memory too, and gives it back. */
+static attn_status figures(attn_ctx *ctx, attn_mask **out) {
+    struct attn_mask_figures f;
+    attn_mask *causal = NULL, *compiled = NULL;
+    attn_status status = attn_mask_parse(ctx, "causal", &causal);
+    if (status == ATTN_OK) status = attn_mask_compile(ctx, causal, 100, 100, &compiled);
+    if (status == ATTN_OK) status = attn_mask_figures_of(ctx, causal, compiled, 50, &f);
+    if (status == ATTN_OK) {
+        assert_int_equal(f.keys_median, 51);
+        assert_int_equal(f.tiles[2], 2);
+        *out = compiled;
+        compiled = NULL;
+    }
+    attn_mask_destroy(causal);
+    attn_mask_destroy(compiled);
+    return status;
+}
+
 static void a_failing_allocator_is_reported_and_leaks_nothing(void **state) {
-    attn_status (*const cases[])(attn_ctx *, attn_mask **) = {documents, sparse, prefix, predicate, pattern};
+    attn_status (*const cases[])(attn_ctx *, attn_mask **) = {documents, sparse, prefix, predicate, pattern, figures};
     (void)state;
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
         struct memory m = {0, -1};

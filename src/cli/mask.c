@@ -4,23 +4,20 @@
 #include "io/png.h"
 #include "cli/options.h"
 #include "cli/print.h"
-#include "mask/view.h"
+#include "mask/figures.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { COLUMNS = 64, LINES = 32, PIXELS = 1024, NAME = 80 };
-static const int64_t ROWS_MOST = 1 << 20, TILES_MOST = 1 << 22, SHOWN_TEXT = 200;
+enum { COLUMNS = 64, LINES = 32, PIXELS = 1024 };
+static const int64_t SHOWN_TEXT = 200;
 static const double LENGTH_MOST = 1152921504606846976.0; /* 2^60 */
 
+/* What is printed beside the picture. */
 struct summary {
-    struct attn_mask_view view;
-    int64_t tile, tiles[3], keys_min, keys_median, keys_max, intervals, rows;
-    double pairs, density, compile_seconds;
-    bool as_is, window;
-    int64_t left, right; /* window: keys to either side, -1 without limit */
-    char flash[NAME], hugging[NAME];
+    struct attn_mask_figures figures;
+    double compile_seconds;
 };
 
 /* The `and` of all given masks; *out is NULL on a mistake, which was reported. */
@@ -46,79 +43,6 @@ static int read_masks(attn_ctx *ctx, const struct attn_words *specs, attn_mask *
     return ATTN_EXIT_DONE;
 }
 
-static int compare(const void *a, const void *b) {
-    const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return (x > y) - (x < y);
-}
-
-/* Keys and intervals of every row, or of evenly spread ones if there are too many. False: no memory. */
-static bool count_rows(const attn_mask *mask, struct summary *s) {
-    const int64_t q_len = s->view.q_len;
-    s->rows = q_len < ROWS_MOST ? q_len : ROWS_MOST;
-    if (s->rows == 0) return true;
-    int64_t *keys = malloc((size_t)s->rows * sizeof *keys);
-    if (!keys) return false;
-    for (int64_t n = 0; n < s->rows; n++) {
-        const int64_t q = q_len / s->rows * n + attn_min64(n, q_len % s->rows);
-        const int64_t intervals = attn_mask_row(mask, q, NULL, 0);
-        keys[n] = attn_mask_view_area(&s->view, q, q + 1, 0, s->view.k_len);
-        s->intervals = intervals > s->intervals ? intervals : s->intervals;
-    }
-    qsort(keys, (size_t)s->rows, sizeof *keys, compare);
-    s->keys_min = keys[0];
-    s->keys_median = keys[s->rows / 2];
-    s->keys_max = keys[s->rows - 1];
-    free(keys);
-    return true;
-}
-
-/* Classes of all tiles; the tile is doubled until there are not too many. */
-static void count_tiles(struct summary *s) {
-    const int64_t q_len = s->view.q_len, k_len = s->view.k_len;
-    while (q_len > 0 && k_len > 0 && attn_div_up(q_len, s->tile) > TILES_MOST / attn_div_up(k_len, s->tile)) s->tile *= 2;
-    for (int64_t q = 0; q < q_len; q += s->tile)
-        for (int64_t k = 0; k < k_len; k += s->tile)
-            s->tiles[attn_mask_view_tile(&s->view, q, attn_min64(q + s->tile, q_len), k, attn_min64(k + s->tile, k_len))]++;
-}
-
-/* What flash-attention and Hugging Face call a single band. Both count from the last query at the last key. */
-static void name_window(struct summary *s, const struct attn_mask_view *band) {
-    const int64_t q_len = band->q_len, k_len = band->k_len, shift = k_len - q_len;
-    const bool left = band->band.low > -q_len, right = band->band.high < k_len - 1;
-    s->left = left ? shift - band->band.low : -1;
-    s->right = right ? band->band.high - shift : -1;
-    s->window = (left && s->left >= 0) || (right && s->right >= 0);
-    if (!s->window || (left && s->left < 0) || (right && s->right < 0)) {
-        s->window = false;
-        return;
-    }
-    if (!left && s->right == 0)
-        snprintf(s->flash, sizeof s->flash, "causal=True");
-    else
-        snprintf(s->flash, sizeof s->flash, "window_size=(%lld, %lld)", (long long)s->left, (long long)s->right);
-    if (s->right == 0 && left)
-        snprintf(s->hugging, sizeof s->hugging, "sliding_window=%lld", (long long)s->left + 1);
-    else if (s->right == 0)
-        snprintf(s->hugging, sizeof s->hugging, "is_causal=True");
-}
-
-static bool summarise(attn_ctx *ctx, const attn_mask *mask, const attn_mask *compiled, struct summary *s) {
-    int64_t q_len, k_len;
-    struct attn_mask_view band;
-    attn_mask_lengths(compiled, &q_len, &k_len);
-    attn_mask_view_init(&s->view, compiled, 0, 0, 1, 1, q_len, k_len, 0, 0, q_len, k_len);
-    s->as_is = attn_mask_fits(ctx, mask, 0, 1, 1, 1, q_len, k_len, 0, 0, q_len, k_len) == ATTN_OK;
-    if (s->as_is) {
-        attn_mask_view_init(&band, mask, 0, 0, 1, 1, q_len, k_len, 0, 0, q_len, k_len);
-        name_window(s, &band);
-    }
-    const int64_t area = attn_mask_area(compiled);
-    s->pairs = (double)area;
-    s->density = q_len > 0 && k_len > 0 && area < INT64_MAX ? s->pairs / ((double)q_len * (double)k_len) : 0.0;
-    count_tiles(s);
-    return count_rows(compiled, s);
-}
-
 static void draw_line(const struct attn_mask_view *v, int64_t q0, int64_t q1) {
     const int64_t columns = v->k_len < COLUMNS ? v->k_len : COLUMNS;
     for (int64_t c = 0; c < columns; c++) {
@@ -129,7 +53,7 @@ static void draw_line(const struct attn_mask_view *v, int64_t q0, int64_t q1) {
     putchar('\n');
 }
 
-static void print_text(const struct summary *s, const char *name, size_t bytes) {
+static void print_text(const struct attn_mask_figures *s, const char *name, size_t bytes, double compile_seconds) {
     const int64_t q_len = s->view.q_len, k_len = s->view.k_len, lines = q_len < LINES ? q_len : LINES;
     printf("%.*s%s\n\n", (int)SHOWN_TEXT, name, strlen(name) > (size_t)SHOWN_TEXT ? "..." : "");
     for (int64_t l = 0; l < lines; l++)
@@ -151,10 +75,10 @@ static void print_text(const struct summary *s, const char *name, size_t bytes) 
     if (s->hugging[0]) printf("Hugging Face       %s\n", s->hugging);
     printf("intervals of a row %lld at most\n", (long long)s->intervals);
     printf("executed           %s\n", s->as_is ? "as it is, at any lengths" : "compiled for these lengths");
-    printf("compiled           %zu bytes in %.3g ms\n", bytes, 1e3 * s->compile_seconds);
+    printf("compiled           %zu bytes in %.3g ms\n", bytes, 1e3 * compile_seconds);
 }
 
-static void print_json(const struct summary *s, const char *name, size_t bytes) {
+static void print_json(const struct attn_mask_figures *s, const char *name, size_t bytes, double compile_seconds) {
     struct attn_record r = {.count = 0};
     attn_record_text(&r, "mask", name);
     attn_record_integer(&r, "q_len", s->view.q_len);
@@ -174,7 +98,7 @@ static void print_json(const struct summary *s, const char *name, size_t bytes) 
     attn_record_text(&r, "hugging_face", s->hugging[0] ? s->hugging : NULL);
     attn_record_bool(&r, "executable_as_is", s->as_is);
     attn_record_integer(&r, "bytes", (int64_t)bytes);
-    attn_record_real(&r, "compile_seconds", s->compile_seconds);
+    attn_record_real(&r, "compile_seconds", compile_seconds);
     attn_json_line(stdout, &r);
 }
 
@@ -206,11 +130,9 @@ struct request {
 };
 
 static int show(attn_ctx *ctx, const attn_mask *mask, const attn_mask *compiled, const struct request *want, struct summary *s) {
-    s->tile = want->tile;
-    if (!summarise(ctx, mask, compiled, s)) {
-        attn_complain("mask: no memory to count %lld rows", (long long)s->rows);
-        return ATTN_EXIT_SYSTEM;
-    }
+    const struct attn_mask_figures *figures = &s->figures;
+    attn_status status = attn_mask_figures_of(ctx, mask, compiled, want->tile, &s->figures);
+    if (status != ATTN_OK) return attn_complain_status(ctx, status);
     const size_t size = attn_mask_text(mask, NULL, 0) + 1;
     char *name = malloc(size);
     if (!name) {
@@ -218,17 +140,17 @@ static int show(attn_ctx *ctx, const attn_mask *mask, const attn_mask *compiled,
         return ATTN_EXIT_SYSTEM;
     }
     (void)attn_mask_text(mask, name, size);
-    const attn_status status = want->png ? write_picture(ctx, &s->view, want->png) : ATTN_OK;
+    if (want->png) status = write_picture(ctx, &figures->view, want->png);
     if (status == ATTN_OK && want->json)
-        print_json(s, name, attn_mask_bytes(compiled));
+        print_json(figures, name, attn_mask_bytes(compiled), s->compile_seconds);
     else if (status == ATTN_OK)
-        print_text(s, name, attn_mask_bytes(compiled));
+        print_text(figures, name, attn_mask_bytes(compiled), s->compile_seconds);
     free(name);
     return status == ATTN_OK ? ATTN_EXIT_DONE : attn_complain_status(ctx, status);
 }
 
 static int run(attn_ctx *ctx, const struct attn_words *specs, struct request *want) {
-    struct summary s = {.tile = 0};
+    struct summary s = {.compile_seconds = 0.0};
     attn_mask *mask = NULL, *compiled = NULL;
     int code = read_masks(ctx, specs, &mask);
     if (code != ATTN_EXIT_DONE) return code;
