@@ -18,6 +18,19 @@ def tokens(x, name, heads, dim):
     return a.data, shape[0], strides[0] if shape[0] > 1 else heads * dim, a
 
 
+def table(x, name):
+    """The Array of [rows, dim] or [dim], whose rows are contiguous and lie at any distance."""
+    a = describe(x, name)
+    need_float32(a, name)
+    if not 1 <= len(a.shape) <= 2:
+        raise mismatch("%s has the shape %s, expected [rows, dim]" % (name, list(a.shape)))
+    if a.shape[-1] > 1 and a.strides[-1] != 1:
+        raise invalid("%s has the stride %d along dim, expected 1; make a copy" % (name, a.strides[-1]))
+    if len(a.shape) == 2 and a.shape[0] > 1 and a.strides[0] <= 0:
+        raise invalid("%s has the stride %d from row to row, expected at least 1; make a copy" % (name, a.strides[0]))
+    return a
+
+
 def result(x, name, shape, dtype="float32"):
     """The Array of an output that has to be contiguous."""
     a = describe(x, name)

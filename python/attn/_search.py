@@ -3,9 +3,9 @@ import ctypes
 
 from . import _bind as b
 from . import _rows
-from ._arrays import describe, give_back, int64_list, new
+from ._arrays import give_back, int64_list, new
 from ._context import default_context, on_fork
-from ._library import abi, invalid, lib, mismatch
+from ._library import abi, lib, mismatch
 
 _workspaces = b.Workspaces()
 
@@ -21,7 +21,7 @@ def topk(q, k, top, *, begins=None, ends=None, scores=True, index=None, score=No
     any number of threads.
     """
     context = context or default_context()
-    tq, tk = _table(q, "q"), _table(k, "k")
+    tq, tk = _rows.table(q, "q"), _rows.table(k, "k")
     if tq.shape[-1] != tk.shape[-1] or len(tk.shape) != 2:
         raise mismatch("q has the shape %s and k %s, expected [n, dim] and [keys, dim]" % (list(tq.shape), list(tk.shape)))
     n = tq.shape[0] if len(tq.shape) == 2 else 1
@@ -58,17 +58,6 @@ def topk(q, k, top, *, begins=None, ends=None, scores=True, index=None, score=No
     del keep
     index = give_back(q, index) if made_index else index
     return index if score is None else (index, give_back(q, score) if made_score else score)
-
-
-def _table(x, name):
-    a = describe(x, name)
-    if a.dtype != "float32" or not 1 <= len(a.shape) <= 2:
-        raise invalid("%s is %s of %d axes, expected float32 [rows, dim]" % (name, a.dtype, len(a.shape)))
-    if a.shape[-1] > 1 and a.strides[-1] != 1:
-        raise invalid("%s has the stride %d along dim, expected 1; make a copy" % (name, a.strides[-1]))
-    if len(a.shape) == 2 and a.shape[0] > 1 and a.strides[0] <= 0:
-        raise invalid("%s has the stride %d from row to row, expected at least 1; make a copy" % (name, a.strides[0]))
-    return a
 
 
 def _after_fork():
