@@ -75,6 +75,29 @@ class Formulas(unittest.TestCase):
         both = lambda t, s: oracle.causal(t, s) & (np.arange(s) < 2)
         self.check(both, "causal:top-left & cols:0,2", layout="thd", cu=([0, 5, 19], [0, 9, 23]))  # compiled for each sequence
 
+    def test_features_of_packed_sequences_are_those_of_sequences_alone(self):
+        rng = np.random.default_rng(SEED)
+        x = random_arrays(rng, batch=1)
+        q, k, v, d_o = (np.ascontiguousarray(to_layout(x[n], "thd")) for n in ("q", "k", "v", "d_o"))
+        cu_q, cu_kv = [0, 7, 19], [0, 12, 20]  # the last tokens of keys belong to nobody
+        bias, alibi = rng.normal(size=(2, 4, 12, 12)).astype("f4"), rng.random((2, 4)).astype("f4")
+        options = dict(layout="thd", sink=np.ones(4, "f4"))
+        whole = dict(bias=bias, alibi=alibi, cu_q=cu_q, cu_kv=cu_kv, max_q=12, max_kv=12, **options)
+        o, lse = attn.attention(q, k, v, return_lse=True, **whole)
+        g = attn.backward(d_o, q, k, v, o, lse, **whole)
+        self.assertFalse(g.dk[20:].any() or g.dv[20:].any())
+        self.assertEqual(g.dalibi.shape, (2, 4))
+        for n in range(2):
+            t, s = slice(*cu_q[n:n + 2]), slice(*cu_kv[n:n + 2])
+            rows, keys = t.stop - t.start, s.stop - s.start
+            alone = dict(bias=bias[n:n + 1, :, :rows, :keys], alibi=alibi[n], cu_q=[0, rows], cu_kv=[0, keys], **options)
+            o1, lse1 = attn.attention(q[t], k[s], v[s], return_lse=True, **alone)
+            g1 = attn.backward(d_o[t], q[t], k[s], v[s], o1, lse1, **alone)
+            for name, got, want in (("o", o[t], o1), ("lse", lse[:, t], lse1), ("dq", g.dq[t], g1.dq), ("dk", g.dk[s], g1.dk),
+                                    ("dv", g.dv[s], g1.dv), ("dbias", g.dbias[n:n + 1, :, :rows, :keys], g1.dbias),
+                                    ("dalibi", g.dalibi[n], g1.dalibi)):
+                assert_close(self, got, want, name)
+
     def test_padded_sequences_equal_sequences_alone(self):
         x = random_arrays(np.random.default_rng(SEED))
         options = dict(q_lens=[7, 12], q_starts=[12, 0], kv_lens=np.array([9, 23]), kv_starts=np.array([14, 0], "i4"))
