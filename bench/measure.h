@@ -35,7 +35,7 @@ struct attn_timing {
 };
 
 /* The longest measurement that is kept; more repeats are refused by the options. */
-enum { ATTN_REPEATS = 1000, ATTN_SUBJECTS = 4 };
+enum { ATTN_REPEATS = 1000, ATTN_SUBJECTS = 8 };
 
 /* Times `count` subjects; timing[i] belongs to subjects[i]. Fails with the first subject that fails. */
 attn_status attn_measure(attn_ctx *ctx, const struct attn_subject *subjects, int count, enum attn_direction pass, double flops,

@@ -16,14 +16,14 @@ _attn() {
     --peer) COMPREPLY=($(compgen -W "rowpanel torch none" -- "$word")); return ;;
     --corpus) COMPREPLY=($(compgen -W "pile prolong64k prolong512k" -- "$word")); return ;;
     --protocol) COMPREPLY=($(compgen -W "longca" -- "$word")); return ;;
-    bench) COMPREPLY=($(compgen -W "peak kernels masks sparse --help" -- "$word")); return ;;
+    bench) COMPREPLY=($(compgen -W "peak kernels masks sparse planner --help" -- "$word")); return ;;
     mask) COMPREPLY=($(compgen -W "$masks" -- "$word")); return ;;
     esac
     case ${COMP_WORDS[1]} in
     apply) options="--q --k --v --out --lse --do --dlse --dq --dk --dv --mask --scale --softcap --alibi --dalibi --bias --dbias --sink --dsink
         --dropout --seed --cu-q --cu-k --layout --dtype --kernel --effort --wisdom --threads --json --help" ;;
     mask) options="--len --kv-len --mask --tile --png --json --help" ;;
-    bench) options="--kernel --dtype --pass --mask --batch --heads --kv-heads --len --kv-len --dim --v-dim --threads --repeat --budget --seconds
+    bench) options="--kernel --dtype --pass --mask --batch --heads --kv-heads --len --kv-len --dim --v-dim --threads --repeat --budget --seconds --limit
         --gain --seed --effort --wisdom --corpus --protocol --peer --python --json --csv --help" ;;
     doctor) options="--python --effort --wisdom --json --help" ;;
     *) options="apply mask bench doctor --version --help" ;;

@@ -99,6 +99,7 @@ static void every_command_explains_itself_with_an_example(void **state) {
                                            "mask --help",
                                            "bench masks --help",
                                            "bench sparse --help",
+                                           "bench planner --help",
                                            "doctor --help",
                                            "help apply",
                                            "-h",
