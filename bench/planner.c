@@ -15,11 +15,13 @@ static const double predicted_far = 8.0, found_far = 2.0;
 struct contender {
     struct attn_case *c;
     attn_plan *plan;
-    void *workspace;
 };
 
+/* All use one workspace, so that none has better pages. */
 struct contest {
     struct attn_case c;
+    void *workspace;
+    size_t workspace_bytes;
     struct contender contender[ATTN_PLANNER_KERNELS];
     struct attn_subject subject[ATTN_PLANNER_KERNELS];
     int count;
@@ -28,8 +30,6 @@ struct contest {
 static attn_status run_contender(void *self, enum attn_direction pass, double *seconds) {
     struct contender *p = self;
     p->c->plan = p->plan;
-    p->c->args.workspace = p->workspace;
-    p->c->args.workspace_bytes = attn_plan_workspace(p->plan);
     return attn_case_subject(p->c, pass, seconds);
 }
 
@@ -46,9 +46,6 @@ static attn_status add(struct contest *contest, const attn_problem *problem, con
     if (status != ATTN_OK) return status;
     contest->count++;
     p->c = &contest->c;
-    p->workspace = attn_alloc(contest->c.ctx, attn_plan_workspace(p->plan));
-    if (p->workspace == NULL) return attn_no_memory(contest->c.ctx, "workspace", attn_plan_workspace(p->plan));
-    memset(p->workspace, 0, attn_plan_workspace(p->plan));
     *s = (struct attn_subject){kernel->name, p, run_contender, 0.0};
     status = run_contender(p, pass, &s->seconds);
     return status == ATTN_OK ? run_contender(p, pass, &s->seconds) : status;
@@ -56,9 +53,22 @@ static attn_status add(struct contest *contest, const attn_problem *problem, con
 
 static void drop_last(struct contest *contest) {
     struct contender *p = &contest->contender[--contest->count];
-    attn_free(contest->c.ctx, p->workspace);
     attn_plan_destroy(p->plan);
     memset(p, 0, sizeof *p);
+}
+
+/* As large as any kernel needs. */
+static attn_status allocate_workspace(struct contest *contest) {
+    const attn_plan *plan = contest->c.plan;
+    for (int i = 0; i < attn_kernel_count; i++)
+        if (attn_kernel_usable(contest->c.ctx, attn_kernels[i], &plan->shape)) {
+            const size_t bytes = attn_round64(attn_kernels[i]->workspace(&plan->shape));
+            contest->workspace_bytes = bytes > contest->workspace_bytes ? bytes : contest->workspace_bytes;
+        }
+    contest->workspace = attn_alloc(contest->c.ctx, contest->workspace_bytes);
+    if (contest->workspace == NULL) return attn_no_memory(contest->c.ctx, "workspace", contest->workspace_bytes);
+    memset(contest->workspace, 0, contest->workspace_bytes);
+    return ATTN_OK;
 }
 
 /* The planner's two choices; both must be contenders. */
@@ -149,9 +159,13 @@ attn_status attn_planner_run(attn_ctx *ctx, const struct attn_case_spec *spec, e
     if (status == ATTN_OK) {
         attn_plan *const own_plan = contest.c.plan;
         void *const own_workspace = contest.c.args.workspace;
-        status = run(ctx, &contest, pass, protocol, seconds, out);
-        if (status != ATTN_OK) attn_ctx_error(ctx, message, 1024);
+        status = allocate_workspace(&contest);
+        contest.c.args.workspace = contest.workspace;
+        contest.c.args.workspace_bytes = contest.workspace_bytes;
+        if (status == ATTN_OK) status = run(ctx, &contest, pass, protocol, seconds, out);
+        if (status != ATTN_OK) attn_ctx_error(status == ATTN_ENOMEM ? contest.c.ctx : ctx, message, 1024);
         while (contest.count > 0) drop_last(&contest);
+        attn_free(contest.c.ctx, contest.workspace);
         contest.c.plan = own_plan;
         contest.c.args.workspace = own_workspace;
     }

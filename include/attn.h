@@ -506,7 +506,7 @@ typedef struct attn_estimate {
 ATTN_API void attn_estimate_init(attn_estimate *estimate);
 
 /* Predicts the execution of a plan with these arguments; lengths, offsets and mask are read, arrays may be NULL. The model: seconds =
- * call + row * rows + pairs in full and partial tiles * (pair + element * (D + E)), with constants measured for each kernel and
+ * call + head * heads of all sequences + row * rows + pairs in full and partial tiles * (pair + element * (D + E)), with constants measured for each kernel and
  * instruction set; the plan chose its kernel by it. It leaves out soft-cap, ALiBi, bias and dropout, and threads: divide by their
  * number. Allocates nothing. Time grows with the partial tiles of a mask and, with its pieces, as their logarithm. Thread-safe.
  * Statuses: ATTN_EINVAL, ATTN_ESHAPE, ATTN_EMASK as attn_forward. */

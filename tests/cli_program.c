@@ -245,6 +245,30 @@ static void wisdom_is_read_used_and_written(void **state) {
            "no/such/w.txt: cannot be written: No such file");
 }
 
+static void bench_planner_compares_choices_with_the_best_kernel(void **state) {
+    static const char *const keys[] = {"pass",         "heads",    "q_len",         "dim",           "best",
+                                       "estimate",     "measured", "estimate_loss", "measured_loss", "seconds_best",
+                                       "plan_seconds", "repeats",  "medians",       "seed",          "cpu"};
+    static char output[OUTPUT];
+    (void)state;
+    assert_int_equal(run("bench planner --len 2,20 --heads 2 --dim 8 --repeat 2 --limit 1000000 --json", output), 0);
+    int shapes = 0;
+    for (const char *line = strchr(output, '{'); line != NULL; line = strchr(line + 1, '{')) {
+        const char *at = line;
+        for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+            char key[64];
+            snprintf(key, sizeof key, "\"%s\":", keys[i]);
+            at = strstr(at, key);
+            assert_non_null(at);
+        }
+        shapes++;
+    }
+    assert_int_equal(shapes, 4); /* two lengths, forward and forward with backward */
+    assert_non_null(strstr(output, "attn: bench planner: measured: mean "));
+    assert_int_equal(run("bench planner --len 2 --heads 2 --dim 8 --repeat 2 --limit 1000000", output), 0);
+    assert_non_null(strstr(output, "meas. %"));
+}
+
 /* The keys of bench kernels, in their order: scripts depend on them. */
 static void bench_kernels_prints_its_keys_in_order(void **state) {
     static const char *const keys[] = {"kernel",
@@ -407,6 +431,7 @@ int main(void) {
         cmocka_unit_test(bench_masks_ends_with_its_budget),
         cmocka_unit_test(the_torch_peer_is_there_or_says_why_not),
         cmocka_unit_test(doctor_and_peak_answer_in_json),
+        cmocka_unit_test(bench_planner_compares_choices_with_the_best_kernel),
         cmocka_unit_test(wisdom_is_read_used_and_written),
     };
     return cmocka_run_group_tests_name("cli: the program", tests, set_up, tear_down);

@@ -93,11 +93,11 @@ static void the_first_candidate_stays_unless_another_is_faster_beyond_the_spread
     (void)state;
     struct attn_samples s = samples(3, (double[]){1.0, 1.0, 1.1}, 0.05);
     assert_int_equal(attn_samples_choose(&s), 0);
-    s = samples(3, (double[]){1.0, 0.995, 0.999}, 0.0); /* always faster, but by less than a hundredth */
+    s = samples(3, (double[]){1.0, 0.985, 0.999}, 0.0); /* always faster, but by less than two hundredths */
     assert_int_equal(attn_samples_choose(&s), 0);
-    s = samples(3, (double[]){1.0, 0.98, 1.2}, 0.0);
+    s = samples(3, (double[]){1.0, 0.97, 1.2}, 0.0);
     assert_int_equal(attn_samples_choose(&s), 1);
-    s = samples(3, (double[]){1.0, 0.98, 1.2}, 0.2); /* the spread is ten times the difference */
+    s = samples(3, (double[]){1.0, 0.97, 1.2}, 0.2); /* the spread is seven times the difference */
     assert_int_equal(attn_samples_choose(&s), 0);
     s = samples(3, (double[]){1.0, 0.5, 0.4}, 0.2);
     assert_int_equal(attn_samples_choose(&s), 2);

@@ -189,6 +189,14 @@ void attn_log(attn_ctx *ctx, attn_log_level level, const char *format, ...) {
     ctx->config.log(ctx->config.log_user, level, text);
 }
 
+void attn_append(char *text, size_t size, const char *format, ...) {
+    const size_t used = strlen(text);
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text + used, size - used, format, args);
+    va_end(args);
+}
+
 void *attn_alloc(attn_ctx *ctx, size_t bytes) {
     if (bytes > SIZE_MAX - ALIGNMENT) return NULL;
     return ctx->config.allocate(ctx->config.allocator_user, bytes ? attn_round64(bytes) : ALIGNMENT, ALIGNMENT);

@@ -35,6 +35,9 @@ struct attn_ctx {
 attn_status attn_fail(attn_ctx *ctx, attn_status status, const char *format, ...) ATTN_PRINTF(3, 4);
 void attn_log(attn_ctx *ctx, attn_log_level level, const char *format, ...) ATTN_PRINTF(3, 4);
 
+/* Adds to the end of a text in `size` bytes; what does not fit is cut off. */
+void attn_append(char *text, size_t size, const char *format, ...) ATTN_PRINTF(3, 4);
+
 /* Memory of the context's allocator, aligned to 64. bytes 0 gives a pointer that may be freed. NULL if there is none: the
  * caller reports it with attn_no_memory. */
 void *attn_alloc(attn_ctx *ctx, size_t bytes);

@@ -74,10 +74,8 @@ static void print_shape(struct attn_bench_output *out, const struct attn_case_sp
                         const struct attn_planner_outcome *o) {
     struct attn_record record = {.count = 0};
     char times[512] = "";
-    for (int i = 0; i < o->count; i++) {
-        const size_t used = strlen(times);
-        snprintf(times + used, sizeof times - used, "%s%s %.4g us", i > 0 ? ", " : "", o->kernel[i], 1e6 * o->timing[i].median);
-    }
+    for (int i = 0; i < o->count; i++)
+        attn_append(times, sizeof times, "%s%s %.4g us", i > 0 ? ", " : "", o->kernel[i], 1e6 * o->timing[i].median);
     attn_record_text(&record, "pass", attn_direction_name(pass));
     attn_record_integer(&record, "heads", spec->heads);
     attn_record_integer(&record, "q_len", spec->q_len);

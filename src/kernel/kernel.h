@@ -87,13 +87,13 @@ void attn_dropout_words(uint64_t seed, double p, int64_t sequence, int32_t head,
  * j + kv_offset; strides of shared axes are 0. Rows of no sequence are neither read nor written; rows of dk and dv that no query
  * sees are set to 0 (or kept, with their accumulate flag). */
 
-/* What a pass costs on one core, in nanoseconds, over the query rows of all heads and the pairs that are computed for them:
- *   call + row * rows + pairs * (pair + element * (D + E)),  D and E rounded up to multiples of `dims`.
+/* What a pass costs on one core, in nanoseconds, over the query heads of all sequences, their rows and the pairs that are computed:
+ *   call + head * heads + row * rows + pairs * (pair + element * (D + E)),  D and E rounded up to multiples of `dims`.
  * Pairs are computed in tiles of `queries` x `keys`; one with any allowed pair is computed as a whole. Measured for each class of
- * core (base/cpu.h) on an AMD EPYC, Zen 4 and Zen 5, one head, no features, D = E from 1 to 128, T = S from 1 to 2048: within a third, from
- * T = 256 within a tenth. */
+ * core (base/cpu.h) on an AMD EPYC, Zen 4 and Zen 5, no features, D = E from 1 to 128. Zen 5: one and eight heads, T = S from 1 to 2048, within
+ * a tenth (rms), at worst a third; from T = 256 at worst a fifth. Zen 4: one head; its `head` is Zen 5's, taken out of `call`. */
 struct attn_cost {
-    double call, row, pair, element;
+    double call, head, row, pair, element;
     int32_t queries, keys, dims;
 };
 

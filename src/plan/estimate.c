@@ -105,15 +105,16 @@ static double round_up(int32_t width, int32_t step) {
     return (double)attn_div_up(width, step) * step;
 }
 
-static double pass_seconds(const struct attn_cost *cost, const struct attn_shape *shape, double rows, double pairs, double machine) {
+static double pass_seconds(const struct attn_cost *cost, const struct attn_shape *shape, double heads, double rows, double pairs,
+                           double machine) {
     const double element = cost->element * (round_up(shape->dim, cost->dims) + round_up(shape->v_dim, cost->dims));
-    return 1e-9 * machine * (cost->call + cost->row * rows + pairs * (cost->pair + element));
+    return 1e-9 * machine * (cost->call + cost->head * heads + cost->row * rows + pairs * (cost->pair + element));
 }
 
 double attn_seconds_at_capacity(const struct attn_cost *cost, const struct attn_shape *shape) {
     const double rows = (double)shape->q_tokens, sequences = shape->q_len > 0 ? ceil(rows / (double)shape->q_len) : 0;
     const double pairs = round_up((int32_t)shape->q_len, cost->queries) * round_up((int32_t)shape->kv_len, cost->keys);
-    return pass_seconds(cost, shape, rows * shape->heads, pairs * sequences * shape->heads, 1);
+    return pass_seconds(cost, shape, sequences * shape->heads, rows * shape->heads, pairs * sequences * shape->heads, 1);
 }
 
 static int64_t whole_number(double x) {
@@ -129,6 +130,7 @@ static void fill(const attn_plan *plan, const struct attn_exec *x, attn_estimate
     const double in = (double)attn_dtype_bytes(p->dtype), out = (double)attn_dtype_bytes(p->o_dtype), d = p->dim, v = p->v_dim;
     const double lse = p->dtype == ATTN_F64 ? sizeof(double) : sizeof(float), grad = (double)attn_dtype_bytes(p->grad_dtype);
     const double rows = p->heads * t.queries, keys = p->kv_heads * t.keys;
+    const double heads = (double)x->batch * p->heads;
     const double bias = p->features & ATTN_BIAS ? sizeof(float) * t.bias : 0, dbias = p->features & ATTN_BIAS_GRAD ? bias : 0;
     /* How much slower than the machine that the costs were measured on: 2 FLOPs take cost.element. */
     const double machine = e->flops_per_second > 0 ? 2e9 / forward->element / e->flops_per_second : 1;
@@ -140,12 +142,12 @@ static void fill(const attn_plan *plan, const struct attn_exec *x, attn_estimate
     e->tiles_empty = whole_number(c.empty);
     e->forward_flops = 2 * (d + v) * c.pairs;
     e->forward_bytes = rows * (in * d + out * v + lse) + keys * in * (d + v) + bias;
-    e->forward_seconds = pass_seconds(forward, p, t.queries * p->heads, c.computed, machine);
+    e->forward_seconds = pass_seconds(forward, p, heads, t.queries * p->heads, c.computed, machine);
     e->backward_flops = e->backward_bytes = e->backward_seconds = 0;
     if (!(p->features & ATTN_BACKWARD)) return;
     e->backward_flops = 2 * (3 * d + 2 * v) * c.pairs;
     e->backward_bytes = rows * ((in + grad) * d + (in + out) * v + lse) + keys * (in + grad) * (d + v) + bias + dbias;
-    e->backward_seconds = pass_seconds(backward, p, t.queries * p->heads, count_batch(x, backward).computed, machine);
+    e->backward_seconds = pass_seconds(backward, p, heads, t.queries * p->heads, count_batch(x, backward).computed, machine);
 }
 
 void attn_estimate_init(attn_estimate *estimate) {

@@ -45,26 +45,17 @@ static void find_candidates(const attn_ctx *ctx, const attn_problem *problem, st
     for (int i = 0; i < s->count; i++) s->out[i] = c->predicted[i] > hopeless * c->predicted[0];
 }
 
-/* Grows `text` at its end. */
-static void append(char *text, size_t size, const char *more) {
-    const size_t used = strlen(text);
-    snprintf(text + used, size - used, "%s", more);
-}
-
 /* "flash/avx512 1.23 ms, naive/portable not run". */
 static void write_times(const struct candidates *c, const bool *run, char *text, size_t size) {
     text[0] = 0;
     for (int i = 0; i < c->samples.count; i++) {
-        char one[128];
         double least = (double)INFINITY;
         for (int r = 0; r < c->samples.rounds; r++)
             if (c->samples.seconds[i][r] > 0) least = fmin(least, c->samples.seconds[i][r]);
         const char *unit = least < 1e-3 ? "us" : least < 1 ? "ms" : "s";
         const double value = least * (least < 1e-3 ? 1e6 : least < 1 ? 1e3 : 1);
-        snprintf(one, sizeof(one), "%s%s/%s ", i ? ", " : "", c->kernel[i]->name, c->kernel[i]->isa);
-        append(text, size, one);
-        snprintf(one, sizeof(one), run[i] ? "%.3g %s" : "not run", value, unit);
-        append(text, size, one);
+        attn_append(text, size, "%s%s/%s ", i ? ", " : "", c->kernel[i]->name, c->kernel[i]->isa);
+        attn_append(text, size, run[i] ? "%.3g %s" : "not run", value, unit);
     }
 }
 

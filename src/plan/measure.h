@@ -19,8 +19,8 @@ void attn_samples_thin(struct attn_samples *s);
 /* No other candidate can win any more. */
 bool attn_samples_settled(const struct attn_samples *s);
 
-/* The candidate to take: the first one that is in, unless another beats it by more than the spread: in three rounds of four, and by a
- * hundredth in the median of the rounds. A function of the times alone. */
+/* The candidate to take: the first one that is in, unless another beats it by more than the spread: in three rounds of four, and by two
+ * hundredths in the median of the rounds: less may come from where the arrays lie. A function of the times alone. */
 int attn_samples_choose(const struct attn_samples *s);
 
 /* For ATTN_MEASURE and ATTN_WISDOM: replaces *kernel, the cost model's choice, where wisdom or a measurement says so, and writes why. */

@@ -3,7 +3,7 @@
 #include "plan/measure.h"
 
 enum { FEW_ROUNDS = 3, MANY_ROUNDS = 9 };
-static const double hopeless = 1.25, clear = 1.02, worthwhile = 0.99;
+static const double hopeless = 1.25, clear = 1.02, worthwhile = 0.98;
 
 struct quartiles {
     double low, median, high;

@@ -111,12 +111,6 @@ static long long class_of(int64_t n) {
     return class;
 }
 
-/* Grows `text` at its end. */
-static void append(char *text, size_t size, const char *more) {
-    const size_t used = strlen(text);
-    snprintf(text + used, size - used, "%s", more);
-}
-
 static void append_features(const attn_problem *p, char *text, size_t size) {
     static const struct {
         uint32_t bit;
@@ -124,15 +118,15 @@ static void append_features(const attn_problem *p, char *text, size_t size) {
     } features[] = {{ATTN_BACKWARD, " backward"}, {ATTN_ALIBI, " alibi"},     {ATTN_BIAS_GRAD, " dbias"},
                     {ATTN_SINK, " sink"},         {ATTN_DROPOUT, " dropout"}, {ATTN_DIM_STRIDE, " strided"}};
     for (size_t i = 0; i < sizeof(features) / sizeof(features[0]); i++)
-        if (p->features & features[i].bit) append(text, size, features[i].name);
-    if (attn_dtype_is_half(p->dtype) && p->o_dtype == ATTN_F32) append(text, size, " o:f32");
-    if (attn_dtype_is_half(p->dtype) && p->grad_dtype == ATTN_F32) append(text, size, " grad:f32");
-    if (p->softcap < (double)INFINITY) append(text, size, " softcap");
+        if (p->features & features[i].bit) attn_append(text, size, "%s", features[i].name);
+    if (attn_dtype_is_half(p->dtype) && p->o_dtype == ATTN_F32) attn_append(text, size, " o:f32");
+    if (attn_dtype_is_half(p->dtype) && p->grad_dtype == ATTN_F32) attn_append(text, size, " grad:f32");
+    if (p->softcap < (double)INFINITY) attn_append(text, size, " softcap");
     if (p->features & ATTN_BIAS) {
         char axes[] = " bias:bhqk";
         for (int axis = 0; axis < 4; axis++)
             if (p->bias_broadcast & (1u << axis)) axes[6 + axis] = '-';
-        append(text, size, axes);
+        attn_append(text, size, "%s", axes);
     }
 }
 
@@ -140,10 +134,6 @@ void attn_wisdom_key(const attn_ctx *ctx, const attn_problem *p, char key[ATTN_W
     snprintf(key, ATTN_WISDOM_LINE, "%s | %s | %s | %s %s heads %d:%d dim %d:%d batch %lld len %lld:%lld", version, ctx->cpu_model,
              ctx->isa_name, attn_dtype_name(p->dtype), attn_layout_name(p->layout), p->heads, p->kv_heads, p->dim, p->v_dim,
              class_of(p->batch), class_of(p->q_len), class_of(p->kv_len));
-    if (p->layout == ATTN_THD) {
-        char tokens[64];
-        snprintf(tokens, sizeof(tokens), " tokens %lld:%lld", class_of(p->q_tokens), class_of(p->kv_tokens));
-        append(key, ATTN_WISDOM_LINE, tokens);
-    }
+    if (p->layout == ATTN_THD) attn_append(key, ATTN_WISDOM_LINE, " tokens %lld:%lld", class_of(p->q_tokens), class_of(p->kv_tokens));
     append_features(p, key, ATTN_WISDOM_LINE);
 }

@@ -61,8 +61,8 @@ static void backward(const struct attn_exec *x) {
 
 #define BACKWARD_COST                                                                                                                      \
     {                                                                                                                                      \
-        {.call = 1000, .row = 35, .pair = 0.22, .element = 0.0445, .queries = 4, .keys = 32, .dims = 16}, {                                \
-            .call = 1000, .row = 20, .pair = 0.12, .element = 0.0205, .queries = 4, .keys = 32, .dims = 16                                 \
+        {.call = 860, .head = 140, .row = 35, .pair = 0.22, .element = 0.0445, .queries = 4, .keys = 32, .dims = 16}, {                    \
+            .call = 645, .head = 140, .row = 18, .pair = 0.15, .element = 0.0172, .queries = 4, .keys = 32, .dims = 16                     \
         }                                                                                                                                  \
     }
 
@@ -71,8 +71,8 @@ const struct attn_kernel attn_flash_f32__avx512 = {
     .isa = "avx512",
     .isa_bits = ATTN_ISA_AVX512,
     .dtype = ATTN_F32,
-    .forward_cost = {{.call = 550, .row = 25, .pair = 0.06, .element = 0.0187, .queries = 16, .keys = 8, .dims = 1},
-                     {.call = 550, .row = 20, .pair = 0.04, .element = 0.0087, .queries = 16, .keys = 8, .dims = 1}},
+    .forward_cost = {{.call = 395, .head = 155, .row = 25, .pair = 0.06, .element = 0.0187, .queries = 16, .keys = 8, .dims = 1},
+                     {.call = 380, .head = 155, .row = 13, .pair = 0.07, .element = 0.0093, .queries = 16, .keys = 8, .dims = 1}},
     .backward_cost = BACKWARD_COST,
     .workspace = workspace_narrow,
     .forward = forward_narrow,
@@ -85,8 +85,8 @@ const struct attn_kernel attn_flash32_f32__avx512 = {
     .isa = "avx512",
     .isa_bits = ATTN_ISA_AVX512,
     .dtype = ATTN_F32,
-    .forward_cost = {{.call = 550, .row = 25, .pair = 0.06, .element = 0.0190, .queries = 32, .keys = 8, .dims = 1},
-                     {.call = 550, .row = 20, .pair = 0.04, .element = 0.0080, .queries = 32, .keys = 8, .dims = 1}},
+    .forward_cost = {{.call = 350, .head = 200, .row = 25, .pair = 0.06, .element = 0.0190, .queries = 32, .keys = 8, .dims = 1},
+                     {.call = 400, .head = 200, .row = 12, .pair = 0.05, .element = 0.0085, .queries = 32, .keys = 8, .dims = 1}},
     .backward_cost = BACKWARD_COST,
     .workspace = workspace_wide,
     .forward = forward_wide,
