@@ -16,8 +16,8 @@ struct attn_planner_outcome {
     double plan_seconds;                 /* that measuring took */
 };
 
-/* `spec` says the shape, its kernel and planner are not read; `ctx` is where the planner measures, and loses its wisdom. After the first
- * one, no turn is begun that would make the turns longer than `seconds`. On failure `message` (1024 bytes) says why. */
+/* `spec` says the shape, its kernel and planner are not read; `ctx` is where the planner measures, and loses its wisdom. After about
+ * five turns, none is begun that would make them longer than `seconds`. On failure `message` (1024 bytes) says why. */
 attn_status attn_planner_run(attn_ctx *ctx, const struct attn_case_spec *spec, enum attn_direction pass, struct attn_protocol protocol,
                              double seconds, struct attn_planner_outcome *out, char *message);
 

@@ -213,7 +213,7 @@ static void memory_for_a_huge_problem_stays_within_its_limit(void **state) {
 /* Executes forward and backward on the trial's arrays and copies what came out. */
 static void execute(attn_ctx *ctx, const attn_problem *p, const attn_plan *plan, float *out, size_t count) {
     struct attn_trial trial;
-    assert_int_equal(attn_trial_open(ctx, &plan->problem, attn_plan_workspace(plan), &trial), ATTN_OK);
+    assert_int_equal(attn_trial_open(ctx, &plan->problem, attn_plan_workspace(plan), 64, &trial), ATTN_OK);
     assert_int_equal(attn_forward(plan, &trial.args), ATTN_OK);
     assert_int_equal(attn_backward(plan, &trial.args, &trial.gradients), ATTN_OK);
     const float *const arrays[] = {trial.args.o.data, trial.args.lse.data, trial.gradients.dq.data, trial.gradients.dk.data,

@@ -1,5 +1,4 @@
-/* Wisdom: round trips, what is used, kept, ignored or refused, files and their faults, many threads at once. */
-#include "base/parallel.h"
+/* Wisdom: round trips, what is used, kept, ignored or refused, files and their faults. */
 #include "plan/wisdom.h"
 #include "support/faulty_files.h"
 #include "support/problem.h"
@@ -248,7 +247,8 @@ static void malformed_lines_are_left_out_with_their_number(void **state) {
     (void)state;
     static const struct {
         const char *line, *complaint;
-    } bad[] = {/* @: the library's version */
+    } bad[] = {
+        /* @: the library's version */
         {"flash", "found 1 field, expected 7"},
         {"@ | cpu | isa", "found 3 fields, expected 7 with | between them"},
         {"@ | a | b | c | flash | whole | flash 1 ms | more", "found 8 fields"},
@@ -363,21 +363,6 @@ static void a_full_wisdom_does_not_keep_a_plan_from_being_measured(void **state)
     attn_ctx_destroy(ctx);
 }
 
-static void export_fits_any_buffer(void **state) {
-    (void)state;
-    attn_ctx *ctx = new_context();
-    char cut[8] = "unused!";
-    assert_int_equal(attn_wisdom_export(ctx, cut, sizeof cut), 0);
-    assert_string_equal(cut, "");
-    import(ctx, "# 345678\n");
-    assert_int_equal(attn_wisdom_export(ctx, cut, 5), 9);
-    assert_string_equal(cut, "# 34");
-    assert_int_equal(attn_wisdom_export(ctx, NULL, 0), 9);
-    assert_int_equal(attn_wisdom_export(ctx, cut, 1), 9);
-    assert_string_equal(cut, "");
-    attn_ctx_destroy(ctx);
-}
-
 static void a_stale_entry_is_measured_again_and_replaced(void **state) {
     (void)state;
     attn_ctx *ctx = new_context();
@@ -467,27 +452,6 @@ static void wrong_paths_are_the_users_mistake(void **state) {
     attn_ctx_destroy(ctx);
 }
 
-static void import_one(void *arg, int64_t index, int worker) {
-    attn_ctx *ctx = arg;
-    char text[64];
-    (void)worker;
-    snprintf(text, sizeof text, "# thread %d\n", (int)index);
-    if (attn_wisdom_import(ctx, text, strlen(text)) != ATTN_OK) abort();
-    attn_wisdom_export(ctx, text, sizeof text);
-}
-
-static void threads_lose_nothing_of_each_other(void **state) {
-    (void)state;
-    attn_ctx *ctx = new_context();
-    attn_parallel(ctx, 64, 3, import_one, ctx);
-    for (int i = 0; i < 64; i++) {
-        char line[64];
-        snprintf(line, sizeof line, "# thread %d\n", i);
-        assert_non_null(strstr(exported(ctx), line));
-    }
-    attn_ctx_destroy(ctx);
-}
-
 static int set_up(void **state) {
     (void)state;
     snprintf(directory, sizeof directory, "/tmp/attn-wisdom-XXXXXX");
@@ -512,10 +476,8 @@ int main(void) {
         cmocka_unit_test(of_two_entries_for_a_problem_the_later_one_holds),
         cmocka_unit_test(what_is_too_much_is_refused_and_changes_nothing),
         cmocka_unit_test(a_full_wisdom_does_not_keep_a_plan_from_being_measured),
-        cmocka_unit_test(export_fits_any_buffer),
         cmocka_unit_test(a_stale_entry_is_measured_again_and_replaced),
         cmocka_unit_test(wrong_paths_are_the_users_mistake),
-        cmocka_unit_test(threads_lose_nothing_of_each_other),
     };
     return cmocka_run_group_tests_name("plan: wisdom", tests, set_up, tear_down);
 }

@@ -16,10 +16,11 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { LEAST_ROUNDS = 5, SHORT_LENGTH = 64 };
+enum { LEAST_ROUNDS = 5, SHORT_LENGTH = 64, PLACEMENTS = 2 };
 static const double hopeless = 8.0;          /* times the best predicted time: not run */
 static const double short_sample = 100e-6;   /* seconds that a sample takes at least, by repeating the run */
 static const double greatest_bytes = 0x1p28; /* of the arrays of a trial */
+static const double few_bytes = 0x1p20;      /* up to here, two trials take turns */
 
 struct candidates {
     const struct attn_kernel *kernel[ATTN_CANDIDATES]; /* by predicted time */
@@ -138,7 +139,7 @@ static attn_status find_slowness(attn_ctx *ctx, struct candidates *c, const attn
     struct attn_trial trial;
     const attn_problem p = fitting(c, 1, problem, limit / 100);
     const struct attn_shape shape = attn_shape_of(&p);
-    const attn_status status = attn_trial_open(ctx, &p, greatest_workspace(c, &p), &trial);
+    const attn_status status = attn_trial_open(ctx, &p, greatest_workspace(c, &p), 64, &trial);
     if (status) return status;
     attn_trial_run(&trial, c->kernel[0], 1);
     *slowness = fmax(1, attn_trial_run(&trial, c->kernel[0], 1) / attn_kernel_seconds(c->kernel[0], &shape));
@@ -146,19 +147,42 @@ static attn_status find_slowness(attn_ctx *ctx, struct candidates *c, const attn
     return ATTN_OK;
 }
 
+/* Arrays that lie one behind the other, and, where they are small, arrays on pages of their own: what is fastest at a few microseconds
+ * depends on whether addresses agree in their last 12 bits, so a candidate has to win in both places. */
+struct trials {
+    struct attn_trial at[PLACEMENTS];
+    int count;
+};
+
+static void close_trials(struct trials *t) {
+    while (t->count > 0) attn_trial_close(&t->at[--t->count]);
+}
+
+static attn_status open_trials(attn_ctx *ctx, const struct candidates *c, const attn_problem *p, struct trials *t) {
+    static const size_t alignment[PLACEMENTS] = {64, 4096};
+    const size_t workspace = greatest_workspace(c, p);
+    const int wanted = attn_trial_bytes(p, workspace) <= few_bytes ? PLACEMENTS : 1;
+    attn_status status = ATTN_OK;
+    for (t->count = 0; t->count < wanted && !status; t->count += !status)
+        status = attn_trial_open(ctx, p, workspace, alignment[t->count], &t->at[t->count]);
+    if (status) close_trials(t);
+    return status;
+}
+
 /* Runs the candidates in turns until the rounds or the time are used up, or no other can win. */
-static void run_rounds(struct attn_trial *trial, struct candidates *c, double deadline) {
+static void run_rounds(struct trials *t, struct candidates *c, double deadline) {
     struct attn_samples *s = &c->samples;
     int times[ATTN_CANDIDATES] = {0};
     double longest = 0;
     for (int i = 0; i < s->count; i++) {
         if (s->out[i]) continue;
-        attn_trial_run(trial, c->kernel[i], 1); /* warms caches and pages */
-        const double once = attn_trial_run(trial, c->kernel[i], 1);
+        for (int place = 0; place < t->count; place++) attn_trial_run(&t->at[place], c->kernel[i], 1); /* warms caches and pages */
+        const double once = attn_trial_run(&t->at[0], c->kernel[i], 1);
         times[i] = once < short_sample ? (int)(short_sample / fmax(once, 1e-7)) + 1 : 1;
     }
     while (s->rounds < ATTN_ROUNDS && !attn_samples_settled(s) && (s->rounds == 0 || attn_clock() + longest < deadline)) {
         const double start = attn_clock();
+        struct attn_trial *trial = &t->at[s->rounds % t->count];
         for (int i = 0; i < s->count; i++) s->seconds[i][s->rounds] = s->out[i] ? 0 : attn_trial_run(trial, c->kernel[i], times[i]);
         s->rounds++;
         longest = fmax(longest, attn_clock() - start);
@@ -178,16 +202,16 @@ static void write_scope(const attn_problem *whole, const attn_problem *p, char *
 
 static attn_status measure(attn_ctx *ctx, struct candidates *c, const attn_problem *problem, char *scope, size_t size) {
     const double start = attn_clock(), limit = problem->measure_seconds;
-    struct attn_trial trial;
+    struct trials trials;
     double slowness;
     attn_status status = find_slowness(ctx, c, problem, limit, &slowness);
     if (status) return status;
     const double left = limit - (attn_clock() - start);
     const attn_problem p = fitting(c, c->samples.count, problem, left / slowness / (2 + LEAST_ROUNDS));
-    status = attn_trial_open(ctx, &p, greatest_workspace(c, &p), &trial);
+    status = open_trials(ctx, c, &p, &trials);
     if (status) return status;
-    run_rounds(&trial, c, start + limit);
-    attn_trial_close(&trial);
+    run_rounds(&trials, c, start + limit);
+    close_trials(&trials);
     write_scope(problem, &p, scope, size);
     return ATTN_OK;
 }

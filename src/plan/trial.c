@@ -104,7 +104,11 @@ static void fill(const attn_problem *p, const float *numbers, const struct array
     }
 }
 
-attn_status attn_trial_open(attn_ctx *ctx, const attn_problem *problem, size_t workspace, struct attn_trial *trial) {
+static size_t round_to(size_t bytes, size_t alignment) {
+    return (bytes + alignment - 1) / alignment * alignment;
+}
+
+attn_status attn_trial_open(attn_ctx *ctx, const attn_problem *problem, size_t workspace, size_t alignment, struct attn_trial *trial) {
     struct arrays a;
     struct attn_random random;
     float numbers[PERIOD];
@@ -114,17 +118,17 @@ attn_status attn_trial_open(attn_ctx *ctx, const attn_problem *problem, size_t w
     attn_args_init(&trial->args);
     attn_gradients_init(&trial->gradients);
     list(problem, workspace, &trial->args, &trial->gradients, &a);
-    size_t bytes = 0;
-    for (int i = 0; i < a.count; i++) bytes += attn_round64((size_t)a.item[i].count * a.item[i].element);
+    size_t bytes = alignment; /* the context's memory is aligned to 64 only */
+    for (int i = 0; i < a.count; i++) bytes += round_to((size_t)a.item[i].count * a.item[i].element, alignment);
     trial->memory = attn_alloc(ctx, bytes);
     if (!trial->memory) return attn_no_memory(ctx, "plan: arrays to measure on", bytes);
     attn_random_init(&random, 1);
     attn_random_fill_normal(&random, numbers, PERIOD, 1.0f);
-    char *at = trial->memory;
+    char *at = (char *)trial->memory + (alignment - (uintptr_t)trial->memory % alignment) % alignment;
     for (int i = 0; i < a.count; i++) {
         *a.item[i].place = at;
         fill(problem, numbers, &a.item[i], at);
-        at += attn_round64((size_t)a.item[i].count * a.item[i].element);
+        at += round_to((size_t)a.item[i].count * a.item[i].element, alignment);
     }
     trial->args.workspace_bytes = workspace;
     trial->args.seed = 1;

@@ -15,8 +15,9 @@ struct attn_trial {
 double attn_trial_bytes(const attn_problem *problem, size_t workspace);
 
 /* Makes the arrays in one piece of the context's memory: numbers of a normal distribution, contiguous in the problem's layout, packed
- * sequences as long as may be. `workspace`: of the kernel that needs most. On failure there is nothing to close. */
-attn_status attn_trial_open(attn_ctx *ctx, const attn_problem *problem, size_t workspace, struct attn_trial *trial);
+ * sequences as long as may be. `workspace`: of the kernel that needs most. `alignment`: of every array, 64 or 4096. On failure there is
+ * nothing to close. */
+attn_status attn_trial_open(attn_ctx *ctx, const attn_problem *problem, size_t workspace, size_t alignment, struct attn_trial *trial);
 void attn_trial_close(struct attn_trial *trial);
 
 /* Seconds of one execution, forward and, if it is announced, backward: the mean of `times` in a row. */
