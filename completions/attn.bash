@@ -9,7 +9,7 @@ _attn() {
         return ;;
     --mask) COMPREPLY=($(compgen -W "$masks" -- "$word")); return ;;
     --layout) COMPREPLY=($(compgen -W "bhtd bthd thd" -- "$word")); return ;;
-    --dtype) COMPREPLY=($(compgen -W "f32 f64" -- "$word")); return ;;
+    --dtype) COMPREPLY=($(compgen -W "f32 f64 bf16 f16" -- "$word")); return ;;
     --pass) COMPREPLY=($(compgen -W "fwd bwd fwd+bwd" -- "$word")); return ;;
     --effort) COMPREPLY=($(compgen -W "estimate measure wisdom" -- "$word")); return ;;
     --kernel) COMPREPLY=($(compgen -W "flash naive" -- "$word")); return ;;

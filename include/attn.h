@@ -334,8 +334,8 @@ typedef struct attn_problem {
 
     double measure_seconds; /* of ATTN_MEASURE: greatest time for a plan. Default 1; INFINITY: no limit */
 
-    /* Types of o and of dq, dk, dv; with ATTN_BF16 and ATTN_F16 they may be ATTN_F32. For partial results, which ATTN_ACCUMULATE_* add up: in 16
-     * bits each part would be rounded anew. Default ATTN_DTYPE_SAME: as dtype */
+    /* Types of o and of dq, dk, dv; with ATTN_BF16 and ATTN_F16 they may be ATTN_F32. That is for partial results, which ATTN_ACCUMULATE_*
+     * add up: in 16 bits each part would be rounded anew. Default ATTN_DTYPE_SAME: as dtype */
     attn_dtype o_dtype, grad_dtype;
 } attn_problem;
 

@@ -1,5 +1,8 @@
-/* attn apply below the command: every allocation that fails in turn gives ATTN_ENOMEM or a complete result, and leaves nothing behind. */
+/* attn apply below the command: every allocation that fails in turn gives ATTN_ENOMEM or a complete result, and leaves nothing behind;
+ * tensors of safetensors files are read and written as .npy files are. */
 #include "io/apply.h"
+#include "io/safetensors.h"
+#include "kernel/convert/convert.h"
 
 #include <dirent.h>
 #include <math.h>
@@ -148,6 +151,95 @@ static void an_output_that_cannot_be_written_takes_the_others_with_it(void **sta
     attn_ctx_destroy(ctx);
 }
 
+/* The inputs of `apply` as tensors of one file. */
+static void gather_inputs(attn_ctx *ctx, const struct attn_apply *apply, const char *path) {
+    struct attn_npy arrays[ATTN_APPLY_INPUTS];
+    struct attn_tensor_source tensors[ATTN_APPLY_INPUTS];
+    struct attn_file_writer writer;
+    for (int i = 0; i < ATTN_APPLY_INPUTS; i++) {
+        struct attn_npy *a = &arrays[i];
+        assert_int_equal(attn_npy_read(ctx, NULL, apply->in[i], a), ATTN_OK);
+        tensors[i] = (struct attn_tensor_source){attn_apply_input_names[i], a->type, a->rank, a->shape, a->data};
+    }
+    assert_int_equal(attn_file_begin(ctx, NULL, path, &writer), ATTN_OK);
+    assert_int_equal(attn_safetensors_write(ctx, &writer, tensors, ATTN_APPLY_INPUTS), ATTN_OK);
+    assert_int_equal(attn_file_sync(ctx, &writer), ATTN_OK);
+    assert_int_equal(attn_file_commit(ctx, &writer), ATTN_OK);
+    for (int i = 0; i < ATTN_APPLY_INPUTS; i++) attn_npy_free(ctx, &arrays[i]);
+}
+
+/* Result `which` as a tensor is what the .npy file holds, or that rounded to 16 bits. */
+static void compare_result(attn_ctx *ctx, const char *npy, const char *tensors, const char *name, attn_dtype rounded) {
+    struct attn_npy want, got;
+    assert_int_equal(attn_npy_read(ctx, NULL, npy, &want), ATTN_OK);
+    assert_int_equal(attn_safetensors_read(ctx, NULL, tensors, name, &got), ATTN_OK);
+    assert_true(want.type == ATTN_NPY_F32 && got.rank == want.rank);
+    assert_memory_equal(got.shape, want.shape, sizeof want.shape);
+    if (rounded == ATTN_F32) {
+        assert_int_equal(got.type, ATTN_NPY_F32);
+        assert_memory_equal(got.data, want.data, want.count * sizeof(float));
+    } else {
+        assert_int_equal(got.type, ATTN_NPY_BF16);
+        for (size_t i = 0; i < want.count; i++)
+            assert_int_equal(((const uint16_t *)got.data)[i], attn_bf16_of_f32(((const float *)want.data)[i]));
+    }
+    attn_npy_free(ctx, &want);
+    attn_npy_free(ctx, &got);
+}
+
+/* All inputs from one file, all outputs into another one. In bfloat16 the .npy files hold O in float32, as it was computed. */
+static void tensors_are_read_and_written_as_npy_files_are(void **state) {
+    (void)state;
+    static char inputs[128], outputs[128], places[ATTN_APPLY_INPUTS][160];
+    struct faults none = {.fail_at = -1};
+    struct attn_apply_report report;
+    snprintf(inputs, sizeof inputs, "%s/in.safetensors", folder);
+    snprintf(outputs, sizeof outputs, "%s/out.safetensors", folder);
+    for (int half = 0; half < 2; half++) {
+        struct attn_apply apply = everything(), tensors = apply;
+        attn_ctx *ctx = context(&none);
+        gather_inputs(ctx, &apply, inputs);
+        tensors.dtype = apply.dtype = half ? ATTN_BF16 : ATTN_F32;
+        for (int i = 0; i < ATTN_APPLY_INPUTS; i++) {
+            snprintf(places[i], sizeof places[i], i % 2 ? "%s:%s" : "%s", inputs, attn_apply_input_names[i]);
+            tensors.in[i] = places[i];
+        }
+        for (int i = 0; i < ATTN_APPLY_OUTPUTS; i++) tensors.out[i] = outputs;
+        if (half) apply.in[ATTN_IN_DO] = tensors.in[ATTN_IN_DO] = NULL; /* O rounded or not gives other gradients */
+        for (int i = ATTN_OUT_DQ; half && i < ATTN_APPLY_OUTPUTS; i++) apply.out[i] = tensors.out[i] = NULL;
+        if (half) apply.in[ATTN_IN_DLSE] = tensors.in[ATTN_IN_DLSE] = NULL;
+        assert_int_equal(attn_apply_files(ctx, &apply, &report), ATTN_OK);
+        assert_int_equal(attn_apply_files(ctx, &tensors, &report), ATTN_OK);
+        for (int i = 0; i < ATTN_APPLY_OUTPUTS; i++) {
+            if (apply.out[i] == NULL) continue;
+            compare_result(ctx, apply.out[i], outputs, attn_apply_output_names[i], half && i == ATTN_OUT_O ? ATTN_BF16 : ATTN_F32);
+            unlink(apply.out[i]);
+        }
+        unlink(inputs);
+        unlink(outputs);
+        assert_int_equal(files(), ATTN_APPLY_INPUTS);
+        attn_ctx_destroy(ctx);
+    }
+}
+
+static void outputs_of_one_place_and_names_that_are_not_plain_are_refused(void **state) {
+    (void)state;
+    static const char *const pairs[][2] = {
+        {"a.safetensors:x", "a.safetensors:x"}, {"a.safetensors", "a.safetensors:lse"},  {"a.safetensors:", "b.npy"},
+        {"a.safetensors:q\"", "b.npy"},         {"a.safetensors:__metadata__", "b.npy"}, {"b.npy", "b.npy"}};
+    struct faults none = {.fail_at = -1};
+    struct attn_apply_report report;
+    attn_ctx *ctx = context(&none);
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
+        struct attn_apply apply = everything();
+        apply.out[ATTN_OUT_LSE] = pairs[i][0];
+        apply.out[ATTN_OUT_O] = pairs[i][1];
+        assert_int_equal(attn_apply_files(ctx, &apply, &report), ATTN_EINVAL);
+        assert_int_equal(files(), ATTN_APPLY_INPUTS);
+    }
+    attn_ctx_destroy(ctx);
+}
+
 static int make_folder(void **state) {
     (void)state;
     snprintf(folder, sizeof folder, "/tmp/attn-apply-XXXXXX");
@@ -165,6 +257,8 @@ int main(void) {
         cmocka_unit_test(every_failing_allocation_leaves_no_output_and_no_memory),
         cmocka_unit_test(a_stop_before_the_commit_leaves_no_output),
         cmocka_unit_test(an_output_that_cannot_be_written_takes_the_others_with_it),
+        cmocka_unit_test(tensors_are_read_and_written_as_npy_files_are),
+        cmocka_unit_test(outputs_of_one_place_and_names_that_are_not_plain_are_refused),
     };
     return cmocka_run_group_tests_name("io: apply", tests, make_folder, remove_folder);
 }

@@ -40,7 +40,7 @@ static bool forward_round(attn_ctx *ctx, const char *kernel, uint64_t seed) {
 
 static void check_rounds(attn_ctx *ctx, const struct attn_kernel *kernel) {
     uint64_t seed;
-    const int64_t n = test_rounds(rounds_wanted, &seed);
+    const int64_t n = test_rounds(kernel->dtype == ATTN_F32 ? rounds_wanted : rounds_wanted / 4, &seed);
     int64_t bad = 0;
     if (strncmp(kernel->name, "flash", 5) != 0) return;
     options.storage = kernel->dtype;

@@ -53,7 +53,8 @@ static void check_rounds(int64_t rounds, const struct test_options *options) {
     attn_ctx_destroy(ctx);
 }
 
-/* Numbers of 16 bits are exact in float, so all that may differ is the last rounding. Of backward's inputs O is rounded: its type is float. */
+/* Numbers of 16 bits are exact in float, so all that may differ is the last rounding. Of backward's inputs O is rounded: its type is
+ * float. */
 static void results_in_16_bits_are_those_of_float32_rounded_once(void **state) {
     (void)state;
     static const attn_dtype types[] = {ATTN_BF16, ATTN_F16};

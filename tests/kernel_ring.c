@@ -1,6 +1,6 @@
 /* A ring in one process: queries and keys are cut in two, every piece is executed with its global offsets, results are merged by the
- * accumulate flags; forward and backward equal the whole, for every kernel of the table that computes in float32. Partial results are floats,
- * also those of inputs of 16 bits.
+ * accumulate flags; forward and backward equal the whole, for every kernel of the table that computes in float32. Partial results are
+ * floats, also those of inputs of 16 bits.
  *
  * Piece (a, b) computes queries of part a against keys of part b. O and LSE of part a merge over b; exactly the first key part is given
  * the sink. Backward runs with the merged O and LSE: dQ adds over b, dK and dV add over a, dBias, dALiBi and dSink over all.

@@ -118,8 +118,9 @@ int attn_cmd_apply(int argc, char **argv) {
     const struct attn_usage usage = {
         "apply",
         NULL,
-        "Attention on .npy arrays (float16, float32, float64), forward, and backward where --do is given. Outputs appear\n"
-        "only when all are complete.",
+        "Attention on arrays from .npy files (float16, float32, float64) and safetensors files (bfloat16 too), forward, and\n"
+        "backward where --do is given. A tensor of a safetensors file is FILE.safetensors:NAME; without a name it is called\n"
+        "as the option. Outputs may share such a file, and appear only when all are complete.",
         "attn apply --q q.npy --k k.npy --v v.npy --mask causal --out o.npy --lse lse.npy",
         options,
         count};

@@ -7,6 +7,29 @@
 #include <math.h>
 #include <string.h>
 
+/* Every output has a place of its own: a .npy file, or a name in a safetensors file that is no .npy file too. Names are plain. */
+static attn_status check_outputs(struct attn_apply_job *job) {
+    const struct attn_apply *a = job->apply;
+    struct attn_place place[ATTN_APPLY_OUTPUTS];
+    for (int i = 0; i < ATTN_APPLY_OUTPUTS; i++) {
+        if (a->out[i] == NULL) continue;
+        attn_apply_place(a->out[i], attn_apply_output_names[i], &place[i]);
+        const char *name = place[i].tensor;
+        bool plain = name == NULL || (name[0] != '\0' && strcmp(name, "__metadata__") != 0);
+        for (const char *at = name; at != NULL && *at != '\0'; at++)
+            plain = plain && *at >= 0x20 && *at < 0x7F && *at != '"' && *at != '\\';
+        if (!plain)
+            return attn_fail(job->ctx, ATTN_EINVAL, "apply: --%s %s: expected the name of a tensor behind the colon, in plain letters",
+                             attn_apply_output_names[i], a->out[i]);
+        for (int j = 0; j < i; j++)
+            if (a->out[j] != NULL && strcmp(place[i].path, place[j].path) == 0 &&
+                (name == NULL || place[j].tensor == NULL || strcmp(name, place[j].tensor) == 0))
+                return attn_fail(job->ctx, ATTN_EINVAL, "apply: --%s and --%s are the same file %s", attn_apply_output_names[j],
+                                 attn_apply_output_names[i], a->out[i]);
+    }
+    return ATTN_OK;
+}
+
 /* What an option needs beside it. */
 static attn_status check_together(struct attn_apply_job *job) {
     const struct attn_apply *a = job->apply;
@@ -17,7 +40,7 @@ static attn_status check_together(struct attn_apply_job *job) {
                  {ATTN_OUT_DALIBI, ATTN_IN_ALIBI}, {ATTN_OUT_DBIAS, ATTN_IN_BIAS}, {ATTN_OUT_DSINK, ATTN_IN_SINK}};
     for (int which = ATTN_IN_Q; which <= ATTN_IN_V; which++)
         if (a->in[which] == NULL)
-            return attn_fail(job->ctx, ATTN_EINVAL, "apply: --%s is missing; expected the .npy file of an array",
+            return attn_fail(job->ctx, ATTN_EINVAL, "apply: --%s is missing; expected the .npy or .safetensors file of an array",
                              attn_apply_input_names[which]);
     for (size_t i = 0; i < sizeof needs / sizeof needs[0]; i++)
         if (a->out[needs[i].out] != NULL && a->in[needs[i].in] == NULL)
@@ -29,12 +52,7 @@ static attn_status check_together(struct attn_apply_job *job) {
         if ((a->in[which] != NULL) != job->packed)
             return attn_fail(job->ctx, ATTN_EINVAL, "apply: --%s %s --layout thd", attn_apply_input_names[which],
                              job->packed ? "is missing; it cuts the sequences of" : "is given, expected it only with");
-    for (int i = 0; i < ATTN_APPLY_OUTPUTS; i++)
-        for (int j = 0; j < i; j++)
-            if (a->out[i] != NULL && a->out[j] != NULL && strcmp(a->out[i], a->out[j]) == 0)
-                return attn_fail(job->ctx, ATTN_EINVAL, "apply: --%s and --%s are the same file %s", attn_apply_output_names[j],
-                                 attn_apply_output_names[i], a->out[i]);
-    return ATTN_OK;
+    return check_outputs(job);
 }
 
 static attn_status plan(struct attn_apply_job *job) {
@@ -42,7 +60,8 @@ static attn_status plan(struct attn_apply_job *job) {
     attn_problem p;
     attn_problem_init(&p);
     p.dtype = a->dtype;
-    if (a->dtype == ATTN_BF16) p.o_dtype = p.grad_dtype = ATTN_F32; /* .npy has no bfloat16 */
+    if (job->result[ATTN_OUT_O].type == ATTN_NPY_F32) p.o_dtype = ATTN_F32; /* of bfloat16, too */
+    if (job->backward && job->result[ATTN_OUT_DQ].type == ATTN_NPY_F32) p.grad_dtype = ATTN_F32;
     p.layout = a->layout;
     p.heads = job->heads;
     p.kv_heads = job->kv_heads;

@@ -3,6 +3,15 @@
 #define ATTN_IO_APPLY_JOB_H
 
 #include "io/apply.h"
+#include "io/safetensors.h"
+
+/* Where an array stands: a .npy file, or a tensor of a safetensors file. */
+struct attn_place {
+    char path[ATTN_FILE_PATH];
+    const char *tensor; /* NULL: a .npy file */
+};
+/* From "FILE", "FILE.safetensors:NAME", or "FILE.safetensors", whose tensor is called as `role`. */
+void attn_apply_place(const char *text, const char *role, struct attn_place *out);
 
 /* A result: its memory, type and shape, as it will be written. */
 struct attn_result {

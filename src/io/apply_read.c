@@ -3,6 +3,7 @@
 #include "io/apply_job.h"
 #include "kernel/kernel.h"
 
+#include <stdio.h>
 #include <string.h>
 
 const char *const attn_apply_input_names[ATTN_APPLY_INPUTS] = {"q", "k", "v", "do", "dlse", "alibi", "bias", "sink", "cu-q", "cu-k"};
@@ -27,16 +28,31 @@ static attn_status agree(struct attn_apply_job *job, int which, int axis, const 
                      job->apply->in[which], axis, name, (long long)found, (long long)expected, because);
 }
 
+void attn_apply_place(const char *text, const char *role, struct attn_place *out) {
+    static const char suffix[] = ".safetensors";
+    const char *end = NULL;
+    for (const char *at = strstr(text, suffix); at != NULL; at = strstr(at + 1, suffix)) {
+        const char after = at[sizeof suffix - 1];
+        if (after == '\0' || after == ':') end = at + sizeof suffix - 1;
+    }
+    const size_t length = end != NULL ? (size_t)(end - text) : 0;
+    out->tensor = end == NULL || length >= sizeof out->path ? NULL : *end == ':' ? end + 1 : role;
+    snprintf(out->path, sizeof out->path, "%.*s", out->tensor != NULL ? (int)length : (int)sizeof out->path - 1, text);
+}
+
 static attn_status read_one(struct attn_apply_job *job, int which) {
     const char *path = job->apply->in[which];
+    struct attn_place place;
     const bool cumulative = which == ATTN_IN_CU_Q || which == ATTN_IN_CU_K;
     struct attn_npy *array = &job->array[which];
     if (path == NULL) return ATTN_OK;
-    attn_status status = attn_npy_read(job->ctx, NULL, path, array);
+    attn_apply_place(path, attn_apply_input_names[which], &place);
+    attn_status status = place.tensor == NULL ? attn_npy_read(job->ctx, NULL, path, array)
+                                              : attn_safetensors_read(job->ctx, NULL, place.path, place.tensor, array);
     if (status != ATTN_OK) return status;
     if (cumulative) return attn_npy_to_i32(job->ctx, path, array, (int32_t **)&job->input[which]);
     if (array->type > ATTN_NPY_F64)
-        return attn_fail(job->ctx, ATTN_EINVAL, "apply: --%s %s: found elements of %s, expected float16, float32 or float64",
+        return attn_fail(job->ctx, ATTN_EINVAL, "apply: --%s %s: found elements of %s, expected float16, bfloat16, float32 or float64",
                          attn_apply_input_names[which], path, attn_npy_name(array->type));
     const bool always_float = which == ATTN_IN_ALIBI || which == ATTN_IN_BIAS || which == ATTN_IN_SINK;
     if (attn_dtype_is_half(job->apply->dtype) && !always_float && which != ATTN_IN_DLSE)

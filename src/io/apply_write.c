@@ -11,14 +11,40 @@ static void shape_like(struct attn_result *result, const struct attn_npy *array)
     memcpy(result->shape, array->shape, (size_t)array->rank * sizeof(int64_t));
 }
 
+static bool goes_to_npy(const struct attn_apply_job *job, int which) {
+    struct attn_place place;
+    if (job->apply->out[which] == NULL) return false;
+    attn_apply_place(job->apply->out[which], attn_apply_output_names[which], &place);
+    return place.tensor == NULL;
+}
+
+/* O and its kind are of the type that is computed in; bfloat16 has no place in a .npy file, so there they stay the float32 that they were
+ * computed as, the three gradients alike. */
+static enum attn_npy_type type_of(const struct attn_apply_job *job, int which) {
+    const bool gradient = which != ATTN_OUT_O;
+    if (which == ATTN_OUT_LSE) return job->apply->dtype == ATTN_F64 ? ATTN_NPY_F64 : ATTN_NPY_F32;
+    if (which >= ATTN_OUT_DALIBI) return ATTN_NPY_F32;
+    switch (job->apply->dtype) {
+    case ATTN_F64:
+        return ATTN_NPY_F64;
+    case ATTN_F16:
+        return ATTN_NPY_F16;
+    case ATTN_BF16:
+        for (int i = gradient ? ATTN_OUT_DQ : ATTN_OUT_O; i <= (gradient ? ATTN_OUT_DV : ATTN_OUT_O); i++)
+            if (goes_to_npy(job, i)) return ATTN_NPY_F32;
+        return ATTN_NPY_BF16;
+    default:
+        return ATTN_NPY_F32;
+    }
+}
+
 /* Shape and type of a result; false: it is not computed. */
 static bool describe(const struct attn_apply_job *job, int which, struct attn_result *result) {
     static const int gradient_of[] = {[ATTN_OUT_DQ] = ATTN_IN_Q,         [ATTN_OUT_DK] = ATTN_IN_K,       [ATTN_OUT_DV] = ATTN_IN_V,
                                       [ATTN_OUT_DALIBI] = ATTN_IN_ALIBI, [ATTN_OUT_DBIAS] = ATTN_IN_BIAS, [ATTN_OUT_DSINK] = ATTN_IN_SINK};
     const int64_t lse[3] = {job->batch, job->heads, job->q_tokens};
     const int skip = job->packed ? 1 : 0;
-    result->type = job->apply->dtype == ATTN_F64 && which < ATTN_OUT_DALIBI ? ATTN_NPY_F64 : ATTN_NPY_F32;
-    if (job->apply->dtype == ATTN_F16 && which < ATTN_OUT_DALIBI && which != ATTN_OUT_LSE) result->type = ATTN_NPY_F16;
+    result->type = type_of(job, which);
     if (which == ATTN_OUT_O) {
         shape_like(result, &job->array[ATTN_IN_Q]);
         result->shape[result->rank - 1] = job->v_dim;
@@ -52,8 +78,25 @@ attn_status attn_apply_results(struct attn_apply_job *job) {
     return ATTN_OK;
 }
 
-static attn_status prepare(struct attn_apply_job *job, int which, struct attn_file_writer *writer) {
+/* The safetensors file of result `which` holds all others that go there too; the first of them writes it. */
+static attn_status prepare_tensors(struct attn_apply_job *job, int which, const struct attn_place *places,
+                                   struct attn_file_writer *writer) {
+    struct attn_tensor_source tensors[ATTN_APPLY_OUTPUTS];
+    int count = 0;
+    for (int i = 0; i < ATTN_APPLY_OUTPUTS; i++) {
+        const struct attn_result *r = &job->result[i];
+        if (job->apply->out[i] == NULL || places[i].tensor == NULL || strcmp(places[i].path, places[which].path) != 0) continue;
+        if (i < which) return ATTN_OK;
+        tensors[count++] = (struct attn_tensor_source){places[i].tensor, r->type, r->rank, r->shape, r->data};
+    }
+    attn_status status = attn_file_begin(job->ctx, NULL, places[which].path, writer);
+    if (status == ATTN_OK) status = attn_safetensors_write(job->ctx, writer, tensors, count);
+    return status == ATTN_OK ? attn_file_sync(job->ctx, writer) : status;
+}
+
+static attn_status prepare(struct attn_apply_job *job, int which, const struct attn_place *places, struct attn_file_writer *writer) {
     const struct attn_result *result = &job->result[which];
+    if (places[which].tensor != NULL) return prepare_tensors(job, which, places, writer);
     attn_status status = attn_file_begin(job->ctx, NULL, job->apply->out[which], writer);
     if (status == ATTN_OK) status = attn_npy_write(job->ctx, writer, result->type, result->rank, result->shape, result->data);
     return status == ATTN_OK ? attn_file_sync(job->ctx, writer) : status;
@@ -61,12 +104,15 @@ static attn_status prepare(struct attn_apply_job *job, int which, struct attn_fi
 
 attn_status attn_apply_write(struct attn_apply_job *job, bool *stopped) {
     const struct attn_apply *apply = job->apply;
+    struct attn_place places[ATTN_APPLY_OUTPUTS];
     attn_status status = ATTN_OK;
     struct attn_file_writer *writers = attn_alloc(job->ctx, ATTN_APPLY_OUTPUTS * sizeof *writers);
     if (writers == NULL) return attn_no_memory(job->ctx, "output files", ATTN_APPLY_OUTPUTS * sizeof *writers);
     memset(writers, 0, ATTN_APPLY_OUTPUTS * sizeof *writers);
+    for (int which = 0; which < ATTN_APPLY_OUTPUTS; which++)
+        if (apply->out[which] != NULL) attn_apply_place(apply->out[which], attn_apply_output_names[which], &places[which]);
     for (int which = 0; which < ATTN_APPLY_OUTPUTS && status == ATTN_OK; which++)
-        if (apply->out[which] != NULL) status = prepare(job, which, &writers[which]);
+        if (apply->out[which] != NULL) status = prepare(job, which, places, &writers[which]);
     *stopped = apply->stopped != NULL && apply->stopped();
     if (status == ATTN_OK && !*stopped) status = attn_file_commit_all(job->ctx, writers, ATTN_APPLY_OUTPUTS);
     for (int which = 0; which < ATTN_APPLY_OUTPUTS; which++) attn_file_abort(&writers[which]);

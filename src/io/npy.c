@@ -5,6 +5,7 @@
 #include "io/npy_header.h"
 #include "kernel/convert/convert.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,9 +14,9 @@ static const struct {
     const char *name, *descr;
     size_t size;
 } kinds[] = {
-    [ATTN_NPY_F16] = {"float16", "f2", 2}, [ATTN_NPY_F32] = {"float32", "f4", 4}, [ATTN_NPY_F64] = {"float64", "f8", 8},
-    [ATTN_NPY_I32] = {"int32", "i4", 4},   [ATTN_NPY_I64] = {"int64", "i8", 8},   [ATTN_NPY_U8] = {"uint8", "u1", 1},
-    [ATTN_NPY_BOOL] = {"bool", "b1", 1},
+    [ATTN_NPY_BF16] = {"bfloat16", NULL, 2}, [ATTN_NPY_F16] = {"float16", "f2", 2}, [ATTN_NPY_F32] = {"float32", "f4", 4},
+    [ATTN_NPY_F64] = {"float64", "f8", 8},   [ATTN_NPY_I32] = {"int32", "i4", 4},   [ATTN_NPY_I64] = {"int64", "i8", 8},
+    [ATTN_NPY_U8] = {"uint8", "u1", 1},      [ATTN_NPY_BOOL] = {"bool", "b1", 1},
 };
 
 size_t attn_npy_size(enum attn_npy_type type) {
@@ -112,6 +113,7 @@ attn_status attn_npy_write(attn_ctx *ctx, struct attn_file_writer *writer, enum 
                            const void *data) {
     char header[1024], text[768];
     size_t count = 1, used = 0;
+    assert(kinds[type].descr != NULL);
     const char order = attn_npy_size(type) == 1 ? '|' : __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? '<' : '>';
     for (int a = 0; a < rank; a++) {
         used += (size_t)snprintf(text + used, sizeof text - used, "%lld,%s", (long long)shape[a], a + 1 < rank ? " " : "");
@@ -147,6 +149,8 @@ static uint16_t half_of_f64(attn_dtype type, double x) {
 
 static double element(const struct attn_npy *array, size_t i) {
     switch (array->type) {
+    case ATTN_NPY_BF16:
+        return (double)attn_f32_of_bf16(((const uint16_t *)array->data)[i]);
     case ATTN_NPY_F16:
         return (double)attn_f32_of_f16(((const uint16_t *)array->data)[i]);
     case ATTN_NPY_F32:

@@ -6,7 +6,8 @@
 
 #include "base/file.h"
 
-enum attn_npy_type { ATTN_NPY_F16, ATTN_NPY_F32, ATTN_NPY_F64, ATTN_NPY_I32, ATTN_NPY_I64, ATTN_NPY_U8, ATTN_NPY_BOOL };
+/* ATTN_NPY_BF16 is of arrays in memory and of safetensors files: .npy has no such type. */
+enum attn_npy_type { ATTN_NPY_BF16, ATTN_NPY_F16, ATTN_NPY_F32, ATTN_NPY_F64, ATTN_NPY_I32, ATTN_NPY_I64, ATTN_NPY_U8, ATTN_NPY_BOOL };
 
 enum { ATTN_NPY_RANK = 16, ATTN_NPY_HEADER = 65536 };
 

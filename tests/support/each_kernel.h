@@ -1,4 +1,5 @@
-/* A check of every kernel of the table that computes in float32, on arrays of float32, bfloat16 or float16, on every instruction set of this machine. */
+/* A check of every kernel of the table that computes in float32, on arrays of float32, bfloat16 or float16, on every instruction set of
+ * this machine. */
 #ifndef TEST_SUPPORT_EACH_KERNEL_H
 #define TEST_SUPPORT_EACH_KERNEL_H
 

@@ -1,9 +1,10 @@
 /* Random problems, and their execution in guarded memory.
  *
- * A test_case holds the VALUES of a problem: canonical float arrays [plane, head, token, dim], planes are sequences (packed: one),
- * and the truth of its mask as plain bytes. Its values are exact in the type it is stored in, so that float64 computes with the same ones. test_run lays the values out (data type, layout, strides with gaps, guard pages),
- * executes forward and, if announced, backward, checks that nothing but the outputs' own elements was written, and gives the
- * outputs as canonical doubles. So the same case runs on any kernel, and a reference can be written on values alone.
+ * A test_case holds the VALUES of a problem: canonical float arrays [plane, head, token, dim], planes are sequences (packed: one), and
+ * the truth of its mask as plain bytes. Its values are exact in the type it is stored in, so that float64 computes with the same ones.
+ * test_run lays the values out (data type, layout, strides with gaps, guard pages), executes forward and, if announced, backward, checks
+ * that nothing but the outputs' own elements was written, and gives the outputs as canonical doubles. So the same case runs on any
+ * kernel, and a reference can be written on values alone.
  *
  * Tokens that belong to no sequence and the gaps between elements hold NaN.
  */

@@ -1,6 +1,6 @@
-/* The flash schedule in float32, on arrays of float32 and of 16-bit types: AVX-512, with panels of 16 or of 32 queries. Wide panels halve the
- * loads a multiply-add needs, which pays where a core starts two 512-bit multiply-adds a cycle; narrow ones compute less beyond the edges of
- * a mask, which pays where it starts one.
+/* The flash schedule in float32, on arrays of float32 and of 16-bit types: AVX-512, with panels of 16 or of 32 queries. Wide panels halve
+ * the loads a multiply-add needs, which pays where a core starts two 512-bit multiply-adds a cycle; narrow ones compute less beyond the
+ * edges of a mask, which pays where it starts one.
  */
 #include "base/cpu.h"
 #include "kernel/flash/backward_ops.h"

@@ -7,9 +7,10 @@
  *               dbias += ds,  dalibi -= ds |distance|,  dsink_h += exp(sink_h - LSE_i) (dLSE_i - delta_i),
  *               draw = ds d(softcap) scale,  dQ_i += draw k_j,  dK_j += draw q_i.
  *
- * Invariants: an excluded pair is skipped, never multiplied by 0. Forward works are rows of one head, backward works are all query
- * heads of one key/value head; sums run in the order (head, query, key) whatever the threads. Gradients are summed in the workspace and written
- * once. Sums that cross works go through it too (dalibi, dsink) or make the whole backward one work (a bias shared by sequences or heads).
+ * Invariants: an excluded pair is skipped, never multiplied by 0. Forward works are rows of one head, backward works are all query heads
+ * of one key/value head; sums run in the order (head, query, key) whatever the threads. Gradients are summed in the workspace and written
+ * once. Sums that cross works go through it too (dalibi, dsink) or make the whole backward one work (a bias shared by sequences or
+ * heads).
  */
 #include "base/half.h"
 #include "base/parallel.h"
