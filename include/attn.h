@@ -54,7 +54,7 @@ extern "C" {
 /* The version of the library that was linked; compare it with ATTN_VERSION. Thread-safe. */
 ATTN_API int attn_version(void);
 
-/* "attn 0.1.0, gcc 12.2.0, openmp, kernels: portable avx512": version, compiler, executor, instruction sets compiled in.
+/* "attn 0.1.0, gcc 12.2.0, openmp, kernels: portable avx2 avx512": version, compiler, executor, instruction sets compiled in.
  * A static string. Thread-safe. */
 ATTN_API const char *attn_version_string(void);
 
@@ -131,7 +131,7 @@ ATTN_API const char *attn_ctx_error(attn_ctx *ctx, char *text, size_t text_size)
 /* Greatest number of workers of this context's executor. */
 ATTN_API int attn_ctx_threads(const attn_ctx *ctx);
 
-/* The instruction set that kernels are taken from: "portable", "avx512". A static string. */
+/* The instruction set that kernels are taken from: "portable", "neon", "avx2", "avx512". A static string. */
 ATTN_API const char *attn_ctx_isa(const attn_ctx *ctx);
 
 /* -------------------------------------------------------------------------------------------------- masks */

@@ -107,6 +107,7 @@ static void print_text(const attn_ctx *ctx, const struct attn_cli_wisdom *w, con
     printf("processor     %s, %d usable by this process\n", f->cpu, f->processors);
     printf("system        %s, %.1f GiB of memory\n", f->machine, f->memory / 1073741824.0);
     printf("instructions  %s; kernels are taken from %s%s\n", f->isas, attn_ctx_isa(ctx), getenv("ATTN_ISA") != NULL ? " (ATTN_ISA)" : "");
+    if (strcmp(attn_ctx_isa(ctx), "neon") == 0) printf("              (the NEON kernels were tested under an emulator, not on hardware)\n");
     printf("threads       %d%s, executor %s%s\n", attn_ctx_threads(ctx), getenv("ATTN_THREADS") != NULL ? " (ATTN_THREADS)" : "",
            attn_parallel_name(),
            attn_ctx_threads(ctx) > f->processors ? "; more than processors: they take turns, which is slower, with the same bits" : "");
