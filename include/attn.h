@@ -262,13 +262,17 @@ ATTN_API size_t attn_mask_text(const attn_mask *mask, char *text, size_t size);
  *
  * bfloat16 (1 sign, 8 exponent, 7 fraction bits) and float16 (IEEE 754 binary16) are types of storage: every number is taken exactly, all
  * arithmetic and all sums are float32, and an output is rounded once, to nearest, ties to even. What passes float16's range, 65504, becomes
- * infinite. LSE and its gradient, bias, slopes and sinks and their gradients are float32. */
+ * infinite. LSE and its gradient, bias, slopes and sinks and their gradients are float32.
+ *
+ * ATTN_Q8_0 stores keys and values only (attn_problem.kv_dtype): blocks of 32 numbers along the head dimension, each 34 bytes without
+ * padding between, a float16 scale and then 32 signed bytes; the number is scale * byte. It is the layout that ggml calls q8_0. */
 typedef enum attn_dtype {
-    ATTN_DTYPE_SAME = -1, /* as problem.dtype; of o_dtype and grad_dtype alone */
+    ATTN_DTYPE_SAME = -1, /* as problem.dtype; of o_dtype, grad_dtype and kv_dtype alone */
     ATTN_F32 = 0,
     ATTN_F64 = 1,
     ATTN_BF16 = 2,
-    ATTN_F16 = 3
+    ATTN_F16 = 3,
+    ATTN_Q8_0 = 4
 } attn_dtype;
 
 /* Order of the axes of a contiguous array; strides in the arguments override it.
@@ -284,7 +288,8 @@ typedef enum attn_weighting { ATTN_SOFTMAX = 0, ATTN_SIGMOID = 1, ATTN_RAW = 2 }
  *   ATTN_ESTIMATE  by a cost model: at once, the same on every machine of a kind, whatever the context knows
  *   ATTN_MEASURE   by the context's wisdom; where that has nothing for the problem, by timing the kernels on arrays of its own, which
  *                  takes up to measure_seconds and becomes wisdom
- *   ATTN_WISDOM    by the context's wisdom; where that has nothing, by the cost model. Nothing is timed */
+ *   ATTN_WISDOM    by the context's wisdom; where that has nothing, by the cost model. Nothing is timed
+ * A kv_dtype of its own and pages are always chosen for by the cost model */
 typedef enum attn_effort { ATTN_ESTIMATE = 0, ATTN_MEASURE = 1, ATTN_WISDOM = 2 } attn_effort;
 
 /* Features, or-ed into attn_problem.features. What is not announced here is refused at execution. */
@@ -329,14 +334,21 @@ typedef struct attn_problem {
 
     int threads;        /* greatest number of workers of an execution, at most the context's; 0 (default): the context's */
     attn_effort effort; /* default ATTN_ESTIMATE */
-    const char *kernel; /* NULL (default): the planner chooses; else a kernel's name: "flash", "flash32", "flash-pairs", "naive", or with its
-                           instruction set: "flash/avx512" */
+    const char *kernel; /* NULL (default): the planner chooses; else a kernel's name: "flash", "flash32", "flash-pairs", "decode", "naive",
+                           or with its instruction set: "flash/avx512" */
 
     double measure_seconds; /* of ATTN_MEASURE: greatest time for a plan. Default 1; INFINITY: no limit */
 
     /* Types of o and of dq, dk, dv; with ATTN_BF16 and ATTN_F16 they may be ATTN_F32. That is for partial results, which ATTN_ACCUMULATE_*
      * add up: in 16 bits each part would be rounded anew. Default ATTN_DTYPE_SAME: as dtype */
     attn_dtype o_dtype, grad_dtype;
+
+    /* What keys and values are stored in, where it is not dtype: with ATTN_F32 also ATTN_BF16, ATTN_F16 and ATTN_Q8_0 (dim and v_dim
+     * multiples of 32). Queries and outputs are of dtype; the stored numbers are taken as they are, exactly. Default ATTN_DTYPE_SAME */
+    attn_dtype kv_dtype;
+    /* Paged keys and values: k and v are pools of blocks of so many tokens, which attn_args.block_table gives to the sequences. Results are
+     * to the bit those of the same keys side by side. Not with ATTN_THD. Default 0: not paged */
+    int32_t block_tokens;
 } attn_problem;
 
 /* Sets every field to the defaults above. */
@@ -459,6 +471,13 @@ typedef struct attn_args {
 
     void *workspace; /* attn_plan_workspace bytes, aligned to 64; not read by attn_weights, attn_run */
     size_t workspace_bytes;
+
+    /* Paged (problem.block_tokens): k and v are [blocks, G, block_tokens, D] and E in the problem's layout, the axis of blocks in the place of
+     * the batch. Token j of sequence b is token j % block_tokens of block block_table[b * max_blocks + j / block_tokens]; entries beyond the
+     * sequence's kv_starts + kv_lens are not read. Sequences may share blocks. */
+    const int32_t *block_table;
+    int64_t max_blocks; /* of a sequence; -1 (default): as many as problem.kv_len needs */
+    int64_t blocks;     /* in the pools; must be set where block_table is */
 } attn_args;
 
 /* What is added to what is there, instead of being set. An output of 16 bits is read, added to in float32, and rounded again.

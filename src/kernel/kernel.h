@@ -9,6 +9,8 @@
 /* The part of a problem that a kernel plans on; defaults are filled in. */
 struct attn_shape {
     attn_dtype dtype;
+    attn_dtype kv_dtype;            /* of stored keys and values, never ATTN_DTYPE_SAME */
+    int32_t block_tokens;           /* 0: not paged */
     attn_dtype o_dtype, grad_dtype; /* never ATTN_DTYPE_SAME */
     bool packed;                    /* ATTN_THD */
     uint32_t features;              /* ATTN_BACKWARD, ... */
@@ -53,6 +55,8 @@ struct attn_exec {
     int64_t q_len, kv_len;
     const int32_t *q_lens, *kv_lens, *q_starts, *kv_starts, *cu_q, *cu_kv;
     int64_t q_offset, kv_offset, global_q_len, global_kv_len; /* -1: offset + local length */
+    const int32_t *block_table;                               /* NULL: not paged; else k and v are pools, k.b and v.b strides of blocks */
+    int64_t block_table_stride, blocks;                       /* blocks: in the pools */
     int64_t batch_offset;
     int32_t head_offset;
     uint64_t seed;
@@ -109,7 +113,10 @@ struct attn_kernel {
     struct attn_cost forward_cost[ATTN_CORE_CLASSES], backward_cost[ATTN_CORE_CLASSES]; /* the planner takes the one that costs least */
     size_t (*workspace)(const struct attn_shape *shape);                                /* bytes; exact */
     void (*forward)(const struct attn_exec *x);
-    void (*backward)(const struct attn_exec *x);
+    void (*backward)(const struct attn_exec *x); /* NULL: it lacks ATTN_BACKWARD */
+    /* The field or feature of this shape that the kernel has no form for, by name; NULL if it has one for all of it. Where the function is
+     * NULL the kernel has everything but a kv_dtype of its own and pages. */
+    const char *(*lacks)(const struct attn_shape *shape);
     /* One line on tiles and the workspace formula for attn_plan_text. */
     void (*describe)(const struct attn_shape *shape, char *text, size_t size);
 };
@@ -117,9 +124,10 @@ struct attn_kernel {
 /* The list expands into prototypes, table, tests and benchmarks: X(symbol). */
 #if defined(ATTN_HAVE_AVX512)
 #define ATTN_KERNEL_LIST_AVX512(X)                                                                                                         \
+    X(attn_decode_f32__avx512)                                                                                                             \
     X(attn_flash_f32__avx512)                                                                                                              \
-    X(attn_flash32_f32__avx512)                                                                                                            \
-    X(attn_flash_bf16__avx512) X(attn_flash32_bf16__avx512) X(attn_flash_f16__avx512) X(attn_flash32_f16__avx512)
+    X(attn_flash32_f32__avx512) X(attn_flash_bf16__avx512) X(attn_flash32_bf16__avx512) X(attn_flash_f16__avx512)                          \
+        X(attn_flash32_f16__avx512)
 #else
 #define ATTN_KERNEL_LIST_AVX512(X)
 #endif
@@ -129,18 +137,19 @@ struct attn_kernel {
 #define ATTN_KERNEL_LIST_AVX512_BF16(X)
 #endif
 #if defined(ATTN_HAVE_AVX2)
-#define ATTN_KERNEL_LIST_AVX2(X) X(attn_flash_f32__avx2) X(attn_flash_bf16__avx2) X(attn_flash_f16__avx2)
+#define ATTN_KERNEL_LIST_AVX2(X) X(attn_flash_f32__avx2) X(attn_flash_bf16__avx2) X(attn_flash_f16__avx2) X(attn_decode_f32__avx2)
 #else
 #define ATTN_KERNEL_LIST_AVX2(X)
 #endif
 #if defined(ATTN_HAVE_NEON)
-#define ATTN_KERNEL_LIST_NEON(X) X(attn_flash_f32__neon) X(attn_flash_bf16__neon) X(attn_flash_f16__neon)
+#define ATTN_KERNEL_LIST_NEON(X) X(attn_flash_f32__neon) X(attn_flash_bf16__neon) X(attn_flash_f16__neon) X(attn_decode_f32__neon)
 #else
 #define ATTN_KERNEL_LIST_NEON(X)
 #endif
 #define ATTN_KERNEL_LIST_NAIVE(X)                                                                                                          \
     X(attn_naive_f32__portable) X(attn_naive_f64__portable) X(attn_naive_bf16__portable) X(attn_naive_f16__portable)
-#define ATTN_KERNEL_LIST_PORTABLE(X) X(attn_flash_f32__portable) X(attn_flash_bf16__portable) X(attn_flash_f16__portable)
+#define ATTN_KERNEL_LIST_PORTABLE(X)                                                                                                       \
+    X(attn_flash_f32__portable) X(attn_flash_bf16__portable) X(attn_flash_f16__portable) X(attn_decode_f32__portable)
 #define ATTN_KERNEL_LIST(X)                                                                                                                \
     ATTN_KERNEL_LIST_NAIVE(X)                                                                                                              \
     ATTN_KERNEL_LIST_PORTABLE(X)                                                                                                           \

@@ -51,6 +51,7 @@ attn_status attn_bind(const attn_plan *plan, const attn_args *args, const attn_g
                             .seed = args->seed,
                             .accumulate = args->accumulate};
     status = attn_bind_lengths(plan, args, x);
+    if (!status) status = attn_bind_blocks(plan, args, x);
     if (!status) status = attn_bind_arrays(plan, args, gradients, pass, x);
     if (!status && pass != ATTN_PASS_WEIGHTS) status = check_workspace(plan, args);
     x->workspace = args->workspace;

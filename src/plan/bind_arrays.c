@@ -18,6 +18,7 @@ struct array {
     const char *feature; /* what announces it, for the sentence */
     bool written;
     attn_dtype type;
+    int64_t step;          /* elements that lie in one piece: strides are multiples of it */
     struct attn_array *in; /* where the result goes: one of the two */
     struct attn_array_out *out;
 };
@@ -71,6 +72,9 @@ static attn_status check_stride(const attn_plan *plan, const struct array *a, in
         return attn_fail(ctx, ATTN_EINVAL,
                          "execute: the dim stride of %s is %lld, expected 1, or ATTN_DIM_STRIDE among the plan's features%s", a->name,
                          (long long)stride, stride == 0 ? "; where one stride is set, all four are needed" : "");
+    if (used && axis < 3 && stride % a->step)
+        return attn_fail(ctx, ATTN_EINVAL, "execute: the %s stride of %s is %lld, expected a multiple of %lld, the block of %s",
+                         axis_name(a->kind, axis), a->name, (long long)stride, (long long)a->step, attn_dtype_name(plan->shape.kv_dtype));
     if (a->kind == BIAS && stride && (plan->shape.bias_broadcast & (1u << axis)))
         return attn_fail(ctx, ATTN_EINVAL, "execute: the %s stride of %s is %lld, expected 0: bias_broadcast shares this axis",
                          axis_name(a->kind, axis), a->name, (long long)stride);
@@ -153,11 +157,13 @@ struct extents {
 static struct extents extents_of(const struct attn_exec *x) {
     const struct attn_shape *p = x->shape;
     const int64_t batch = p->packed && x->batch ? 1 : x->batch;
-    const int64_t queries = p->packed ? x->cu_q[x->batch] : x->q_len, keys = p->packed ? x->cu_kv[x->batch] : x->kv_len;
+    const int64_t queries = p->packed ? x->cu_q[x->batch] : x->q_len;
+    const int64_t keys = p->block_tokens ? p->block_tokens : p->packed ? x->cu_kv[x->batch] : x->kv_len;
+    const int64_t planes = p->block_tokens ? x->blocks : batch;
     struct extents e = {
         .q = {batch, p->heads, queries, p->dim},
-        .k = {batch, p->kv_heads, keys, p->dim},
-        .v = {batch, p->kv_heads, keys, p->v_dim},
+        .k = {planes, p->kv_heads, keys, p->dim},
+        .v = {planes, p->kv_heads, keys, p->v_dim},
         .o = {batch, p->heads, queries, p->v_dim},
         .lse = {batch, p->heads, queries, 1},
         .head = {x->batch, p->heads, 1, 1},
@@ -236,6 +242,7 @@ static int list_gradients(const attn_plan *plan, const attn_gradients *g, struct
 static attn_dtype type_of(const struct attn_shape *shape, const struct attn_exec *x, const struct array *a) {
     if (a->kind == LSE) return shape->dtype == ATTN_F64 ? ATTN_F64 : ATTN_F32;
     if (a->kind != TENSOR) return ATTN_F32;
+    if (a->in == &x->k || a->in == &x->v) return shape->kv_dtype;
     return a->in ? shape->dtype : a->out == &x->o ? shape->o_dtype : shape->grad_dtype;
 }
 
@@ -247,6 +254,7 @@ attn_status attn_bind_arrays(const attn_plan *plan, const attn_args *args, const
     if (pass == ATTN_PASS_BACKWARD) count += list_gradients(plan, gradients, x, &e, list + count);
     for (int i = 0; i < count; i++) {
         list[i].type = type_of(&plan->shape, x, &list[i]);
+        list[i].step = list[i].type == ATTN_Q8_0 ? 32 : 1;
         const attn_status status = bind_array(plan, &list[i]);
         if (status) return status;
     }

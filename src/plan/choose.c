@@ -9,8 +9,14 @@ static bool usable(const attn_ctx *ctx, const struct attn_kernel *k, attn_dtype 
     return k->dtype == dtype && (k->isa_bits & ctx->isa) == k->isa_bits;
 }
 
+/* What this shape asks for and the kernel has not, by name; NULL: nothing. */
+static const char *lack_of(const struct attn_kernel *k, const struct attn_shape *shape) {
+    if (k->lacks) return k->lacks(shape);
+    return shape->block_tokens ? "block_tokens" : shape->kv_dtype != shape->dtype ? "kv_dtype" : NULL;
+}
+
 bool attn_kernel_usable(const attn_ctx *ctx, const struct attn_kernel *kernel, const struct attn_shape *shape) {
-    return usable(ctx, kernel, shape->dtype);
+    return usable(ctx, kernel, shape->dtype) && !lack_of(kernel, shape);
 }
 
 bool attn_kernel_is(const struct attn_kernel *kernel, const char *name, size_t length) {
@@ -35,6 +41,21 @@ static void list_names(const attn_ctx *ctx, bool only_usable, attn_dtype dtype, 
     }
 }
 
+/* No kernel has all of it: "flash lacks kv_dtype, decode lacks ATTN_BACKWARD". */
+static attn_status fail_lacking(attn_ctx *ctx, const attn_problem *problem, const struct attn_shape *shape) {
+    char text[256];
+    size_t length = 0;
+    for (int i = 0; i < attn_kernel_count; i++) {
+        const struct attn_kernel *k = attn_kernels[i];
+        if ((problem->kernel && !attn_kernel_is(k, problem->kernel, strlen(problem->kernel))) || !usable(ctx, k, problem->dtype)) continue;
+        const int n = length < sizeof(text) ? snprintf(text + length, sizeof(text) - length, "%s%s (%s) lacks %s", length ? ", " : "",
+                                                       k->name, k->isa, lack_of(k, shape))
+                                            : 0;
+        length += n > 0 ? (size_t)n : 0;
+    }
+    return attn_fail(ctx, ATTN_EUNSUPPORTED, "plan: no kernel has all that the problem asks for: %s", text);
+}
+
 double attn_kernel_seconds(const struct attn_kernel *kernel, const struct attn_shape *shape) {
     const double forward = attn_seconds_at_capacity(attn_plan_cost(kernel->forward_cost), shape);
     return shape->features & ATTN_BACKWARD ? forward + attn_seconds_at_capacity(attn_plan_cost(kernel->backward_cost), shape) : forward;
@@ -43,17 +64,22 @@ double attn_kernel_seconds(const struct attn_kernel *kernel, const struct attn_s
 attn_status attn_choose_kernel(attn_ctx *ctx, const attn_problem *problem, const struct attn_shape *shape, const struct attn_kernel **out) {
     const struct attn_kernel *best = NULL;
     double least = 0.0;
-    bool known = false;
+    bool known = false, lacking = false;
     for (int i = 0; i < attn_kernel_count; i++) {
         const struct attn_kernel *k = attn_kernels[i];
         if (problem->kernel && !attn_kernel_is(k, problem->kernel, strlen(problem->kernel))) continue;
         known = true;
         if (!usable(ctx, k, problem->dtype)) continue;
+        if (lack_of(k, shape)) {
+            lacking = true;
+            continue;
+        }
         const double seconds = attn_kernel_seconds(k, shape);
         if (best && seconds >= least) continue;
         best = k;
         least = seconds;
     }
+    if (!best && lacking) return fail_lacking(ctx, problem, shape);
     if (!best) {
         char names[256];
         list_names(ctx, known, problem->dtype, names, sizeof(names));

@@ -121,6 +121,12 @@ static int64_t whole_number(double x) {
     return x >= 0x1p63 ? INT64_MAX : (int64_t)x;
 }
 
+/* Bytes of an element of keys and values. */
+static double stored_bytes(attn_dtype dtype) {
+    static const double bytes[] = {4, 8, 2, 2, 34.0 / 32};
+    return bytes[dtype];
+}
+
 static void fill(const attn_plan *plan, const struct attn_exec *x, attn_estimate *e) {
     const struct attn_shape *p = &plan->shape;
     const struct attn_cost *forward = attn_plan_cost(plan->kernel->forward_cost);
@@ -129,7 +135,7 @@ static void fill(const attn_plan *plan, const struct attn_exec *x, attn_estimate
     const struct tokens t = count_tokens(x);
     const double in = (double)attn_dtype_bytes(p->dtype), out = (double)attn_dtype_bytes(p->o_dtype), d = p->dim, v = p->v_dim;
     const double lse = p->dtype == ATTN_F64 ? sizeof(double) : sizeof(float), grad = (double)attn_dtype_bytes(p->grad_dtype);
-    const double rows = p->heads * t.queries, keys = p->kv_heads * t.keys;
+    const double rows = p->heads * t.queries, keys = p->kv_heads * t.keys, stored = stored_bytes(p->kv_dtype);
     const double heads = (double)x->batch * p->heads;
     const double bias = p->features & ATTN_BIAS ? sizeof(float) * t.bias : 0, dbias = p->features & ATTN_BIAS_GRAD ? bias : 0;
     /* How much slower than the machine that the costs were measured on: 2 FLOPs take cost.element. */
@@ -141,7 +147,7 @@ static void fill(const attn_plan *plan, const struct attn_exec *x, attn_estimate
     e->tiles_partial = whole_number(c.partial);
     e->tiles_empty = whole_number(c.empty);
     e->forward_flops = 2 * (d + v) * c.pairs;
-    e->forward_bytes = rows * (in * d + out * v + lse) + keys * in * (d + v) + bias;
+    e->forward_bytes = rows * (in * d + out * v + lse) + keys * stored * (d + v) + bias;
     e->forward_seconds = pass_seconds(forward, p, heads, t.queries * p->heads, c.computed, machine);
     e->backward_flops = e->backward_bytes = e->backward_seconds = 0;
     if (!(p->features & ATTN_BACKWARD)) return;

@@ -10,6 +10,8 @@ struct attn_shape attn_shape_of(const attn_problem *p) {
         .dtype = p->dtype,
         .o_dtype = p->o_dtype,
         .grad_dtype = p->grad_dtype,
+        .kv_dtype = p->kv_dtype,
+        .block_tokens = p->block_tokens,
         .packed = p->layout == ATTN_THD,
         .features = p->features,
         .heads = p->heads,
@@ -42,7 +44,8 @@ attn_status attn_plan_create(attn_ctx *ctx, const attn_problem *problem, attn_pl
     made.shape = attn_shape_of(&made.problem);
     status = attn_choose_kernel(ctx, &made.problem, &made.shape, &made.kernel);
     snprintf(made.why, sizeof(made.why), "%s", made.problem.kernel ? "the problem names it" : predicted);
-    if (!status && !made.problem.kernel && made.problem.effort != ATTN_ESTIMATE)
+    const bool stored_otherwise = made.shape.kv_dtype != made.shape.dtype || made.shape.block_tokens; /* one kernel alone has that */
+    if (!status && !made.problem.kernel && !stored_otherwise && made.problem.effort != ATTN_ESTIMATE)
         status = attn_choose_measured(ctx, &made.problem, &made.kernel, made.why, sizeof(made.why));
     if (status) return status;
     made.problem.kernel = NULL;
@@ -121,6 +124,9 @@ size_t attn_plan_text(const attn_plan *plan, char *text, size_t size) {
         attn_layout_name(p->layout), p->heads, p->kv_heads, p->dim, p->v_dim, p->scale);
     add(&t, "capacity   %lld sequence%s of %lld queries and %lld keys; %lld queries and %lld keys in all\n", (long long)p->batch,
         p->batch == 1 ? "" : "s", (long long)p->q_len, (long long)p->kv_len, (long long)p->q_tokens, (long long)p->kv_tokens);
+    if (p->kv_dtype != p->dtype || p->block_tokens)
+        add(&t, p->block_tokens ? "storage    keys and values in %s, in blocks of %d tokens\n" : "storage    keys and values in %s\n",
+            attn_dtype_name(p->kv_dtype), p->block_tokens);
     add_features(&t, p);
     add(&t, "kernel     %s, %s: %s\n", plan->kernel->name, plan->kernel->isa, kernel);
     add(&t, "why        %s\n", plan->why);

@@ -52,8 +52,9 @@ enum attn_pass { ATTN_PASS_FORWARD, ATTN_PASS_BACKWARD, ATTN_PASS_WEIGHTS };
 attn_status attn_bind(const attn_plan *plan, const attn_args *args, const attn_gradients *gradients, enum attn_pass pass,
                       struct attn_exec *x);
 
-/* attn_bind's parts: batch, lengths, offsets (bind_lengths.c); then arrays (bind_arrays.c). */
+/* attn_bind's parts: batch, lengths, offsets (bind_lengths.c); the block table (bind_blocks.c); arrays (bind_arrays.c). */
 attn_status attn_bind_lengths(const attn_plan *plan, const attn_args *args, struct attn_exec *x);
+attn_status attn_bind_blocks(const attn_plan *plan, const attn_args *args, struct attn_exec *x);
 attn_status attn_bind_arrays(const attn_plan *plan, const attn_args *args, const attn_gradients *gradients, enum attn_pass pass,
                              struct attn_exec *x);
 

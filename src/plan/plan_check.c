@@ -91,6 +91,30 @@ static attn_status check_capacity(attn_ctx *ctx, const char *field, int64_t valu
     return ATTN_OK;
 }
 
+/* What keys and values are stored in, and in blocks of how many tokens. */
+static attn_status check_storage(attn_ctx *ctx, attn_problem *p) {
+    if (p->kv_dtype == ATTN_DTYPE_SAME) p->kv_dtype = p->dtype;
+    if (p->kv_dtype < ATTN_F32 || p->kv_dtype > ATTN_Q8_0)
+        return attn_fail(ctx, ATTN_EINVAL,
+                         "plan: problem.kv_dtype is %d, expected a data type, or ATTN_DTYPE_SAME for that of problem.dtype",
+                         (int)p->kv_dtype);
+    if (p->kv_dtype != p->dtype && (p->dtype != ATTN_F32 || p->kv_dtype == ATTN_F64))
+        return attn_fail(ctx, ATTN_EUNSUPPORTED,
+                         "plan: problem.kv_dtype is %s with dtype %s; expected the same, or with f32 one of bf16, f16, q8_0",
+                         attn_dtype_name(p->kv_dtype), attn_dtype_name(p->dtype));
+    if (p->kv_dtype == ATTN_Q8_0 && (p->dim % 32 || p->v_dim % 32))
+        return attn_fail(ctx, ATTN_ESHAPE, "plan: problem.%s is %d, expected a multiple of 32, the block of kv_dtype q8_0",
+                         p->dim % 32 ? "dim" : "v_dim", p->dim % 32 ? p->dim : p->v_dim);
+    if (p->block_tokens < 0)
+        return attn_fail(ctx, ATTN_EINVAL, "plan: problem.block_tokens is %d, expected the tokens of a block, or 0 for no pages",
+                         p->block_tokens);
+    if (p->block_tokens && p->layout == ATTN_THD)
+        return attn_fail(ctx, ATTN_EUNSUPPORTED,
+                         "plan: problem.block_tokens is %d with ATTN_THD; expected ATTN_BHTD or ATTN_BTHD, with q_lens where they differ",
+                         p->block_tokens);
+    return ATTN_OK;
+}
+
 /* Products of sizes that kernels form: elements of the largest arrays, and of a whole bias. Kept below 2^59 elements, so that
  * bytes and sums of a few offsets fit 63 bits. */
 static attn_status check_products(attn_ctx *ctx, const attn_problem *p) {
@@ -141,6 +165,7 @@ attn_status attn_problem_check(attn_ctx *ctx, const attn_problem *in, attn_probl
     if (!status) status = check_output(ctx, "o_dtype", out->dtype, &out->o_dtype);
     if (!status) status = check_output(ctx, "grad_dtype", out->dtype, &out->grad_dtype);
     if (!status) status = check_heads(ctx, out);
+    if (!status) status = check_storage(ctx, out);
     if (!status) status = check_features(ctx, out);
     if (!status) status = check_lengths(ctx, out);
     if (status) return status;

@@ -24,11 +24,13 @@ void attn_problem_init(attn_problem *problem) {
         .measure_seconds = 1.0,
         .o_dtype = ATTN_DTYPE_SAME,
         .grad_dtype = ATTN_DTYPE_SAME,
+        .kv_dtype = ATTN_DTYPE_SAME,
     };
 }
 
 void attn_args_init(attn_args *args) {
-    *args = (attn_args){.size = sizeof(*args), .batch = -1, .q_len = -1, .kv_len = -1, .global_q_len = -1, .global_kv_len = -1};
+    *args = (attn_args){
+        .size = sizeof(*args), .batch = -1, .q_len = -1, .kv_len = -1, .global_q_len = -1, .global_kv_len = -1, .max_blocks = -1};
 }
 
 void attn_gradients_init(attn_gradients *gradients) {
@@ -36,7 +38,7 @@ void attn_gradients_init(attn_gradients *gradients) {
 }
 
 const char *attn_dtype_name(attn_dtype dtype) {
-    static const char *const names[] = {"f32", "f64", "bf16", "f16"};
+    static const char *const names[] = {"f32", "f64", "bf16", "f16", "q8_0"};
     return names[dtype];
 }
 

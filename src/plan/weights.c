@@ -5,6 +5,9 @@
 static attn_status check_rows(const attn_plan *plan, const struct attn_exec *x, int64_t sequence, int32_t head, int64_t q0, int64_t rows,
                               const void *weights) {
     attn_ctx *ctx = plan->ctx;
+    if (plan->shape.kv_dtype != plan->shape.dtype || plan->shape.block_tokens)
+        return attn_fail(ctx, ATTN_EUNSUPPORTED, "weights: the plan has %s; expected keys stored in problem.dtype, side by side",
+                         plan->shape.block_tokens ? "block_tokens" : "a kv_dtype of its own");
     if (sequence < 0 || sequence >= x->batch)
         return attn_fail(ctx, ATTN_ESHAPE, "weights: sequence is %lld, expected 0 to %lld", (long long)sequence, (long long)x->batch - 1);
     if (head < 0 || head >= plan->shape.heads)

@@ -3,11 +3,12 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-void test_each_kernel(test_kernel_check check) {
+static void check_kernels(test_kernel_check check, const char *name) {
     for (int n = 0; n < attn_kernel_count; n++) {
         const struct attn_kernel *kernel = attn_kernels[n];
-        if (kernel->dtype == ATTN_F64) continue;
+        if (kernel->dtype == ATTN_F64 || (name ? strcmp(kernel->name, name) != 0 : !kernel->backward)) continue;
         attn_ctx_config config;
         attn_ctx *ctx;
         char error[256];
@@ -22,4 +23,12 @@ void test_each_kernel(test_kernel_check check) {
         }
         unsetenv("ATTN_ISA");
     }
+}
+
+void test_each_kernel(test_kernel_check check) {
+    check_kernels(check, NULL);
+}
+
+void test_kernels_named(const char *name, test_kernel_check check) {
+    check_kernels(check, name);
 }

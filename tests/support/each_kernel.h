@@ -7,8 +7,10 @@
 
 typedef void (*test_kernel_check)(attn_ctx *ctx, const struct attn_kernel *kernel);
 
-/* Runs the check for each of these kernels in a context of three workers that is forced to the kernel's instruction set. Kernels that this
+/* Runs the check for each of these kernels that has a backward pass, in a context of three workers that is forced to the kernel's instruction set. Kernels that this
  * machine cannot run are named on stdout. */
 void test_each_kernel(test_kernel_check check);
+/* The same for the kernels of one name, with a backward pass or without. */
+void test_kernels_named(const char *name, test_kernel_check check);
 
 #endif

@@ -12,4 +12,6 @@ enum { LANES = 16, VECTORS = LANES / VEC_LANES };
 #include "kernel/flash/logits_f32_template.h"
 #include "kernel/flash/pack_f32_template.h"
 #include "kernel/flash/values_f32_template.h"
+#include "kernel/softcap_template.h"
+
 #include "kernel/flash/weights_f32_template.h"

@@ -1,0 +1,15 @@
+/* The decode schedule as the planner sees it: few queries over a long cache of keys and values, which may be stored in fewer bits than the
+ * problem is computed in, and in blocks that lie anywhere (paged). Forward only. */
+#ifndef ATTN_KERNEL_DECODE_DECODE_H
+#define ATTN_KERNEL_DECODE_DECODE_H
+
+#include "kernel/kernel.h"
+
+struct attn_decode_ops;
+
+const char *attn_decode_lacks(const struct attn_shape *shape);
+size_t attn_decode_workspace(const struct attn_shape *shape);
+void attn_decode_forward(const struct attn_exec *x, const struct attn_decode_ops *ops);
+void attn_decode_describe(const struct attn_shape *shape, char *text, size_t size);
+
+#endif

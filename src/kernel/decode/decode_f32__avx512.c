@@ -1,0 +1,21 @@
+/* The decode schedule in float32: AVX-512. */
+#include "base/cpu.h"
+#include "kernel/decode/decode.h"
+#include "kernel/decode/ops.h"
+
+static void forward(const struct attn_exec *x) {
+    attn_decode_forward(x, &attn_decode_ops__avx512);
+}
+
+const struct attn_kernel attn_decode_f32__avx512 = {
+    .name = "decode",
+    .isa = "avx512",
+    .isa_bits = ATTN_ISA_AVX512,
+    .dtype = ATTN_F32,
+    .forward_cost = {{.call = 550, .row = 60, .pair = 0.5, .element = 0.02, .queries = 1, .keys = 4, .dims = 1},
+                     {.call = 550, .row = 60, .pair = 0.5, .element = 0.02, .queries = 1, .keys = 4, .dims = 1}},
+    .workspace = attn_decode_workspace,
+    .forward = forward,
+    .lacks = attn_decode_lacks,
+    .describe = attn_decode_describe,
+};

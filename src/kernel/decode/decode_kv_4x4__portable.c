@@ -1,0 +1,15 @@
+/* Microkernels of decoding in plain C: logits of 4 keys x 1 to 4 queries a step, values of 1 query x 32 columns or 2 to 4 x 8. */
+#include "kernel/decode/stored__portable.h"
+
+#define KEYS(rows) 4
+#define WIDE(rows) ((rows) > 1 ? 2 : 8)
+
+#include "kernel/decode/decode_template.h"
+
+const struct attn_decode_ops attn_decode_ops__portable = {
+    .logits = logits,
+    .values = values,
+    .max = max_of,
+    .weights = weights,
+    .softcap = softcap,
+};
