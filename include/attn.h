@@ -71,7 +71,8 @@ typedef enum attn_status {
     ATTN_EMASK = 4,        /* a mask's text is wrong, or its lengths are not those of the execution */
     ATTN_EWORKSPACE = 5,   /* the workspace is missing, misaligned or too small */
     ATTN_ENOMEM = 6,       /* the context's allocator gave no memory */
-    ATTN_ESYSTEM = 7       /* the operating system refused: a thread, a file */
+    ATTN_ESYSTEM = 7,      /* the operating system refused: a thread, a file */
+    ATTN_EFULL = 8         /* a cache of keys and values has too few free blocks */
 } attn_status;
 
 /* "ATTN_OK", "ATTN_EINVAL", ...; "unknown status" for another number. A static string. Thread-safe. */
@@ -576,6 +577,7 @@ ATTN_API size_t attn_support_text(const attn_ctx *ctx, char *text, size_t size);
 }
 #endif
 
+#include "attn_cache.h"  /* keys and values of growing sequences, in pages */
 #include "attn_search.h" /* exact top-k search */
 
 #endif

@@ -6,13 +6,13 @@ set -euo pipefail
 cd "${1:-$(dirname "$0")/..}"
 find $(ls -d src bench 2>/dev/null) -name '*.[ch]' | LC_ALL=C sort | xargs awk '
 BEGIN {
-    order = "base mask kernel plan dist tape nn,io,metric train system report cli,bench"
+    order = "base mask kernel plan cache dist tape nn,io,metric train system report cli,bench"
     n = split(order, level, " ")
     for (i = 1; i <= n; i++) {
         m = split(level[i], folder, ",")
         for (j = 1; j <= m; j++) floor[folder[j]] = i
     }
-    last_of_library = floor["plan"]
+    last_of_library = floor["cache"]
 }
 function offence(text) { printf "%s:%d: %s\n", FILENAME, FNR, text; bad = 1 }
 FNR == 1 {

@@ -1,0 +1,34 @@
+/* Rotary position embedding (Su et al. 2021, eq. 34): pair (x, y) at position p becomes (x cos a - y sin a, x sin a + y cos a), a = p f_i. Angles
+ * are formed in double: at position 2^20 float would leave three digits of them. */
+#include "cache/cache.h"
+
+#include <math.h>
+
+void attn_cache_rotate_row(const attn_cache *cache, float *x, int64_t position) {
+    const int32_t pairs = cache->config.rotary_dim / 2;
+    const bool halves = cache->config.rotary == ATTN_ROTARY_HALVES;
+    for (int32_t i = 0; i < pairs; i++) {
+        const double angle = (double)position * cache->frequencies[i], c = cos(angle), s = sin(angle);
+        float *a = halves ? &x[i] : &x[2 * i], *b = halves ? &x[i + pairs] : &x[2 * i + 1];
+        const double first = (double)*a, second = (double)*b;
+        *a = (float)(first * c - second * s);
+        *b = (float)(first * s + second * c);
+    }
+}
+
+attn_status attn_cache_rotate(const attn_cache *cache, int64_t tokens, int32_t heads, float *x, int64_t stride, int64_t position) {
+    if (!cache) return ATTN_EINVAL;
+    const int64_t dim = cache->config.dim, step = stride ? stride : heads * dim;
+    if (tokens < 0 || heads < 1)
+        return attn_fail(cache->ctx, ATTN_EINVAL, "cache: rotation of %lld tokens, %d heads; expected at least 0 and 1", (long long)tokens,
+                         heads);
+    if (!x && tokens > 0) return attn_fail(cache->ctx, ATTN_EINVAL, "cache: x is NULL, expected queries to rotate");
+    if (step < heads * dim)
+        return attn_fail(cache->ctx, ATTN_EINVAL, "cache: stride is %lld, expected at least heads times dim, %lld, or 0", (long long)stride,
+                         (long long)(heads * dim));
+    if (position < 0 || position > (int64_t)1 << 40)
+        return attn_fail(cache->ctx, ATTN_EINVAL, "cache: position is %lld, expected 0 to 2^40", (long long)position);
+    for (int64_t t = 0; t < tokens && cache->config.rotary; t++)
+        for (int32_t h = 0; h < heads; h++) attn_cache_rotate_row(cache, x + t * step + h * dim, position + t);
+    return ATTN_OK;
+}
