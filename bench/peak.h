@@ -23,6 +23,9 @@ const struct attn_fma *attn_fma_best(const attn_ctx *ctx, attn_dtype dtype);
 /* GFLOP/s of `threads` loops at once that run for about `seconds`. */
 double attn_fma_rate(attn_ctx *ctx, const struct attn_fma *fma, int threads, double seconds);
 
+/* Seconds in which `threads` workers read these bytes (aligned to 64) once: the best of several loops. */
+double attn_read_seconds(attn_ctx *ctx, int threads, const void *memory, size_t bytes);
+
 /* Bytes a second of reading `bytes` bytes of memory with `threads` workers; 0 if there is no memory for that. */
 double attn_read_bandwidth(attn_ctx *ctx, int threads, size_t bytes, double seconds);
 

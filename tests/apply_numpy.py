@@ -60,6 +60,14 @@ def cases(rng):
     yield "big-endian files", dict(file=">f4")
     yield "column-major files", dict(order="F")
     yield "two threads", dict(threads=2)
+    yield "lengths of keys", dict(kv_lens=[37, 11], mask=["causal:bottom-right"], allowed=bottom_right)
+    for kind in ("bf16", "f16", "q8_0"):
+        yield "stored as " + kind, dict(kv_dtype=kind, rows=3, keys=150, dim=64, v_dim=32, kv_heads=2, backward=False)
+    for layout in ("bhtd", "bthd"):
+        yield "paged, " + layout, dict(layout=layout, block=16, kv_lens=[150, 33], rows=2, keys=150, kv_heads=1, backward=False,
+                                       mask=["causal:bottom-right"], allowed=bottom_right)
+    yield "paged, stored as q8_0", dict(block=7, kv_dtype="q8_0", kv_lens=[0, 149], rows=1, keys=150, dim=32, backward=False, softcap=2.0,
+                                        sink=rng.normal(size=4))
 
 
 def to_layout(a, layout):
@@ -80,7 +88,23 @@ def make(c, rng):
     return {n: rng.normal(size=s).astype(kind) for n, s in shapes.items()}, rng.normal(size=(batch, heads, rows)).astype(kind)
 
 
+def stored(a, kind):
+    """What numbers are after they were stored: nearest, ties to even; q8_0: blocks of 32, a float16 scale of the greatest / 127."""
+    a = np.ascontiguousarray(a, "f4")
+    if kind == "f16":
+        return a.astype("f2").astype("f8")
+    if kind == "bf16":
+        bits = a.view("u4").astype("u8")
+        return ((bits + 0x7FFF + (bits >> 16 & 1)) >> 16 << 16).astype("u4").view("f4").astype("f8")
+    blocks = a.reshape(-1, 32)
+    scale = (np.abs(blocks).max(axis=1) / np.float32(127)).astype("f2").astype("f4")
+    code = np.clip(np.rint(blocks * (np.float32(1) / scale)[:, None]), -127, 127)
+    return (code * scale[:, None]).astype("f8").reshape(a.shape)
+
+
 def expected(c, x, dlse):
+    if "kv_dtype" in c:
+        x = dict(x, k=stored(x["k"], c["kv_dtype"]), v=stored(x["v"], c["kv_dtype"]))
     x = {n: a.astype("f8") for n, a in x.items()}
     packed, backward = c.get("layout") == "thd", c.get("backward", True)
     batch, heads, rows = x["q"].shape[:3]
@@ -88,7 +112,7 @@ def expected(c, x, dlse):
     if packed:
         pieces = [(0, slice(*a), slice(*b)) for a, b in zip(zip(c["cu"][0], c["cu"][0][1:]), zip(c["cu"][1], c["cu"][1][1:]))]
     else:
-        pieces = [(b, slice(0, rows), slice(0, keys)) for b in range(batch)]
+        pieces = [(b, slice(0, rows), slice(0, c["kv_lens"][b] if "kv_lens" in c else keys)) for b in range(batch)]
     bias = np.zeros((batch, heads, rows, keys)) + np.asarray(c.get("bias", 0.0), "f8")
     total = {n: np.zeros(s) for n, s in dict(out=x["do"].shape, lse=x["q"].shape[:3], dq=x["q"].shape, dk=x["k"].shape, dv=x["v"].shape,
                                              dalibi=(heads,), dsink=(heads,), dbias=bias.shape).items()}
@@ -110,6 +134,20 @@ def expected(c, x, dlse):
     return total
 
 
+def pools(c, x, rng):
+    """Keys and values in blocks of random order, NaN where no token is; and the table."""
+    size, batch, keys = c["block"], len(c["kv_lens"]), x["k"].shape[2]
+    most = -(-keys // size)
+    table = rng.permutation(batch * most + 3)[:batch * most].reshape(batch, most)
+    out = {}
+    for n in "kv":
+        out[n] = np.full((batch * most + 3, x[n].shape[1], size, x[n].shape[3]), np.nan, x[n].dtype)
+        for b in range(batch):
+            for j in range(c["kv_lens"][b]):
+                out[n][table[b, j // size], :, j % size] = x[n][b, :, j]
+    return out, table
+
+
 def run(program, folder, c, x, dlse):
     layout = c.get("layout", "bhtd")
     path = lambda n: os.path.join(folder, n + ".npy")
@@ -119,6 +157,12 @@ def run(program, folder, c, x, dlse):
         np.save(path(name), np.asarray(array, order=c.get("order", "C")))
         command.extend(["--" + name, path(name)])
 
+    if "block" in c:
+        pool, table = pools(c, x, np.random.default_rng(5))
+        x = dict(x, **pool)
+        give("block-table", table.astype("i4"))
+    if "kv_lens" in c:
+        give("kv-lens", np.array(c["kv_lens"], "i8"))
     backward = c.get("backward", True)
     wanted = ["out", "lse"] + (["dq", "dk", "dv"] if backward else [])
     for n in ["q", "k", "v"] + (["do"] if backward else []):
@@ -129,15 +173,15 @@ def run(program, folder, c, x, dlse):
         if n in c:
             give(n, np.asarray(c[n], "f4"))
             c[n] = np.asarray(c[n], "f4").astype("f8")
-            wanted += ["d" + n]
+            wanted += ["d" + n] if backward else []
     if layout == "thd":
         give("cu-q", np.array(c["cu"][0], "i4"))
         give("cu-k", np.array(c["cu"][1], "i8"))
     for m in c.get("mask", []):
         command += ["--mask", m]
-    for n in ("scale", "softcap", "dropout", "seed", "dtype", "kernel", "threads"):
+    for n in ("scale", "softcap", "dropout", "seed", "dtype", "kv_dtype", "kernel", "threads"):
         if n in c:
-            command += ["--" + n, str(c[n])]
+            command += ["--" + n.replace("_", "-"), str(c[n])]
     for n in wanted:
         command += ["--" + n, path("r-" + n)]
     done = subprocess.run(command, capture_output=True, text=True)

@@ -19,7 +19,9 @@ static const char *const help_in[ATTN_APPLY_INPUTS] = {"queries [B,H,T,D]",
                                                        "additive bias [B,H,T,S], an extent of 1 is shared",
                                                        "sink logits [H]",
                                                        "cumulative lengths of queries, --layout thd",
-                                                       "cumulative lengths of keys, --layout thd"};
+                                                       "cumulative lengths of keys, --layout thd",
+                                                       "keys of each sequence [B]",
+                                                       "blocks of each sequence [B,N]; k and v are pools [blocks,G,tokens,D]"};
 static const char *const help_out[ATTN_APPLY_OUTPUTS] = {"the output, laid out as q with v's width",
                                                          "log-sum-exp [B,H,T], packed [H,T]",
                                                          "gradient of q",
@@ -31,7 +33,7 @@ static const char *const help_out[ATTN_APPLY_OUTPUTS] = {"the output, laid out a
 
 struct words {
     struct attn_words mask;
-    const char *layout, *dtype;
+    const char *layout, *dtype, *kv_dtype;
     struct attn_cli_wisdom wisdom;
     int64_t threads, seed;
     bool json;
@@ -52,7 +54,9 @@ static int list_options(struct attn_apply *a, struct words *w, struct attn_optio
         {"seed", ATTN_OPTION_INTEGER, &w->seed, "N", "of dropout (default 0)", 0, 9e18},
         {"layout", ATTN_OPTION_TEXT, &w->layout, "NAME", "bhtd (default), bthd, thd (packed)", 0, 0},
         {"dtype", ATTN_OPTION_TEXT, &w->dtype, "NAME", "what is computed in: f32 (default), f64, bf16, f16", 0, 0},
-        {"kernel", ATTN_OPTION_TEXT, &a->kernel, "NAME", "flash, flash32, flash-pairs, naive (default: the planner's choice)", 0, 0},
+        {"kv-dtype", ATTN_OPTION_TEXT, &w->kv_dtype, "NAME", "what k and v are rounded to: bf16, f16, q8_0 (default: as --dtype)", 0, 0},
+        {"kernel", ATTN_OPTION_TEXT, &a->kernel, "NAME", "flash, flash32, flash-pairs, decode, naive (default: the planner's choice)", 0,
+         0},
         {"effort", ATTN_OPTION_TEXT, &w->wisdom.effort_name, "HOW", ATTN_WISDOM_EFFORT_HELP, 0, 0},
         {"wisdom", ATTN_OPTION_TEXT, &w->wisdom.path, "FILE", ATTN_WISDOM_FILE_HELP, 0, 0},
         {"threads", ATTN_OPTION_INTEGER, &w->threads, "N", "threads (default: all processors)", 1, 4096},
@@ -64,14 +68,18 @@ static int list_options(struct attn_apply *a, struct words *w, struct attn_optio
 
 static int choose_names(struct attn_apply *a, const struct words *w) {
     static const char *const layouts[] = {"bhtd", "bthd", "thd"};
-    int layout = -1, dtype = -1;
+    int layout = -1, dtype = -1, kv_dtype = w->kv_dtype == NULL ? ATTN_DTYPE_SAME : -2;
     for (int i = 0; i < 3; i++)
         if (strcmp(w->layout, layouts[i]) == 0) layout = i;
     for (int i = ATTN_F32; i <= ATTN_F16; i++)
         if (strcmp(w->dtype, attn_dtype_name((attn_dtype)i)) == 0) dtype = i;
+    for (int i = ATTN_F32; i <= ATTN_Q8_0 && w->kv_dtype != NULL; i++)
+        if (strcmp(w->kv_dtype, attn_dtype_name((attn_dtype)i)) == 0) kv_dtype = i;
     if (layout < 0) return attn_complain("apply: --layout %s: expected bhtd, bthd or thd", w->layout);
     if (dtype < 0) return attn_complain("apply: --dtype %s: expected f32, f64, bf16 or f16", w->dtype);
+    if (kv_dtype < ATTN_DTYPE_SAME) return attn_complain("apply: --kv-dtype %s: expected f32, bf16, f16 or q8_0", w->kv_dtype);
     a->layout = (attn_layout)layout;
+    a->kv_dtype = (attn_dtype)kv_dtype;
     a->dtype = (attn_dtype)dtype;
     return -1;
 }
@@ -113,7 +121,7 @@ int attn_cmd_apply(int argc, char **argv) {
     static char mask[65536];
     struct attn_apply a = {.scale = (double)NAN, .softcap = (double)INFINITY, .stopped = attn_stop_asked};
     struct words w = {.layout = "bhtd", .dtype = "f32"};
-    struct attn_option options[ATTN_APPLY_INPUTS + ATTN_APPLY_OUTPUTS + 16];
+    struct attn_option options[ATTN_APPLY_INPUTS + ATTN_APPLY_OUTPUTS + 20];
     const int count = list_options(&a, &w, options);
     const struct attn_usage usage = {
         "apply",

@@ -52,6 +52,12 @@ static attn_status check_together(struct attn_apply_job *job) {
         if ((a->in[which] != NULL) != job->packed)
             return attn_fail(job->ctx, ATTN_EINVAL, "apply: --%s %s --layout thd", attn_apply_input_names[which],
                              job->packed ? "is missing; it cuts the sequences of" : "is given, expected it only with");
+    for (int which = ATTN_IN_KV_LENS; which <= ATTN_IN_BLOCK_TABLE; which++)
+        if (a->in[which] != NULL && job->packed)
+            return attn_fail(job->ctx, ATTN_EINVAL, "apply: --%s is given with --layout thd, expected bhtd or bthd",
+                             attn_apply_input_names[which]);
+    if (a->in[ATTN_IN_BLOCK_TABLE] != NULL && a->in[ATTN_IN_KV_LENS] == NULL)
+        return attn_fail(job->ctx, ATTN_EINVAL, "apply: --block-table is given without --kv-lens, the keys of each sequence");
     return check_outputs(job);
 }
 
@@ -81,6 +87,8 @@ static attn_status plan(struct attn_apply_job *job) {
     p.threads = a->threads;
     p.kernel = a->kernel;
     p.effort = a->effort;
+    p.kv_dtype = a->kv_dtype;
+    p.block_tokens = job->block_tokens;
     p.features = (job->backward ? ATTN_BACKWARD : 0u) | (job->input[ATTN_IN_ALIBI] != NULL ? ATTN_ALIBI : 0u) |
                  (job->input[ATTN_IN_BIAS] != NULL ? ATTN_BIAS : 0u) | (job->input[ATTN_IN_SINK] != NULL ? ATTN_SINK : 0u) |
                  (a->dropout > 0.0 ? ATTN_DROPOUT : 0u) | (job->result[ATTN_OUT_DBIAS].data != NULL ? ATTN_BIAS_GRAD : 0u);
@@ -90,23 +98,25 @@ static attn_status plan(struct attn_apply_job *job) {
     return status;
 }
 
-/* Compiles the mask for the lengths; packed sequences get one each, stacked. */
+/* Compiles the mask for the lengths; sequences of lengths of their own get one each, stacked. */
 static attn_status compile_mask(struct attn_apply_job *job) {
-    const int32_t *cu_q = job->input[ATTN_IN_CU_Q], *cu_k = job->input[ATTN_IN_CU_K];
+    const int32_t *cu_q = job->input[ATTN_IN_CU_Q], *cu_k = job->input[ATTN_IN_CU_K], *lens = job->input[ATTN_IN_KV_LENS];
     attn_mask *parsed;
     if (job->apply->mask == NULL || job->batch == 0) return ATTN_OK;
     attn_status status = attn_mask_parse(job->ctx, job->apply->mask, &parsed);
     if (status != ATTN_OK) return status;
-    const int64_t count = job->packed ? job->batch : 1;
+    const int64_t count = job->packed || job->ragged ? job->batch : 1;
     job->compiled = attn_alloc(job->ctx, (size_t)count * sizeof(attn_mask *));
     if (job->compiled == NULL) status = attn_no_memory(job->ctx, "masks", (size_t)count * sizeof(attn_mask *));
     for (int64_t b = 0; b < count && status == ATTN_OK; b++) {
-        const int64_t q_len = job->packed ? cu_q[b + 1] - cu_q[b] : job->q_len, kv_len = job->packed ? cu_k[b + 1] - cu_k[b] : job->kv_len;
+        const int64_t q_len = job->packed ? cu_q[b + 1] - cu_q[b] : job->q_len;
+        const int64_t kv_len = job->packed ? cu_k[b + 1] - cu_k[b] : job->ragged ? lens[b] : job->kv_len;
         status = attn_mask_compile(job->ctx, parsed, q_len, kv_len, &job->compiled[b]);
         if (status == ATTN_OK) job->compiled_count++;
     }
     attn_mask_destroy(parsed);
-    if (status == ATTN_OK && job->packed) return attn_mask_stack(job->ctx, count, 1, (const attn_mask *const *)job->compiled, &job->mask);
+    if (status == ATTN_OK && (job->packed || job->ragged))
+        return attn_mask_stack(job->ctx, count, 1, (const attn_mask *const *)job->compiled, &job->mask);
     if (status == ATTN_OK) job->mask = job->compiled[0];
     return status;
 }
@@ -129,6 +139,10 @@ static attn_status execute(struct attn_apply_job *job) {
     args.lse.data = job->result[ATTN_OUT_LSE].data;
     args.cu_q = job->input[ATTN_IN_CU_Q];
     args.cu_kv = job->input[ATTN_IN_CU_K];
+    args.kv_lens = job->input[ATTN_IN_KV_LENS];
+    args.block_table = job->input[ATTN_IN_BLOCK_TABLE];
+    args.max_blocks = job->block_tokens > 0 ? job->max_blocks : -1;
+    args.blocks = job->blocks;
     args.mask = job->mask;
     args.bias.data = job->input[ATTN_IN_BIAS];
     args.alibi.data = job->input[ATTN_IN_ALIBI];
@@ -159,7 +173,7 @@ static void free_job(struct attn_apply_job *job) {
         attn_free(job->ctx, job->input[which]);
     }
     for (int which = 0; which < ATTN_APPLY_OUTPUTS; which++) attn_free(job->ctx, job->result[which].data);
-    if (job->packed) attn_mask_destroy(job->mask);
+    if (job->packed || job->ragged) attn_mask_destroy(job->mask);
     for (int64_t b = 0; b < job->compiled_count; b++) attn_mask_destroy(job->compiled[b]);
     attn_free(job->ctx, job->compiled);
     attn_plan_destroy(job->plan);
@@ -175,6 +189,7 @@ attn_status attn_apply_files(attn_ctx *ctx, const struct attn_apply *apply, stru
     if (status == ATTN_OK) status = attn_apply_read(&job);
     if (status == ATTN_OK) status = attn_apply_results(&job);
     if (status == ATTN_OK) status = plan(&job);
+    if (status == ATTN_OK) status = attn_apply_store(&job);
     if (status == ATTN_OK) status = compile_mask(&job);
     if (status == ATTN_OK) {
         const double start = attn_clock();

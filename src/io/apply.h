@@ -17,6 +17,8 @@ enum attn_apply_input {
     ATTN_IN_SINK,
     ATTN_IN_CU_Q,
     ATTN_IN_CU_K,
+    ATTN_IN_KV_LENS,
+    ATTN_IN_BLOCK_TABLE,
     ATTN_APPLY_INPUTS
 };
 enum attn_apply_output {
@@ -39,6 +41,7 @@ struct attn_apply {
     const char *mask;                    /* text; NULL: full */
     attn_layout layout;
     attn_dtype dtype;      /* what is computed in */
+    attn_dtype kv_dtype;   /* what k and v are stored in while it is computed; ATTN_DTYPE_SAME: dtype */
     const char *kernel;    /* NULL: the planner's choice */
     attn_effort effort;    /* of the planner */
     double scale, softcap; /* NaN, INFINITY: the defaults */

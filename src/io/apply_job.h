@@ -25,7 +25,7 @@ struct attn_result {
 struct attn_apply_job {
     attn_ctx *ctx;
     const struct attn_apply *apply;
-    bool packed, backward;
+    bool packed, backward, ragged;            /* ragged: sequences have numbers of keys of their own */
     struct attn_npy array[ATTN_APPLY_INPUTS]; /* as read; data NULL: not given */
     void *input[ATTN_APPLY_INPUTS];           /* converted to the type that is computed in */
     struct attn_result result[ATTN_APPLY_OUTPUTS];
@@ -34,6 +34,8 @@ struct attn_apply_job {
     int64_t batch, q_len, kv_len, q_tokens, kv_tokens;
     int32_t heads, kv_heads, dim, v_dim;
     uint32_t bias_shared; /* ATTN_SHARE_* */
+    int32_t block_tokens; /* 0: not paged */
+    int64_t blocks, max_blocks;
 
     attn_mask *mask;      /* what is executed */
     attn_mask **compiled; /* its parts, kept until the end */
@@ -44,6 +46,8 @@ struct attn_apply_job {
 
 /* Reads all inputs, checks their shapes against each other and converts them. */
 attn_status attn_apply_read(struct attn_apply_job *job);
+/* Rounds k and v to the type they are stored in; after the plan, which knows what fits. */
+attn_status attn_apply_store(struct attn_apply_job *job);
 /* Memory and shapes of the results. */
 attn_status attn_apply_results(struct attn_apply_job *job);
 /* Writes the wanted results: all to temporary files, then all renamed. *stopped: the user asked, nothing was written. */

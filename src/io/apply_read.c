@@ -1,12 +1,14 @@
 /* Inputs of attn_apply_files. Every extent has one array that defines it; the others must agree, and a message names both files, the axis
  * and both numbers. */
 #include "io/apply_job.h"
+#include "kernel/convert/convert.h"
 #include "kernel/kernel.h"
 
 #include <stdio.h>
 #include <string.h>
 
-const char *const attn_apply_input_names[ATTN_APPLY_INPUTS] = {"q", "k", "v", "do", "dlse", "alibi", "bias", "sink", "cu-q", "cu-k"};
+const char *const attn_apply_input_names[ATTN_APPLY_INPUTS] = {"q",    "k",    "v",    "do",   "dlse",    "alibi",
+                                                               "bias", "sink", "cu-q", "cu-k", "kv-lens", "block-table"};
 
 /* Axes of an array in the three layouts: where batch, head, token and dim stand; -1: there is none. */
 enum { BATCH, HEAD, TOKEN, DIM };
@@ -43,14 +45,14 @@ void attn_apply_place(const char *text, const char *role, struct attn_place *out
 static attn_status read_one(struct attn_apply_job *job, int which) {
     const char *path = job->apply->in[which];
     struct attn_place place;
-    const bool cumulative = which == ATTN_IN_CU_Q || which == ATTN_IN_CU_K;
+    const bool whole = which >= ATTN_IN_CU_Q;
     struct attn_npy *array = &job->array[which];
     if (path == NULL) return ATTN_OK;
     attn_apply_place(path, attn_apply_input_names[which], &place);
     attn_status status = place.tensor == NULL ? attn_npy_read(job->ctx, NULL, path, array)
                                               : attn_safetensors_read(job->ctx, NULL, place.path, place.tensor, array);
     if (status != ATTN_OK) return status;
-    if (cumulative) return attn_npy_to_i32(job->ctx, path, array, (int32_t **)&job->input[which]);
+    if (whole) return attn_npy_to_i32(job->ctx, path, array, (int32_t **)&job->input[which]);
     if (array->type > ATTN_NPY_F64)
         return attn_fail(job->ctx, ATTN_EINVAL, "apply: --%s %s: found elements of %s, expected float16, bfloat16, float32 or float64",
                          attn_apply_input_names[which], path, attn_npy_name(array->type));
@@ -119,11 +121,12 @@ static attn_status check_qkv(struct attn_apply_job *job) {
     job->q_tokens = job->q_len = q[token];
     job->kv_tokens = job->kv_len = k[token];
     job->batch = job->packed ? 1 : q[0];
+    const bool paged = job->array[ATTN_IN_BLOCK_TABLE].data != NULL;
     status = agree(job, ATTN_IN_K, dim, "dim", q[dim], "--q has it");
     if (status == ATTN_OK) status = agree(job, ATTN_IN_V, token, "token", k[token], "--k has it");
     if (status == ATTN_OK) status = agree(job, ATTN_IN_V, head, "head", k[head], "--k has it");
-    if (status == ATTN_OK && !job->packed) status = agree(job, ATTN_IN_K, 0, "batch", q[0], "--q has it");
-    if (status == ATTN_OK && !job->packed) status = agree(job, ATTN_IN_V, 0, "batch", q[0], "--q has it");
+    if (status == ATTN_OK && !job->packed && !paged) status = agree(job, ATTN_IN_K, 0, "batch", q[0], "--q has it");
+    if (status == ATTN_OK && !job->packed) status = agree(job, ATTN_IN_V, 0, paged ? "block" : "batch", k[0], "--k has it");
     if (status == ATTN_OK && job->heads % job->kv_heads != 0)
         status = attn_fail(job->ctx, ATTN_ESHAPE, "apply: --k %s: axis %d (head) is %d, expected a divisor of the %d heads of --q",
                            job->apply->in[ATTN_IN_K], head, job->kv_heads, job->heads);
@@ -179,10 +182,53 @@ static attn_status check_per_head(struct attn_apply_job *job, int which) {
     return status;
 }
 
+/* Lengths of the sequences, [batch]; the table of blocks, [batch, blocks of a sequence], with k and v as pools of blocks. */
+static attn_status check_cache(struct attn_apply_job *job) {
+    const struct attn_npy *lens = &job->array[ATTN_IN_KV_LENS], *table = &job->array[ATTN_IN_BLOCK_TABLE];
+    attn_status status = ATTN_OK;
+    job->ragged = lens->data != NULL;
+    if (job->ragged && lens->rank != 1) return wrong_rank(job, ATTN_IN_KV_LENS, 1, "batch");
+    if (job->ragged) status = agree(job, ATTN_IN_KV_LENS, 0, "batch", job->batch, "--q has it");
+    if (status != ATTN_OK || table->data == NULL) return status;
+    if (table->rank != 2) return wrong_rank(job, ATTN_IN_BLOCK_TABLE, 2, "batch, blocks of a sequence");
+    const int64_t tokens = job->kv_len;
+    if (tokens < 1 || tokens > INT32_MAX || table->shape[1] > INT32_MAX / tokens)
+        return attn_fail(job->ctx, ATTN_ESHAPE,
+                         "apply: --block-table %s: %lld blocks of %lld tokens, expected at least one token, at most %d",
+                         job->apply->in[ATTN_IN_BLOCK_TABLE], (long long)table->shape[1], (long long)tokens, INT32_MAX);
+    job->block_tokens = (int32_t)tokens;
+    job->blocks = job->array[ATTN_IN_K].shape[0];
+    job->max_blocks = table->shape[1];
+    job->kv_tokens = job->kv_len = job->max_blocks * tokens;
+    return agree(job, ATTN_IN_BLOCK_TABLE, 0, "batch", job->batch, "--q has it");
+}
+
+static attn_status store_one(struct attn_apply_job *job, int which) {
+    const struct attn_convert *convert = attn_convert_for(job->ctx->isa);
+    const attn_dtype type = job->apply->kv_dtype;
+    const int64_t count = (int64_t)job->array[which].count;
+    const float *from = job->input[which];
+    void *to = attn_alloc(job->ctx, (size_t)count * sizeof(uint16_t)); /* a block of 32 has 34 bytes */
+    if (to == NULL) return attn_no_memory(job->ctx, attn_apply_input_names[which], (size_t)count * sizeof(uint16_t));
+    if (type == ATTN_BF16) convert->bf16_of_f32(from, count, to);
+    if (type == ATTN_F16) convert->f16_of_f32(from, count, to);
+    if (type == ATTN_Q8_0) convert->q8_of_f32(from, count / ATTN_Q8_BLOCK, to);
+    attn_free(job->ctx, job->input[which]);
+    job->input[which] = to;
+    return ATTN_OK;
+}
+
+attn_status attn_apply_store(struct attn_apply_job *job) {
+    if (job->apply->kv_dtype == ATTN_DTYPE_SAME || job->apply->kv_dtype == job->apply->dtype) return ATTN_OK;
+    const attn_status status = store_one(job, ATTN_IN_K);
+    return status == ATTN_OK ? store_one(job, ATTN_IN_V) : status;
+}
+
 attn_status attn_apply_read(struct attn_apply_job *job) {
     attn_status status = ATTN_OK;
     for (int which = 0; which < ATTN_APPLY_INPUTS && status == ATTN_OK; which++) status = read_one(job, which);
     if (status == ATTN_OK) status = check_qkv(job);
+    if (status == ATTN_OK) status = check_cache(job);
     if (status == ATTN_OK) status = check_gradients(job);
     if (status == ATTN_OK) status = check_bias(job);
     if (status == ATTN_OK) status = check_per_head(job, ATTN_IN_ALIBI);

@@ -6,6 +6,9 @@ const struct attn_convert *attn_convert_for(uint32_t isa) {
 #if defined(ATTN_HAVE_AVX512)
         &attn_convert__avx512,
 #endif
+#if defined(ATTN_HAVE_AVX2)
+        &attn_convert__avx2,
+#endif
         &attn_convert__portable,
     };
     for (size_t i = 0; i + 1 < sizeof sets / sizeof sets[0]; i++)

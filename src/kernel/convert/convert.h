@@ -11,12 +11,27 @@
 #include "attn.h"
 #include "base/half.h"
 
+#include <stdbool.h>
+
 enum { ATTN_Q8_BLOCK = 32 };
 
 struct attn_q8 {
     uint16_t scale; /* float16 */
     int8_t code[ATTN_Q8_BLOCK];
 };
+
+/* A block without codes yet, from the bits of the greatest magnitude among its numbers. */
+static inline struct attn_q8 attn_q8_empty(uint32_t greatest) {
+    struct attn_q8 block = {.scale = 0x7e00}; /* NaN */
+    if (greatest >= 0x7f800000) return block;
+    block.scale = attn_f16_of_f32(attn_float_of_bits(greatest) / 127.0f);
+    if (block.scale == 0x7c00) block.scale = 0x7bff; /* not infinite */
+    return block;
+}
+/* Does it stay without? */
+static inline bool attn_q8_is_empty(const struct attn_q8 *block) {
+    return block->scale == 0 || block->scale > 0x7c00;
+}
 
 struct attn_convert {
     uint32_t isa_bits; /* what it needs of attn_ctx.isa */
@@ -50,6 +65,9 @@ static inline void attn_halfs_of_f32(const struct attn_convert *set, attn_dtype 
 }
 
 extern const struct attn_convert attn_convert__portable;
+#if defined(ATTN_HAVE_AVX2)
+extern const struct attn_convert attn_convert__avx2;
+#endif
 #if defined(ATTN_HAVE_AVX512)
 extern const struct attn_convert attn_convert__avx512;
 #endif

@@ -1,7 +1,6 @@
 /* Conversions for AVX-512, 16 numbers a step, tails by masks. bfloat16 is rounded with integers: the instruction of AVX512-BF16 takes
  * denormals for 0. */
 #include "base/cpu.h"
-#include "base/half.h"
 #include "kernel/convert/convert.h"
 
 #include <immintrin.h>
@@ -62,11 +61,8 @@ static void q8_of_block(__m512 low, __m512 high, struct attn_q8 *to) {
     const __m512 most_code = _mm512_set1_ps(127.0f), least_code = _mm512_set1_ps(-127.0f);
     const __m512i a = _mm512_and_si512(_mm512_castps_si512(low), size), b = _mm512_and_si512(_mm512_castps_si512(high), size);
     const uint32_t most = _mm512_reduce_max_epu32(_mm512_max_epu32(a, b));
-    *to = (struct attn_q8){.scale = 0x7e00};
-    if (most >= 0x7f800000) return;
-    to->scale = attn_f16_of_f32(attn_float_of_bits(most) / 127.0f);
-    if (to->scale == 0x7c00) to->scale = 0x7bff;
-    if (to->scale == 0) return;
+    *to = attn_q8_empty(most);
+    if (attn_q8_is_empty(to)) return;
     const __m512 inverse = _mm512_set1_ps(1.0f / attn_f32_of_f16(to->scale));
     const __m512 x[2] = {_mm512_mul_ps(low, inverse), _mm512_mul_ps(high, inverse)};
     for (int i = 0; i < 2; i++) {

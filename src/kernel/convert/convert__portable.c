@@ -1,5 +1,4 @@
 /* Conversions in plain C: the reference, one number after the other. */
-#include "base/half.h"
 #include "kernel/convert/convert.h"
 
 #include <math.h>
@@ -30,11 +29,8 @@ static void q8_of_block(const float *x, struct attn_q8 *to) {
         const uint32_t size = attn_bits_of_float(x[i]) & 0x7fffffff;
         most = size > most ? size : most;
     }
-    *to = (struct attn_q8){.scale = 0x7e00};
-    if (most >= 0x7f800000) return;
-    to->scale = attn_f16_of_f32(attn_float_of_bits(most) / 127.0f);
-    if (to->scale == 0x7c00) to->scale = 0x7bff;
-    if (to->scale == 0) return;
+    *to = attn_q8_empty(most);
+    if (attn_q8_is_empty(to)) return;
     const float inverse = 1.0f / attn_f32_of_f16(to->scale);
     for (int i = 0; i < ATTN_Q8_BLOCK; i++) {
         const float code = rintf(x[i] * inverse);
