@@ -177,7 +177,8 @@ static void statuses_have_their_names(void **state) {
     assert_string_equal(attn_status_name(ATTN_OK), "ATTN_OK");
     assert_string_equal(attn_status_name(ATTN_EUNSUPPORTED), "ATTN_EUNSUPPORTED");
     assert_string_equal(attn_status_name(ATTN_ESYSTEM), "ATTN_ESYSTEM");
-    assert_string_equal(attn_status_name((attn_status)8), "unknown status");
+    assert_string_equal(attn_status_name(ATTN_EFULL), "ATTN_EFULL");
+    assert_string_equal(attn_status_name((attn_status)9), "unknown status");
     assert_string_equal(attn_status_name((attn_status)-1), "unknown status");
 }
 

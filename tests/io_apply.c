@@ -15,7 +15,9 @@
 
 #include <cmocka.h>
 
-static char folder[64], paths[ATTN_APPLY_INPUTS + ATTN_APPLY_OUTPUTS][128];
+enum { INPUTS = ATTN_IN_CU_K + 1 }; /* all but those of a cache, which packed sequences do not have */
+
+static char folder[64], paths[INPUTS + ATTN_APPLY_OUTPUTS][128];
 
 /* An allocator whose n-th call fails, and from there on all if sticky. */
 struct faults {
@@ -65,17 +67,17 @@ static int files(void) {
     return count;
 }
 
-/* A packed batch with every feature, all inputs and all outputs. */
+/* A packed batch with every feature: all inputs but those of a cache, all outputs. */
 static struct attn_apply everything(void) {
-    static const int64_t shapes[ATTN_APPLY_INPUTS][4] = {{9, 4, 6}, {9, 2, 6},    {9, 2, 5}, {9, 4, 5}, {4, 9},
-                                                         {4},       {1, 4, 5, 5}, {4},       {3},       {3}};
-    static const int ranks[ATTN_APPLY_INPUTS] = {3, 3, 3, 3, 2, 1, 4, 1, 1, 1};
+    static const int64_t shapes[INPUTS][4] = {{9, 4, 6}, {9, 2, 6}, {9, 2, 5}, {9, 4, 5}, {4, 9}, {4}, {1, 4, 5, 5}, {4}, {3}, {3}};
+    static const int ranks[INPUTS] = {3, 3, 3, 3, 2, 1, 4, 1, 1, 1};
     static const int32_t cu[3] = {0, 4, 9};
     static float data[512];
     struct faults none = {.fail_at = -1};
     struct attn_apply apply = {.mask = "causal & window:2,0",
                                .layout = ATTN_THD,
                                .dtype = ATTN_F32,
+                               .kv_dtype = ATTN_DTYPE_SAME,
                                .scale = (double)NAN,
                                .softcap = 2.0,
                                .dropout = 0.25,
@@ -83,14 +85,14 @@ static struct attn_apply everything(void) {
                                .threads = 2};
     attn_ctx *ctx = context(&none);
     for (int i = 0; i < 512; i++) data[i] = sinf((float)i);
-    for (int i = 0; i < ATTN_APPLY_INPUTS; i++) {
+    for (int i = 0; i < INPUTS; i++) {
         const bool cumulative = i >= ATTN_IN_CU_Q;
         snprintf(paths[i], sizeof paths[i], "%s/%s.npy", folder, attn_apply_input_names[i]);
         write_array(ctx, paths[i], cumulative ? ATTN_NPY_I32 : ATTN_NPY_F32, ranks[i], shapes[i], cumulative ? (const void *)cu : data);
         apply.in[i] = paths[i];
     }
     for (int i = 0; i < ATTN_APPLY_OUTPUTS; i++) {
-        char *path = paths[ATTN_APPLY_INPUTS + i];
+        char *path = paths[INPUTS + i];
         snprintf(path, sizeof paths[0], "%s/result-%s.npy", folder, attn_apply_output_names[i]);
         apply.out[i] = path;
     }
@@ -101,7 +103,7 @@ static struct attn_apply everything(void) {
 static void every_failing_allocation_leaves_no_output_and_no_memory(void **state) {
     (void)state;
     const struct attn_apply apply = everything();
-    assert_int_equal(files(), ATTN_APPLY_INPUTS);
+    assert_int_equal(files(), INPUTS);
     for (int sticky = 0; sticky < 2; sticky++)
         for (int n = 1;; n++) { /* 0 is the context itself */
             struct faults f = {.fail_at = n, .sticky = sticky != 0};
@@ -112,12 +114,12 @@ static void every_failing_allocation_leaves_no_output_and_no_memory(void **state
             attn_ctx_destroy(ctx);
             assert_int_equal(f.live, 0);
             if (status == ATTN_OK) {
-                assert_int_equal(files(), ATTN_APPLY_INPUTS + ATTN_APPLY_OUTPUTS);
+                assert_int_equal(files(), INPUTS + ATTN_APPLY_OUTPUTS);
                 for (int i = 0; i < ATTN_APPLY_OUTPUTS; i++) unlink(apply.out[i]);
             } else {
                 assert_int_equal(status, ATTN_ENOMEM);
             }
-            assert_int_equal(files(), ATTN_APPLY_INPUTS);
+            assert_int_equal(files(), INPUTS);
             if (f.calls <= n) break;
         }
 }
@@ -135,7 +137,7 @@ static void a_stop_before_the_commit_leaves_no_output(void **state) {
     apply.stopped = stop;
     assert_int_equal(attn_apply_files(ctx, &apply, &report), ATTN_OK);
     assert_true(report.stopped);
-    assert_int_equal(files(), ATTN_APPLY_INPUTS);
+    assert_int_equal(files(), INPUTS);
     attn_ctx_destroy(ctx);
 }
 
@@ -147,25 +149,25 @@ static void an_output_that_cannot_be_written_takes_the_others_with_it(void **sta
     attn_ctx *ctx = context(&none);
     apply.out[ATTN_OUT_DSINK] = folder; /* a directory, and the last output */
     assert_int_equal(attn_apply_files(ctx, &apply, &report), ATTN_EINVAL);
-    assert_int_equal(files(), ATTN_APPLY_INPUTS);
+    assert_int_equal(files(), INPUTS);
     attn_ctx_destroy(ctx);
 }
 
 /* The inputs of `apply` as tensors of one file. */
 static void gather_inputs(attn_ctx *ctx, const struct attn_apply *apply, const char *path) {
-    struct attn_npy arrays[ATTN_APPLY_INPUTS];
-    struct attn_tensor_source tensors[ATTN_APPLY_INPUTS];
+    struct attn_npy arrays[INPUTS];
+    struct attn_tensor_source tensors[INPUTS];
     struct attn_file_writer writer;
-    for (int i = 0; i < ATTN_APPLY_INPUTS; i++) {
+    for (int i = 0; i < INPUTS; i++) {
         struct attn_npy *a = &arrays[i];
         assert_int_equal(attn_npy_read(ctx, NULL, apply->in[i], a), ATTN_OK);
         tensors[i] = (struct attn_tensor_source){attn_apply_input_names[i], a->type, a->rank, a->shape, a->data};
     }
     assert_int_equal(attn_file_begin(ctx, NULL, path, &writer), ATTN_OK);
-    assert_int_equal(attn_safetensors_write(ctx, &writer, tensors, ATTN_APPLY_INPUTS), ATTN_OK);
+    assert_int_equal(attn_safetensors_write(ctx, &writer, tensors, INPUTS), ATTN_OK);
     assert_int_equal(attn_file_sync(ctx, &writer), ATTN_OK);
     assert_int_equal(attn_file_commit(ctx, &writer), ATTN_OK);
-    for (int i = 0; i < ATTN_APPLY_INPUTS; i++) attn_npy_free(ctx, &arrays[i]);
+    for (int i = 0; i < INPUTS; i++) attn_npy_free(ctx, &arrays[i]);
 }
 
 /* Result `which` as a tensor is what the .npy file holds, or that rounded to 16 bits. */
@@ -190,7 +192,7 @@ static void compare_result(attn_ctx *ctx, const char *npy, const char *tensors, 
 /* All inputs from one file, all outputs into another one. In bfloat16 the .npy files hold O in float32, as it was computed. */
 static void tensors_are_read_and_written_as_npy_files_are(void **state) {
     (void)state;
-    static char inputs[128], outputs[128], places[ATTN_APPLY_INPUTS][160];
+    static char inputs[128], outputs[128], places[INPUTS][160];
     struct faults none = {.fail_at = -1};
     struct attn_apply_report report;
     snprintf(inputs, sizeof inputs, "%s/in.safetensors", folder);
@@ -200,7 +202,7 @@ static void tensors_are_read_and_written_as_npy_files_are(void **state) {
         attn_ctx *ctx = context(&none);
         gather_inputs(ctx, &apply, inputs);
         tensors.dtype = apply.dtype = half ? ATTN_BF16 : ATTN_F32;
-        for (int i = 0; i < ATTN_APPLY_INPUTS; i++) {
+        for (int i = 0; i < INPUTS; i++) {
             snprintf(places[i], sizeof places[i], i % 2 ? "%s:%s" : "%s", inputs, attn_apply_input_names[i]);
             tensors.in[i] = places[i];
         }
@@ -217,7 +219,7 @@ static void tensors_are_read_and_written_as_npy_files_are(void **state) {
         }
         unlink(inputs);
         unlink(outputs);
-        assert_int_equal(files(), ATTN_APPLY_INPUTS);
+        assert_int_equal(files(), INPUTS);
         attn_ctx_destroy(ctx);
     }
 }
@@ -235,7 +237,7 @@ static void outputs_of_one_place_and_names_that_are_not_plain_are_refused(void *
         apply.out[ATTN_OUT_LSE] = pairs[i][0];
         apply.out[ATTN_OUT_O] = pairs[i][1];
         assert_int_equal(attn_apply_files(ctx, &apply, &report), ATTN_EINVAL);
-        assert_int_equal(files(), ATTN_APPLY_INPUTS);
+        assert_int_equal(files(), INPUTS);
     }
     attn_ctx_destroy(ctx);
 }
@@ -248,7 +250,7 @@ static int make_folder(void **state) {
 
 static int remove_folder(void **state) {
     (void)state;
-    for (int i = 0; i < ATTN_APPLY_INPUTS; i++) unlink(paths[i]);
+    for (int i = 0; i < INPUTS; i++) unlink(paths[i]);
     return rmdir(folder);
 }
 
