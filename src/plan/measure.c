@@ -227,7 +227,7 @@ static attn_status keep(attn_ctx *ctx, const char *key, const struct attn_kernel
 
 attn_status attn_choose_measured(attn_ctx *ctx, const attn_problem *problem, const struct attn_kernel **kernel, char *why, size_t size) {
     struct candidates c = {.samples = {.count = 0}};
-    bool run[ATTN_CANDIDATES];
+    bool run[ATTN_CANDIDATES] = {false};
     char key[ATTN_WISDOM_LINE], scope[96], times[512];
     int left = 0;
     find_candidates(ctx, problem, &c);

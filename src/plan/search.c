@@ -82,7 +82,7 @@ static attn_status check_outputs(attn_ctx *ctx, const attn_search *s, size_t byt
         return attn_fail(ctx, ATTN_EINVAL, "search: %s is not aligned to its elements",
                          (uintptr_t)s->index % sizeof(int64_t) ? "index" : "score");
     for (size_t i = 0; i < sizeof inputs / sizeof inputs[0]; i++)
-        if (inputs[i] && (inputs[i] == s->index || (inputs[i] == s->score && i < 4)))
+        if (inputs[i] && (inputs[i] == s->index || (i < 4 && inputs[i] == s->score)))
             return attn_fail(ctx, ATTN_EINVAL, "search: %s is the same memory as another array; outputs must not overlap other arrays",
                              inputs[i] == s->index ? "index" : "score");
     if (!s->workspace) return attn_fail(ctx, ATTN_EWORKSPACE, "search: workspace is NULL, expected %zu bytes aligned to 64", bytes);

@@ -47,7 +47,7 @@ static void finish_row(const struct attn_decode_work *w, int64_t r, int64_t chun
     }
     double lse = total == 0.0 ? (double)-INFINITY : ((double)top + log2(total)) * M_LN2, before = 0.0, now = 1.0;
     float *out = x->lse.data ? (float *)x->lse.data + w->sequence * x->lse.b + h * x->lse.h + row * x->lse.t : NULL;
-    if (x->accumulate & ATTN_ACCUMULATE_O) lse = attn_merge_weights((double)*out, lse, &before, &now);
+    if (out && (x->accumulate & ATTN_ACCUMULATE_O)) lse = attn_merge_weights((double)*out, lse, &before, &now);
     if (out) *out = (float)lse;
     const float scale = total == 0.0 ? 0.0f : (float)((double)part * now / total);
     store_row(x, w->o + r * w->cut->o_row, (float *)x->o.data + w->sequence * x->o.b + h * x->o.h + row * x->o.t, scale, (float)before);

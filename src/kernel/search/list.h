@@ -35,7 +35,7 @@ static inline uint64_t attn_search_entry(float score, uint32_t index) {
     uint32_t bits;
     score += 0.0f; /* -0 is 0 */
     memcpy(&bits, &score, sizeof bits);
-    bits ^= (uint32_t)((int32_t)bits >> 31) | 1u << 31; /* negative: all bits turn */
+    bits ^= bits >> 31 ? UINT32_MAX : 1u << 31; /* negative: all bits turn */
     return (uint64_t)bits << 32 | (uint32_t)~index;
 }
 static inline uint32_t attn_search_index(uint64_t entry) {

@@ -148,12 +148,14 @@ static void collect_query(void *arg, int64_t n, int number) {
     const struct state *t = arg;
     const attn_search *s = t->s;
     uint64_t *scratch = worker_of(t, number).scratch;
-    struct attn_search_list *all = &worker_of(t, 0).lists[n];
+    const struct worker first = worker_of(t, 0);
+    struct attn_search_list *all = first.lists + n;
     int64_t *index = s->index + (t->first + n) * s->top;
     float *score = s->score ? s->score + (t->first + n) * s->top : NULL;
     attn_search_list_cut(all, s->top, scratch);
     for (int w = 1; w < t->worker_count; w++) {
-        struct attn_search_list *other = &worker_of(t, w).lists[n];
+        const struct worker next = worker_of(t, w);
+        struct attn_search_list *other = next.lists + n;
         attn_search_list_cut(other, s->top, scratch);
         attn_search_list_merge(all, other, s->top, scratch);
     }
