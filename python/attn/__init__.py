@@ -10,6 +10,7 @@ Reuse        Plan decides once; forward and backward write into given arrays. Co
 Masks        Mask.parse("causal & sliding_window:127,127"), Mask.band, .blocks, .bits, .predicate, ...; combined by & | ~;
              mask.compile(T, S) answers for area, rows, tiles. A text, or a bool array [T, S], serves as well.
 Search       topk: the keys of greatest dot product with each query, exactly.
+Caches       Cache: keys and values of sequences that grow, in pages, in float32 or fewer bits; attention of new queries over them.
 PyTorch      attn.torch.attention has gradients for q, k, v, bias, alibi and sink (import attn.torch).
 
 Arrays       Read and written where they are: NumPy arrays and PyTorch tensors of any strides that are not negative, any object with
@@ -24,10 +25,11 @@ Processes    A forked child makes its own default context. With OpenMP, a child 
 
 The formulas, and what each option means exactly, are in attn.h (`man libattn`); the language of masks in attn-mask(7).
 """
+from ._cache import Cache
 from ._context import Context, default_context
 from ._functions import attention, backward, clear_cache, cu_from_padding, estimate, merge, weights
-from ._library import (Error, InvalidError, MaskError, NoMemoryError, ShapeError, SystemFailure, UnsupportedError, WorkspaceError,
-                       library_path, version)
+from ._library import (Error, FullError, InvalidError, MaskError, NoMemoryError, ShapeError, SystemFailure, UnsupportedError,
+                       WorkspaceError, library_path, version)
 from ._mask import Mask, pool_scores
 from ._plan import Estimate, Gradients, Plan
 from ._search import topk
@@ -35,8 +37,8 @@ from ._search import topk
 __version__ = version().split(",")[0].split()[1]
 __all__ = [
     "attention", "backward", "weights", "estimate", "merge", "cu_from_padding", "pool_scores", "topk", "clear_cache",
-    "Plan", "Mask", "Context", "default_context", "Gradients", "Estimate",
-    "Error", "InvalidError", "ShapeError", "UnsupportedError", "MaskError", "WorkspaceError", "NoMemoryError", "SystemFailure",
+    "Plan", "Mask", "Cache", "Context", "default_context", "Gradients", "Estimate",
+    "Error", "InvalidError", "ShapeError", "UnsupportedError", "MaskError", "WorkspaceError", "NoMemoryError", "FullError", "SystemFailure",
     "version", "library_path",
 ]
 

@@ -115,11 +115,12 @@ def _plan(tq, tk, v_dim, mask, options, layout, dropout, context, strided, gradi
     p = 0.0
     if dropout is not None:
         p, options["seed"] = dropout
+    kv_dtype = None if tk.dtype == tq.dtype else tk.dtype
     if options.get("bias") is not None:
         bias = "".join(["1" if n == 1 else axis for n, axis in zip(b.bias_axes(describe(options["bias"], "bias").shape), "bhts")])
     alibi, sink = options.get("alibi") is not None, options.get("sink") is not None
-    key = (context, tq.dtype, layout, heads, kv_heads, dim, v_dim, batch, q_len, kv_len, q_tokens, kv_tokens, gradients, strided, bias,
-           alibi, sink, p, more, grad_dtype)
+    key = (context, tq.dtype, kv_dtype, layout, heads, kv_heads, dim, v_dim, batch, q_len, kv_len, q_tokens, kv_tokens, gradients, strided,
+           bias, alibi, sink, p, more, grad_dtype)
     plan = _plans.get(key)
     if plan is None:
         scale, softcap, alibi_align, threads, kernel, effort, o_dtype = more
@@ -127,7 +128,7 @@ def _plan(tq, tk, v_dim, mask, options, layout, dropout, context, strided, gradi
                     kv_tokens=kv_tokens, dtype=tq.dtype, layout=layout, scale=scale, softcap=softcap, dropout=p,
                     backward=gradients is not None, alibi=alibi, bias=bias, bias_grad=bias is not None and gradients == "with dbias",
                     sink=sink, dim_stride=strided, alibi_align=alibi_align, threads=threads, kernel=kernel, effort=effort, context=context,
-                    o_dtype=o_dtype, grad_dtype=grad_dtype, workspaces=_workspaces)
+                    o_dtype=o_dtype, grad_dtype=grad_dtype, kv_dtype=kv_dtype, workspaces=_workspaces)
         remember(_plans, key, plan, _MOST)
     return plan
 

@@ -52,9 +52,14 @@ class SystemFailure(Error, OSError):
     """ATTN_ESYSTEM: the operating system refused a thread or a file."""
 
 
+class FullError(Error, MemoryError):
+    """ATTN_EFULL: a cache has too few free blocks."""
+
+
 _ERRORS = {
     abi.ATTN_EINVAL: InvalidError, abi.ATTN_ESHAPE: ShapeError, abi.ATTN_EUNSUPPORTED: UnsupportedError, abi.ATTN_EMASK: MaskError,
     abi.ATTN_EWORKSPACE: WorkspaceError, abi.ATTN_ENOMEM: NoMemoryError, abi.ATTN_ESYSTEM: SystemFailure,
+    abi.ATTN_EFULL: FullError,
 }
 
 

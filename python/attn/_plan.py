@@ -31,6 +31,8 @@ class Plan:
     bias                    "bhts" with 1 for each axis that the bias is shared along: "1h11"; bias_grad: backward returns its gradient
     dim_stride              True: some array is not contiguous along dim, at the price of a copy
     alibi_align             where ALiBi's distance 0 lies when T != S: "bottom-right" or "top-left"
+    kv_dtype                what k and v are stored in, where it is not dtype: "bfloat16", "float16" with "float32"
+    block_tokens            k and v are pools of pages of so many tokens: what attn.Cache plans with
     threads, kernel         greatest number of workers; a kernel's name, "flash" or "flash/avx512"
     effort, measure_seconds how the kernel is chosen: "estimate", "measure", "wisdom"; the time that measuring may take
     """
@@ -38,13 +40,14 @@ class Plan:
     def __init__(self, *, heads, dim, q_len, kv_len=None, batch=1, kv_heads=None, v_dim=None, q_tokens=None, kv_tokens=None,
                  dtype="float32", layout="bhtd", scale=None, softcap=None, dropout=0.0, backward=False, alibi=False, bias=None,
                  bias_grad=False, sink=False, dim_stride=False, alibi_align="bottom-right", threads=0, kernel=None, effort="estimate",
-                 measure_seconds=None, o_dtype=None, grad_dtype=None, context=None, workspaces=None):
+                 measure_seconds=None, o_dtype=None, grad_dtype=None, kv_dtype=None, block_tokens=0, context=None,
+                 workspaces=None):
         self.context = context or default_context()
         p = abi.attn_problem()
         lib.attn_problem_init(ctypes.byref(p))
-        p.dtype, p.layout = _choice("dtype", dtype, DTYPES)[0], _choice("layout", layout, b.LAYOUTS)
-        p.alibi_align = _choice("alibi_align", alibi_align, ALIGN)
-        p.effort = _choice("effort", effort, _EFFORTS)
+        p.dtype, p.layout = choice("dtype", dtype, DTYPES)[0], choice("layout", layout, b.LAYOUTS)
+        p.alibi_align = choice("alibi_align", alibi_align, ALIGN)
+        p.effort = choice("effort", effort, _EFFORTS)
         for name, value in (("heads", heads), ("dim", dim), ("q_len", q_len), ("batch", batch), ("threads", threads),
                             ("kv_heads", kv_heads), ("v_dim", v_dim), ("kv_len", kv_len), ("q_tokens", q_tokens), ("kv_tokens", kv_tokens)):
             if value is not None:
@@ -54,7 +57,10 @@ class Plan:
                 setattr(p, name, value)
         for name, value in (("o_dtype", o_dtype), ("grad_dtype", grad_dtype)):
             if value not in (None, dtype):
-                setattr(p, name, _choice(name, value, DTYPES)[0])
+                setattr(p, name, choice(name, value, DTYPES)[0])
+        if kv_dtype not in (None, dtype):
+            p.kv_dtype = choice("kv_dtype", kv_dtype, STORED)
+        p.block_tokens = block_tokens
         if dropout:
             p.dropout = dropout
         if kernel is not None:
@@ -68,7 +74,7 @@ class Plan:
         self._handle = self.context.own(self.pointer, lib.attn_plan_destroy)
         self.layout, self.packed, self.dtype = layout, layout == "thd", dtype
         self.o_dtype, self.grad_dtype = o_dtype or dtype, grad_dtype or dtype
-        self.lse_dtype = DTYPES[dtype][2]
+        self.lse_dtype, self.kv_dtype = DTYPES[dtype][2], kv_dtype or dtype
         self.heads, self.dim, self.batch, self.q_len = heads, dim, batch, q_len
         self.kv_heads = heads if kv_heads is None else kv_heads
         self.v_dim = dim if v_dim is None else v_dim
@@ -260,16 +266,16 @@ class Plan:
             raise mismatch("q has %d heads of size %d, expected %d of %d" % (heads, dim, self.heads, self.dim))
         if tk.extents != (batch, self.kv_heads, kv_len, dim):
             b.need_extents(tk, (batch, self.kv_heads, kv_len, dim), "k", "q's batch and dim, %d key/value heads" % self.kv_heads)
-        if tq.dtype != self.dtype or tk.dtype != self.dtype:
+        if tq.dtype != self.dtype or tk.dtype != self.kv_dtype:
             b.need_dtype(tq, self.dtype, "q")
-            b.need_dtype(tk, self.dtype, "k")
+            b.need_dtype(tk, self.kv_dtype, "k")
         b.put(call.args, b.OFFSET_Q, tq.data, *tq.strides)
         b.put(call.args, b.OFFSET_K, tk.data, *tk.strides)
         if tv is not None:
             if tv.extents != (batch, self.kv_heads, kv_len, self.v_dim):
                 b.need_extents(tv, (batch, self.kv_heads, kv_len, self.v_dim), "v", "k's batch, heads and tokens, %d wide" % self.v_dim)
-            if tv.dtype != self.dtype:
-                b.need_dtype(tv, self.dtype, "v")
+            if tv.dtype != self.kv_dtype:
+                b.need_dtype(tv, self.kv_dtype, "v")
             b.put(call.args, b.OFFSET_V, tv.data, *tv.strides)
         if self.bias_shared is not None and options.get("bias") is None:
             raise invalid("bias is not given, but the plan has one")
@@ -339,11 +345,12 @@ class Plan:
 
 _ACCUMULATE = {"dq": abi.ATTN_ACCUMULATE_DQ, "dk": abi.ATTN_ACCUMULATE_DK, "dv": abi.ATTN_ACCUMULATE_DV,
                "dbias": abi.ATTN_ACCUMULATE_REST}
+STORED = {**{name: row[0] for name, row in DTYPES.items()}, "q8_0": abi.ATTN_Q8_0}
 _EFFORTS = {name: getattr(abi, "ATTN_" + name.upper()) for name in ("estimate", "measure", "wisdom")
             if hasattr(abi, "ATTN_" + name.upper())}
 
 
-def _choice(name, value, choices):
+def choice(name, value, choices):
     if value not in choices:
         raise invalid("%s is %r, expected one of %s" % (name, value, ", ".join(choices)))
     return choices[value]

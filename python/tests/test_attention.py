@@ -159,7 +159,7 @@ class Formulas(unittest.TestCase):
 
     def test_what_is_excluded_may_be_nan(self):
         x = random_arrays(np.random.default_rng(SEED), rows=19, keys=19)
-        o = attn.attention(x["q"][:, :, :10], x["k"][:, :, :10], x["v"][:, :, :10], "causal")
+        o = attn.attention(x["q"], x["k"], x["v"], "causal")[:, :, :10]
         x["k"][:, :, 10:] = np.nan
         x["v"][:, :, 10:] = np.inf
         self.assertTrue(np.array_equal(attn.attention(x["q"], x["k"], x["v"], "causal")[:, :, :10], o))

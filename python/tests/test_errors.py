@@ -78,7 +78,7 @@ class Errors(unittest.TestCase):
         go = attn.attention
         self.refused(attn.UnsupportedError, "k has the data type complex64", go, self.q, self.k.astype("c8"), self.v)
         self.refused(attn.UnsupportedError, "q has the data type >f4", go, self.q.astype(">f4"), self.k, self.v)
-        self.refused(attn.InvalidError, "k is float64, expected float32", go, self.q, self.k.astype("f8"), self.v)
+        self.refused(attn.Error, "kv_dtype is f64", go, self.q, self.k.astype("f8"), self.v)
         self.refused(attn.InvalidError, "stride of args.q is -", go, self.q[:, :, ::-1], self.k, self.v)
         self.refused(attn.InvalidError, "stride 0 along every axis", go, np.broadcast_to(np.float32(1), (2, 4, 5, 8)), self.k, self.v)
         o, lse = go(self.q, self.k, self.v, return_lse=True)

@@ -49,6 +49,15 @@ class Half(unittest.TestCase):
         import ml_dtypes
         self.check("bfloat16", np.dtype(ml_dtypes.bfloat16))
 
+    def test_keys_and_values_of_fewer_bits_than_queries_are_taken_exactly(self):
+        x = random_arrays(np.random.default_rng(1))
+        k, v = x["k"].astype("f2"), x["v"].astype("f2")
+        o, lse = attn.attention(x["q"], k, v, return_lse=True)
+        want, want_lse = attn.attention(x["q"], k.astype("f4"), v.astype("f4"), return_lse=True)
+        self.assertEqual(o.dtype, np.float32)
+        self.near(o, want, 0)
+        self.near(lse, want_lse, 0)
+
     def test_mixed_types_are_refused(self):
         x = random_arrays(np.random.default_rng(1))
         with self.assertRaises(attn.Error):
