@@ -380,6 +380,19 @@ static double cancelled_size(const struct test_case *c) {
            greatest_norm(c->v, c->planes * c->problem.kv_heads * c->kv_len, c->problem.v_dim);
 }
 
+/* Where O is stored in 16 bits, backward's delta = dO.O holds its rounding, and an element near a tie may round the other way than the plain
+ * formula's: one place of O (half of it in size: what is more is the plain formula's error too) times dO. Sums over all pairs of a row show it,
+ * since there P dP and P delta cancel. In units of 1e-6. */
+static double flipped_size(const struct test_case *c, const struct test_result *want) {
+    const attn_dtype o = c->problem.o_dtype == ATTN_DTYPE_SAME ? c->storage : c->problem.o_dtype;
+    if (!attn_dtype_is_half(o)) return 0.0;
+    double most = 0.0;
+    const int64_t n = c->planes * c->problem.heads * c->q_len * c->problem.v_dim;
+    for (int64_t i = 0; i < n; i++)
+        if (isfinite(c->d_o[i])) most = fmax(most, fabs((double)c->d_o[i]));
+    return 1e6 * (o == ATTN_BF16 ? 0x1p-8 : 0x1p-11) * most * test_max_abs(want->count[TEST_O], want->data[TEST_O]);
+}
+
 bool test_result_bounded(const struct test_case *c, const struct test_result *got, const struct test_result *want,
                          const struct test_result *plain) {
     bool good = true;
@@ -393,6 +406,7 @@ bool test_result_bounded(const struct test_case *c, const struct test_result *go
         if (which == TEST_O) scale *= fmax(1.0, size / 4.0);
         if (which >= TEST_DQ) scale *= fmax(fmax(4.0, size), capped_size(c));
         if (which == TEST_DBIAS) scale = fmax(scale * shared_bias_size(c), cancelled_size(c));
+        if (which > TEST_DV) scale += flipped_size(c, want);
         if (which == TEST_DALIBI) /* each pair's rounding counts as often as its distance */
             scale *= (double)(c->q_len + c->kv_len);
         /* Each term of a sum over weights is rounded anew by at most `rounding` of itself. For O the terms are at most the greatest value; for
