@@ -50,7 +50,7 @@ attn_status attn_case_open(struct attn_case *c, const struct attn_case_spec *spe
     const attn_status status = attn_memory_context(&c->memory, spec->threads, &c->ctx, c->message, sizeof c->message);
     if (status != ATTN_OK) return status;
     const int64_t q_rows = spec->batch * spec->heads * spec->q_len, kv_rows = spec->batch * spec->kv_heads * spec->kv_len;
-    c->q = random_array(c, q_rows * spec->dim, spec->gain, 0);
+    c->q = random_array(c, (spec->learned ? spec->heads : q_rows) * spec->dim, spec->gain, 0);
     c->k = random_array(c, kv_rows * spec->dim, 1.0, 1);
     c->v = random_array(c, kv_rows * spec->v_dim, 1.0, 2);
     c->d_o = spec->backward ? random_array(c, q_rows * spec->v_dim, 1.0, 3) : NULL;
@@ -96,7 +96,7 @@ static attn_status allocate_outputs(struct attn_case *c) {
         bool wanted;
     } outputs[] = {{&c->o, q_rows * e * size, true},
                    {&c->lse, q_rows * lse, true},
-                   {&c->dq, q_rows * d * size, c->spec.backward},
+                   {&c->dq, (c->spec.learned ? (size_t)c->spec.heads : q_rows) * d * size, c->spec.backward},
                    {&c->dk, kv_rows * d * size, c->spec.backward},
                    {&c->dv, kv_rows * e * size, c->spec.backward},
                    {&c->args.workspace, attn_plan_workspace(c->plan), true}};
@@ -131,6 +131,7 @@ attn_status attn_case_plan(struct attn_case *c) {
     attn_problem_init(&problem);
     problem.dtype = c->spec.dtype;
     problem.kernel = c->spec.kernel;
+    problem.score = c->spec.learned ? ATTN_SCORE_LEARNED_QUERY : ATTN_SCORE_DOT;
     problem.heads = c->spec.heads;
     problem.kv_heads = c->spec.kv_heads;
     problem.dim = c->spec.dim;
@@ -151,7 +152,7 @@ attn_status attn_case_plan(struct attn_case *c) {
     c->args.v.data = c->v;
     c->args.o.data = c->o;
     c->args.lse.data = c->lse;
-    c->args.mask = c->stack != NULL ? c->stack : c->masks[0];
+    c->args.mask = c->spec.learned ? NULL : c->stack != NULL ? c->stack : c->masks[0];
     c->args.workspace_bytes = attn_plan_workspace(c->plan);
     c->gradients.d_o.data = c->d_o;
     c->gradients.dq.data = c->dq;

@@ -53,6 +53,11 @@ static void axpy(const struct attn_case *c, double weight, const void *array, in
     for (int32_t d = 0; d < dim; d++) sum[d] += weight * load(c, array, row * dim + d);
 }
 
+/* Row of q: a learned query is the head's. */
+static int64_t query_row(const struct attn_case *c, int64_t q_row) {
+    return c->spec.learned ? q_row / c->spec.q_len % c->spec.heads : q_row;
+}
+
 static void compare(struct oracle *r, int which, const void *array, int64_t row, int32_t dim, const double *expected) {
     struct deviation *dev = &r->dev[which];
     const attn_dtype type = which == DEV_LSE ? lse_type(r->c) : r->out->dtype;
@@ -72,7 +77,7 @@ static void check_row(struct oracle *r, int64_t b, int32_t h, int64_t i) {
     double greatest = -(double)INFINITY, total = 0.0;
     for (int64_t piece = 0; piece < pieces; piece++)
         for (int64_t j = r->intervals[2 * piece]; j < r->intervals[2 * piece + 1]; j++) {
-            r->p[j] = r->scale * dot(r->c, r->c->q, q_row, r->c->k, k_row + j, s->dim);
+            r->p[j] = r->scale * dot(r->c, r->c->q, query_row(r->c, q_row), r->c->k, k_row + j, s->dim);
             greatest = fmax(greatest, r->p[j]);
         }
     memset(r->sum, 0, (size_t)s->v_dim * sizeof(double));
@@ -87,7 +92,7 @@ static void check_row(struct oracle *r, int64_t b, int32_t h, int64_t i) {
         compare(r, DEV_LSE, r->out->lse, q_row, 1, &lse);
     else if (r->out->lse != NULL && load_as(lse_type(r->c), r->out->lse, q_row) != lse) /* a row with no key: -inf */
         r->dev[DEV_LSE].greatest = (double)NAN;
-    if (!r->out->backward) return;
+    if (!r->out->backward || s->learned) return; /* a learned query's gradient is a sum over all rows */
     double delta = 0.0;
     for (int32_t e = 0; e < s->v_dim; e++) delta += load(r->c, r->c->d_o, q_row * s->v_dim + e) * r->sum[e];
     memset(r->sum, 0, (size_t)s->dim * sizeof(double));
@@ -110,11 +115,11 @@ static void check_column(struct oracle *r, int64_t b, int32_t g, int64_t j) {
         for (int64_t piece = 0; piece < pieces; piece++)
             for (int64_t i = r->intervals[2 * piece]; i < r->intervals[2 * piece + 1]; i++) {
                 const int64_t q_row = (b * s->heads + h) * s->q_len + i;
-                const double p =
-                    exp(r->scale * dot(r->c, r->c->q, q_row, r->c->k, k_row, s->dim) - load_as(lse_type(r->c), r->c->lse, q_row));
+                const double p = exp(r->scale * dot(r->c, r->c->q, query_row(r->c, q_row), r->c->k, k_row, s->dim) -
+                                     load_as(lse_type(r->c), r->c->lse, q_row));
                 const double delta = dot(r->c, r->c->d_o, q_row, r->c->o, q_row, s->v_dim);
                 const double ds = r->scale * p * (dot(r->c, r->c->d_o, q_row, r->c->v, k_row, s->v_dim) - delta);
-                axpy(r->c, ds, r->c->q, q_row, s->dim, r->sum);
+                axpy(r->c, ds, r->c->q, query_row(r->c, q_row), s->dim, r->sum);
                 axpy(r->c, p, r->c->d_o, q_row, s->v_dim, r->more);
             }
     }
@@ -176,7 +181,7 @@ double attn_oracle_difference(const struct attn_case *c, const struct attn_outpu
         bool is_lse;
     } arrays[] = {{c->o, outputs->o, q_rows * s->v_dim, false},
                   {c->lse, outputs->lse, q_rows, true},
-                  {c->dq, outputs->dq, q_rows * s->dim, false},
+                  {c->dq, outputs->dq, (s->learned ? s->heads : q_rows) * s->dim, false},
                   {c->dk, outputs->dk, kv_rows * s->dim, false},
                   {c->dv, outputs->dv, kv_rows * s->v_dim, false}};
     double most = 0.0;

@@ -222,3 +222,53 @@ double attn_read_bandwidth(attn_ctx *ctx, int threads, size_t bytes, double seco
     attn_free(ctx, memory);
     return (double)bytes / least;
 }
+
+struct triad_job {
+    const struct attn_triad *triad;
+    int64_t count; /* floats of a piece, a multiple of 16 */
+};
+
+static void triad_task(void *arg, int64_t index, int worker) {
+    const struct triad_job *job = arg;
+    const float *a = job->triad->a + index * job->count, *b = job->triad->b + index * job->count;
+    float *sum = job->triad->sum + index * job->count;
+    (void)worker;
+    for (int64_t i = 0; i < job->count; i += 16)
+        for (int64_t j = i; j < i + 16; j += 4) {
+#if defined(__x86_64__)
+            _mm_stream_ps(sum + j, _mm_add_ps(_mm_load_ps(a + j), _mm_load_ps(b + j)));
+#else
+            for (int64_t n = j; n < j + 4; n++) sum[n] = a[n] + b[n];
+#endif
+        }
+#if defined(__x86_64__)
+    _mm_sfence();
+#endif
+}
+
+bool attn_triad_open(attn_ctx *ctx, size_t bytes, struct attn_triad *triad) {
+    *triad = (struct attn_triad){attn_alloc(ctx, bytes), attn_alloc(ctx, bytes), attn_alloc(ctx, bytes), (int64_t)(bytes / sizeof(float))};
+    if (triad->a == NULL || triad->b == NULL || triad->sum == NULL) {
+        attn_triad_close(ctx, triad);
+        return false;
+    }
+    memset(triad->a, 0, bytes);
+    memset(triad->b, 0, bytes);
+    memset(triad->sum, 0, bytes);
+    return true;
+}
+
+double attn_triad_bandwidth(attn_ctx *ctx, int threads, const struct attn_triad *triad) {
+    const int64_t pieces = 16 * (int64_t)threads;
+    struct triad_job job = {triad, triad->count / pieces / 16 * 16};
+    const double start = attn_clock();
+    attn_parallel(ctx, pieces, threads, triad_task, &job);
+    return 3.0 * sizeof(float) * (double)(pieces * job.count) / (attn_clock() - start);
+}
+
+void attn_triad_close(attn_ctx *ctx, struct attn_triad *triad) {
+    attn_free(ctx, triad->a);
+    attn_free(ctx, triad->b);
+    attn_free(ctx, triad->sum);
+    *triad = (struct attn_triad){0};
+}

@@ -5,6 +5,8 @@
 
 #include "attn.h"
 
+#include <stdbool.h>
+
 /* One loop of independent multiply-adds in registers. */
 struct attn_fma {
     const char *isa; /* "avx512" */
@@ -25,6 +27,16 @@ double attn_fma_rate(attn_ctx *ctx, const struct attn_fma *fma, int threads, dou
 
 /* Seconds in which `threads` workers read these bytes (aligned to 64) once: the best of several loops. */
 double attn_read_seconds(attn_ctx *ctx, int threads, const void *memory, size_t bytes);
+/* Memory as a scan uses it: two arrays are read, a third is written past the cache where the processor can. */
+struct attn_triad {
+    float *a, *b, *sum;
+    int64_t count; /* floats of each */
+};
+/* Arrays of `bytes` bytes each; false: no memory. */
+bool attn_triad_open(attn_ctx *ctx, size_t bytes, struct attn_triad *triad);
+/* Bytes a second, read and written, of one go with `threads` workers. */
+double attn_triad_bandwidth(attn_ctx *ctx, int threads, const struct attn_triad *triad);
+void attn_triad_close(attn_ctx *ctx, struct attn_triad *triad);
 
 /* Bytes a second of reading `bytes` bytes of memory with `threads` workers; 0 if there is no memory for that. */
 double attn_read_bandwidth(attn_ctx *ctx, int threads, size_t bytes, double seconds);

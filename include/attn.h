@@ -258,8 +258,8 @@ ATTN_API size_t attn_mask_text(const attn_mask *mask, char *text, size_t size);
 
 /* ------------------------------------------------------------------------------------------------ problem */
 
-/* Of these enums version 0.1 has kernels for all data types (ATTN_F64 through the reference kernel), ATTN_SCORE_DOT and
- * ATTN_SOFTMAX; the other values are ATTN_EUNSUPPORTED, by name.
+/* Of these enums version 0.1 has kernels for all data types (ATTN_F64 through the reference kernel), ATTN_SCORE_DOT,
+ * ATTN_SCORE_LEARNED_QUERY (float32 and float64) and ATTN_SOFTMAX; the other values are ATTN_EUNSUPPORTED, by name.
  *
  * bfloat16 (1 sign, 8 exponent, 7 fraction bits) and float16 (IEEE 754 binary16) are types of storage: every number is taken exactly, all
  * arithmetic and all sums are float32, and an output is rounded once, to nearest, ties to even. What passes float16's range, 65504, becomes
@@ -282,6 +282,13 @@ typedef enum attn_dtype {
  *              every sequence counts its tokens from 0: the same mask is laid on each, none is needed for the cutting itself */
 typedef enum attn_layout { ATTN_BHTD = 0, ATTN_BTHD = 1, ATTN_THD = 2 } attn_layout;
 
+/* How much a query likes a key.
+ *   ATTN_SCORE_DOT            scale * q_i . k_j
+ *   ATTN_SCORE_LEARNED_QUERY  scale * q_h . k_j: one query for each head, the same in all rows; row i sees the keys 0 to i. O is the scan
+ *              of the prefixes (Feng et al. 2024, "Attention as an RNN"), T = S, computed in O(T (D + E)) both ways, without overflow at
+ *              scores of any size. q and dq are [H,D]: strides batch (default 0: one query for all sequences, dq is their sum), head,
+ *              unused, dim, in every layout. Lengths, starts and cumulative lengths of keys that are not given are those of queries. Of
+ *              the features it has ATTN_BACKWARD alone; no soft-cap, no mask, no ATTN_ACCUMULATE_O. Offsets have no effect. */
 typedef enum attn_score { ATTN_SCORE_DOT = 0, ATTN_SCORE_ADDITIVE = 1, ATTN_SCORE_LEARNED_QUERY = 2 } attn_score;
 typedef enum attn_weighting { ATTN_SOFTMAX = 0, ATTN_SIGMOID = 1, ATTN_RAW = 2 } attn_weighting;
 
@@ -335,8 +342,8 @@ typedef struct attn_problem {
 
     int threads;        /* greatest number of workers of an execution, at most the context's; 0 (default): the context's */
     attn_effort effort; /* default ATTN_ESTIMATE */
-    const char *kernel; /* NULL (default): the planner chooses; else a kernel's name: "flash", "flash32", "flash-pairs", "decode", "naive",
-                           or with its instruction set: "flash/avx512" */
+    const char *kernel; /* NULL (default): the planner chooses; else a kernel's name: "flash", "flash32", "flash-pairs", "decode", "naive";
+                           of a learned query "scan", "scan-serial", "scan-hillis-steele", "scan-blelloch", "naive"; or with its instruction set: "flash/avx512" */
 
     double measure_seconds; /* of ATTN_MEASURE: greatest time for a plan. Default 1; INFINITY: no limit */
 
@@ -479,12 +486,16 @@ typedef struct attn_args {
     const int32_t *block_table;
     int64_t max_blocks; /* of a sequence; -1 (default): as many as problem.kv_len needs */
     int64_t blocks;     /* in the pools; must be set where block_table is */
+    /* ATTN_SCORE_LEARNED_QUERY: O and LSE of the tokens before each sequence, such as the last rows of the piece before it (a stride of 0
+     * along token); both or neither. In the problem's dtype, [B,H,E] and [B,H]; strides batch, head, unused, dim. LSE = -inf: no tokens,
+     * O is not read. */
+    attn_input state_o, state_lse;
 } attn_args;
 
 /* What is added to what is there, instead of being set. An output of 16 bits is read, added to in float32, and rounded again.
  *   ATTN_ACCUMULATE_O     attn_forward merges its result into O and LSE, as attn_merge (before the first part: O = 0, LSE = -inf, or leave
  *                         the flag away for that part). Without meaning for attn_backward, which reads O and LSE as they are
- *   ATTN_ACCUMULATE_DQ, _DK, _DV    attn_backward adds to dq, dk, dv; ATTN_ACCUMULATE_REST to dbias, dalibi and dsink. Without meaning for
+ *   ATTN_ACCUMULATE_DQ, _DK, _DV    attn_backward adds to dq, dk, dv; ATTN_ACCUMULATE_REST to dbias, dalibi, dsink and dstate. Without meaning for
  *                         attn_forward */
 enum { ATTN_ACCUMULATE_O = 1, ATTN_ACCUMULATE_DQ = 2, ATTN_ACCUMULATE_DK = 4, ATTN_ACCUMULATE_DV = 8, ATTN_ACCUMULATE_REST = 16 };
 
@@ -500,6 +511,10 @@ typedef struct attn_gradients {
     attn_output dbias;      /* as bias, summed over the shared axes; with ATTN_BIAS_GRAD. Elements of no pair are set to 0 */
     attn_output dalibi;     /* float [H], strides batch, head; batch stride 0: summed over sequences. NULL: not wanted */
     attn_output dsink;      /* the same */
+
+    /* ATTN_SCORE_LEARNED_QUERY: gradients of args.state_o and state_lse, as those; NULL: not wanted. To go on backward in the piece before,
+     * add them to dO and dLSE of its last row. */
+    attn_output dstate_o, dstate_lse;
 } attn_gradients;
 
 ATTN_API void attn_args_init(attn_args *args);
@@ -515,7 +530,7 @@ typedef struct attn_estimate {
 
     /* Out. */
     int64_t pairs;                                  /* allowed pairs of all sequences and query heads; INT64_MAX if there are more */
-    double forward_flops, backward_flops;           /* 2 (D + E) and 2 (3 D + 2 E) for each pair */
+    double forward_flops, backward_flops;           /* 2 (D + E) and 2 (3 D + 2 E) for each pair; learned query: for each row */
     double forward_bytes, backward_bytes;           /* q, k, v, o, lse, bias and, backward, dO and the gradients, each element once */
     int64_t tile_queries, tile_keys;                /* tiles that the kernel's forward pass computes pairs in */
     int64_t tiles_full, tiles_partial, tiles_empty; /* of all sequences and heads; those at the end of a sequence may be shorter */
@@ -579,5 +594,6 @@ ATTN_API size_t attn_support_text(const attn_ctx *ctx, char *text, size_t size);
 
 #include "attn_cache.h"  /* keys and values of growing sequences, in pages */
 #include "attn_search.h" /* exact top-k search */
+#include "attn_stream.h" /* constant-memory streams of a learned query */
 
 #endif

@@ -68,6 +68,16 @@ def cases(rng):
                                        mask=["causal:bottom-right"], allowed=bottom_right)
     yield "paged, stored as q8_0", dict(block=7, kv_dtype="q8_0", kv_lens=[0, 149], rows=1, keys=150, dim=32, backward=False, softcap=2.0,
                                         sink=rng.normal(size=4))
+    learned = dict(learned="shared", allowed=causal)
+    yield "learned query", learned
+    yield "learned query f64", dict(learned, dtype="f64", dlse=True, scale=0.7)
+    yield "learned query, long, other value width", dict(learned, rows=700, keys=700, kv_heads=2, v_dim=24, dlse=True)
+    yield "learned query of each sequence, token-major", dict(learned, learned="own", layout="bthd", kv_heads=1)
+    yield "learned query, packed", dict(learned, layout="thd", cu=([0, 5, 5, 20, 37],) * 2)
+    yield "learned query of each sequence, packed, f64", dict(learned, learned="own", layout="thd", cu=([0, 5, 5, 20, 37],) * 2, dtype="f64")
+    yield "learned query, forward only", dict(learned, backward=False)
+    for kernel in ("scan-serial", "scan-hillis-steele", "scan-blelloch", "naive"):
+        yield "learned query, " + kernel, dict(learned, kernel=kernel, kv_heads=2)
 
 
 def to_layout(a, layout):
@@ -78,6 +88,13 @@ def from_layout(a, layout):
     return a if layout == "bhtd" else a.transpose(0, 2, 1, 3) if layout == "bthd" else a.transpose(1, 0, 2)[None]
 
 
+def sequences(c, batch, rows, keys):
+    """Plane, rows and keys of each sequence."""
+    if c.get("layout") == "thd":
+        return [(0, slice(*a), slice(*b)) for a, b in zip(zip(c["cu"][0], c["cu"][0][1:]), zip(c["cu"][1], c["cu"][1][1:]))]
+    return [(b, slice(0, rows), slice(0, c["kv_lens"][b] if "kv_lens" in c else keys)) for b in range(batch)]
+
+
 def make(c, rng):
     packed = c.get("layout") == "thd"
     batch, heads, groups = 1 if packed else 2, 4, c.get("kv_heads", 4)
@@ -85,7 +102,13 @@ def make(c, rng):
     width = c.get("v_dim", dim)
     kind = np.dtype(c.get("file", "<f4"))
     shapes = dict(q=(batch, heads, rows, dim), k=(batch, groups, keys, dim), v=(batch, groups, keys, width), do=(batch, heads, rows, width))
-    return {n: rng.normal(size=s).astype(kind) for n, s in shapes.items()}, rng.normal(size=(batch, heads, rows)).astype(kind)
+    x = {n: rng.normal(size=s).astype(kind) for n, s in shapes.items()}
+    if "learned" in c:  # the query of a sequence stands in all its rows
+        pieces = sequences(c, batch, rows, keys)
+        x["query"] = rng.normal(size=(len(pieces), heads, dim) if c["learned"] == "own" else (heads, dim)).astype(kind)
+        for n, (b, t, _) in enumerate(pieces):
+            x["q"][b, :, t] = x["query"].reshape(-1, heads, 1, dim)[n if c["learned"] == "own" else 0]
+    return x, rng.normal(size=(batch, heads, rows)).astype(kind)
 
 
 def stored(a, kind):
@@ -106,13 +129,10 @@ def expected(c, x, dlse):
     if "kv_dtype" in c:
         x = dict(x, k=stored(x["k"], c["kv_dtype"]), v=stored(x["v"], c["kv_dtype"]))
     x = {n: a.astype("f8") for n, a in x.items()}
-    packed, backward = c.get("layout") == "thd", c.get("backward", True)
+    backward = c.get("backward", True)
     batch, heads, rows = x["q"].shape[:3]
+    pieces = sequences(c, batch, rows, x["k"].shape[2])
     keys = x["k"].shape[2]
-    if packed:
-        pieces = [(0, slice(*a), slice(*b)) for a, b in zip(zip(c["cu"][0], c["cu"][0][1:]), zip(c["cu"][1], c["cu"][1][1:]))]
-    else:
-        pieces = [(b, slice(0, rows), slice(0, c["kv_lens"][b] if "kv_lens" in c else keys)) for b in range(batch)]
     bias = np.zeros((batch, heads, rows, keys)) + np.asarray(c.get("bias", 0.0), "f8")
     total = {n: np.zeros(s) for n, s in dict(out=x["do"].shape, lse=x["q"].shape[:3], dq=x["q"].shape, dk=x["k"].shape, dv=x["v"].shape,
                                              dalibi=(heads,), dsink=(heads,), dbias=bias.shape).items()}
@@ -127,6 +147,9 @@ def expected(c, x, dlse):
         total["dbias"][b, :, t, s] = r["dbias"]
         total["dalibi"] += r["dalibi"]
         total["dsink"] += r["dsink"]
+    if "learned" in c:
+        each = np.stack([total["dq"][b, :, t].sum(axis=1) for b, t, _ in pieces])
+        total["dq"] = each if c["learned"] == "own" else each.sum(axis=0)
     if "bias" in c:
         shape = (1,) * (4 - c["bias"].ndim) + c["bias"].shape
         shared = tuple(a for a in range(4) if shape[a] == 1)
@@ -166,7 +189,9 @@ def run(program, folder, c, x, dlse):
     backward = c.get("backward", True)
     wanted = ["out", "lse"] + (["dq", "dk", "dv"] if backward else [])
     for n in ["q", "k", "v"] + (["do"] if backward else []):
-        give(n, to_layout(x[n], layout))
+        give(n, x["query"] if n == "q" and "learned" in c else to_layout(x[n], layout))
+    if "learned" in c:
+        command += ["--score", "learned-query"]
     if c.get("dlse"):
         give("dlse", dlse[0] if layout == "thd" else dlse)
     for n in ("alibi", "bias", "sink"):
@@ -175,7 +200,8 @@ def run(program, folder, c, x, dlse):
             c[n] = np.asarray(c[n], "f4").astype("f8")
             wanted += ["d" + n] if backward else []
     if layout == "thd":
-        give("cu-q", np.array(c["cu"][0], "i4"))
+        if "learned" not in c:
+            give("cu-q", np.array(c["cu"][0], "i4"))
         give("cu-k", np.array(c["cu"][1], "i8"))
     for m in c.get("mask", []):
         command += ["--mask", m]
@@ -190,7 +216,7 @@ def run(program, folder, c, x, dlse):
     json.loads(done.stdout)
     result = {n: np.load(path("r-" + n)) for n in wanted}
     for n in ("out", "dq", "dk", "dv"):
-        if n in result:
+        if n in result and not (n == "dq" and "learned" in c):
             result[n] = from_layout(result[n], layout)
     if layout == "thd":
         result["lse"] = result["lse"][None]

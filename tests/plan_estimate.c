@@ -114,7 +114,8 @@ static void pairs_and_tiles_are_those_of_brute_counting(void **state) {
         struct test_case c;
         test_case_make(&c, ctx, seed + (uint64_t)n, &options);
         for (int i = 0; i < attn_kernel_count; i++)
-            if ((attn_kernels[i]->isa_bits & ctx->isa) == attn_kernels[i]->isa_bits) check_case(&c, attn_kernels[i]);
+            if (attn_kernels[i]->score == ATTN_SCORE_DOT && (attn_kernels[i]->isa_bits & ctx->isa) == attn_kernels[i]->isa_bits)
+                check_case(&c, attn_kernels[i]);
         test_case_free(&c);
     }
 }
@@ -183,7 +184,7 @@ static void the_kernel_of_least_predicted_time_is_chosen(void **state) {
             const attn_estimate chosen = estimate(&p, NULL, 0);
             for (int i = 0; i < attn_kernel_count; i++) {
                 p.kernel = attn_kernels[i]->name;
-                if (attn_kernels[i]->dtype != ATTN_F32 || !attn_kernels[i]->backward) continue;
+                if (attn_kernels[i]->dtype != ATTN_F32 || !attn_kernels[i]->backward || attn_kernels[i]->score != ATTN_SCORE_DOT) continue;
                 const attn_estimate other = estimate(&p, NULL, 0);
                 assert_true(chosen.forward_seconds + chosen.backward_seconds <= other.forward_seconds + other.backward_seconds);
             }

@@ -89,8 +89,6 @@ static void what_is_not_built_is_refused_by_name_with_the_nearest_case(void **st
     p = good();
     p.score = ATTN_SCORE_ADDITIVE;
     refused(&p, ATTN_EUNSUPPORTED, "ATTN_SCORE_ADDITIVE has no kernel yet; the nearest that has is ATTN_SCORE_DOT");
-    p.score = ATTN_SCORE_LEARNED_QUERY;
-    refused(&p, ATTN_EUNSUPPORTED, "ATTN_SCORE_LEARNED_QUERY");
     p = good();
     p.weighting = ATTN_SIGMOID;
     refused(&p, ATTN_EUNSUPPORTED, "ATTN_SIGMOID has no kernel yet; the nearest that has is ATTN_SOFTMAX");
@@ -227,6 +225,7 @@ static void the_kernel_is_chosen_by_type_and_by_name(void **state) {
         const struct attn_kernel *k = attn_kernels[n];
         p.kernel = k->name;
         p.dtype = k->dtype;
+        p.score = k->score;
         assert_int_equal(attn_plan_create(ctx, &p, &plan), ATTN_OK);
         assert_string_equal(attn_plan_kernel(plan), k->name);
         attn_plan_destroy(plan);
@@ -236,6 +235,7 @@ static void the_kernel_is_chosen_by_type_and_by_name(void **state) {
         assert_ptr_equal(plan->kernel, k);
         attn_plan_destroy(plan);
     }
+    p.score = ATTN_SCORE_DOT;
     for (int n = 0; n < attn_kernel_count; n++)
         if (strcmp(attn_kernels[n]->name, "naive") != 0) {
             p.kernel = attn_kernels[n]->name;
@@ -265,7 +265,7 @@ static void a_plan_prints_itself_into_any_buffer(void **state) {
     attn_plan_destroy(NULL);
     const size_t table = attn_support_text(ctx, text, sizeof(text));
     assert_int_equal(table, strlen(text));
-    assert_non_null(strstr(text, "naive    portable   f64    yes"));
+    assert_non_null(strstr(text, "naive              portable   f64    learned-query  yes"));
     assert_int_equal(attn_support_text(ctx, NULL, 0), table);
 }
 

@@ -95,7 +95,7 @@ static const char *all_kernels(attn_ctx *ctx, attn_dtype dtype) {
     for (int i = 0; i < attn_kernel_count; i++) {
         const struct attn_kernel *k = attn_kernels[i];
         const size_t used = strlen(text);
-        if (k->dtype == dtype && (k->isa_bits & ctx->isa) == k->isa_bits)
+        if (k->dtype == dtype && k->score == ATTN_SCORE_DOT && (k->isa_bits & ctx->isa) == k->isa_bits)
             snprintf(text + used, sizeof text - used, "%s%s/%s 1 ms", used ? ", " : "", k->name, k->isa);
     }
     return text;

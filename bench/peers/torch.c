@@ -146,9 +146,10 @@ static attn_status give_rows(struct torch *t) {
     return status;
 }
 
-/* "full", "causal" (of equal lengths, as PyTorch aligns it to the top left) or "rows". */
+/* "full", "causal" (of equal lengths, as PyTorch aligns it to the top left), "rows" or, of a learned query, "scan". */
 static const char *mask_kind(const struct attn_case *c) {
     const double all = (double)c->spec.q_len * (double)c->spec.kv_len, area = (double)attn_mask_area(c->masks[0]);
+    if (c->spec.learned) return "scan";
     if (area == all) return "full";
     const int64_t last = c->spec.q_len - 1;
     bool causal = c->spec.q_len == c->spec.kv_len && area == 0.5 * (double)c->spec.q_len * (double)(c->spec.q_len + 1);
@@ -175,7 +176,8 @@ static attn_status give_input(struct torch *t, const char *name, const int64_t s
 static attn_status give_all(struct torch *t, const char *kind, bool backward) {
     const struct attn_case *c = t->c;
     const struct attn_case_spec *s = &c->spec;
-    attn_status status = give_input(t, "q", (int64_t[]){s->batch, s->heads, s->q_len, s->dim}, c->q);
+    const int64_t rows = s->learned ? 1 : s->q_len;
+    attn_status status = give_input(t, "q", (int64_t[]){s->learned ? 1 : s->batch, s->heads, rows, s->dim}, c->q);
     if (status == ATTN_OK) status = give_input(t, "k", (int64_t[]){s->batch, s->kv_heads, s->kv_len, s->dim}, c->k);
     if (status == ATTN_OK) status = give_input(t, "v", (int64_t[]){s->batch, s->kv_heads, s->kv_len, s->v_dim}, c->v);
     if (status == ATTN_OK && backward) status = give_input(t, "do", (int64_t[]){s->batch, s->heads, s->q_len, s->v_dim}, c->d_o);

@@ -1,11 +1,12 @@
 """PyTorch as a peer: answers one line for each line it reads, so that its runs and ours take turns.
 
   version                                   -> ok 2.5.1
-  open FOLDER THREADS MASK BACKWARD DTYPE   -> ok NAME     arrays q.npy k.npy v.npy (do.npy, rows.npy); MASK full, causal or rows;
+  open FOLDER THREADS MASK BACKWARD DTYPE   -> ok NAME     arrays q.npy k.npy v.npy (do.npy, rows.npy); MASK full, causal, rows or scan;
                                                            DTYPE f32, f64, bf16 or f16 is computed in, arrays of 16 bits travel as float32
   run fwd | bwd | fwd+bwd                   -> ok SECONDS
   save FOLDER                               -> ok          o.npy (dq.npy dk.npy dv.npy)
 Every line may be answered by "unsupported REASON". rows.npy [T, n, 2] holds the keys of each query as n half-open intervals.
+Under scan, q [1, H, 1, D] is one query a head and every row sees the keys up to its own: logcumsumexp and the cumulative sum of weighted values.
 Under full and causal, scaled_dot_product_attention runs its own fused kernel. Other masks: forward alone runs a compiled flex_attention
 where that works and is the faster one, else (and backward always, which flex_attention lacks on CPUs) scaled_dot_product_attention with a dense boolean mask.
 """
@@ -48,9 +49,12 @@ class Case:
         self.d_o = load("do").to(own) if backward else None
         self.grouped = self.q.shape[1] != self.k.shape[1]
         self.causal = kind == "causal"
+        self.scan = kind == "scan"
         self.mask, self.flex = None, None
         self.out, self.grads = None, None
         self.name = "sdpa"
+        if self.scan:
+            self.name = "cumsum"
         if kind == "rows":
             self.mask = dense_mask(load("rows"), self.k.shape[2])
             self.name = "sdpa-dense"
@@ -70,7 +74,18 @@ class Case:
         except Exception:
             self.flex = None
 
+    def cumulative(self):
+        """All prefixes at once; weights relative to the greatest score of all."""
+        heads = self.q.shape[1] // self.k.shape[1]
+        k, v = (x.repeat_interleave(heads, 1) if heads > 1 else x for x in (self.k, self.v))
+        s = torch.matmul(k, self.q.transpose(2, 3)).squeeze(3) * self.q.shape[3] ** -0.5
+        top = s.detach().amax(2, keepdim=True)
+        sums = torch.cumsum(torch.exp(s - top).unsqueeze(3) * v, 2)
+        return sums * torch.exp(top - torch.logcumsumexp(s, 2)).unsqueeze(3)
+
     def sdpa(self):
+        if self.scan:
+            return self.cumulative()
         extra = {"enable_gqa": True} if self.grouped else {}
         return torch.nn.functional.scaled_dot_product_attention(self.q, self.k, self.v, attn_mask=self.mask, is_causal=self.causal, **extra)
 

@@ -33,7 +33,7 @@ static const char *const help_out[ATTN_APPLY_OUTPUTS] = {"the output, laid out a
 
 struct words {
     struct attn_words mask;
-    const char *layout, *dtype, *kv_dtype;
+    const char *layout, *dtype, *kv_dtype, *score;
     struct attn_cli_wisdom wisdom;
     int64_t threads, seed;
     bool json;
@@ -52,6 +52,7 @@ static int list_options(struct attn_apply *a, struct words *w, struct attn_optio
         {"softcap", ATTN_OPTION_REAL, &a->softcap, "X", "soft-cap of the logits (default none)", 1e-30, 1e30},
         {"dropout", ATTN_OPTION_REAL, &a->dropout, "P", "probability of dropping a weight (default 0)", 0, 0.999999},
         {"seed", ATTN_OPTION_INTEGER, &w->seed, "N", "of dropout (default 0)", 0, 9e18},
+        {"score", ATTN_OPTION_TEXT, &w->score, "NAME", "dot (default), learned-query: q [H,D], row i sees keys 0 to i", 0, 0},
         {"layout", ATTN_OPTION_TEXT, &w->layout, "NAME", "bhtd (default), bthd, thd (packed)", 0, 0},
         {"dtype", ATTN_OPTION_TEXT, &w->dtype, "NAME", "what is computed in: f32 (default), f64, bf16, f16", 0, 0},
         {"kv-dtype", ATTN_OPTION_TEXT, &w->kv_dtype, "NAME", "what k and v are rounded to: bf16, f16, q8_0 (default: as --dtype)", 0, 0},
@@ -75,6 +76,10 @@ static int choose_names(struct attn_apply *a, const struct words *w) {
         if (strcmp(w->dtype, attn_dtype_name((attn_dtype)i)) == 0) dtype = i;
     for (int i = ATTN_F32; i <= ATTN_Q8_0 && w->kv_dtype != NULL; i++)
         if (strcmp(w->kv_dtype, attn_dtype_name((attn_dtype)i)) == 0) kv_dtype = i;
+    const bool learned = strcmp(w->score, attn_score_name(ATTN_SCORE_LEARNED_QUERY)) == 0;
+    if (!learned && strcmp(w->score, attn_score_name(ATTN_SCORE_DOT)) != 0)
+        return attn_complain("apply: --score %s: expected dot or learned-query", w->score);
+    a->score = learned ? ATTN_SCORE_LEARNED_QUERY : ATTN_SCORE_DOT;
     if (layout < 0) return attn_complain("apply: --layout %s: expected bhtd, bthd or thd", w->layout);
     if (dtype < 0) return attn_complain("apply: --dtype %s: expected f32, f64, bf16 or f16", w->dtype);
     if (kv_dtype < ATTN_DTYPE_SAME) return attn_complain("apply: --kv-dtype %s: expected f32, bf16, f16 or q8_0", w->kv_dtype);
@@ -89,6 +94,7 @@ static void print_report(const struct attn_apply_report *r, const struct attn_ap
     attn_record_text(&record, "kernel", r->kernel);
     attn_record_text(&record, "isa", r->isa);
     attn_record_text(&record, "dtype", attn_dtype_name(a->dtype));
+    attn_record_text(&record, "score", attn_score_name(a->score));
     attn_record_text(&record, "pass", r->backward ? "fwd+bwd" : "fwd");
     attn_record_integer(&record, "batch", r->batch);
     attn_record_integer(&record, "heads", r->heads);
@@ -120,8 +126,8 @@ static int apply(attn_ctx *ctx, const struct attn_apply *a, const struct words *
 int attn_cmd_apply(int argc, char **argv) {
     static char mask[65536];
     struct attn_apply a = {.scale = (double)NAN, .softcap = (double)INFINITY, .stopped = attn_stop_asked};
-    struct words w = {.layout = "bhtd", .dtype = "f32"};
-    struct attn_option options[ATTN_APPLY_INPUTS + ATTN_APPLY_OUTPUTS + 20];
+    struct words w = {.score = "dot", .layout = "bhtd", .dtype = "f32"};
+    struct attn_option options[ATTN_APPLY_INPUTS + ATTN_APPLY_OUTPUTS + 21];
     const int count = list_options(&a, &w, options);
     const struct attn_usage usage = {
         "apply",

@@ -49,9 +49,12 @@ static attn_status check_together(struct attn_apply_job *job) {
     if (a->in[ATTN_IN_DLSE] != NULL && a->in[ATTN_IN_DO] == NULL)
         return attn_fail(job->ctx, ATTN_EINVAL, "apply: --dlse is given without --do; give a --do of zeros if there is none");
     for (int which = ATTN_IN_CU_Q; which <= ATTN_IN_CU_K; which++)
-        if ((a->in[which] != NULL) != job->packed)
+        if ((a->in[which] != NULL) != (job->packed && !(job->learned && which == ATTN_IN_CU_Q)))
             return attn_fail(job->ctx, ATTN_EINVAL, "apply: --%s %s --layout thd", attn_apply_input_names[which],
-                             job->packed ? "is missing; it cuts the sequences of" : "is given, expected it only with");
+                             job->packed && job->learned && which == ATTN_IN_CU_Q
+                                 ? "is given with --score learned-query, whose rows are cut by --cu-k; not in"
+                             : job->packed ? "is missing; it cuts the sequences of"
+                                           : "is given, expected it only with");
     for (int which = ATTN_IN_KV_LENS; which <= ATTN_IN_BLOCK_TABLE; which++)
         if (a->in[which] != NULL && job->packed)
             return attn_fail(job->ctx, ATTN_EINVAL, "apply: --%s is given with --layout thd, expected bhtd or bthd",
@@ -69,6 +72,7 @@ static attn_status plan(struct attn_apply_job *job) {
     if (job->result[ATTN_OUT_O].type == ATTN_NPY_F32) p.o_dtype = ATTN_F32; /* of bfloat16, too */
     if (job->backward && job->result[ATTN_OUT_DQ].type == ATTN_NPY_F32) p.grad_dtype = ATTN_F32;
     p.layout = a->layout;
+    p.score = a->score;
     p.heads = job->heads;
     p.kv_heads = job->kv_heads;
     p.dim = job->dim;
@@ -103,6 +107,9 @@ static attn_status compile_mask(struct attn_apply_job *job) {
     const int32_t *cu_q = job->input[ATTN_IN_CU_Q], *cu_k = job->input[ATTN_IN_CU_K], *lens = job->input[ATTN_IN_KV_LENS];
     attn_mask *parsed;
     if (job->apply->mask == NULL || job->batch == 0) return ATTN_OK;
+    if (job->learned)
+        return attn_fail(job->ctx, ATTN_EUNSUPPORTED,
+                         "apply: --mask is given with --score learned-query, whose row i sees the keys up to i");
     attn_status status = attn_mask_parse(job->ctx, job->apply->mask, &parsed);
     if (status != ATTN_OK) return status;
     const int64_t count = job->packed || job->ragged ? job->batch : 1;
@@ -127,6 +134,13 @@ static void per_head(const struct attn_apply_job *job, int which, int64_t stride
     stride[1] = 1;
 }
 
+/* A learned query for each sequence. */
+static void per_sequence(const struct attn_apply_job *job, int64_t stride[4]) {
+    stride[0] = (int64_t)job->heads * job->dim;
+    stride[1] = job->dim;
+    stride[3] = 1;
+}
+
 static attn_status execute(struct attn_apply_job *job) {
     attn_args args;
     attn_gradients gradients;
@@ -137,7 +151,7 @@ static attn_status execute(struct attn_apply_job *job) {
     args.v.data = job->input[ATTN_IN_V];
     args.o.data = job->result[ATTN_OUT_O].data;
     args.lse.data = job->result[ATTN_OUT_LSE].data;
-    args.cu_q = job->input[ATTN_IN_CU_Q];
+    args.cu_q = job->input[job->learned ? ATTN_IN_CU_K : ATTN_IN_CU_Q];
     args.cu_kv = job->input[ATTN_IN_CU_K];
     args.kv_lens = job->input[ATTN_IN_KV_LENS];
     args.block_table = job->input[ATTN_IN_BLOCK_TABLE];
@@ -152,11 +166,13 @@ static attn_status execute(struct attn_apply_job *job) {
     args.seed = job->apply->seed;
     args.workspace = job->workspace;
     args.workspace_bytes = attn_plan_workspace(job->plan);
+    if (job->learned && job->array[ATTN_IN_Q].rank == 3) per_sequence(job, args.q.stride);
     attn_status status = attn_forward(job->plan, &args);
     if (status != ATTN_OK || !job->backward) return status;
     gradients.d_o.data = job->input[ATTN_IN_DO];
     gradients.d_lse.data = job->input[ATTN_IN_DLSE];
     gradients.dq.data = job->result[ATTN_OUT_DQ].data;
+    memcpy(gradients.dq.stride, args.q.stride, sizeof gradients.dq.stride);
     gradients.dk.data = job->result[ATTN_OUT_DK].data;
     gradients.dv.data = job->result[ATTN_OUT_DV].data;
     gradients.dbias.data = job->result[ATTN_OUT_DBIAS].data;
@@ -181,8 +197,11 @@ static void free_job(struct attn_apply_job *job) {
 }
 
 attn_status attn_apply_files(attn_ctx *ctx, const struct attn_apply *apply, struct attn_apply_report *report) {
-    struct attn_apply_job job = {
-        .ctx = ctx, .apply = apply, .packed = apply->layout == ATTN_THD, .backward = apply->in[ATTN_IN_DO] != NULL};
+    struct attn_apply_job job = {.ctx = ctx,
+                                 .apply = apply,
+                                 .packed = apply->layout == ATTN_THD,
+                                 .backward = apply->in[ATTN_IN_DO] != NULL,
+                                 .learned = apply->score == ATTN_SCORE_LEARNED_QUERY};
     double seconds = 0.0;
     bool stopped = false;
     attn_status status = check_together(&job);

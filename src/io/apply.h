@@ -40,6 +40,7 @@ struct attn_apply {
     const char *out[ATTN_APPLY_OUTPUTS]; /* paths; NULL: not wanted */
     const char *mask;                    /* text; NULL: full */
     attn_layout layout;
+    attn_score score;
     attn_dtype dtype;      /* what is computed in */
     attn_dtype kv_dtype;   /* what k and v are stored in while it is computed; ATTN_DTYPE_SAME: dtype */
     const char *kernel;    /* NULL: the planner's choice */

@@ -25,7 +25,7 @@ struct attn_result {
 struct attn_apply_job {
     attn_ctx *ctx;
     const struct attn_apply *apply;
-    bool packed, backward, ragged;            /* ragged: sequences have numbers of keys of their own */
+    bool packed, backward, ragged, learned;   /* ragged: sequences have numbers of keys of their own */
     struct attn_npy array[ATTN_APPLY_INPUTS]; /* as read; data NULL: not given */
     void *input[ATTN_APPLY_INPUTS];           /* converted to the type that is computed in */
     struct attn_result result[ATTN_APPLY_OUTPUTS];
@@ -48,6 +48,8 @@ struct attn_apply_job {
 attn_status attn_apply_read(struct attn_apply_job *job);
 /* Rounds k and v to the type they are stored in; after the plan, which knows what fits. */
 attn_status attn_apply_store(struct attn_apply_job *job);
+/* Shape of the output: that of k with q's heads and v's width. */
+void attn_apply_output_shape(const struct attn_apply_job *job, int64_t shape[4]);
 /* Memory and shapes of the results. */
 attn_status attn_apply_results(struct attn_apply_job *job);
 /* Writes the wanted results: all to temporary files, then all renamed. *stopped: the user asked, nothing was written. */

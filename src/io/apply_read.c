@@ -63,6 +63,17 @@ static attn_status read_one(struct attn_apply_job *job, int which) {
     return attn_npy_to_f32(job->ctx, array, (float **)&job->input[which]);
 }
 
+/* A learned query: [head, dim], or [batch, head, dim]. */
+static attn_status check_query(struct attn_apply_job *job) {
+    const struct attn_npy *q = &job->array[ATTN_IN_Q];
+    if (q->rank != 2 && q->rank != 3) return wrong_rank(job, ATTN_IN_Q, 2, "head, dim (or batch, head, dim), as --score is learned-query");
+    for (int axis = q->rank - 2; axis < q->rank; axis++)
+        if (q->shape[axis] < 1 || q->shape[axis] > INT32_MAX)
+            return attn_fail(job->ctx, ATTN_ESHAPE, "apply: --q %s: axis %d (%s) is %lld, expected 1 to 2147483647",
+                             job->apply->in[ATTN_IN_Q], axis, axis == q->rank - 1 ? "dim" : "head", (long long)q->shape[axis]);
+    return ATTN_OK;
+}
+
 /* q, k or v: rank, and extents that fit 32 bits where the problem wants that. */
 static attn_status check_tensor(struct attn_apply_job *job, int which) {
     const struct attn_npy *array = &job->array[which];
@@ -102,48 +113,65 @@ static attn_status check_cumulative(struct attn_apply_job *job, int which, int64
 }
 
 static attn_status check_packed(struct attn_apply_job *job) {
-    attn_status status = check_cumulative(job, ATTN_IN_CU_Q, job->q_tokens, &job->q_len);
+    attn_status status = job->learned ? ATTN_OK : check_cumulative(job, ATTN_IN_CU_Q, job->q_tokens, &job->q_len);
     if (status == ATTN_OK) status = check_cumulative(job, ATTN_IN_CU_K, job->kv_tokens, &job->kv_len);
-    job->batch = (int64_t)job->array[ATTN_IN_CU_Q].count - 1;
-    return status == ATTN_OK ? agree(job, ATTN_IN_CU_K, 0, "sequences + 1", job->batch + 1, "--cu-q has so many") : status;
+    job->batch = (int64_t)job->array[job->learned ? ATTN_IN_CU_K : ATTN_IN_CU_Q].count - 1;
+    if (job->learned) job->q_len = job->kv_len;
+    return status == ATTN_OK && !job->learned ? agree(job, ATTN_IN_CU_K, 0, "sequences + 1", job->batch + 1, "--cu-q has so many") : status;
 }
 
 static attn_status check_qkv(struct attn_apply_job *job) {
     attn_status status = ATTN_OK;
     const int head = axis_of(job, HEAD), token = axis_of(job, TOKEN), dim = axis_of(job, DIM);
-    for (int which = ATTN_IN_Q; which <= ATTN_IN_V && status == ATTN_OK; which++) status = check_tensor(job, which);
+    if (job->learned) status = check_query(job);
+    for (int which = job->learned ? ATTN_IN_K : ATTN_IN_Q; which <= ATTN_IN_V && status == ATTN_OK; which++)
+        status = check_tensor(job, which);
     if (status != ATTN_OK) return status;
     const int64_t *q = job->array[ATTN_IN_Q].shape, *k = job->array[ATTN_IN_K].shape, *v = job->array[ATTN_IN_V].shape;
-    job->heads = (int32_t)q[head];
+    const int q_rank = job->array[ATTN_IN_Q].rank;
+    const int64_t q_dim = job->learned ? q[q_rank - 1] : q[dim], batch = job->learned ? k[0] : q[0];
+    job->heads = (int32_t)(job->learned ? q[q_rank - 2] : q[head]);
     job->kv_heads = (int32_t)k[head];
-    job->dim = (int32_t)q[dim];
+    job->dim = (int32_t)q_dim;
     job->v_dim = (int32_t)v[dim];
-    job->q_tokens = job->q_len = q[token];
+    job->q_tokens = job->q_len = job->learned ? k[token] : q[token];
     job->kv_tokens = job->kv_len = k[token];
-    job->batch = job->packed ? 1 : q[0];
+    job->batch = job->packed ? 1 : batch;
     const bool paged = job->array[ATTN_IN_BLOCK_TABLE].data != NULL;
-    status = agree(job, ATTN_IN_K, dim, "dim", q[dim], "--q has it");
+    status = agree(job, ATTN_IN_K, dim, "dim", q_dim, "--q has it");
     if (status == ATTN_OK) status = agree(job, ATTN_IN_V, token, "token", k[token], "--k has it");
     if (status == ATTN_OK) status = agree(job, ATTN_IN_V, head, "head", k[head], "--k has it");
-    if (status == ATTN_OK && !job->packed && !paged) status = agree(job, ATTN_IN_K, 0, "batch", q[0], "--q has it");
+    if (status == ATTN_OK && !job->packed && !paged)
+        status = agree(job, ATTN_IN_K, 0, "batch", batch, job->learned ? "--k has it" : "--q has it");
     if (status == ATTN_OK && !job->packed) status = agree(job, ATTN_IN_V, 0, paged ? "block" : "batch", k[0], "--k has it");
     if (status == ATTN_OK && job->heads % job->kv_heads != 0)
         status = attn_fail(job->ctx, ATTN_ESHAPE, "apply: --k %s: axis %d (head) is %d, expected a divisor of the %d heads of --q",
                            job->apply->in[ATTN_IN_K], head, job->kv_heads, job->heads);
-    return status == ATTN_OK && job->packed ? check_packed(job) : status;
+    if (status == ATTN_OK && job->packed) status = check_packed(job);
+    if (status == ATTN_OK && job->learned && q_rank == 3)
+        status = agree(job, ATTN_IN_Q, 0, "batch", job->batch, "the keys have so many sequences");
+    return status;
+}
+
+void attn_apply_output_shape(const struct attn_apply_job *job, int64_t shape[4]) {
+    const struct attn_npy *like = &job->array[job->learned ? ATTN_IN_K : ATTN_IN_Q];
+    memcpy(shape, like->shape, (size_t)like->rank * sizeof *shape);
+    shape[axis_of(job, HEAD)] = job->heads;
+    shape[axis_of(job, DIM)] = job->v_dim;
 }
 
 /* dO has the shape of O: that of q with v's width. dLSE: [batch, head, token], packed [head, token]. */
 static attn_status check_gradients(struct attn_apply_job *job) {
-    const struct attn_npy *d_o = &job->array[ATTN_IN_DO], *d_lse = &job->array[ATTN_IN_DLSE], *q = &job->array[ATTN_IN_Q];
+    const struct attn_npy *d_o = &job->array[ATTN_IN_DO], *d_lse = &job->array[ATTN_IN_DLSE];
+    const int rank = job->packed ? 3 : 4;
+    int64_t output[4];
     static const char *const names[3][4] = {{"batch", "head", "token", "dim"}, {"batch", "token", "head", "dim"}, {"token", "head", "dim"}};
     attn_status status = ATTN_OK;
-    if (d_o->data != NULL && d_o->rank != q->rank) return wrong_rank(job, ATTN_IN_DO, q->rank, "those of the output");
-    for (int axis = 0; d_o->data != NULL && axis < q->rank && status == ATTN_OK; axis++) {
-        const bool last = axis == axis_of(job, DIM);
-        status = agree(job, ATTN_IN_DO, axis, names[job->apply->layout][axis], last ? job->v_dim : q->shape[axis],
-                       last ? "--v has it" : "--q has it");
-    }
+    attn_apply_output_shape(job, output);
+    if (d_o->data != NULL && d_o->rank != rank) return wrong_rank(job, ATTN_IN_DO, rank, "those of the output");
+    for (int axis = 0; d_o->data != NULL && axis < rank && status == ATTN_OK; axis++)
+        status = agree(job, ATTN_IN_DO, axis, names[job->apply->layout][axis], output[axis],
+                       axis == axis_of(job, DIM) ? "--v has it" : "the output has it");
     if (status != ATTN_OK || d_lse->data == NULL) return status;
     const int64_t expected[3] = {job->batch, job->heads, job->q_tokens};
     const int skip = job->packed ? 1 : 0;

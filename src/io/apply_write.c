@@ -46,8 +46,8 @@ static bool describe(const struct attn_apply_job *job, int which, struct attn_re
     const int skip = job->packed ? 1 : 0;
     result->type = type_of(job, which);
     if (which == ATTN_OUT_O) {
-        shape_like(result, &job->array[ATTN_IN_Q]);
-        result->shape[result->rank - 1] = job->v_dim;
+        result->rank = job->packed ? 3 : 4;
+        attn_apply_output_shape(job, result->shape);
         return true;
     }
     if (which == ATTN_OUT_LSE) {

@@ -22,6 +22,7 @@ struct attn_seq attn_exec_seq(const struct attn_exec *x, int64_t b) {
 void attn_exec_view(const struct attn_exec *x, int64_t b, int32_t h, const struct attn_seq *s, struct attn_mask_view *view) {
     attn_mask_view_init(view, x->mask, b, h, x->shape->heads, x->shape->kv_heads, s->q_len, s->k_len, x->q_offset, x->kv_offset,
                         s->global_q, s->global_k);
+    if (x->shape->score == ATTN_SCORE_LEARNED_QUERY) view->band.high = 0; /* row i sees the keys up to i */
 }
 
 int64_t attn_exec_alibi_shift(const struct attn_exec *x, const struct attn_seq *s) {

@@ -9,8 +9,9 @@
 /* The part of a problem that a kernel plans on; defaults are filled in. */
 struct attn_shape {
     attn_dtype dtype;
-    attn_dtype kv_dtype;            /* of stored keys and values, never ATTN_DTYPE_SAME */
-    int32_t block_tokens;           /* 0: not paged */
+    attn_dtype kv_dtype;  /* of stored keys and values, never ATTN_DTYPE_SAME */
+    int32_t block_tokens; /* 0: not paged */
+    attn_score score;
     attn_dtype o_dtype, grad_dtype; /* never ATTN_DTYPE_SAME */
     bool packed;                    /* ATTN_THD */
     uint32_t features;              /* ATTN_BACKWARD, ... */
@@ -51,6 +52,8 @@ struct attn_exec {
     const attn_mask *mask;
     struct attn_array q, k, v, alibi, bias, sink, d_o, d_lse; /* alibi, sink: b, h */
     struct attn_array_out o, lse, dq, dk, dv, dbias, dalibi, dsink;
+    struct attn_array state_o, state_lse; /* ATTN_SCORE_LEARNED_QUERY: what lies before each sequence; strides b, h, d */
+    struct attn_array_out dstate_o, dstate_lse;
     int64_t batch;
     int64_t q_len, kv_len;
     const int32_t *q_lens, *kv_lens, *q_starts, *kv_starts, *cu_q, *cu_kv;
@@ -89,15 +92,18 @@ void attn_dropout_words(uint64_t seed, double p, int64_t sequence, int32_t head,
  * lengths and capacities were checked. Without ATTN_ACCUMULATE_REST, dbias, dalibi and dsink were set to 0 before the call: kernels
  * ADD to them, in an order that does not depend on the threads. dbias element of pair (i, j): global indices i + q_offset,
  * j + kv_offset; strides of shared axes are 0. Rows of no sequence are neither read nor written; rows of dk and dv that no query
- * sees are set to 0 (or kept, with their accumulate flag). */
+ * sees are set to 0 (or kept, with their accumulate flag).
+ *
+ * ATTN_SCORE_LEARNED_QUERY: the token strides of q and dq are 0, there is no mask (attn_exec_view gives the causal one), and a sequence
+ * has as many keys as queries. dq (batch stride 0: summed over sequences) and dstate are treated as dbias is: kernels ADD. */
 
 /* What a pass costs on one core, in nanoseconds, over the query heads of all sequences, their rows and the pairs that are computed:
- *   call + head * heads + row * rows + pairs * (pair + element * (D + E)),  D and E rounded up to multiples of `dims`.
+ *   call + head * heads + (row + row_element * (D + E)) * rows + pairs * (pair + element * (D + E)),  D and E rounded up to multiples of `dims`.
  * Pairs are computed in tiles of `queries` x `keys`; one with any allowed pair is computed as a whole. Measured for each class of
  * core (base/cpu.h) on an AMD EPYC, Zen 4 and Zen 5, no features, D = E from 1 to 128. Zen 5: one and eight heads, T = S from 1 to 2048, within
  * a tenth (rms), at worst a third; from T = 256 at worst a fifth. Zen 4: one head; its `head` is Zen 5's, taken out of `call`. */
 struct attn_cost {
-    double call, head, row, pair, element;
+    double call, head, row, pair, element, row_element;
     int32_t queries, keys, dims;
 };
 
@@ -107,6 +113,7 @@ struct attn_kernel {
     const char *isa;   /* "portable", "avx512" */
     uint32_t isa_bits; /* what it needs of attn_ctx.isa; 0: nothing */
     attn_dtype dtype;
+    attn_score score; /* default ATTN_SCORE_DOT */
     /* Relative rounding of weights, and of their gradients, between the products: 0 where they are floats, 2^-8 where they are bfloat16, as in the
      * kernels of GPUs. */
     double rounding;
@@ -126,8 +133,8 @@ struct attn_kernel {
 #define ATTN_KERNEL_LIST_AVX512(X)                                                                                                         \
     X(attn_decode_f32__avx512)                                                                                                             \
     X(attn_flash_f32__avx512)                                                                                                              \
-    X(attn_flash32_f32__avx512) X(attn_flash_bf16__avx512) X(attn_flash32_bf16__avx512) X(attn_flash_f16__avx512)                          \
-        X(attn_flash32_f16__avx512)
+    X(attn_flash32_f32__avx512)                                                                                                            \
+    X(attn_flash_bf16__avx512) X(attn_flash32_bf16__avx512) X(attn_flash_f16__avx512) X(attn_flash32_f16__avx512) X(attn_scan_f32__avx512)
 #else
 #define ATTN_KERNEL_LIST_AVX512(X)
 #endif
@@ -137,12 +144,14 @@ struct attn_kernel {
 #define ATTN_KERNEL_LIST_AVX512_BF16(X)
 #endif
 #if defined(ATTN_HAVE_AVX2)
-#define ATTN_KERNEL_LIST_AVX2(X) X(attn_flash_f32__avx2) X(attn_flash_bf16__avx2) X(attn_flash_f16__avx2) X(attn_decode_f32__avx2)
+#define ATTN_KERNEL_LIST_AVX2(X)                                                                                                           \
+    X(attn_flash_f32__avx2) X(attn_flash_bf16__avx2) X(attn_flash_f16__avx2) X(attn_decode_f32__avx2) X(attn_scan_f32__avx2)
 #else
 #define ATTN_KERNEL_LIST_AVX2(X)
 #endif
 #if defined(ATTN_HAVE_NEON)
-#define ATTN_KERNEL_LIST_NEON(X) X(attn_flash_f32__neon) X(attn_flash_bf16__neon) X(attn_flash_f16__neon) X(attn_decode_f32__neon)
+#define ATTN_KERNEL_LIST_NEON(X)                                                                                                           \
+    X(attn_flash_f32__neon) X(attn_flash_bf16__neon) X(attn_flash_f16__neon) X(attn_decode_f32__neon) X(attn_scan_f32__neon)
 #else
 #define ATTN_KERNEL_LIST_NEON(X)
 #endif
@@ -150,10 +159,15 @@ struct attn_kernel {
     X(attn_naive_f32__portable) X(attn_naive_f64__portable) X(attn_naive_bf16__portable) X(attn_naive_f16__portable)
 #define ATTN_KERNEL_LIST_PORTABLE(X)                                                                                                       \
     X(attn_flash_f32__portable) X(attn_flash_bf16__portable) X(attn_flash_f16__portable) X(attn_decode_f32__portable)
+#define ATTN_KERNEL_LIST_SCAN(X)                                                                                                           \
+    X(attn_naive_scan_f32__portable)                                                                                                       \
+    X(attn_naive_scan_f64__portable)                                                                                                       \
+    X(attn_scan_f32__portable)                                                                                                             \
+    X(attn_scan_serial_f32__portable) X(attn_scan_hillis_steele_f32__portable) X(attn_scan_blelloch_f32__portable)
 #define ATTN_KERNEL_LIST(X)                                                                                                                \
     ATTN_KERNEL_LIST_NAIVE(X)                                                                                                              \
     ATTN_KERNEL_LIST_PORTABLE(X)                                                                                                           \
-    ATTN_KERNEL_LIST_NEON(X) ATTN_KERNEL_LIST_AVX2(X) ATTN_KERNEL_LIST_AVX512(X) ATTN_KERNEL_LIST_AVX512_BF16(X)
+    ATTN_KERNEL_LIST_SCAN(X) ATTN_KERNEL_LIST_NEON(X) ATTN_KERNEL_LIST_AVX2(X) ATTN_KERNEL_LIST_AVX512(X) ATTN_KERNEL_LIST_AVX512_BF16(X)
 
 #define X(symbol) extern const struct attn_kernel symbol;
 ATTN_KERNEL_LIST(X)

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 enum need { FORBIDDEN, OPTIONAL, REQUIRED };
-enum kind { TENSOR, LSE, BIAS, PER_HEAD };
+enum kind { TENSOR, LSE, BIAS, PER_HEAD, QUERY, STATE }; /* the last two: [batch, head, dim], a query by default shared by sequences */
 
 struct array {
     const char *name;
@@ -16,6 +16,7 @@ struct array {
     enum kind kind;
     enum need need;
     const char *feature; /* what announces it, for the sentence */
+    const char *field;   /* and where; NULL: problem.features */
     bool written;
     attn_dtype type;
     int64_t step;          /* elements that lie in one piece: strides are multiples of it */
@@ -54,6 +55,13 @@ static void default_strides(const attn_plan *plan, const struct array *a, int64_
         stride[0] = stride[2] = stride[3] = 0;
         stride[1] = 1;
         return;
+    case QUERY:
+    case STATE:
+        stride[3] = 1;
+        stride[2] = 0;
+        stride[1] = last;
+        stride[0] = a->kind == STATE ? heads * last : 0;
+        return;
     }
 }
 
@@ -64,11 +72,11 @@ static const char *axis_name(enum kind kind, int axis) {
 
 static attn_status check_stride(const attn_plan *plan, const struct array *a, int axis, int64_t stride) {
     attn_ctx *ctx = plan->ctx;
-    const bool used = a->extent[axis] > 1;
+    const bool used = a->extent[axis] > 1, rows = a->kind == TENSOR || a->kind == QUERY || a->kind == STATE;
     if (stride < 0)
         return attn_fail(ctx, ATTN_EINVAL, "execute: the %s stride of %s is %lld, expected at least 0", axis_name(a->kind, axis), a->name,
                          (long long)stride);
-    if (a->kind == TENSOR && axis == 3 && used && stride != 1 && !(plan->shape.features & ATTN_DIM_STRIDE))
+    if (rows && axis == 3 && used && stride != 1 && !(plan->shape.features & ATTN_DIM_STRIDE))
         return attn_fail(ctx, ATTN_EINVAL,
                          "execute: the dim stride of %s is %lld, expected 1, or ATTN_DIM_STRIDE among the plan's features%s", a->name,
                          (long long)stride, stride == 0 ? "; where one stride is set, all four are needed" : "");
@@ -78,7 +86,7 @@ static attn_status check_stride(const attn_plan *plan, const struct array *a, in
     if (a->kind == BIAS && stride && (plan->shape.bias_broadcast & (1u << axis)))
         return attn_fail(ctx, ATTN_EINVAL, "execute: the %s stride of %s is %lld, expected 0: bias_broadcast shares this axis",
                          axis_name(a->kind, axis), a->name, (long long)stride);
-    const bool may_sum = a->kind == PER_HEAD && axis == 0;
+    const bool may_sum = (a->kind == PER_HEAD || a->kind == QUERY) && axis == 0;
     if (a->written && used && stride == 0 && !may_sum && !(a->kind == BIAS && (plan->shape.bias_broadcast & (1u << axis))))
         return attn_fail(ctx, ATTN_EINVAL,
                          "execute: the %s stride of %s is 0 with %lld elements along it; an output must not overlap itself",
@@ -94,7 +102,8 @@ static attn_status resolve_strides(const attn_plan *plan, const struct array *a,
     int64_t last = 0;
     for (int axis = 0; axis < 4; axis++) {
         if (given) stride[axis] = a->stride[axis];
-        const bool unused = (packed && axis == 0) || (a->kind == LSE && axis == 3) || (a->kind == PER_HEAD && axis >= 2);
+        const bool unused = (packed && axis == 0) || (a->kind == LSE && axis == 3) || (a->kind == PER_HEAD && axis >= 2) ||
+                            ((a->kind == QUERY || a->kind == STATE) && axis == 2);
         if (unused) stride[axis] = 0;
         if (given && !unused) {
             const attn_status status = check_stride(plan, a, axis, stride[axis]);
@@ -117,8 +126,8 @@ static attn_status bind_array(const attn_plan *plan, const struct array *a) {
         return attn_fail(ctx, ATTN_EINVAL, "execute: %s is NULL, expected an array%s%s", a->name, a->feature ? ", as the plan has " : "",
                          a->feature ? a->feature : "");
     if (a->need == FORBIDDEN && a->data)
-        return attn_fail(ctx, ATTN_EINVAL, "execute: %s is given, but the plan lacks %s; announce it in problem.features", a->name,
-                         a->feature);
+        return attn_fail(ctx, ATTN_EINVAL, "execute: %s is given, but the plan lacks %s; announce it in problem.%s", a->name, a->feature,
+                         a->field ? a->field : "features");
     if ((uintptr_t)a->data % attn_dtype_bytes(a->type))
         return attn_fail(ctx, ATTN_EINVAL, "execute: %s is not aligned to its elements of %zu bytes", a->name, attn_dtype_bytes(a->type));
     int64_t stride[4] = {0, 0, 0, 0};
@@ -151,7 +160,7 @@ void attn_bias_extents(const struct attn_exec *x, int64_t extents[4]) {
 }
 
 struct extents {
-    int64_t q[4], k[4], v[4], o[4], lse[4], bias[4], head[4];
+    int64_t q[4], k[4], v[4], o[4], lse[4], bias[4], head[4], state[4];
 };
 
 static struct extents extents_of(const struct attn_exec *x) {
@@ -167,7 +176,12 @@ static struct extents extents_of(const struct attn_exec *x) {
         .o = {batch, p->heads, queries, p->v_dim},
         .lse = {batch, p->heads, queries, 1},
         .head = {x->batch, p->heads, 1, 1},
+        .state = {x->batch, p->heads, 1, p->v_dim},
     };
+    if (p->score == ATTN_SCORE_LEARNED_QUERY) {
+        e.q[0] = x->batch;
+        e.q[2] = 1;
+    }
     attn_bias_extents(x, e.bias);
     return e;
 }
@@ -178,14 +192,21 @@ static struct array array_of(const char *name, const void *data, const int64_t s
         .name = name, .data = data, .stride = stride, .kind = kind, .need = need, .extent = {extent[0], extent[1], extent[2], extent[3]}};
 }
 
+static void announced_by_score(struct array *a) {
+    a->feature = "ATTN_SCORE_LEARNED_QUERY";
+    a->field = "score";
+}
+
 /* The arrays of attn_args. */
 static int list_args(const attn_plan *plan, const attn_args *g, enum attn_pass pass, struct attn_exec *x, const struct extents *e,
                      struct array *list) {
     const uint32_t features = plan->shape.features;
     const bool forward = pass == ATTN_PASS_FORWARD, weights = pass == ATTN_PASS_WEIGHTS;
     const bool lse_needed = !forward || (g->accumulate & ATTN_ACCUMULATE_O);
+    const bool learned = plan->shape.score == ATTN_SCORE_LEARNED_QUERY, state = g->state_o.data || g->state_lse.data;
+    const enum need state_need = !learned ? FORBIDDEN : state ? REQUIRED : OPTIONAL; /* both or neither */
     int n = 0;
-    list[n] = array_of("args.q", g->q.data, g->q.stride, e->q, TENSOR, REQUIRED);
+    list[n] = array_of("args.q", g->q.data, g->q.stride, e->q, learned ? QUERY : TENSOR, REQUIRED);
     list[n++].in = &x->q;
     list[n] = array_of("args.k", g->k.data, g->k.stride, e->k, TENSOR, REQUIRED);
     list[n++].in = &x->k;
@@ -206,6 +227,11 @@ static int list_args(const attn_plan *plan, const attn_args *g, enum attn_pass p
     list[n] = array_of("args.sink", g->sink.data, g->sink.stride, e->head, PER_HEAD, features & ATTN_SINK ? OPTIONAL : FORBIDDEN);
     list[n].feature = "ATTN_SINK";
     list[n++].in = &x->sink;
+    list[n] = array_of("args.state_o", g->state_o.data, g->state_o.stride, e->state, STATE, state_need);
+    list[n++].in = &x->state_o;
+    list[n] = array_of("args.state_lse", g->state_lse.data, g->state_lse.stride, e->head, STATE, state_need);
+    list[n++].in = &x->state_lse;
+    for (int i = n - 2; i < n && !learned; i++) announced_by_score(&list[i]);
     return n;
 }
 
@@ -213,13 +239,15 @@ static int list_args(const attn_plan *plan, const attn_args *g, enum attn_pass p
 static int list_gradients(const attn_plan *plan, const attn_gradients *g, struct attn_exec *x, const struct extents *e,
                           struct array *list) {
     const uint32_t features = plan->shape.features;
+    const bool learned = plan->shape.score == ATTN_SCORE_LEARNED_QUERY;
+    const enum need state_need = learned ? OPTIONAL : FORBIDDEN;
     int n = 0;
     list[n] = array_of("gradients.d_o", g->d_o.data, g->d_o.stride, e->o, TENSOR, REQUIRED);
     list[n++].in = &x->d_o;
     list[n] = array_of("gradients.d_lse", g->d_lse.data, g->d_lse.stride, e->lse, LSE, OPTIONAL);
     list[n++].in = &x->d_lse;
     const int first_output = n;
-    list[n] = array_of("gradients.dq", g->dq.data, g->dq.stride, e->q, TENSOR, REQUIRED);
+    list[n] = array_of("gradients.dq", g->dq.data, g->dq.stride, e->q, learned ? QUERY : TENSOR, REQUIRED);
     list[n++].out = &x->dq;
     list[n] = array_of("gradients.dk", g->dk.data, g->dk.stride, e->k, TENSOR, REQUIRED);
     list[n++].out = &x->dk;
@@ -235,12 +263,17 @@ static int list_gradients(const attn_plan *plan, const attn_gradients *g, struct
     list[n] = array_of("gradients.dsink", g->dsink.data, g->dsink.stride, e->head, PER_HEAD, features & ATTN_SINK ? OPTIONAL : FORBIDDEN);
     list[n].feature = "ATTN_SINK";
     list[n++].out = &x->dsink;
+    list[n] = array_of("gradients.dstate_o", g->dstate_o.data, g->dstate_o.stride, e->state, STATE, state_need);
+    list[n++].out = &x->dstate_o;
+    list[n] = array_of("gradients.dstate_lse", g->dstate_lse.data, g->dstate_lse.stride, e->head, STATE, state_need);
+    list[n++].out = &x->dstate_lse;
+    for (int i = n - 2; i < n && !learned; i++) announced_by_score(&list[i]);
     for (int i = first_output; i < n; i++) list[i].written = true;
     return n;
 }
 
 static attn_dtype type_of(const struct attn_shape *shape, const struct attn_exec *x, const struct array *a) {
-    if (a->kind == LSE) return shape->dtype == ATTN_F64 ? ATTN_F64 : ATTN_F32;
+    if (a->kind == LSE || a->kind == QUERY || a->kind == STATE) return shape->dtype == ATTN_F64 ? ATTN_F64 : ATTN_F32;
     if (a->kind != TENSOR) return ATTN_F32;
     if (a->in == &x->k || a->in == &x->v) return shape->kv_dtype;
     return a->in ? shape->dtype : a->out == &x->o ? shape->o_dtype : shape->grad_dtype;

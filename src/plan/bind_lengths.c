@@ -117,6 +117,11 @@ static attn_status check_sequences(const attn_plan *plan, const struct attn_exec
 
 attn_status attn_bind_lengths(const attn_plan *plan, const attn_args *args, struct attn_exec *x) {
     const attn_problem *p = &plan->problem;
+    const bool learned = p->score == ATTN_SCORE_LEARNED_QUERY;
+    attn_args own = *args;
+    attn_status status = learned ? attn_learned_args(plan, &own) : ATTN_OK;
+    if (status) return status;
+    args = &own;
     x->batch = args->batch == -1 ? p->batch : args->batch;
     if (x->batch < 0)
         return attn_fail(plan->ctx, ATTN_EINVAL, "execute: args.batch is %lld, expected at least 0, or -1 for the plan's",
@@ -127,7 +132,7 @@ attn_status attn_bind_lengths(const attn_plan *plan, const attn_args *args, stru
     const bool packed = plan->shape.packed;
     x->q_len = packed || args->q_len == -1 ? p->q_len : args->q_len;
     x->kv_len = packed || args->kv_len == -1 ? p->kv_len : args->kv_len;
-    attn_status status = check_sides(plan, args, x);
+    status = check_sides(plan, args, x);
     if (!status) status = check_offsets(plan, args);
     if (status) return status;
     x->q_lens = args->q_lens;
@@ -143,5 +148,6 @@ attn_status attn_bind_lengths(const attn_plan *plan, const attn_args *args, stru
     x->batch_offset = args->batch_offset;
     x->head_offset = args->head_offset;
     x->mask = args->mask;
-    return check_sequences(plan, x);
+    status = learned ? attn_learned_lengths_check(plan, x) : ATTN_OK;
+    return status ? status : check_sequences(plan, x);
 }

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool usable(const attn_ctx *ctx, const struct attn_kernel *k, attn_dtype dtype) {
-    return k->dtype == dtype && (k->isa_bits & ctx->isa) == k->isa_bits;
+static bool usable(const attn_ctx *ctx, const struct attn_kernel *k, const struct attn_shape *shape) {
+    return k->dtype == shape->dtype && k->score == shape->score && (k->isa_bits & ctx->isa) == k->isa_bits;
 }
 
 /* What this shape asks for and the kernel has not, by name; NULL: nothing. */
@@ -16,7 +16,7 @@ static const char *lack_of(const struct attn_kernel *k, const struct attn_shape 
 }
 
 bool attn_kernel_usable(const attn_ctx *ctx, const struct attn_kernel *kernel, const struct attn_shape *shape) {
-    return usable(ctx, kernel, shape->dtype) && !lack_of(kernel, shape);
+    return usable(ctx, kernel, shape) && !lack_of(kernel, shape);
 }
 
 bool attn_kernel_is(const struct attn_kernel *kernel, const char *name, size_t length) {
@@ -25,16 +25,16 @@ bool attn_kernel_is(const struct attn_kernel *kernel, const char *name, size_t l
     return length == bare || (length == bare + 1 + isa && name[bare] == '/' && memcmp(name + bare + 1, kernel->isa, isa) == 0);
 }
 
-/* "flash, naive": every name of the table once, or only of the kernels usable for dtype. */
-static void list_names(const attn_ctx *ctx, bool only_usable, attn_dtype dtype, char *text, size_t size) {
+/* "flash, naive": every name of the table once, or only of the kernels usable for the problem's data type and score. */
+static void list_names(const attn_ctx *ctx, bool only_usable, const struct attn_shape *shape, char *text, size_t size) {
     size_t length = 0;
     text[0] = 0;
     for (int i = 0; i < attn_kernel_count; i++) {
         const struct attn_kernel *k = attn_kernels[i];
-        if (only_usable && !usable(ctx, k, dtype)) continue;
+        if (only_usable && !usable(ctx, k, shape)) continue;
         bool seen = false;
         for (int before = 0; before < i && !seen; before++)
-            seen = strcmp(attn_kernels[before]->name, k->name) == 0 && (!only_usable || usable(ctx, attn_kernels[before], dtype));
+            seen = strcmp(attn_kernels[before]->name, k->name) == 0 && (!only_usable || usable(ctx, attn_kernels[before], shape));
         if (seen || length >= size) continue;
         const int n = snprintf(text + length, size - length, "%s%s", length ? ", " : "", k->name);
         length += n > 0 ? (size_t)n : 0;
@@ -47,7 +47,7 @@ static attn_status fail_lacking(attn_ctx *ctx, const attn_problem *problem, cons
     size_t length = 0;
     for (int i = 0; i < attn_kernel_count; i++) {
         const struct attn_kernel *k = attn_kernels[i];
-        if ((problem->kernel && !attn_kernel_is(k, problem->kernel, strlen(problem->kernel))) || !usable(ctx, k, problem->dtype)) continue;
+        if ((problem->kernel && !attn_kernel_is(k, problem->kernel, strlen(problem->kernel))) || !usable(ctx, k, shape)) continue;
         const int n = length < sizeof(text) ? snprintf(text + length, sizeof(text) - length, "%s%s (%s) lacks %s", length ? ", " : "",
                                                        k->name, k->isa, lack_of(k, shape))
                                             : 0;
@@ -69,7 +69,7 @@ attn_status attn_choose_kernel(attn_ctx *ctx, const attn_problem *problem, const
         const struct attn_kernel *k = attn_kernels[i];
         if (problem->kernel && !attn_kernel_is(k, problem->kernel, strlen(problem->kernel))) continue;
         known = true;
-        if (!usable(ctx, k, problem->dtype)) continue;
+        if (!usable(ctx, k, shape)) continue;
         if (lack_of(k, shape)) {
             lacking = true;
             continue;
@@ -82,10 +82,11 @@ attn_status attn_choose_kernel(attn_ctx *ctx, const attn_problem *problem, const
     if (!best && lacking) return fail_lacking(ctx, problem, shape);
     if (!best) {
         char names[256];
-        list_names(ctx, known, problem->dtype, names, sizeof(names));
+        list_names(ctx, known, shape, names, sizeof(names));
         if (!known) return attn_fail(ctx, ATTN_EINVAL, "plan: problem.kernel is \"%.64s\", expected one of: %s", problem->kernel, names);
-        return attn_fail(ctx, ATTN_EUNSUPPORTED, "plan: the kernel \"%s\" has no form for %s on %s; those that have: %s", problem->kernel,
-                         attn_dtype_name(problem->dtype), attn_ctx_isa(ctx), names);
+        return attn_fail(ctx, ATTN_EUNSUPPORTED, "plan: the kernel \"%s\" has no form for %s%s on %s; those that have: %s", problem->kernel,
+                         attn_dtype_name(problem->dtype), problem->score == ATTN_SCORE_LEARNED_QUERY ? " and a learned query" : "",
+                         attn_ctx_isa(ctx), names);
     }
     *out = best;
     return ATTN_OK;

@@ -107,8 +107,9 @@ static double round_up(int32_t width, int32_t step) {
 
 static double pass_seconds(const struct attn_cost *cost, const struct attn_shape *shape, double heads, double rows, double pairs,
                            double machine) {
-    const double element = cost->element * (round_up(shape->dim, cost->dims) + round_up(shape->v_dim, cost->dims));
-    return 1e-9 * machine * (cost->call + cost->head * heads + cost->row * rows + pairs * (cost->pair + element));
+    const double width = round_up(shape->dim, cost->dims) + round_up(shape->v_dim, cost->dims);
+    const double row = cost->row + cost->row_element * width, pair = cost->pair + cost->element * width;
+    return 1e-9 * machine * (cost->call + cost->head * heads + row * rows + pairs * pair);
 }
 
 double attn_seconds_at_capacity(const struct attn_cost *cost, const struct attn_shape *shape) {
@@ -131,28 +132,32 @@ static void fill(const attn_plan *plan, const struct attn_exec *x, attn_estimate
     const struct attn_shape *p = &plan->shape;
     const struct attn_cost *forward = attn_plan_cost(plan->kernel->forward_cost);
     const struct attn_cost *backward = attn_plan_cost(plan->kernel->backward_cost);
-    const struct count c = count_batch(x, forward);
     const struct tokens t = count_tokens(x);
+    const struct count c = count_batch(x, forward);
     const double in = (double)attn_dtype_bytes(p->dtype), out = (double)attn_dtype_bytes(p->o_dtype), d = p->dim, v = p->v_dim;
     const double lse = p->dtype == ATTN_F64 ? sizeof(double) : sizeof(float), grad = (double)attn_dtype_bytes(p->grad_dtype);
     const double rows = p->heads * t.queries, keys = p->kv_heads * t.keys, stored = stored_bytes(p->kv_dtype);
     const double heads = (double)x->batch * p->heads;
+    /* A learned query reads each key once, and is itself no array of tokens. */
+    const bool learned = p->score == ATTN_SCORE_LEARNED_QUERY;
+    const double pairs = learned ? rows : c.pairs, q = learned ? 0 : d;
     const double bias = p->features & ATTN_BIAS ? sizeof(float) * t.bias : 0, dbias = p->features & ATTN_BIAS_GRAD ? bias : 0;
     /* How much slower than the machine that the costs were measured on: 2 FLOPs take cost.element. */
-    const double machine = e->flops_per_second > 0 ? 2e9 / forward->element / e->flops_per_second : 1;
+    const double flop_pair = forward->element + forward->row_element; /* one of the two is 0 */
+    const double machine = e->flops_per_second > 0 ? 2e9 / flop_pair / e->flops_per_second : 1;
     e->pairs = whole_number(c.pairs);
     e->tile_queries = forward->queries;
     e->tile_keys = forward->keys;
     e->tiles_full = whole_number(c.full);
     e->tiles_partial = whole_number(c.partial);
     e->tiles_empty = whole_number(c.empty);
-    e->forward_flops = 2 * (d + v) * c.pairs;
-    e->forward_bytes = rows * (in * d + out * v + lse) + keys * stored * (d + v) + bias;
+    e->forward_flops = 2 * (d + v) * pairs;
+    e->forward_bytes = rows * (in * q + out * v + lse) + keys * stored * (d + v) + bias;
     e->forward_seconds = pass_seconds(forward, p, heads, t.queries * p->heads, c.computed, machine);
     e->backward_flops = e->backward_bytes = e->backward_seconds = 0;
     if (!(p->features & ATTN_BACKWARD)) return;
-    e->backward_flops = 2 * (3 * d + 2 * v) * c.pairs;
-    e->backward_bytes = rows * ((in + grad) * d + (in + out) * v + lse) + keys * (in + grad) * (d + v) + bias + dbias;
+    e->backward_flops = 2 * (3 * d + 2 * v) * pairs;
+    e->backward_bytes = rows * ((in + grad) * q + (in + out) * v + lse) + keys * (in + grad) * (d + v) + bias + dbias;
     e->backward_seconds = pass_seconds(backward, p, heads, t.queries * p->heads, count_batch(x, backward).computed, machine);
 }
 

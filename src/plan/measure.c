@@ -116,6 +116,7 @@ static bool step_down(attn_problem *p) {
     } else {
         return false;
     }
+    if (p->score == ATTN_SCORE_LEARNED_QUERY) p->kv_len = p->q_len;
     p->q_tokens = attn_min64(p->q_tokens, p->batch * p->q_len);
     p->kv_tokens = attn_min64(p->kv_tokens, p->batch * p->kv_len);
     return true;

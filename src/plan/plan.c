@@ -12,6 +12,7 @@ struct attn_shape attn_shape_of(const attn_problem *p) {
         .grad_dtype = p->grad_dtype,
         .kv_dtype = p->kv_dtype,
         .block_tokens = p->block_tokens,
+        .score = p->score,
         .packed = p->layout == ATTN_THD,
         .features = p->features,
         .heads = p->heads,
@@ -116,12 +117,14 @@ size_t attn_plan_text(const attn_plan *plan, char *text, size_t size) {
     const attn_problem *p = &plan->problem;
     struct text t = {text, size, 0};
     char kernel[512];
-    const double pairs = (double)p->heads * fmax((double)p->q_tokens, 0) * (double)p->kv_len;
+    const double keys = p->score == ATTN_SCORE_LEARNED_QUERY ? 1 : (double)p->kv_len; /* a scan reads each key once */
+    const double pairs = (double)p->heads * fmax((double)p->q_tokens, 0) * keys;
     const double flops = 2.0 * pairs * ((double)p->dim + (double)p->v_dim);
     const double backward = 2.0 * pairs * (3.0 * (double)p->dim + 2.0 * (double)p->v_dim);
     plan->kernel->describe(&plan->shape, kernel, sizeof(kernel));
-    add(&t, "problem    %s %s, %d heads on %d key/value heads, head sizes %d and %d, scale %g\n", attn_dtype_name(p->dtype),
-        attn_layout_name(p->layout), p->heads, p->kv_heads, p->dim, p->v_dim, p->scale);
+    add(&t, "problem    %s %s, %s%d heads on %d key/value heads, head sizes %d and %d, scale %g\n", attn_dtype_name(p->dtype),
+        attn_layout_name(p->layout), p->score == ATTN_SCORE_LEARNED_QUERY ? "a learned query a head, " : "", p->heads, p->kv_heads, p->dim,
+        p->v_dim, p->scale);
     add(&t, "capacity   %lld sequence%s of %lld queries and %lld keys; %lld queries and %lld keys in all\n", (long long)p->batch,
         p->batch == 1 ? "" : "s", (long long)p->q_len, (long long)p->kv_len, (long long)p->q_tokens, (long long)p->kv_tokens);
     if (p->kv_dtype != p->dtype || p->block_tokens)

@@ -44,6 +44,12 @@ double attn_seconds_at_capacity(const struct attn_cost *cost, const struct attn_
 /* Are these arguments set by attn_args_init? */
 attn_status attn_args_check(attn_ctx *ctx, const attn_args *args);
 
+/* What a learned query lacks, in a checked problem and in arguments (scan_check.c). attn_learned_args also lets keys have the lengths of
+ * the rows where theirs are not given. */
+attn_status attn_learned_problem_check(attn_ctx *ctx, const attn_problem *p);
+attn_status attn_learned_args(const attn_plan *plan, attn_args *args);
+attn_status attn_learned_lengths_check(const attn_plan *plan, const struct attn_exec *x);
+
 /* Which side of an execution the arguments are checked for. */
 enum attn_pass { ATTN_PASS_FORWARD, ATTN_PASS_BACKWARD, ATTN_PASS_WEIGHTS };
 
@@ -63,5 +69,6 @@ void attn_bias_extents(const struct attn_exec *x, int64_t extents[4]);
 
 const char *attn_dtype_name(attn_dtype dtype);    /* "f32" */
 const char *attn_layout_name(attn_layout layout); /* "bhtd" */
+const char *attn_score_name(attn_score score);    /* "dot" */
 
 #endif

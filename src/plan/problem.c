@@ -42,6 +42,11 @@ const char *attn_dtype_name(attn_dtype dtype) {
     return names[dtype];
 }
 
+const char *attn_score_name(attn_score score) {
+    static const char *const names[] = {"dot", "additive", "learned-query"};
+    return names[score];
+}
+
 const char *attn_layout_name(attn_layout layout) {
     static const char *const names[] = {"bhtd", "bthd", "thd"};
     return names[layout];

@@ -25,6 +25,19 @@ static int64_t k_at(const struct head *a, int64_t j, int64_t dim) {
     return at(a->plane, a->c->problem.kv_heads, a->g, a->c->kv_len, a->k_first + j, dim);
 }
 
+/* A learned query: [1 or batch, head, dim]; what lies before a sequence: [batch, head, dim]. */
+static int64_t row_at(const struct head *a, bool per_batch, int64_t dim) {
+    return ((per_batch ? a->b * a->c->problem.heads : 0) + a->h) * dim;
+}
+static int64_t query_at(const struct head *a, int64_t i, int64_t dim) {
+    return a->c->learned ? row_at(a, a->c->per_batch, dim) : q_at(a, i, dim);
+}
+
+/* The logit of what lies before the sequence. */
+static double state_logit(const struct head *a) {
+    return a->c->state_lse ? (double)a->c->state_lse[row_at(a, true, 1)] : (double)-INFINITY;
+}
+
 static double head_value(const struct head *a, const float *x) {
     return x ? (double)x[(a->c->per_batch ? a->b * a->c->problem.heads : 0) + a->h] : 0.0;
 }
@@ -62,7 +75,8 @@ static void fill_matrices(struct head *a) {
         for (int64_t j = 0; j < a->keys; j++) {
             const int64_t n = i * a->keys + j;
             double dot = 0.0;
-            for (int32_t e = p->dim - 1; e >= 0; e--) dot += (double)c->q[q_at(a, i, p->dim) + e] * (double)c->k[k_at(a, j, p->dim) + e];
+            for (int32_t e = p->dim - 1; e >= 0; e--)
+                dot += (double)c->q[query_at(a, i, p->dim) + e] * (double)c->k[k_at(a, j, p->dim) + e];
             const double scale = isnan(p->scale) ? 1.0 / sqrt((double)p->dim) : p->scale;
             const double capped = isinf(p->softcap) ? scale * dot : p->softcap * tanh(scale * dot / p->softcap);
             a->slope[n] = scale * (isinf(p->softcap) ? 1.0 : 1.0 - capped / p->softcap * capped / p->softcap);
@@ -75,13 +89,13 @@ static void fill_matrices(struct head *a) {
 /* log(sum of exp) of row i with the sink, by way of the greatest term. */
 static double row_lse(const struct head *a, int64_t i) {
     const double sink = a->c->sink ? head_value(a, a->c->sink) : (double)-INFINITY;
-    double high = sink, sum = 0.0;
+    double high = fmax(sink, state_logit(a)), sum = 0.0;
     for (int64_t j = 0; j < a->keys; j++)
         if (a->allowed[i * a->keys + j]) high = fmax(high, a->logit[i * a->keys + j]);
     if (isinf(high)) return high;
     for (int64_t j = 0; j < a->keys; j++)
         if (a->allowed[i * a->keys + j]) sum += exp(a->logit[i * a->keys + j] - high);
-    return high + log(sum + exp(sink - high));
+    return high + log(sum + exp(sink - high) + exp(state_logit(a) - high));
 }
 
 /* O and LSE of row i; merged with what is there, whose LSE `before` counts as other keys. */
@@ -92,6 +106,8 @@ static void forward_row(struct head *a, int64_t i, bool merges) {
     const double high = fmax(own, before);
     *lse = isinf(high) ? high : high + log(exp(own - high) + exp(before - high));
     for (int32_t e = 0; e < width; e++) o[e] = merges && !isinf(before) ? o[e] * exp(before - *lse) : 0.0;
+    for (int32_t e = 0; e < width && !isinf(state_logit(a)); e++)
+        o[e] = exp(state_logit(a) - *lse) * (double)a->c->state_o[row_at(a, true, width) + e];
     for (int64_t j = 0; j < a->keys; j++) {
         const int64_t n = i * a->keys + j;
         a->weight[n] = a->allowed[n] ? exp(a->logit[n] - *lse) : 0.0;
@@ -112,6 +128,16 @@ static void backward_row(struct head *a, int64_t i, bool merges) {
             d_weight[j] += a->keep[n] * (double)d_o[e] * (double)c->v[k_at(a, j, width) + e];
         mean += a->weight[n] * d_weight[j];
     }
+    if (!isinf(state_logit(a))) {
+        const double weight = exp(state_logit(a) - lse);
+        double d_state = 0.0;
+        for (int32_t e = 0; e < width; e++) {
+            d_state += (double)d_o[e] * (double)c->state_o[row_at(a, true, width) + e];
+            a->out->data[TEST_DSTATE_O][row_at(a, true, width) + e] += weight * (double)d_o[e];
+        }
+        mean += weight * d_state;
+        a->out->data[TEST_DSTATE_LSE][row_at(a, true, 1)] += weight * (d_state - mean + (c->d_lse ? (double)c->d_lse[q_at(a, i, 1)] : 0.0));
+    }
     if (merges) {
         mean = 0.0;
         for (int32_t e = 0; e < width; e++) mean += (double)d_o[e] * o[e];
@@ -130,8 +156,8 @@ static void add_gradients(struct head *a) {
         const int64_t i = n / a->keys, j = n % a->keys;
         if (!a->allowed[n]) continue;
         for (int32_t e = 0; e < p->dim; e++) {
-            d[TEST_DQ][q_at(a, i, p->dim) + e] += a->d_logit[n] * a->slope[n] * (double)c->k[k_at(a, j, p->dim) + e];
-            d[TEST_DK][k_at(a, j, p->dim) + e] += a->d_logit[n] * a->slope[n] * (double)c->q[q_at(a, i, p->dim) + e];
+            d[TEST_DQ][query_at(a, i, p->dim) + e] += a->d_logit[n] * a->slope[n] * (double)c->k[k_at(a, j, p->dim) + e];
+            d[TEST_DK][k_at(a, j, p->dim) + e] += a->d_logit[n] * a->slope[n] * (double)c->q[query_at(a, i, p->dim) + e];
         }
         for (int32_t e = 0; e < p->v_dim; e++)
             d[TEST_DV][k_at(a, j, p->v_dim) + e] += a->weight[n] * a->keep[n] * (double)c->d_o[q_at(a, i, p->v_dim) + e];
@@ -185,20 +211,22 @@ void test_brute(const struct test_case *c, struct test_result *out) {
     open_output(c, out, TEST_O, q_rows * p->v_dim);
     open_output(c, out, TEST_LSE, q_rows);
     if (c->d_o) {
-        open_output(c, out, TEST_DQ, q_rows * p->dim);
+        open_output(c, out, TEST_DQ, (c->learned ? per_head : q_rows) * p->dim);
         open_output(c, out, TEST_DK, k_rows * p->dim);
         open_output(c, out, TEST_DV, k_rows * p->v_dim);
         if (p->features & ATTN_BIAS_GRAD)
             open_output(c, out, TEST_DBIAS, c->bias_extent[0] * c->bias_extent[1] * c->bias_extent[2] * c->bias_extent[3]);
         if (p->features & ATTN_ALIBI) open_output(c, out, TEST_DALIBI, per_head);
         if (p->features & ATTN_SINK) open_output(c, out, TEST_DSINK, per_head);
+        if (c->state_o) open_output(c, out, TEST_DSTATE_O, c->batch * p->heads * p->v_dim);
+        if (c->state_o) open_output(c, out, TEST_DSTATE_LSE, c->batch * p->heads);
     }
     for (int64_t b = 0; b < c->batch; b++)
         for (int32_t h = 0; h < p->heads; h++) one_head(c, out, b, h);
     clear_unowned(c, out->data[TEST_O], p->heads, 0, p->v_dim);
     clear_unowned(c, out->data[TEST_LSE], p->heads, 0, 1);
     if (c->d_o) {
-        clear_unowned(c, out->data[TEST_DQ], p->heads, 0, p->dim);
+        if (!c->learned) clear_unowned(c, out->data[TEST_DQ], p->heads, 0, p->dim);
         clear_unowned(c, out->data[TEST_DK], p->kv_heads, 1, p->dim);
         clear_unowned(c, out->data[TEST_DV], p->kv_heads, 1, p->v_dim);
     }

@@ -5,23 +5,28 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* NULL: not on this machine. */
+static attn_ctx *context_of(const struct attn_kernel *kernel) {
+    attn_ctx_config config;
+    attn_ctx *ctx;
+    char error[256];
+    attn_ctx_config_init(&config);
+    config.threads = 3;
+    setenv("ATTN_ISA", kernel->isa, 1);
+    if (attn_ctx_create(&config, &ctx, error, sizeof(error)) != ATTN_OK)
+        printf("%s %s is not run here: %s\n", kernel->name, kernel->isa, error);
+    unsetenv("ATTN_ISA");
+    return ctx;
+}
+
 static void check_kernels(test_kernel_check check, const char *name) {
     for (int n = 0; n < attn_kernel_count; n++) {
         const struct attn_kernel *kernel = attn_kernels[n];
-        if (kernel->dtype == ATTN_F64 || (name ? strcmp(kernel->name, name) != 0 : !kernel->backward)) continue;
-        attn_ctx_config config;
-        attn_ctx *ctx;
-        char error[256];
-        attn_ctx_config_init(&config);
-        config.threads = 3;
-        setenv("ATTN_ISA", kernel->isa, 1);
-        if (attn_ctx_create(&config, &ctx, error, sizeof(error)) == ATTN_OK) {
-            check(ctx, kernel);
-            attn_ctx_destroy(ctx);
-        } else {
-            printf("%s %s is not run here: %s\n", kernel->name, kernel->isa, error);
-        }
-        unsetenv("ATTN_ISA");
+        if (kernel->dtype == ATTN_F64 || kernel->score != ATTN_SCORE_DOT || (name ? strcmp(kernel->name, name) != 0 : !kernel->backward))
+            continue;
+        attn_ctx *ctx = context_of(kernel);
+        if (ctx) check(ctx, kernel);
+        attn_ctx_destroy(ctx);
     }
 }
 
@@ -31,4 +36,19 @@ void test_each_kernel(test_kernel_check check) {
 
 void test_kernels_named(const char *name, test_kernel_check check) {
     check_kernels(check, name);
+}
+
+int test_scans_open(struct test_scan scans[TEST_SCANS]) {
+    int count = 0;
+    for (int n = 0; n < attn_kernel_count; n++) {
+        const struct attn_kernel *kernel = attn_kernels[n];
+        if (kernel->dtype != ATTN_F32 || kernel->score != ATTN_SCORE_LEARNED_QUERY || count == TEST_SCANS) continue;
+        scans[count] = (struct test_scan){context_of(kernel), kernel};
+        count += scans[count].ctx != NULL;
+    }
+    return count;
+}
+
+void test_scans_close(struct test_scan *scans, int count) {
+    for (int n = 0; n < count; n++) attn_ctx_destroy(scans[n].ctx);
 }

@@ -7,10 +7,20 @@
 
 typedef void (*test_kernel_check)(attn_ctx *ctx, const struct attn_kernel *kernel);
 
-/* Runs the check for each of these kernels that has a backward pass, in a context of three workers that is forced to the kernel's instruction set. Kernels that this
+/* Runs the check for each of these kernels of ATTN_SCORE_DOT that has a backward pass, in a context of three workers that is forced to the kernel's instruction set. Kernels that this
  * machine cannot run are named on stdout. */
 void test_each_kernel(test_kernel_check check);
 /* The same for the kernels of one name, with a backward pass or without. */
 void test_kernels_named(const char *name, test_kernel_check check);
+
+/* The kernels of ATTN_SCORE_LEARNED_QUERY for float32, each with a context of three workers that is forced to its instruction set. Returns how
+ * many this machine can run; the others are named on stdout. */
+struct test_scan {
+    attn_ctx *ctx;
+    const struct attn_kernel *kernel;
+};
+enum { TEST_SCANS = 16 };
+int test_scans_open(struct test_scan scans[TEST_SCANS]);
+void test_scans_close(struct test_scan *scans, int count);
 
 #endif

@@ -10,7 +10,7 @@
 
 #include "support/parts.h"
 
-const char *const test_output_names[TEST_OUTPUTS] = {"O", "LSE", "dQ", "dK", "dV", "dBias", "dALiBi", "dSink"};
+const char *const test_output_names[TEST_OUTPUTS] = {"O", "LSE", "dQ", "dK", "dV", "dBias", "dALiBi", "dSink", "dStateO", "dStateLSE"};
 
 void test_options_init(struct test_options *options) {
     *options = (struct test_options){
@@ -86,7 +86,7 @@ static void choose_features(struct test_case *c, struct attn_random *r, const st
     if ((chosen & (ATTN_BIAS | ATTN_BACKWARD)) != (ATTN_BIAS | ATTN_BACKWARD)) chosen &= ~(uint32_t)ATTN_BIAS_GRAD;
     c->problem.features = chosen;
     if (chosen & ATTN_DROPOUT) c->problem.dropout = 0.05 + 0.6 * attn_random_uniform(r);
-    if (test_chance(r, 0.25)) c->problem.softcap = 0.5 + 3.0 * attn_random_uniform(r);
+    if (test_chance(r, 0.25) && !o->learned) c->problem.softcap = 0.5 + 3.0 * attn_random_uniform(r);
     if (test_chance(r, 0.3)) c->problem.scale = 0.1 + attn_random_uniform(r);
     c->problem.alibi_align = test_chance(r, 0.5) ? ATTN_TOP_LEFT : ATTN_BOTTOM_RIGHT;
     c->problem.bias_broadcast = o->bias_broadcast >= 0 ? (uint32_t)o->bias_broadcast : (uint32_t)below(r, 16);
@@ -123,19 +123,20 @@ static void choose_lengths(struct test_case *c, struct attn_random *r, const str
     c->planes = p->layout == ATTN_THD ? 1 : c->batch;
     if (p->layout == ATTN_THD) {
         packed_side(c, r, o->max_len, &c->cu_q, &c->q_len);
-        packed_side(c, r, o->max_len, &c->cu_kv, &c->kv_len);
         p->q_len = p->kv_len = o->max_len;
+        if (!o->learned) packed_side(c, r, o->max_len, &c->cu_kv, &c->kv_len);
     } else {
         c->q_len = any_length(r, o->max_len);
-        c->kv_len = test_chance(r, 0.4) ? c->q_len : any_length(r, o->max_len);
+        c->kv_len = test_chance(r, 0.4) || o->learned ? c->q_len : any_length(r, o->max_len);
         if (!o->plain && test_chance(r, 0.3)) ragged_side(c, r, c->q_len, &c->q_lens, &c->q_starts);
-        if (!o->plain && test_chance(r, 0.3)) ragged_side(c, r, c->kv_len, &c->kv_lens, &c->kv_starts);
+        if (!o->plain && !o->learned && test_chance(r, 0.3)) ragged_side(c, r, c->kv_len, &c->kv_lens, &c->kv_starts);
         p->q_len = c->q_len + (o->plain ? 0 : below(r, 3));
-        p->kv_len = c->kv_len + (o->plain ? 0 : below(r, 3));
+        p->kv_len = o->learned ? -1 : c->kv_len + (o->plain ? 0 : below(r, 3));
     }
+    if (o->learned) c->kv_len = c->q_len;
     p->batch = c->batch + (o->plain ? 0 : below(r, 2));
     c->global_q_len = c->global_kv_len = -1;
-    if (o->plain || test_chance(r, 0.7)) return;
+    if (o->plain || o->learned || test_chance(r, 0.7)) return;
     c->q_offset = below(r, 20);
     c->kv_offset = below(r, 20);
     c->global_q_len = c->q_offset + p->q_len + below(r, 10);
@@ -145,7 +146,8 @@ static void choose_lengths(struct test_case *c, struct attn_random *r, const str
 }
 
 struct test_span test_span_of(const struct test_case *c, int64_t b, int side) {
-    const int32_t *cu = side ? c->cu_kv : c->cu_q, *lens = side ? c->kv_lens : c->q_lens, *starts = side ? c->kv_starts : c->q_starts;
+    const bool own = side && !c->learned; /* keys have lengths of their own */
+    const int32_t *cu = own ? c->cu_kv : c->cu_q, *lens = own ? c->kv_lens : c->q_lens, *starts = own ? c->kv_starts : c->q_starts;
     const int64_t given = side ? c->global_kv_len : c->global_q_len, offset = side ? c->kv_offset : c->q_offset;
     struct test_span s = {b, 0, side ? c->kv_len : c->q_len, 0};
     if (cu) s = (struct test_span){0, cu[b], cu[b + 1] - cu[b], 0};
@@ -212,11 +214,30 @@ static void round_values(struct test_case *c, struct attn_random *r) {
     if (test_chance(r, 0.25)) c->problem.grad_dtype = ATTN_F32;
 }
 
+/* What lies before each sequence; some lie at the beginning, with NaN that nobody may read. */
+static void fill_state(struct test_case *c, struct attn_random *r) {
+    const int64_t heads = c->batch * c->problem.heads, width = c->problem.v_dim;
+    c->state_o = test_memory((size_t)(heads * width) * sizeof(float));
+    c->state_lse = test_memory((size_t)heads * sizeof(float));
+    attn_random_fill_normal(r, c->state_o, heads * width, 1.0f);
+    attn_random_fill_normal(r, c->state_lse, heads, 3.0f);
+    for (int64_t n = 0; n < heads; n++)
+        if (test_chance(r, 0.2)) {
+            c->state_lse[n] = -INFINITY;
+            for (int64_t e = 0; e < width; e++) c->state_o[n * width + e] = NAN;
+        }
+}
+
 static void fill_values(struct test_case *c, struct attn_random *r) {
     const attn_problem *p = &c->problem;
     const float sigma = test_chance(r, 0.1) ? 5.0f : 1.0f;
     const int64_t rows = c->per_batch ? c->batch : 1;
-    c->q = values(c, r, p->heads, 0, p->dim, sigma);
+    if (c->learned) {
+        c->q = test_memory((size_t)(rows * p->heads * p->dim) * sizeof(float));
+        attn_random_fill_normal(r, c->q, rows * p->heads * p->dim, sigma);
+    } else {
+        c->q = values(c, r, p->heads, 0, p->dim, sigma);
+    }
     c->k = values(c, r, p->kv_heads, 1, p->dim, sigma);
     c->v = values(c, r, p->kv_heads, 1, p->v_dim, 1.0f);
     if (p->features & ATTN_BACKWARD) c->d_o = values(c, r, p->heads, 0, p->v_dim, 1.0f);
@@ -224,6 +245,7 @@ static void fill_values(struct test_case *c, struct attn_random *r) {
     if (p->features & ATTN_ALIBI) c->alibi = dyadic(r, rows * p->heads);
     if ((p->features & ATTN_SINK) && test_chance(r, 0.9)) c->sink = dyadic(r, rows * p->heads);
     if (p->features & ATTN_BIAS) fill_bias(c, r);
+    if (c->learned && test_chance(r, 0.4)) fill_state(c, r);
 }
 
 void test_case_make(struct test_case *c, attn_ctx *ctx, uint64_t seed, const struct test_options *options) {
@@ -234,6 +256,8 @@ void test_case_make(struct test_case *c, attn_ctx *ctx, uint64_t seed, const str
     c->storage = options->storage;
     attn_random_init(&r, seed);
     attn_problem_init(&c->problem);
+    c->learned = options->learned;
+    if (c->learned) c->problem.score = ATTN_SCORE_LEARNED_QUERY;
     choose_features(c, &r, options);
     choose_heads(c, &r, options);
     choose_lengths(c, &r, options);
@@ -243,15 +267,16 @@ void test_case_make(struct test_case *c, attn_ctx *ctx, uint64_t seed, const str
         c->gaps = test_chance(&r, 0.5) || (c->problem.features & ATTN_DIM_STRIDE);
         c->at_begin = test_chance(&r, 0.3);
         c->accumulate = test_chance(&r, 0.3) ? (uint32_t)below(&r, 32) : 0;
+        if (c->learned) c->accumulate &= ~(uint32_t)ATTN_ACCUMULATE_O;
     }
     fill_values(c, &r);
-    test_mask_make(c, &r, options->mask);
+    test_mask_make(c, &r, c->learned ? TEST_MASK_NONE : options->mask);
     round_values(c, &r);
 }
 
 void test_case_free(struct test_case *c) {
-    void *const owned[] = {c->q_lens, c->kv_lens, c->q_starts, c->kv_starts, c->cu_q,  c->cu_kv, c->q,
-                           c->k,      c->v,       c->d_o,      c->d_lse,     c->alibi, c->bias,  c->sink};
+    void *const owned[] = {c->q_lens, c->kv_lens, c->q_starts, c->kv_starts, c->cu_q, c->cu_kv, c->q,       c->k,
+                           c->v,      c->d_o,     c->d_lse,    c->alibi,     c->bias, c->sink,  c->state_o, c->state_lse};
     for (size_t i = 0; i < sizeof(owned) / sizeof(owned[0]); i++) free(owned[i]);
     test_mask_free(c);
     memset(c, 0, sizeof(*c));

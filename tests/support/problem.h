@@ -16,7 +16,7 @@
 
 #include <stdbool.h>
 
-enum { TEST_O, TEST_LSE, TEST_DQ, TEST_DK, TEST_DV, TEST_DBIAS, TEST_DALIBI, TEST_DSINK, TEST_OUTPUTS };
+enum { TEST_O, TEST_LSE, TEST_DQ, TEST_DK, TEST_DV, TEST_DBIAS, TEST_DALIBI, TEST_DSINK, TEST_DSTATE_O, TEST_DSTATE_LSE, TEST_OUTPUTS };
 extern const char *const test_output_names[TEST_OUTPUTS];
 
 enum test_mask_kind {
@@ -41,6 +41,7 @@ struct test_options {
     int bias_broadcast;       /* ATTN_SHARE_*, or -1 (default): any */
     bool plain;               /* no ragged lengths, offsets, gaps, accumulation */
     attn_dtype storage;       /* the type that q, k, v, dO and initial outputs are rounded to; default ATTN_F32 */
+    bool learned;             /* ATTN_SCORE_LEARNED_QUERY: of the features backward alone, no mask */
 };
 void test_options_init(struct test_options *options);
 
@@ -58,6 +59,8 @@ struct test_case {
     uint32_t accumulate;
     bool gaps, at_begin, per_batch;                       /* strides with gaps; guard page in front; alibi and sink are [batch, heads] */
     float *q, *k, *v, *d_o, *d_lse, *alibi, *bias, *sink; /* NULL: absent */
+    float *state_o, *state_lse;                           /* [batch, head, v_dim], [batch, head] */
+    bool learned; /* q is [1 or (per_batch) batch, head, dim]; lengths of keys are those of queries, and not given */
     int64_t bias_extent[4];
     attn_mask *mask;
     enum test_mask_kind mask_kind;

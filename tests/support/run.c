@@ -104,6 +104,14 @@ static struct array tensor(struct run *run, attn_dtype type, int32_t heads, int 
     return layout(run, extent, tensor_order[run->c->problem.layout], type, true);
 }
 
+/* [1 or batch, head, dim]: what a learned query has of each head. */
+static struct array row_array(struct run *run, bool per_batch, int64_t dim) {
+    const int64_t extent[4] = {per_batch ? run->c->batch : 1, run->c->problem.heads, 1, dim};
+    struct array a = layout(run, extent, plain_order, run->dtype, true);
+    a.per_head = true;
+    return a;
+}
+
 static struct array lse_array(struct run *run) {
     const int64_t extent[4] = {run->c->planes, run->c->problem.heads, run->c->q_len, 1};
     return layout(run, extent, plain_order, run->dtype == ATTN_F64 ? ATTN_F64 : ATTN_F32, false);
@@ -123,7 +131,7 @@ static struct array bias_array(struct run *run) {
 }
 
 static void pass_strides(const struct run *run, const struct array *a, int64_t stride[4]) {
-    const bool force = a->per_head && run->c->per_batch; /* the default shares among sequences */
+    const bool force = a->per_head && a->extent[0] > 1; /* the default shares among sequences */
     for (int axis = 0; axis < 4; axis++) {
         const bool shared = a->is_bias && (run->c->problem.bias_broadcast & (1u << axis));
         stride[axis] = (a->contiguous && !force) || shared || (a->extent[axis] == 1 && axis != 3) ? 0 : a->stride[axis];
@@ -172,8 +180,9 @@ static bool is_owned(const struct output *o, int64_t n) {
 }
 
 float *test_initial(const struct test_case *c, int which, int64_t n) {
-    static const uint32_t flags[TEST_OUTPUTS] = {ATTN_ACCUMULATE_O,  ATTN_ACCUMULATE_O,    ATTN_ACCUMULATE_DQ,   ATTN_ACCUMULATE_DK,
-                                                 ATTN_ACCUMULATE_DV, ATTN_ACCUMULATE_REST, ATTN_ACCUMULATE_REST, ATTN_ACCUMULATE_REST};
+    static const uint32_t flags[TEST_OUTPUTS] = {ATTN_ACCUMULATE_O,    ATTN_ACCUMULATE_O,    ATTN_ACCUMULATE_DQ,   ATTN_ACCUMULATE_DK,
+                                                 ATTN_ACCUMULATE_DV,   ATTN_ACCUMULATE_REST, ATTN_ACCUMULATE_REST, ATTN_ACCUMULATE_REST,
+                                                 ATTN_ACCUMULATE_REST, ATTN_ACCUMULATE_REST};
     if (!(c->accumulate & flags[which])) return NULL;
     struct attn_random r;
     float *x = test_memory((size_t)n * sizeof(float));
@@ -216,7 +225,11 @@ static void fill_args(struct run *run, attn_args *args) {
     const struct test_case *c = run->c;
     const attn_problem *p = &c->problem;
     attn_args_init(args);
-    args->q = filled(run, tensor(run, run->dtype, p->heads, 0, p->dim), c->q);
+    args->q = filled(run, c->learned ? row_array(run, c->per_batch, p->dim) : tensor(run, run->dtype, p->heads, 0, p->dim), c->q);
+    if (c->state_o) {
+        args->state_o = filled(run, row_array(run, true, p->v_dim), c->state_o);
+        args->state_lse = filled(run, row_array(run, true, 1), c->state_lse);
+    }
     args->k = filled(run, tensor(run, run->dtype, p->kv_heads, 1, p->dim), c->k);
     args->v = filled(run, tensor(run, run->dtype, p->kv_heads, 1, p->v_dim), c->v);
     if (c->alibi) args->alibi = filled(run, head_array(run), c->alibi);
@@ -225,7 +238,7 @@ static void fill_args(struct run *run, attn_args *args) {
     args->batch = c->batch;
     if (!c->cu_q) {
         args->q_len = c->q_len;
-        args->kv_len = c->kv_len;
+        args->kv_len = c->learned ? -1 : c->kv_len;
     }
     args->q_lens = c->q_lens;
     args->kv_lens = c->kv_lens;
@@ -251,12 +264,18 @@ static void make_gradients(struct run *run, attn_gradients *g, struct output out
     attn_gradients_init(g);
     g->d_o = filled(run, tensor(run, run->dtype, p->heads, 0, p->v_dim), c->d_o);
     if (c->d_lse) g->d_lse = filled(run, lse_array(run), c->d_lse);
-    outputs[TEST_DQ].array = tensor(run, grad, p->heads, 0, p->dim);
+    outputs[TEST_DQ].array = c->learned ? row_array(run, c->per_batch, p->dim) : tensor(run, grad, p->heads, 0, p->dim);
     outputs[TEST_DK].array = tensor(run, grad, p->kv_heads, 1, p->dim);
     outputs[TEST_DV].array = tensor(run, grad, p->kv_heads, 1, p->v_dim);
     g->dq = out_of(run, &outputs[TEST_DQ].array);
     g->dk = out_of(run, &outputs[TEST_DK].array);
     g->dv = out_of(run, &outputs[TEST_DV].array);
+    if (c->state_o) {
+        outputs[TEST_DSTATE_O].array = row_array(run, true, p->v_dim);
+        outputs[TEST_DSTATE_LSE].array = row_array(run, true, 1);
+        g->dstate_o = out_of(run, &outputs[TEST_DSTATE_O].array);
+        g->dstate_lse = out_of(run, &outputs[TEST_DSTATE_LSE].array);
+    }
     if (p->features & ATTN_BIAS_GRAD) {
         outputs[TEST_DBIAS].array = bias_array(run);
         g->dbias = out_of(run, &outputs[TEST_DBIAS].array);
@@ -311,7 +330,8 @@ bool test_run(const struct test_case *c, attn_dtype dtype, const char *kernel, i
     args.o = out_of(&run, &outputs[TEST_O].array);
     args.lse = out_of(&run, &outputs[TEST_LSE].array);
     if (backward) make_gradients(&run, &gradients, outputs);
-    outputs[TEST_O].owned = outputs[TEST_LSE].owned = outputs[TEST_DQ].owned = q_owned;
+    outputs[TEST_O].owned = outputs[TEST_LSE].owned = q_owned;
+    outputs[TEST_DQ].owned = c->learned ? NULL : q_owned;
     outputs[TEST_DK].owned = outputs[TEST_DV].owned = k_owned;
     for (int which = 0; which < TEST_OUTPUTS; which++)
         if (outputs[which].array.data) prefill(c, &outputs[which], which);

@@ -1,0 +1,21 @@
+/* The scan schedule in float32: 64-bit Arm (NEON). */
+#include "base/cpu.h"
+#include "kernel/vector__neon.h"
+
+#include "kernel/scan/scan_f32_template.h"
+
+const struct attn_kernel attn_scan_f32__neon = {
+    .name = "scan",
+    .isa = "neon",
+    .isa_bits = ATTN_ISA_NEON,
+    .dtype = ATTN_F32,
+    .score = ATTN_SCORE_LEARNED_QUERY,
+    .forward_cost = {{.call = 300, .row = 20, .row_element = 0.3, .queries = 1, .keys = 1, .dims = 1},
+                     {.call = 300, .row = 20, .row_element = 0.3, .queries = 1, .keys = 1, .dims = 1}},
+    .backward_cost = {{.call = 600, .row = 30, .row_element = 0.8, .queries = 1, .keys = 1, .dims = 1},
+                      {.call = 600, .row = 30, .row_element = 0.8, .queries = 1, .keys = 1, .dims = 1}},
+    .workspace = attn_scan_workspace,
+    .forward = forward,
+    .backward = backward,
+    .describe = attn_scan_describe,
+};
