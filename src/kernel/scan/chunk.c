@@ -11,10 +11,11 @@ bool attn_scan_piece_of(const struct attn_exec *x, int64_t unit, int64_t chunk, 
     return p->n > 0;
 }
 
-void attn_scan_prefix(const struct attn_scan_ops *ops, const struct attn_scan_rows *rows, int64_t n) {
+void attn_scan_prefix(const struct attn_scan_ops *ops, const struct attn_scan_rows *rows, int64_t n, const struct attn_scan_ahead *ahead) {
     float m = -INFINITY, c = 0.0f;
     for (int64_t i = 0; i < n; i++) {
         const float next = rows->s[i] > m ? rows->s[i] : m, origin = next == -INFINITY ? 0.0f : next;
+        attn_scan_fetch(ahead, i);
         rows->m[i] = next;
         rows->keep[i] = m - origin;
         rows->add[i] = rows->s[i] - origin;

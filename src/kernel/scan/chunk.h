@@ -37,8 +37,8 @@ struct attn_scan_piece {
 /* False: the unit has no such chunk. */
 bool attn_scan_piece_of(const struct attn_exec *x, int64_t unit, int64_t chunk, struct attn_scan_piece *p);
 
-/* m, keep, add and c from s. */
-void attn_scan_prefix(const struct attn_scan_ops *ops, const struct attn_scan_rows *rows, int64_t n);
+/* m, keep, add and c from s, while the rows ahead are fetched. */
+void attn_scan_prefix(const struct attn_scan_ops *ops, const struct attn_scan_rows *rows, int64_t n, const struct attn_scan_ahead *ahead);
 
 /* Row `row` of query head h (key/value head h for k and v) of sequence b. */
 static inline const float *attn_scan_row(const struct attn_array *a, int64_t b, int64_t h, int64_t row) {

@@ -79,12 +79,26 @@ static void scores(const struct forward *f, const struct attn_scan_piece *p, con
 
 /* O and LSE of a chunk, from its scores, prefix and what lies before it; w becomes the chunk's own sum, carry that of its last row. */
 static void finish(const struct forward *f, const struct attn_scan_piece *p, int32_t h, const struct attn_scan_rows *rows,
-                   const float *before, struct attn_scan_carry *carry, float *w) {
+                   const float *before, struct attn_scan_carry *carry, float *w, const struct attn_scan_ahead *ahead) {
     const struct attn_exec *x = f->x;
     f->ops->join(rows, p->n, carry);
     f->ops->emit(rows, p->n, attn_scan_row(&x->v, p->b, p->g, p->row), x->v.t, x->shape->v_dim, before, w,
-                 attn_scan_row_out(&x->o, p->b, h, p->q_row), x->o.t, f->stream);
+                 attn_scan_row_out(&x->o, p->b, h, p->q_row), x->o.t, f->stream, ahead);
     attn_scan_store_lse(x, p->b, h, p->q_row, rows->lse, p->n);
+}
+
+static const struct attn_scan_ahead no_rows = {NULL, 0, 0};
+
+/* The chunk's values, which are read after its keys. */
+static struct attn_scan_ahead values_of(const struct forward *f, const struct attn_scan_piece *p) {
+    return (struct attn_scan_ahead){attn_scan_row(&f->x->v, p->b, p->g, p->row), f->x->v.t, f->x->shape->v_dim};
+}
+
+/* The keys of the chunk behind, if it has as many rows as this one, n. */
+static struct attn_scan_ahead next_keys(const struct forward *f, int64_t unit, int64_t chunk, int64_t n) {
+    struct attn_scan_piece next;
+    if (!attn_scan_piece_of(f->x, unit, chunk + 1, &next) || next.n < n) return no_rows;
+    return (struct attn_scan_ahead){attn_scan_row(&f->x->k, next.b, next.g, next.row), f->x->k.t, f->x->shape->dim};
 }
 
 /* --------------------------------------------------------------------------------------------- one pass */
@@ -100,8 +114,10 @@ static void unit_task(void *arg, int64_t unit, int worker) {
             const int32_t h = p.g * f->group + r;
             if (chunk == 0) open_head(f, p.b, h, &head);
             scores(f, &p, head.q, rows.s);
-            attn_scan_prefix(f->ops, &rows, p.n);
-            finish(f, &p, h, &rows, head.o, head.carry, head.w);
+            const struct attn_scan_ahead values = r == 0 ? values_of(f, &p) : no_rows;
+            const struct attn_scan_ahead keys = r == f->group - 1 ? next_keys(f, unit, chunk, p.n) : no_rows;
+            attn_scan_prefix(f->ops, &rows, p.n, &values);
+            finish(f, &p, h, &rows, head.o, head.carry, head.w, &keys);
             f->ops->carry(rows.before[p.n - 1], rows.own[p.n - 1], head.w, f->x->shape->v_dim, head.o);
         }
 }
@@ -119,7 +135,8 @@ static void first_pass(const struct forward *f, const struct attn_scan_piece *p,
         struct attn_scan_rows rows = *memory;
         rows.s = slot.s;
         scores(f, p, unit_head(f, unit, r).q, rows.s);
-        attn_scan_prefix(f->ops, &rows, p->n);
+        const struct attn_scan_ahead values = r == 0 ? values_of(f, p) : no_rows;
+        attn_scan_prefix(f->ops, &rows, p->n, &values);
         f->ops->sum(&rows, p->n, attn_scan_row(&f->x->v, p->b, p->g, p->row), f->x->v.t, f->x->shape->v_dim, slot.w);
         *slot.own = (struct attn_scan_carry){rows.m[p->n - 1], rows.c[p->n - 1]};
     }
@@ -131,8 +148,8 @@ static void second_pass(const struct forward *f, const struct attn_scan_piece *p
         const struct slot slot = slot_at(f, unit, r, chunk);
         struct attn_scan_rows rows = *memory;
         rows.s = slot.s;
-        attn_scan_prefix(f->ops, &rows, p->n);
-        finish(f, p, p->g * f->group + r, &rows, slot.o, slot.carry, slot.w);
+        attn_scan_prefix(f->ops, &rows, p->n, &no_rows);
+        finish(f, p, p->g * f->group + r, &rows, slot.o, slot.carry, slot.w, &no_rows);
     }
 }
 

@@ -26,6 +26,21 @@ struct attn_scan_carry {
     float m, c;
 };
 
+/* Rows that will be read soon: row i is fetched into the second-level cache while row i of a call is computed. width 0: none. */
+struct attn_scan_ahead {
+    const float *row;
+    ptrdiff_t stride;
+    int64_t width;
+};
+
+static inline void attn_scan_fetch(const struct attn_scan_ahead *ahead, int64_t i) {
+#if defined(__GNUC__)
+    for (int64_t c = 0; c < ahead->width; c += 16) __builtin_prefetch(ahead->row + i * ahead->stride + c, 0, 2);
+#else
+    (void)ahead, (void)i;
+#endif
+}
+
 struct attn_scan_ops {
     /* x_i = exp(x_i) for n rows; -inf gives 0, NaN NaN. x <= 0 or a little above. */
     void (*exps)(float *x, int64_t n);
@@ -40,9 +55,9 @@ struct attn_scan_ops {
     /* w = keep_i w + add_i v_i over the rows in order, from w = 0. */
     void (*sum)(const struct attn_scan_rows *rows, int64_t n, const float *v, ptrdiff_t v_stride, int64_t e, float *w);
 
-    /* The same, and o_i = before_i before + own_i w_i. stream: o will not be read soon. */
+    /* The same, and o_i = before_i before + own_i w_i. stream: o will not be read soon. `ahead`: as many rows, fetched meanwhile. */
     void (*emit)(const struct attn_scan_rows *rows, int64_t n, const float *v, ptrdiff_t v_stride, int64_t e, const float *before, float *w,
-                 float *o, ptrdiff_t o_stride, bool stream);
+                 float *o, ptrdiff_t o_stride, bool stream, const struct attn_scan_ahead *ahead);
 
     /* o = x o + y w, as emit computes it. */
     void (*carry)(float x, float y, const float *w, int64_t e, float *o);

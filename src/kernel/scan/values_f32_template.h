@@ -28,6 +28,7 @@ struct output {
     float *o;
     ptrdiff_t stride;
     bool stream;
+    const struct attn_scan_ahead *ahead;
 };
 
 VEC_INLINE void emit_block(int vectors, int64_t rest, int64_t at, const struct attn_scan_rows *rows, int64_t n, const float *v,
@@ -39,6 +40,7 @@ VEC_INLINE void emit_block(int vectors, int64_t rest, int64_t at, const struct a
     }
     for (int64_t i = 0; i < n; i++) {
         float *o = out->o + i * out->stride + at;
+        if (at == 0) attn_scan_fetch(out->ahead, i);
         add_value(vectors, rest, rows->keep[i], rows->add[i], v + i * v_stride + at, sum);
         for (int j = 0; j < vectors; j++) row[j] = joined(rows->before[i], rows->own[i], before[j], sum[j]);
         if (out->stream)
@@ -50,9 +52,9 @@ VEC_INLINE void emit_block(int vectors, int64_t rest, int64_t at, const struct a
 }
 
 static void emit(const struct attn_scan_rows *rows, int64_t n, const float *v, ptrdiff_t v_stride, int64_t e, const float *before, float *w,
-                 float *o, ptrdiff_t o_stride, bool stream) {
+                 float *o, ptrdiff_t o_stride, bool stream, const struct attn_scan_ahead *ahead) {
     const bool lines = (uintptr_t)o % 64 == 0 && o_stride % 16 == 0 && e % 16 == 0; /* whole cache lines can go past the cache */
-    const struct output out = {before, o, o_stride, stream && lines};
+    const struct output out = {before, o, o_stride, stream && lines, ahead};
     SCAN_BLOCKS(e, emit_block, rows, n, v, v_stride, w, &out)
     if (out.stream) SCAN_FENCE();
 }
