@@ -11,6 +11,7 @@ Masks        Mask.parse("causal & sliding_window:127,127"), Mask.band, .blocks, 
              mask.compile(T, S) answers for area, rows, tiles. A text, or a bool array [T, S], serves as well.
 Search       topk: the keys of greatest dot product with each query, exactly.
 Caches       Cache: keys and values of sequences that grow, in pages, in float32 or fewer bits; attention of new queries over them.
+Streams      Stream: one learned query over all tokens so far, in constant memory.
 PyTorch      attn.torch.attention has gradients for q, k, v, bias, alibi and sink (import attn.torch).
 
 Arrays       Read and written where they are: NumPy arrays and PyTorch tensors of any strides that are not negative, any object with
@@ -33,11 +34,12 @@ from ._library import (Error, FullError, InvalidError, MaskError, NoMemoryError,
 from ._mask import Mask, pool_scores
 from ._plan import Estimate, Gradients, Plan
 from ._search import topk
+from ._stream import Stream
 
 __version__ = version().split(",")[0].split()[1]
 __all__ = [
     "attention", "backward", "weights", "estimate", "merge", "cu_from_padding", "pool_scores", "topk", "clear_cache",
-    "Plan", "Mask", "Cache", "Context", "default_context", "Gradients", "Estimate",
+    "Plan", "Mask", "Stream", "Cache", "Context", "default_context", "Gradients", "Estimate",
     "Error", "InvalidError", "ShapeError", "UnsupportedError", "MaskError", "WorkspaceError", "NoMemoryError", "FullError", "SystemFailure",
     "version", "library_path",
 ]

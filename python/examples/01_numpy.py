@@ -49,6 +49,14 @@ print("packed", packed.shape, "second sequence begins as its own first value:", 
 index, score = attn.topk(q[0, 0, 50], k[0, 0], 3)
 print("best keys", index, np.round(score, 3))
 
+# %% A stream: learned queries over all tokens so far, in constant memory.
+stream = attn.Stream(q[0, :, 0], kv_heads=2)
+for token in range(96):
+    stream.push(k[0, :, token].copy(), v[0, :, token].copy())  # the heads of a token one after the other
+so, slse = stream.read()
+whole = attn.attention(q[:, :, :1], k, v)[0, :, 0]
+print(stream, len(stream.save()), "bytes; equals attention over all:", bool(np.allclose(so, whole, atol=1e-5)))
+
 # %% A mistake is a sentence.
 try:
     attn.attention(q, k[:, :, :50], v[:, :, :50], "causal")
