@@ -30,6 +30,19 @@ static void backward(const struct attn_exec *x) {
             .call = 630, .head = 110, .row = 19, .pair = 0.2, .element = 0.0342, .queries = 4, .keys = 32, .dims = 16                      \
         }                                                                                                                                  \
     }
+/* Rows of 16 bits are converted. */
+#define HALF_FORWARD_COST                                                                                                                  \
+    {                                                                                                                                      \
+        {.call = 410, .head = 140, .row = 68, .pair = 0.20, .element = 0.0200, .queries = 16, .keys = 6, .dims = 1}, {                     \
+            .call = 390, .head = 140, .row = 49, .pair = 0.19, .element = 0.0166, .queries = 16, .keys = 6, .dims = 1                      \
+        }                                                                                                                                  \
+    }
+#define HALF_BACKWARD_COST                                                                                                                 \
+    {                                                                                                                                      \
+        {.call = 790, .head = 110, .row = 85, .pair = 0.3, .element = 0.0455, .queries = 4, .keys = 32, .dims = 16}, {                     \
+            .call = 630, .head = 110, .row = 64, .pair = 0.2, .element = 0.0342, .queries = 4, .keys = 32, .dims = 16                      \
+        }                                                                                                                                  \
+    }
 
 const struct attn_kernel attn_flash_f32__avx2 = {
     .name = "flash",
@@ -49,8 +62,8 @@ const struct attn_kernel attn_flash_bf16__avx2 = {
     .isa = "avx2",
     .isa_bits = ATTN_ISA_AVX2,
     .dtype = ATTN_BF16,
-    .forward_cost = FORWARD_COST,
-    .backward_cost = BACKWARD_COST,
+    .forward_cost = HALF_FORWARD_COST,
+    .backward_cost = HALF_BACKWARD_COST,
     .workspace = workspace,
     .forward = forward,
     .backward = backward,
@@ -62,8 +75,8 @@ const struct attn_kernel attn_flash_f16__avx2 = {
     .isa = "avx2",
     .isa_bits = ATTN_ISA_AVX2,
     .dtype = ATTN_F16,
-    .forward_cost = FORWARD_COST,
-    .backward_cost = BACKWARD_COST,
+    .forward_cost = HALF_FORWARD_COST,
+    .backward_cost = HALF_BACKWARD_COST,
     .workspace = workspace,
     .forward = forward,
     .backward = backward,

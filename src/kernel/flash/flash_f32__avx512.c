@@ -65,6 +65,13 @@ static void backward(const struct attn_exec *x) {
             .call = 645, .head = 140, .row = 18, .pair = 0.15, .element = 0.0172, .queries = 4, .keys = 32, .dims = 16                     \
         }                                                                                                                                  \
     }
+/* Rows of 16 bits are converted. */
+#define HALF_BACKWARD_COST                                                                                                                 \
+    {                                                                                                                                      \
+        {.call = 860, .head = 140, .row = 72, .pair = 0.22, .element = 0.0445, .queries = 4, .keys = 32, .dims = 16}, {                    \
+            .call = 645, .head = 140, .row = 55, .pair = 0.15, .element = 0.0172, .queries = 4, .keys = 32, .dims = 16                     \
+        }                                                                                                                                  \
+    }
 
 const struct attn_kernel attn_flash_f32__avx512 = {
     .name = "flash",
@@ -99,9 +106,9 @@ const struct attn_kernel attn_flash_bf16__avx512 = {
     .isa = "avx512",
     .isa_bits = ATTN_ISA_AVX512,
     .dtype = ATTN_BF16,
-    .forward_cost = {{.call = 550, .row = 25, .pair = 0.06, .element = 0.0187, .queries = 16, .keys = 8, .dims = 1},
-                     {.call = 550, .row = 20, .pair = 0.04, .element = 0.0087, .queries = 16, .keys = 8, .dims = 1}},
-    .backward_cost = BACKWARD_COST,
+    .forward_cost = {{.call = 395, .head = 155, .row = 48, .pair = 0.06, .element = 0.0187, .queries = 16, .keys = 8, .dims = 1},
+                     {.call = 380, .head = 155, .row = 36, .pair = 0.07, .element = 0.0093, .queries = 16, .keys = 8, .dims = 1}},
+    .backward_cost = HALF_BACKWARD_COST,
     .workspace = workspace_narrow,
     .forward = forward_narrow,
     .backward = backward,
@@ -113,9 +120,9 @@ const struct attn_kernel attn_flash32_bf16__avx512 = {
     .isa = "avx512",
     .isa_bits = ATTN_ISA_AVX512,
     .dtype = ATTN_BF16,
-    .forward_cost = {{.call = 550, .row = 25, .pair = 0.06, .element = 0.0190, .queries = 32, .keys = 8, .dims = 1},
-                     {.call = 550, .row = 20, .pair = 0.04, .element = 0.0080, .queries = 32, .keys = 8, .dims = 1}},
-    .backward_cost = BACKWARD_COST,
+    .forward_cost = {{.call = 350, .head = 200, .row = 48, .pair = 0.06, .element = 0.0190, .queries = 32, .keys = 8, .dims = 1},
+                     {.call = 400, .head = 200, .row = 35, .pair = 0.05, .element = 0.0085, .queries = 32, .keys = 8, .dims = 1}},
+    .backward_cost = HALF_BACKWARD_COST,
     .workspace = workspace_wide,
     .forward = forward_wide,
     .backward = backward,
@@ -127,9 +134,9 @@ const struct attn_kernel attn_flash_f16__avx512 = {
     .isa = "avx512",
     .isa_bits = ATTN_ISA_AVX512,
     .dtype = ATTN_F16,
-    .forward_cost = {{.call = 550, .row = 25, .pair = 0.06, .element = 0.0187, .queries = 16, .keys = 8, .dims = 1},
-                     {.call = 550, .row = 20, .pair = 0.04, .element = 0.0087, .queries = 16, .keys = 8, .dims = 1}},
-    .backward_cost = BACKWARD_COST,
+    .forward_cost = {{.call = 395, .head = 155, .row = 48, .pair = 0.06, .element = 0.0187, .queries = 16, .keys = 8, .dims = 1},
+                     {.call = 380, .head = 155, .row = 36, .pair = 0.07, .element = 0.0093, .queries = 16, .keys = 8, .dims = 1}},
+    .backward_cost = HALF_BACKWARD_COST,
     .workspace = workspace_narrow,
     .forward = forward_narrow,
     .backward = backward,
@@ -141,9 +148,9 @@ const struct attn_kernel attn_flash32_f16__avx512 = {
     .isa = "avx512",
     .isa_bits = ATTN_ISA_AVX512,
     .dtype = ATTN_F16,
-    .forward_cost = {{.call = 550, .row = 25, .pair = 0.06, .element = 0.0190, .queries = 32, .keys = 8, .dims = 1},
-                     {.call = 550, .row = 20, .pair = 0.04, .element = 0.0080, .queries = 32, .keys = 8, .dims = 1}},
-    .backward_cost = BACKWARD_COST,
+    .forward_cost = {{.call = 350, .head = 200, .row = 48, .pair = 0.06, .element = 0.0190, .queries = 32, .keys = 8, .dims = 1},
+                     {.call = 400, .head = 200, .row = 35, .pair = 0.05, .element = 0.0085, .queries = 32, .keys = 8, .dims = 1}},
+    .backward_cost = HALF_BACKWARD_COST,
     .workspace = workspace_wide,
     .forward = forward_wide,
     .backward = backward,

@@ -9,8 +9,8 @@
 #define real_exp                   expf
 #define real_log                   logf
 #define real_tanh                  tanhf
-#define REAL_FORWARD_ELEMENT       0.33
-#define REAL_BACKWARD_ELEMENT      0.70
-#define REAL_WIDE_FORWARD_ELEMENT  0.33
-#define REAL_WIDE_BACKWARD_ELEMENT 0.70
+#define REAL_FORWARD_ELEMENT       0.5
+#define REAL_BACKWARD_ELEMENT      0.99
+#define REAL_WIDE_FORWARD_ELEMENT  0.38
+#define REAL_WIDE_BACKWARD_ELEMENT 0.72
 #include "kernel/naive/naive_template.h"

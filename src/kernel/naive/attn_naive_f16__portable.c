@@ -9,8 +9,8 @@
 #define real_exp                   expf
 #define real_log                   logf
 #define real_tanh                  tanhf
-#define REAL_FORWARD_ELEMENT       0.33
-#define REAL_BACKWARD_ELEMENT      0.70
-#define REAL_WIDE_FORWARD_ELEMENT  0.33
-#define REAL_WIDE_BACKWARD_ELEMENT 0.70
+#define REAL_FORWARD_ELEMENT       1.34
+#define REAL_BACKWARD_ELEMENT      2.8
+#define REAL_WIDE_FORWARD_ELEMENT  1.21
+#define REAL_WIDE_BACKWARD_ELEMENT 2.5
 #include "kernel/naive/naive_template.h"
