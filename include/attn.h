@@ -262,8 +262,9 @@ ATTN_API size_t attn_mask_text(const attn_mask *mask, char *text, size_t size);
  * ATTN_SCORE_LEARNED_QUERY (float32 and float64) and ATTN_SOFTMAX; the other values are ATTN_EUNSUPPORTED, by name.
  *
  * bfloat16 (1 sign, 8 exponent, 7 fraction bits) and float16 (IEEE 754 binary16) are types of storage: every number is taken exactly, all
- * arithmetic and all sums are float32, and an output is rounded once, to nearest, ties to even. What passes float16's range, 65504, becomes
- * infinite. LSE and its gradient, bias, slopes and sinks and their gradients are float32.
+ * sums are float32, and an output is rounded once, to nearest, ties to even. What passes float16's range, 65504, becomes infinite. LSE and
+ * its gradient, bias, slopes and sinks and their gradients are float32. All arithmetic is float32, but for the kernel "flash-pairs": it
+ * rounds weights and the gradients of logits to bfloat16 before it multiplies them.
  *
  * ATTN_Q8_0 stores keys and values only (attn_problem.kv_dtype): blocks of 32 numbers along the head dimension, each 34 bytes without
  * padding between, a float16 scale and then 32 signed bytes; the number is scale * byte. It is the layout that ggml calls q8_0. */
