@@ -41,6 +41,21 @@ VEC_INLINE vec load_first(attn_dtype type, const char *span, int i, int n) {
     return vec_f16_first((const uint16_t *)(const void *)span + i * VEC_LANES, n);
 }
 
+/* Bytes ahead of which rows are fetched, from memory at about its latency times its bandwidth: a plain stream of rows does not need it, but
+ * keys and values take turns, and a tile is read column by column. */
+enum { AHEAD = 8192, LINE = 64 };
+
+/* Rows from memory to be fetched while a row is computed with; `bytes` a row. */
+VEC_INLINE void fetch(struct attn_decode_rows rows, int64_t j, int64_t ahead, size_t bytes) {
+    const int64_t r = j + ahead;
+    const char *row = r < rows.left ? rows.at + r * rows.step : rows.next + (r - rows.left) * rows.step;
+    for (size_t line = 0; line < bytes; line += LINE) vec_prefetch(row + line);
+}
+
+VEC_INLINE size_t bytes_of(attn_dtype type, int64_t dim) {
+    return (size_t)(type == ATTN_Q8_0 ? dim / SPAN * (int64_t)sizeof(struct attn_q8) : dim * (type == ATTN_F32 ? 4 : 2));
+}
+
 /* One step: `keys` keys against `rows` queries. Keys beyond k.n are read as the last one, and not stored. */
 VEC_INLINE void logits_step(attn_dtype type, int rows, int keys, struct attn_decode_rows k, int64_t j, int64_t dim, const float *q,
                             int64_t q_row, float *s) {
@@ -77,20 +92,29 @@ VEC_INLINE void logits_step(attn_dtype type, int rows, int keys, struct attn_dec
         }
 }
 
-VEC_INLINE void logits_rows(attn_dtype type, int rows, struct attn_decode_rows k, int64_t dim, const float *q, int64_t q_row, float *s) {
-    for (int64_t j = 0; j < k.n; j += KEYS(rows)) logits_step(type, rows, KEYS(rows), k, j, dim, q, q_row, s);
+/* first: the rows of the unit that read the keys from memory. */
+VEC_INLINE void logits_rows(attn_dtype type, int rows, bool first, struct attn_decode_rows k, int64_t dim, const float *q, int64_t q_row,
+                            float *s) {
+    const size_t bytes = bytes_of(type, dim);
+    const int64_t ahead = first ? (int64_t)(AHEAD / bytes) + 1 : 0;
+    for (int64_t j = 0; j < k.n; j += KEYS(rows)) {
+        for (int i = 0; i < KEYS(rows) && first; i++) fetch(k, j + i, ahead, bytes);
+        logits_step(type, rows, KEYS(rows), k, j, dim, q, q_row, s);
+    }
 }
 
 /* Sums of `vectors` vectors of columns from vector `first` of span c on; `left`: columns that exist from there, for the last vector. */
-VEC_INLINE void values_step(attn_dtype type, int rows, int vectors, struct attn_decode_rows v, int64_t c, int first, int left,
-                            const float *p, float *o, int64_t o_row) {
+VEC_INLINE void values_step(attn_dtype type, int rows, int vectors, size_t fetched, struct attn_decode_rows v, int64_t c, int first,
+                            int left, const float *p, float *o, int64_t o_row) {
     vec acc[ROWS][32];
     float *to = o + c * SPAN + first * VEC_LANES;
+    const int64_t ahead = fetched ? (int64_t)(AHEAD / fetched) + 1 : 0;
     for (int r = 0; r < rows; r++)
         for (int i = 0; i < vectors; i++) acc[r][i] = vec_load(to + r * o_row + i * VEC_LANES);
     for (int64_t j = 0; j < v.n; j++) {
         const char *row = v.at + j * v.step;
         vec weight[ROWS];
+        if (fetched) fetch(v, j, ahead, fetched);
         for (int r = 0; r < rows; r++) weight[r] = vec_set1(p[r * ATTN_DECODE_TILE + j]);
         for (int i = 0; i < vectors; i++) {
             const char *span = span_of(type, row, c + (first + i) / SPAN_VECTORS);
@@ -103,23 +127,27 @@ VEC_INLINE void values_step(attn_dtype type, int rows, int vectors, struct attn_
         for (int i = 0; i < vectors; i++) vec_store(to + r * o_row + i * VEC_LANES, acc[r][i]);
 }
 
-VEC_INLINE void values_rows(attn_dtype type, int rows, struct attn_decode_rows v, int64_t dim, const float *p, float *o, int64_t o_row) {
+VEC_INLINE void values_rows(attn_dtype type, int rows, bool first, struct attn_decode_rows v, int64_t dim, const float *p, float *o,
+                            int64_t o_row) {
     const int64_t spans = dim / SPAN;
     enum { WHOLE = VEC_LANES };
+    size_t fetched = first ? bytes_of(type, dim) : 0; /* by the first columns for all */
     int64_t c = 0;
     if (WIDE(rows) > SPAN_VECTORS)
-        for (; c + WIDE(rows) / SPAN_VECTORS <= spans; c += WIDE(rows) / SPAN_VECTORS)
-            values_step(type, rows, WIDE(rows), v, c, 0, WHOLE, p, o, o_row);
-    for (; c < spans; c++) {
-        if (WIDE(rows) >= SPAN_VECTORS)
-            values_step(type, rows, SPAN_VECTORS, v, c, 0, WHOLE, p, o, o_row);
-        else
-            for (int first = 0; first < SPAN_VECTORS; first += WIDE(rows))
-                values_step(type, rows, WIDE(rows), v, c, first, WHOLE, p, o, o_row);
-    }
+        for (; c + WIDE(rows) / SPAN_VECTORS <= spans; c += WIDE(rows) / SPAN_VECTORS) {
+            values_step(type, rows, WIDE(rows), fetched, v, c, 0, WHOLE, p, o, o_row);
+            fetched = 0;
+        }
+    for (; c < spans; c++)
+        for (int at = 0; at < SPAN_VECTORS; at += WIDE(rows) < SPAN_VECTORS ? WIDE(rows) : SPAN_VECTORS) {
+            values_step(type, rows, WIDE(rows) < SPAN_VECTORS ? WIDE(rows) : SPAN_VECTORS, fetched, v, c, at, WHOLE, p, o, o_row);
+            fetched = 0;
+        }
     if (type != ATTN_Q8_0)
-        for (int n = 0; spans * SPAN + n * VEC_LANES < dim; n++)
-            values_step(type, rows, 1, v, spans, n, (int)(dim - spans * SPAN) - n * VEC_LANES, p, o, o_row);
+        for (int n = 0; spans * SPAN + n * VEC_LANES < dim; n++) {
+            values_step(type, rows, 1, fetched, v, spans, n, (int)(dim - spans * SPAN) - n * VEC_LANES, p, o, o_row);
+            fetched = 0;
+        }
 }
 
 #define BY_ROWS(call, rows, ...)                                                                                                           \
@@ -139,11 +167,11 @@ VEC_INLINE void values_rows(attn_dtype type, int rows, struct attn_decode_rows v
     }
 
 VEC_INLINE void logits_of(attn_dtype type, struct attn_decode_rows k, int64_t dim, const float *q, int64_t q_row, int64_t rows, float *s) {
-    for (int64_t r = 0; r < rows; r += ROWS) BY_ROWS(logits_rows, rows - r, k, dim, q + r * q_row, q_row, s + r * ATTN_DECODE_TILE)
+    for (int64_t r = 0; r < rows; r += ROWS) BY_ROWS(logits_rows, rows - r, r == 0, k, dim, q + r * q_row, q_row, s + r * ATTN_DECODE_TILE)
 }
 
 VEC_INLINE void values_of(attn_dtype type, struct attn_decode_rows v, int64_t dim, const float *p, int64_t rows, float *o, int64_t o_row) {
-    for (int64_t r = 0; r < rows; r += ROWS) BY_ROWS(values_rows, rows - r, v, dim, p + r * ATTN_DECODE_TILE, o + r * o_row, o_row)
+    for (int64_t r = 0; r < rows; r += ROWS) BY_ROWS(values_rows, rows - r, r == 0, v, dim, p + r * ATTN_DECODE_TILE, o + r * o_row, o_row)
 }
 
 static void logits(attn_dtype type, struct attn_decode_rows k, int64_t dim, const float *q, int64_t q_row, int64_t rows, float *s) {

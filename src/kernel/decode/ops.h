@@ -15,11 +15,13 @@ enum {
     ATTN_DECODE_PAD = 16   /* rows of queries and sums are padded to multiples of this, with 0 */
 };
 
-/* Stored rows: n of them, `step` bytes apart. */
+/* Stored rows: n of them, `step` bytes apart. What will be read after them is fetched meanwhile: `left` rows lie side by side from `at` on, the
+ * following ones from `next` on. */
 struct attn_decode_rows {
     const char *at;
     ptrdiff_t step;
-    int64_t n;
+    int64_t n, left;
+    const char *next;
 };
 
 struct attn_decode_ops {

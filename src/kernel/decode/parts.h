@@ -29,6 +29,7 @@ struct attn_decode_work {
     const struct attn_decode_cut *cut;
     struct attn_seq seq;
     struct attn_mask_view view;
+    int64_t end;                   /* of the unit's keys */
     int64_t sequence, q0, queries; /* [q0, q0 + queries) */
     int32_t kv_head, head, heads;  /* query heads [head, head + heads) */
     int64_t rows;                  /* heads * queries; row r is head r / queries, query r % queries */

@@ -21,15 +21,18 @@ static int64_t stored_bytes(attn_dtype type, int64_t elements) {
 static struct attn_decode_rows stored_rows(const struct attn_decode_work *w, const struct attn_array *a, int64_t j, int64_t n) {
     const struct attn_exec *x = w->x;
     const attn_dtype type = x->shape->kv_dtype;
-    int64_t plane = w->sequence, row = w->seq.k_row + j;
+    int64_t row = w->seq.k_row + j, left = w->end - j;
+    int64_t at = w->sequence * a->b + w->kv_head * a->h + row * a->t, next = at;
     if (x->block_table) {
-        const int64_t size = x->shape->block_tokens;
-        plane = x->block_table[w->sequence * x->block_table_stride + row / size];
-        row %= size;
-        n = attn_min64(n, size - row);
+        const int64_t size = x->shape->block_tokens, place = row % size, last = (w->seq.k_row + w->end - 1) / size;
+        const int32_t *block = x->block_table + w->sequence * x->block_table_stride + row / size;
+        at = block[0] * a->b + w->kv_head * a->h + place * a->t;
+        next = block[row / size < last ? 1 : 0] * a->b + w->kv_head * a->h;
+        left = size - place;
+        n = attn_min64(n, left);
     }
-    const int64_t at = plane * a->b + w->kv_head * a->h + row * a->t;
-    return (struct attn_decode_rows){(const char *)a->data + stored_bytes(type, at), stored_bytes(type, a->t), n};
+    const char *data = a->data;
+    return (struct attn_decode_rows){data + stored_bytes(type, at), stored_bytes(type, a->t), n, left, data + stored_bytes(type, next)};
 }
 
 static void pack_queries(const struct attn_decode_work *w) {
@@ -146,6 +149,7 @@ void attn_decode_unit(struct attn_decode_work *w, int64_t k0, int64_t k1) {
         w->l[r] = 0.0f;
     }
     bool packed = false;
+    w->end = k1;
     while (from < k1 && attn_mask_next_keys(&w->view, w->q0, q1, from, &begin, &end) && begin < k1) {
         if (!packed) pack_queries(w);
         packed = true;
