@@ -149,8 +149,9 @@ static void check_scores(struct test_scan *scans, int count, attn_ctx *ctx, enum
             if (!test_near(got_lse, want_lse, exact ? 1e-13 : 3e-7, exact ? 1e-13 : 4e-6)) fail_msg("LSE of row %lld", (long long)t);
             for (int32_t c = 0; c < d; c++) {
                 const double got = exact ? wo[t * d + c] : (double)o[t * d + c];
-                worst = isnan(got) ? (double)INFINITY : fmax(worst, fabs(got - want[c]));
-                most = fmax(most, fabs(want[c]));
+                if (isnan(got)) fail_msg("row %lld is NaN", (long long)t);
+                if (fabs(got - want[c]) > worst) worst = fabs(got - want[c]);
+                if (fabs(want[c]) > most) most = fabs(want[c]);
             }
         }
         if (!(worst <= (exact ? 1e-12 : 1e-5) * most))

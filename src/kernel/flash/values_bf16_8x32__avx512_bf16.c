@@ -44,7 +44,8 @@ INLINE void masked_block(const int columns, const uint32_t *p, const uint32_t *w
     for (int64_t j = 0; j < n; j += 2)
         for (int h = 0; h < 2; h++) {
             const __m512bh w = (__m512bh)_mm512_load_si512(p + j / 2 * LANES + 16 * h);
-            const __mmask16 even = (__mmask16)(words[j] >> 16 * h), odd = j + 1 < n ? (__mmask16)(words[j + 1] >> 16 * h) : 0;
+            const uint32_t word = words[j] >> 16 * h, next = j + 1 < n ? words[j + 1] >> 16 * h : 0;
+            const __mmask16 even = (__mmask16)(word & 0xffff), odd = (__mmask16)(next & 0xffff);
 #pragma GCC unroll 8
             for (int c = 0; c < columns; c++) {
                 const uint32_t pair = v[j / 2 * 16 + c];
