@@ -258,8 +258,8 @@ ATTN_API size_t attn_mask_text(const attn_mask *mask, char *text, size_t size);
 
 /* ------------------------------------------------------------------------------------------------ problem */
 
-/* Of these enums version 0.1 has kernels for all data types (ATTN_F64 through the reference kernel), ATTN_SCORE_DOT,
- * ATTN_SCORE_LEARNED_QUERY (float32 and float64) and ATTN_SOFTMAX; the other values are ATTN_EUNSUPPORTED, by name.
+/* Of these enums version 0.1 has kernels for all data types (ATTN_F64 through the reference kernel), all scores
+ * (ATTN_SCORE_ADDITIVE and ATTN_SCORE_LEARNED_QUERY: float32 and float64) and ATTN_SOFTMAX; the other values are ATTN_EUNSUPPORTED, by name.
  *
  * bfloat16 (1 sign, 8 exponent, 7 fraction bits) and float16 (IEEE 754 binary16) are types of storage: every number is taken exactly, all
  * sums are float32, and an output is rounded once, to nearest, ties to even. What passes float16's range, 65504, becomes infinite. LSE and
@@ -285,6 +285,11 @@ typedef enum attn_layout { ATTN_BHTD = 0, ATTN_BTHD = 1, ATTN_THD = 2 } attn_lay
 
 /* How much a query likes a key.
  *   ATTN_SCORE_DOT            scale * q_i . k_j
+ *   ATTN_SCORE_ADDITIVE       scale * w_h . tanh(q_i + k_j), q and k projected already, scale 1 by default: the pointer (Vinyals et al. 2015,
+ *              eq. 3), whose output is the weights themselves, with args.weights; O of the glimpse on demand, with both args.v and args.o,
+ *              else neither. Of the features it has ATTN_BACKWARD alone; no soft-cap, no ATTN_ACCUMULATE_O; masks, layouts, lengths and
+ *              grouped heads as for the dot product. attn_backward does not read args.o, and of d_o and d_weights takes what is given; d_o
+ *              goes with args.v and dv. The kernel "pointer" computes tanh to 3.2e-7 of itself, exactly +-1 from 9.02 on
  *   ATTN_SCORE_LEARNED_QUERY  scale * q_h . k_j: one query for each head, the same in all rows; row i sees the keys 0 to i. O is the scan
  *              of the prefixes (Feng et al. 2024, "Attention as an RNN"), T = S, computed in O(T (D + E)) both ways, without overflow at
  *              scores of any size. q and dq are [H,D]: strides batch (default 0: one query for all sequences, dq is their sum), head,
@@ -344,7 +349,7 @@ typedef struct attn_problem {
     int threads;        /* greatest number of workers of an execution, at most the context's; 0 (default): the context's */
     attn_effort effort; /* default ATTN_ESTIMATE */
     const char *kernel; /* NULL (default): the planner chooses; else a kernel's name: "flash", "flash32", "flash-pairs", "decode", "naive";
-                           of a learned query "scan", "scan-serial", "scan-hillis-steele", "scan-blelloch", "naive"; or with its instruction set: "flash/avx512" */
+                           of the additive score "pointer", "naive"; of a learned query "scan", "scan-serial", "scan-hillis-steele", "scan-blelloch", "naive"; or with its instruction set: "flash/avx512" */
 
     double measure_seconds; /* of ATTN_MEASURE: greatest time for a plan. Default 1; INFINITY: no limit */
 
@@ -491,12 +496,18 @@ typedef struct attn_args {
      * along token); both or neither. In the problem's dtype, [B,H,E] and [B,H]; strides batch, head, unused, dim. LSE = -inf: no tokens,
      * O is not read. */
     attn_input state_o, state_lse;
+
+    attn_input w; /* ATTN_SCORE_ADDITIVE: [H,D] in the problem's dtype; strides batch (default 0: shared), head, unused, dim */
+    attn_output
+        weights; /* ATTN_SCORE_ADDITIVE: exp(s_ij - LSE_i), in the problem's dtype [B,H,T,S], packed [H,tokens,kv_len of the problem];
+                            strides batch, head, query, key. Keys count from the sequence's first; where a pair is excluded, and behind the
+                            last key, 0. Not read by attn_backward. NULL: not wanted */
 } attn_args;
 
 /* What is added to what is there, instead of being set. An output of 16 bits is read, added to in float32, and rounded again.
  *   ATTN_ACCUMULATE_O     attn_forward merges its result into O and LSE, as attn_merge (before the first part: O = 0, LSE = -inf, or leave
  *                         the flag away for that part). Without meaning for attn_backward, which reads O and LSE as they are
- *   ATTN_ACCUMULATE_DQ, _DK, _DV    attn_backward adds to dq, dk, dv; ATTN_ACCUMULATE_REST to dbias, dalibi, dsink and dstate. Without meaning for
+ *   ATTN_ACCUMULATE_DQ, _DK, _DV    attn_backward adds to dq, dk, dv; ATTN_ACCUMULATE_REST to dbias, dalibi, dsink, dstate and dw. Without meaning for
  *                         attn_forward */
 enum { ATTN_ACCUMULATE_O = 1, ATTN_ACCUMULATE_DQ = 2, ATTN_ACCUMULATE_DK = 4, ATTN_ACCUMULATE_DV = 8, ATTN_ACCUMULATE_REST = 16 };
 
@@ -516,6 +527,9 @@ typedef struct attn_gradients {
     /* ATTN_SCORE_LEARNED_QUERY: gradients of args.state_o and state_lse, as those; NULL: not wanted. To go on backward in the piece before,
      * add them to dO and dLSE of its last row. */
     attn_output dstate_o, dstate_lse;
+
+    attn_input d_weights; /* ATTN_SCORE_ADDITIVE: gradient of args.weights, as those; of excluded pairs not read. NULL: 0 */
+    attn_output dw;       /* as w; batch stride 0: summed over sequences. NULL: not wanted */
 } attn_gradients;
 
 ATTN_API void attn_args_init(attn_args *args);

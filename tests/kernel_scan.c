@@ -95,7 +95,7 @@ static void check_scan(const struct test_case *c, const struct test_scan *scan, 
 
 static void check_rounds(int64_t rounds, const struct test_options *options) {
     struct test_scan scans[TEST_SCANS];
-    const int count = test_scans_open(scans);
+    const int count = test_scans_open(ATTN_SCORE_LEARNED_QUERY, scans);
     uint64_t seed;
     rounds = test_rounds(rounds, &seed);
     assert_true(count >= 5); /* naive and the four portable ones run everywhere */

@@ -88,7 +88,13 @@ static void what_is_not_built_is_refused_by_name_with_the_nearest_case(void **st
     refused(&p, ATTN_EUNSUPPORTED, "problem.grad_dtype is f32 with dtype f64");
     p = good();
     p.score = ATTN_SCORE_ADDITIVE;
-    refused(&p, ATTN_EUNSUPPORTED, "ATTN_SCORE_ADDITIVE has no kernel yet; the nearest that has is ATTN_SCORE_DOT");
+    p.features = ATTN_ALIBI;
+    refused(&p, ATTN_EUNSUPPORTED,
+            "problem.features has ATTN_ALIBI, which ATTN_SCORE_ADDITIVE has no kernel for; it has ATTN_BACKWARD alone");
+    p.features = 0;
+    p.softcap = 2;
+    refused(&p, ATTN_EUNSUPPORTED, "problem.softcap is 2, which ATTN_SCORE_ADDITIVE has no kernel for");
+    p.softcap = (double)INFINITY;
     p = good();
     p.weighting = ATTN_SIGMOID;
     refused(&p, ATTN_EUNSUPPORTED, "ATTN_SIGMOID has no kernel yet; the nearest that has is ATTN_SOFTMAX");

@@ -17,6 +17,8 @@ static const struct {
     {"planner", attn_cmd_bench_planner, "what the planner's choices lose against the fastest kernel"},
     {"decode", attn_cmd_bench_decode, "few queries over a long cache, in each stored type, beside the bandwidth of memory"},
     {"scan", attn_cmd_bench_scan, "attention of a learned query: share of memory bandwidth"},
+    {"search", attn_cmd_bench_search, "exact top-k search: bytes of keys and multiply-adds a second"},
+    {"pointer", attn_cmd_bench_pointer, "the additive score: hyperbolic tangents a second"},
 };
 enum { SUITES = sizeof suites / sizeof suites[0] };
 
@@ -33,12 +35,13 @@ int attn_cmd_bench(int argc, char **argv) {
     const char *names[SUITES];
     if (argc >= 2 && attn_asks_help(argv[1])) return print_help();
     if (argc < 2)
-        return attn_complain("bench: a suite is missing: peak, kernels, masks, sparse, planner, decode or scan; see attn bench --help");
+        return attn_complain(
+            "bench: a suite is missing: peak, kernels, masks, sparse, planner, decode, scan, search or pointer; see attn bench --help");
     for (int i = 0; i < SUITES; i++) {
         names[i] = suites[i].name;
         if (strcmp(argv[1], suites[i].name) == 0) return suites[i].run(argc - 1, argv + 1);
     }
     const char *nearest = attn_nearest(argv[1], names, SUITES);
     if (nearest != NULL) return attn_complain("bench: there is no suite '%s'; did you mean '%s'?", argv[1], nearest);
-    return attn_complain("bench: there is no suite '%s': peak, kernels, masks, sparse, planner, decode or scan", argv[1]);
+    return attn_complain("bench: there is no suite '%s': peak, kernels, masks, sparse, planner, decode, scan, search or pointer", argv[1]);
 }

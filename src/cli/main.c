@@ -12,7 +12,7 @@ static const struct {
     const char *summary;
 } commands[] = {
     {"apply", attn_cmd_apply, "one attention, forward and backward, on arrays from files"},
-    {"bench", attn_cmd_bench, "measure this machine and the kernels: peak, kernels, masks, sparse, planner"},
+    {"bench", attn_cmd_bench, "measure this machine and the kernels: peak, kernels, masks, sparse, planner, decode, scan, search, pointer"},
     {"mask", attn_cmd_mask, "show a mask: picture, area, tiles, keys of a row"},
     {"doctor", attn_cmd_doctor, "what this machine offers, which kernels are chosen and why"},
 };

@@ -64,7 +64,9 @@ struct attn_exec {
     int32_t head_offset;
     uint64_t seed;
     uint32_t accumulate;
-    void *workspace; /* aligned to 64, as large as the kernel stated */
+    void *workspace;                /* aligned to 64, as large as the kernel stated */
+    struct attn_array w, d_weights; /* ATTN_SCORE_ADDITIVE: w b, h, d; weights batch, head, query, key */
+    struct attn_array_out weights, dw;
 };
 
 /* Sequence b: where its tokens begin (row of the token axis, to be multiplied by a token stride) and how many there are. The batch
@@ -95,7 +97,10 @@ void attn_dropout_words(uint64_t seed, double p, int64_t sequence, int32_t head,
  * sees are set to 0 (or kept, with their accumulate flag).
  *
  * ATTN_SCORE_LEARNED_QUERY: the token strides of q and dq are 0, there is no mask (attn_exec_view gives the causal one), and a sequence
- * has as many keys as queries. dq (batch stride 0: summed over sequences) and dstate are treated as dbias is: kernels ADD. */
+ * has as many keys as queries. dq (batch stride 0: summed over sequences) and dstate are treated as dbias is: kernels ADD.
+ *
+ * ATTN_SCORE_ADDITIVE: dw (batch stride 0: summed over sequences) likewise. v, o, d_o and dv are absent together; rows of weights have kv_len
+ * columns. */
 
 /* What a pass costs on one core, in nanoseconds, over the query heads of all sequences, their rows and the pairs that are computed:
  *   call + head * heads + (row + row_element * (D + E)) * rows + pairs * (pair + element * (D + E)),  D and E rounded up to multiples of `dims`.
@@ -134,7 +139,8 @@ struct attn_kernel {
     X(attn_decode_f32__avx512)                                                                                                             \
     X(attn_flash_f32__avx512)                                                                                                              \
     X(attn_flash32_f32__avx512)                                                                                                            \
-    X(attn_flash_bf16__avx512) X(attn_flash32_bf16__avx512) X(attn_flash_f16__avx512) X(attn_flash32_f16__avx512) X(attn_scan_f32__avx512)
+    X(attn_flash_bf16__avx512)                                                                                                             \
+    X(attn_flash32_bf16__avx512) X(attn_flash_f16__avx512) X(attn_flash32_f16__avx512) X(attn_scan_f32__avx512) X(attn_pointer_f32__avx512)
 #else
 #define ATTN_KERNEL_LIST_AVX512(X)
 #endif
@@ -145,13 +151,15 @@ struct attn_kernel {
 #endif
 #if defined(ATTN_HAVE_AVX2)
 #define ATTN_KERNEL_LIST_AVX2(X)                                                                                                           \
-    X(attn_flash_f32__avx2) X(attn_flash_bf16__avx2) X(attn_flash_f16__avx2) X(attn_decode_f32__avx2) X(attn_scan_f32__avx2)
+    X(attn_flash_f32__avx2)                                                                                                                \
+    X(attn_flash_bf16__avx2) X(attn_flash_f16__avx2) X(attn_decode_f32__avx2) X(attn_scan_f32__avx2) X(attn_pointer_f32__avx2)
 #else
 #define ATTN_KERNEL_LIST_AVX2(X)
 #endif
 #if defined(ATTN_HAVE_NEON)
 #define ATTN_KERNEL_LIST_NEON(X)                                                                                                           \
-    X(attn_flash_f32__neon) X(attn_flash_bf16__neon) X(attn_flash_f16__neon) X(attn_decode_f32__neon) X(attn_scan_f32__neon)
+    X(attn_flash_f32__neon)                                                                                                                \
+    X(attn_flash_bf16__neon) X(attn_flash_f16__neon) X(attn_decode_f32__neon) X(attn_scan_f32__neon) X(attn_pointer_f32__neon)
 #else
 #define ATTN_KERNEL_LIST_NEON(X)
 #endif
@@ -164,10 +172,12 @@ struct attn_kernel {
     X(attn_naive_scan_f64__portable)                                                                                                       \
     X(attn_scan_f32__portable)                                                                                                             \
     X(attn_scan_serial_f32__portable) X(attn_scan_hillis_steele_f32__portable) X(attn_scan_blelloch_f32__portable)
+#define ATTN_KERNEL_LIST_POINTER(X) X(attn_naive_additive_f32__portable) X(attn_naive_additive_f64__portable) X(attn_pointer_f32__portable)
 #define ATTN_KERNEL_LIST(X)                                                                                                                \
     ATTN_KERNEL_LIST_NAIVE(X)                                                                                                              \
     ATTN_KERNEL_LIST_PORTABLE(X)                                                                                                           \
-    ATTN_KERNEL_LIST_SCAN(X) ATTN_KERNEL_LIST_NEON(X) ATTN_KERNEL_LIST_AVX2(X) ATTN_KERNEL_LIST_AVX512(X) ATTN_KERNEL_LIST_AVX512_BF16(X)
+    ATTN_KERNEL_LIST_SCAN(X)                                                                                                               \
+    ATTN_KERNEL_LIST_POINTER(X) ATTN_KERNEL_LIST_NEON(X) ATTN_KERNEL_LIST_AVX2(X) ATTN_KERNEL_LIST_AVX512(X) ATTN_KERNEL_LIST_AVX512_BF16(X)
 
 #define X(symbol) extern const struct attn_kernel symbol;
 ATTN_KERNEL_LIST(X)

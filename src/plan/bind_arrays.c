@@ -6,7 +6,15 @@
 #include <stdint.h>
 
 enum need { FORBIDDEN, OPTIONAL, REQUIRED };
-enum kind { TENSOR, LSE, BIAS, PER_HEAD, QUERY, STATE }; /* the last two: [batch, head, dim], a query by default shared by sequences */
+enum kind {
+    TENSOR,
+    LSE,
+    BIAS,
+    PER_HEAD,
+    WEIGHTS,
+    QUERY,
+    STATE
+}; /* the last two: [batch, head, dim], a query by default shared by sequences */
 
 struct array {
     const char *name;
@@ -51,6 +59,12 @@ static void default_strides(const attn_plan *plan, const struct array *a, int64_
             if (__builtin_mul_overflow(step, a->extent[axis], &step)) step = INT64_MAX; /* global lengths may be huge: refused below */
         }
         return;
+    case WEIGHTS:
+        for (int axis = 3; axis >= 0; axis--) {
+            stride[axis] = step;
+            if (__builtin_mul_overflow(step, a->extent[axis], &step)) step = INT64_MAX;
+        }
+        return;
     case PER_HEAD:
         stride[0] = stride[2] = stride[3] = 0;
         stride[1] = 1;
@@ -67,7 +81,7 @@ static void default_strides(const attn_plan *plan, const struct array *a, int64_
 
 static const char *axis_name(enum kind kind, int axis) {
     static const char *const tensor[] = {"batch", "head", "token", "dim"}, *const bias[] = {"batch", "head", "query", "key"};
-    return kind == BIAS ? bias[axis] : tensor[axis];
+    return kind == BIAS || kind == WEIGHTS ? bias[axis] : tensor[axis];
 }
 
 static attn_status check_stride(const attn_plan *plan, const struct array *a, int axis, int64_t stride) {
@@ -96,7 +110,7 @@ static attn_status check_stride(const attn_plan *plan, const struct array *a, in
 
 /* Strides as given or by default, checked; the batch stride of packed arrays counts as 0. */
 static attn_status resolve_strides(const attn_plan *plan, const struct array *a, int64_t stride[4]) {
-    const bool packed = plan->shape.packed && (a->kind == TENSOR || a->kind == LSE);
+    const bool packed = plan->shape.packed && (a->kind == TENSOR || a->kind == LSE || a->kind == WEIGHTS);
     const bool given = !is_default(a->stride);
     if (!given) default_strides(plan, a, stride);
     int64_t last = 0;
@@ -160,7 +174,7 @@ void attn_bias_extents(const struct attn_exec *x, int64_t extents[4]) {
 }
 
 struct extents {
-    int64_t q[4], k[4], v[4], o[4], lse[4], bias[4], head[4], state[4];
+    int64_t q[4], k[4], v[4], o[4], lse[4], bias[4], head[4], state[4], row[4], weights[4];
 };
 
 static struct extents extents_of(const struct attn_exec *x) {
@@ -177,6 +191,8 @@ static struct extents extents_of(const struct attn_exec *x) {
         .lse = {batch, p->heads, queries, 1},
         .head = {x->batch, p->heads, 1, 1},
         .state = {x->batch, p->heads, 1, p->v_dim},
+        .row = {x->batch, p->heads, 1, p->dim},
+        .weights = {batch, p->heads, queries, x->kv_len},
     };
     if (p->score == ATTN_SCORE_LEARNED_QUERY) {
         e.q[0] = x->batch;
@@ -192,8 +208,8 @@ static struct array array_of(const char *name, const void *data, const int64_t s
         .name = name, .data = data, .stride = stride, .kind = kind, .need = need, .extent = {extent[0], extent[1], extent[2], extent[3]}};
 }
 
-static void announced_by_score(struct array *a) {
-    a->feature = "ATTN_SCORE_LEARNED_QUERY";
+static void announced_by_score(struct array *a, const char *score) {
+    a->feature = score;
     a->field = "score";
 }
 
@@ -205,14 +221,17 @@ static int list_args(const attn_plan *plan, const attn_args *g, enum attn_pass p
     const bool lse_needed = !forward || (g->accumulate & ATTN_ACCUMULATE_O);
     const bool learned = plan->shape.score == ATTN_SCORE_LEARNED_QUERY, state = g->state_o.data || g->state_lse.data;
     const enum need state_need = !learned ? FORBIDDEN : state ? REQUIRED : OPTIONAL; /* both or neither */
+    /* The additive score is content with weights: v and o both or neither, and backward reads no o. */
+    const bool additive = plan->shape.score == ATTN_SCORE_ADDITIVE, mixes = !additive || g->v.data || (forward && g->o.data);
+    const enum need v_need = weights || !mixes ? OPTIONAL : REQUIRED, o_need = additive && !forward ? OPTIONAL : v_need;
     int n = 0;
     list[n] = array_of("args.q", g->q.data, g->q.stride, e->q, learned ? QUERY : TENSOR, REQUIRED);
     list[n++].in = &x->q;
     list[n] = array_of("args.k", g->k.data, g->k.stride, e->k, TENSOR, REQUIRED);
     list[n++].in = &x->k;
-    list[n] = array_of("args.v", g->v.data, g->v.stride, e->v, TENSOR, weights ? OPTIONAL : REQUIRED);
+    list[n] = array_of("args.v", g->v.data, g->v.stride, e->v, TENSOR, v_need);
     list[n++].in = &x->v;
-    list[n] = array_of("args.o", g->o.data, g->o.stride, e->o, TENSOR, weights ? OPTIONAL : REQUIRED);
+    list[n] = array_of("args.o", g->o.data, g->o.stride, e->o, TENSOR, o_need);
     list[n].written = forward;
     list[n++].out = &x->o;
     list[n] = array_of("args.lse", g->lse.data, g->lse.stride, e->lse, LSE, lse_needed ? REQUIRED : OPTIONAL);
@@ -231,7 +250,13 @@ static int list_args(const attn_plan *plan, const attn_args *g, enum attn_pass p
     list[n++].in = &x->state_o;
     list[n] = array_of("args.state_lse", g->state_lse.data, g->state_lse.stride, e->head, STATE, state_need);
     list[n++].in = &x->state_lse;
-    for (int i = n - 2; i < n && !learned; i++) announced_by_score(&list[i]);
+    for (int i = n - 2; i < n && !learned; i++) announced_by_score(&list[i], "ATTN_SCORE_LEARNED_QUERY");
+    list[n] = array_of("args.w", g->w.data, g->w.stride, e->row, QUERY, additive ? REQUIRED : FORBIDDEN);
+    list[n++].in = &x->w;
+    list[n] = array_of("args.weights", g->weights.data, g->weights.stride, e->weights, WEIGHTS, additive ? OPTIONAL : FORBIDDEN);
+    list[n].written = forward;
+    list[n++].out = &x->weights;
+    for (int i = n - 2; i < n; i++) announced_by_score(&list[i], "ATTN_SCORE_ADDITIVE");
     return n;
 }
 
@@ -241,17 +266,22 @@ static int list_gradients(const attn_plan *plan, const attn_gradients *g, struct
     const uint32_t features = plan->shape.features;
     const bool learned = plan->shape.score == ATTN_SCORE_LEARNED_QUERY;
     const enum need state_need = learned ? OPTIONAL : FORBIDDEN;
+    const bool additive = plan->shape.score == ATTN_SCORE_ADDITIVE;
+    const enum need mix_need = additive && !g->d_o.data && !g->dv.data ? OPTIONAL : REQUIRED; /* gradients of the glimpse: all or none */
     int n = 0;
-    list[n] = array_of("gradients.d_o", g->d_o.data, g->d_o.stride, e->o, TENSOR, REQUIRED);
+    list[n] = array_of("gradients.d_o", g->d_o.data, g->d_o.stride, e->o, TENSOR, mix_need);
     list[n++].in = &x->d_o;
     list[n] = array_of("gradients.d_lse", g->d_lse.data, g->d_lse.stride, e->lse, LSE, OPTIONAL);
     list[n++].in = &x->d_lse;
+    list[n] = array_of("gradients.d_weights", g->d_weights.data, g->d_weights.stride, e->weights, WEIGHTS, additive ? OPTIONAL : FORBIDDEN);
+    announced_by_score(&list[n], "ATTN_SCORE_ADDITIVE");
+    list[n++].in = &x->d_weights;
     const int first_output = n;
     list[n] = array_of("gradients.dq", g->dq.data, g->dq.stride, e->q, learned ? QUERY : TENSOR, REQUIRED);
     list[n++].out = &x->dq;
     list[n] = array_of("gradients.dk", g->dk.data, g->dk.stride, e->k, TENSOR, REQUIRED);
     list[n++].out = &x->dk;
-    list[n] = array_of("gradients.dv", g->dv.data, g->dv.stride, e->v, TENSOR, REQUIRED);
+    list[n] = array_of("gradients.dv", g->dv.data, g->dv.stride, e->v, TENSOR, mix_need);
     list[n++].out = &x->dv;
     list[n] = array_of("gradients.dbias", g->dbias.data, g->dbias.stride, e->bias, BIAS, features & ATTN_BIAS_GRAD ? REQUIRED : FORBIDDEN);
     list[n].feature = "ATTN_BIAS_GRAD";
@@ -267,22 +297,40 @@ static int list_gradients(const attn_plan *plan, const attn_gradients *g, struct
     list[n++].out = &x->dstate_o;
     list[n] = array_of("gradients.dstate_lse", g->dstate_lse.data, g->dstate_lse.stride, e->head, STATE, state_need);
     list[n++].out = &x->dstate_lse;
-    for (int i = n - 2; i < n && !learned; i++) announced_by_score(&list[i]);
+    for (int i = n - 2; i < n && !learned; i++) announced_by_score(&list[i], "ATTN_SCORE_LEARNED_QUERY");
+    list[n] = array_of("gradients.dw", g->dw.data, g->dw.stride, e->row, QUERY, additive ? OPTIONAL : FORBIDDEN);
+    announced_by_score(&list[n], "ATTN_SCORE_ADDITIVE");
+    list[n++].out = &x->dw;
     for (int i = first_output; i < n; i++) list[i].written = true;
     return n;
 }
 
 static attn_dtype type_of(const struct attn_shape *shape, const struct attn_exec *x, const struct array *a) {
-    if (a->kind == LSE || a->kind == QUERY || a->kind == STATE) return shape->dtype == ATTN_F64 ? ATTN_F64 : ATTN_F32;
+    if (a->kind == LSE || a->kind == QUERY || a->kind == STATE || a->kind == WEIGHTS) return shape->dtype == ATTN_F64 ? ATTN_F64 : ATTN_F32;
     if (a->kind != TENSOR) return ATTN_F32;
     if (a->in == &x->k || a->in == &x->v) return shape->kv_dtype;
     return a->in ? shape->dtype : a->out == &x->o ? shape->o_dtype : shape->grad_dtype;
 }
 
+static attn_status check_additive(const attn_plan *plan, const attn_args *args, const attn_gradients *gradients,
+                                  const struct attn_exec *x) {
+    if (args->accumulate & ATTN_ACCUMULATE_O)
+        return attn_fail(
+            plan->ctx, ATTN_EUNSUPPORTED,
+            "execute: args.accumulate has ATTN_ACCUMULATE_O, which ATTN_SCORE_ADDITIVE has no kernel for; attn_merge merges O");
+    if (gradients && gradients->d_o.data && !args->v.data && x->kv_len > 0)
+        return attn_fail(plan->ctx, ATTN_EINVAL, "execute: args.v is NULL, expected an array, as gradients.d_o is given");
+    return ATTN_OK;
+}
+
 attn_status attn_bind_arrays(const attn_plan *plan, const attn_args *args, const attn_gradients *gradients, enum attn_pass pass,
                              struct attn_exec *x) {
-    struct array list[24];
+    struct array list[32];
     const struct extents e = extents_of(x);
+    if (plan->shape.score == ATTN_SCORE_ADDITIVE) {
+        const attn_status status = check_additive(plan, args, pass == ATTN_PASS_BACKWARD ? gradients : NULL, x);
+        if (status) return status;
+    }
     int count = list_args(plan, args, pass, x, &e, list);
     if (pass == ATTN_PASS_BACKWARD) count += list_gradients(plan, gradients, x, &e, list + count);
     for (int i = 0; i < count; i++) {

@@ -85,7 +85,10 @@ attn_status attn_choose_kernel(attn_ctx *ctx, const attn_problem *problem, const
         list_names(ctx, known, shape, names, sizeof(names));
         if (!known) return attn_fail(ctx, ATTN_EINVAL, "plan: problem.kernel is \"%.64s\", expected one of: %s", problem->kernel, names);
         return attn_fail(ctx, ATTN_EUNSUPPORTED, "plan: the kernel \"%s\" has no form for %s%s on %s; those that have: %s", problem->kernel,
-                         attn_dtype_name(problem->dtype), problem->score == ATTN_SCORE_LEARNED_QUERY ? " and a learned query" : "",
+                         attn_dtype_name(problem->dtype),
+                         problem->score == ATTN_SCORE_DOT        ? ""
+                         : problem->score == ATTN_SCORE_ADDITIVE ? " and the additive score"
+                                                                 : " and a learned query",
                          attn_ctx_isa(ctx), names);
     }
     *out = best;

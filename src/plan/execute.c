@@ -60,6 +60,9 @@ attn_status attn_backward(const attn_plan *plan, const attn_args *args, const at
         zero_array(&x, &x.dsink, (int64_t[4]){x.dsink.b ? x.batch : 1, x.shape->heads, 1, 1}, sizeof(float));
     }
     if (x.shape->score == ATTN_SCORE_LEARNED_QUERY) zero_learned(&x);
+    if (x.dw.data && !(x.accumulate & ATTN_ACCUMULATE_REST))
+        zero_array(&x, &x.dw, (int64_t[4]){x.dw.b ? x.batch : 1, x.shape->heads, 1, x.shape->dim},
+                   x.shape->dtype == ATTN_F64 ? sizeof(double) : sizeof(float));
     if (!x.sink.data) x.dsink.data = NULL;
     plan->kernel->backward(&x);
     return ATTN_OK;

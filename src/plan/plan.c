@@ -123,8 +123,11 @@ size_t attn_plan_text(const attn_plan *plan, char *text, size_t size) {
     const double backward = 2.0 * pairs * (3.0 * (double)p->dim + 2.0 * (double)p->v_dim);
     plan->kernel->describe(&plan->shape, kernel, sizeof(kernel));
     add(&t, "problem    %s %s, %s%d heads on %d key/value heads, head sizes %d and %d, scale %g\n", attn_dtype_name(p->dtype),
-        attn_layout_name(p->layout), p->score == ATTN_SCORE_LEARNED_QUERY ? "a learned query a head, " : "", p->heads, p->kv_heads, p->dim,
-        p->v_dim, p->scale);
+        attn_layout_name(p->layout),
+        p->score == ATTN_SCORE_DOT        ? ""
+        : p->score == ATTN_SCORE_ADDITIVE ? "additive score, "
+                                          : "a learned query a head, ",
+        p->heads, p->kv_heads, p->dim, p->v_dim, p->scale);
     add(&t, "capacity   %lld sequence%s of %lld queries and %lld keys; %lld queries and %lld keys in all\n", (long long)p->batch,
         p->batch == 1 ? "" : "s", (long long)p->q_len, (long long)p->kv_len, (long long)p->q_tokens, (long long)p->kv_tokens);
     if (p->kv_dtype != p->dtype || p->block_tokens)

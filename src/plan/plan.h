@@ -44,6 +44,9 @@ double attn_seconds_at_capacity(const struct attn_cost *cost, const struct attn_
 /* Are these arguments set by attn_args_init? */
 attn_status attn_args_check(attn_ctx *ctx, const attn_args *args);
 
+/* Refuses the features that the problem's score lacks (score_check.c). */
+attn_status attn_score_check(attn_ctx *ctx, const attn_problem *p);
+
 /* What a learned query lacks, in a checked problem and in arguments (scan_check.c). attn_learned_args also lets keys have the lengths of
  * the rows where theirs are not given. */
 attn_status attn_learned_problem_check(attn_ctx *ctx, const attn_problem *p);

@@ -11,10 +11,9 @@ static attn_status check_choices(attn_ctx *ctx, const attn_problem *p) {
     if ((unsigned)p->layout > ATTN_THD)
         return attn_fail(ctx, ATTN_EINVAL, "plan: problem.layout is %d, expected ATTN_BHTD, ATTN_BTHD or ATTN_THD", (int)p->layout);
     if ((unsigned)p->score > ATTN_SCORE_LEARNED_QUERY)
-        return attn_fail(ctx, ATTN_EINVAL, "plan: problem.score is %d, expected ATTN_SCORE_DOT or ATTN_SCORE_LEARNED_QUERY", (int)p->score);
-    if (p->score == ATTN_SCORE_ADDITIVE)
-        return attn_fail(ctx, ATTN_EUNSUPPORTED,
-                         "plan: problem.score ATTN_SCORE_ADDITIVE has no kernel yet; the nearest that has is ATTN_SCORE_DOT");
+        return attn_fail(ctx, ATTN_EINVAL,
+                         "plan: problem.score is %d, expected ATTN_SCORE_DOT, ATTN_SCORE_ADDITIVE or ATTN_SCORE_LEARNED_QUERY",
+                         (int)p->score);
     if ((unsigned)p->weighting > ATTN_RAW)
         return attn_fail(ctx, ATTN_EINVAL, "plan: problem.weighting is %d, expected ATTN_SOFTMAX", (int)p->weighting);
     if (p->weighting != ATTN_SOFTMAX)
@@ -168,9 +167,10 @@ attn_status attn_problem_check(attn_ctx *ctx, const attn_problem *in, attn_probl
     if (!status) status = check_storage(ctx, out);
     if (!status) status = check_features(ctx, out);
     if (!status) status = check_lengths(ctx, out);
+    if (!status) status = attn_score_check(ctx, out);
     if (!status && out->score == ATTN_SCORE_LEARNED_QUERY) status = attn_learned_problem_check(ctx, out);
     if (status) return status;
-    if (isnan(out->scale)) out->scale = 1 / sqrt((double)out->dim);
+    if (isnan(out->scale)) out->scale = out->score == ATTN_SCORE_ADDITIVE ? 1 : 1 / sqrt((double)out->dim);
     const int most = attn_ctx_threads(ctx);
     if (out->threads == 0 || out->threads > most) out->threads = most;
     return ATTN_OK;

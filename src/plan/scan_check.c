@@ -1,34 +1,9 @@
-/* ATTN_SCORE_LEARNED_QUERY: what it lacks is refused here by name, in the problem and in the arguments, and lengths of keys that are not
+/* ATTN_SCORE_LEARNED_QUERY: what it lacks in the arguments is refused here by name (in the problem: score_check.c), and lengths of keys that are not
  * given are those of the rows.
  */
 #include "plan/plan.h"
 
-#include <math.h>
-
-static const char *unwanted_feature(uint32_t features) {
-    static const struct {
-        uint32_t bit;
-        const char *name;
-    } unwanted[] = {{ATTN_ALIBI, "ATTN_ALIBI"}, {ATTN_BIAS, "ATTN_BIAS"},       {ATTN_BIAS_GRAD, "ATTN_BIAS_GRAD"},
-                    {ATTN_SINK, "ATTN_SINK"},   {ATTN_DROPOUT, "ATTN_DROPOUT"}, {ATTN_DIM_STRIDE, "ATTN_DIM_STRIDE"}};
-    for (size_t i = 0; i < sizeof unwanted / sizeof unwanted[0]; i++)
-        if (features & unwanted[i].bit) return unwanted[i].name;
-    return NULL;
-}
-
 attn_status attn_learned_problem_check(attn_ctx *ctx, const attn_problem *p) {
-    const char *unwanted = unwanted_feature(p->features);
-    if (p->dtype != ATTN_F32 && p->dtype != ATTN_F64)
-        return attn_fail(ctx, ATTN_EUNSUPPORTED,
-                         "plan: problem.dtype is %s, which ATTN_SCORE_LEARNED_QUERY has no kernel for; expected ATTN_F32 or ATTN_F64",
-                         attn_dtype_name(p->dtype));
-    if (unwanted)
-        return attn_fail(ctx, ATTN_EUNSUPPORTED,
-                         "plan: problem.features has %s, which ATTN_SCORE_LEARNED_QUERY has no kernel for; it has ATTN_BACKWARD alone",
-                         unwanted);
-    if (p->softcap < (double)INFINITY)
-        return attn_fail(ctx, ATTN_EUNSUPPORTED,
-                         "plan: problem.softcap is %g, which ATTN_SCORE_LEARNED_QUERY has no kernel for; expected INFINITY", p->softcap);
     if (p->kv_len != p->q_len || p->kv_tokens != p->q_tokens)
         return attn_fail(ctx, ATTN_ESHAPE,
                          "plan: problem.%s is %lld, expected problem.%s, %lld, or -1: a learned query has a row of output for each key",

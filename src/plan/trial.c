@@ -9,7 +9,7 @@
 #include <assert.h>
 #include <string.h>
 
-enum { PERIOD = 4093, ARRAYS = 18 };
+enum { PERIOD = 4093, ARRAYS = 20 };
 
 enum content { NUMBERS, FLOATS, NOTHING, Q_TOKENS, KV_TOKENS }; /* NUMBERS are of the problem's type */
 
@@ -49,6 +49,7 @@ static void list_backward(const attn_problem *p, attn_gradients *g, struct array
     add(a, &g->dq.data, queries * p->dim, element, NOTHING);
     add(a, &g->dk.data, keys * p->dim, element, NOTHING);
     add(a, &g->dv.data, keys * p->v_dim, element, NOTHING);
+    if (p->score == ATTN_SCORE_ADDITIVE) add(a, &g->dw.data, (double)p->heads * p->dim, element, NOTHING);
     if (p->features & ATTN_BIAS_GRAD) add(a, &g->dbias.data, bias_elements(p), sizeof(float), NOTHING);
     if (p->features & ATTN_ALIBI) add(a, &g->dalibi.data, p->heads, sizeof(float), NOTHING);
     if (p->features & ATTN_SINK) add(a, &g->dsink.data, p->heads, sizeof(float), NOTHING);
@@ -64,6 +65,7 @@ static void list(const attn_problem *p, size_t workspace, attn_args *args, attn_
     add(a, input(&args->v), keys * p->v_dim, element, NUMBERS);
     add(a, &args->o.data, queries * p->v_dim, attn_dtype_bytes(p->o_dtype), NOTHING);
     add(a, &args->lse.data, queries, p->dtype == ATTN_F64 ? sizeof(double) : sizeof(float), NOTHING);
+    if (p->score == ATTN_SCORE_ADDITIVE) add(a, input(&args->w), (double)p->heads * p->dim, element, NUMBERS);
     if (p->features & ATTN_ALIBI) add(a, input(&args->alibi), p->heads, sizeof(float), FLOATS);
     if (p->features & ATTN_BIAS) add(a, input(&args->bias), bias_elements(p), sizeof(float), FLOATS);
     if (p->features & ATTN_SINK) add(a, input(&args->sink), p->heads, sizeof(float), FLOATS);

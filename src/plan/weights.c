@@ -27,6 +27,13 @@ attn_status attn_weights(const attn_plan *plan, const attn_args *args, int64_t s
     attn_status status = attn_bind(plan, args, NULL, ATTN_PASS_WEIGHTS, &x);
     if (!status) status = check_rows(plan, &x, sequence, head, q0, rows, weights);
     if (status) return status;
+    if (plan->shape.score == ATTN_SCORE_ADDITIVE) {
+        if (plan->shape.dtype == ATTN_F64)
+            attn_naive_additive_weights_f64(&x, sequence, head, q0, rows, weights);
+        else
+            attn_naive_additive_weights_f32(&x, sequence, head, q0, rows, weights);
+        return ATTN_OK;
+    }
     switch (plan->shape.dtype) {
     case ATTN_F64:
         attn_naive_weights_f64(&x, sequence, head, q0, rows, weights);

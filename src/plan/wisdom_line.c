@@ -122,6 +122,7 @@ static void append_features(const attn_problem *p, char *text, size_t size) {
     if (attn_dtype_is_half(p->dtype) && p->o_dtype == ATTN_F32) attn_append(text, size, " o:f32");
     if (attn_dtype_is_half(p->dtype) && p->grad_dtype == ATTN_F32) attn_append(text, size, " grad:f32");
     if (p->score == ATTN_SCORE_LEARNED_QUERY) attn_append(text, size, "%s", " learned-query");
+    if (p->score == ATTN_SCORE_ADDITIVE) attn_append(text, size, "%s", " additive");
     if (p->softcap < (double)INFINITY) attn_append(text, size, " softcap");
     if (p->features & ATTN_BIAS) {
         char axes[] = " bias:bhqk";

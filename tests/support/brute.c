@@ -68,6 +68,27 @@ static double keep_factor(const struct head *a, int64_t i, int64_t j) {
     return word[(j + c->kv_offset) % 4] >= (uint32_t)(p * 4294967296.0) ? 1.0 / (1.0 - p) : 0.0;
 }
 
+static double additive_scale(const struct test_case *c) {
+    return isnan(c->problem.scale) ? 1.0 : c->problem.scale;
+}
+
+static double additive_tanh(const struct head *a, int64_t i, int64_t j, int32_t e) {
+    const int32_t dim = a->c->problem.dim;
+    return tanh((double)a->c->q[q_at(a, i, dim) + e] + (double)a->c->k[k_at(a, j, dim) + e]);
+}
+
+static double additive_score(const struct head *a, int64_t i, int64_t j) {
+    const float *w = a->c->w + row_at(a, a->c->per_batch, a->c->problem.dim);
+    double sum = 0.0;
+    for (int32_t e = a->c->problem.dim - 1; e >= 0; e--) sum += (double)w[e] * additive_tanh(a, i, j, e);
+    return sum;
+}
+
+/* Row i, place j of the weights and their gradient. */
+static int64_t weights_at(const struct head *a, int64_t i, int64_t j) {
+    return q_at(a, i, a->c->weights_len) + j;
+}
+
 static void fill_matrices(struct head *a) {
     const struct test_case *c = a->c;
     const attn_problem *p = &c->problem;
@@ -77,6 +98,12 @@ static void fill_matrices(struct head *a) {
             double dot = 0.0;
             for (int32_t e = p->dim - 1; e >= 0; e--)
                 dot += (double)c->q[query_at(a, i, p->dim) + e] * (double)c->k[k_at(a, j, p->dim) + e];
+            if (c->additive) {
+                a->logit[n] = additive_scale(c) * additive_score(a, i, j);
+                a->keep[n] = 1.0;
+                a->allowed[n] = test_allowed(c, a->b, a->h, i, j);
+                continue;
+            }
             const double scale = isnan(p->scale) ? 1.0 / sqrt((double)p->dim) : p->scale;
             const double capped = isinf(p->softcap) ? scale * dot : p->softcap * tanh(scale * dot / p->softcap);
             a->slope[n] = scale * (isinf(p->softcap) ? 1.0 : 1.0 - capped / p->softcap * capped / p->softcap);
@@ -100,8 +127,8 @@ static double row_lse(const struct head *a, int64_t i) {
 
 /* O and LSE of row i; merged with what is there, whose LSE `before` counts as other keys. */
 static void forward_row(struct head *a, int64_t i, bool merges) {
-    const int32_t width = a->c->problem.v_dim;
-    double *o = a->out->data[TEST_O] + q_at(a, i, width), *lse = a->out->data[TEST_LSE] + q_at(a, i, 1);
+    const int32_t width = a->c->pointer ? 0 : a->c->problem.v_dim;
+    double *o = width ? a->out->data[TEST_O] + q_at(a, i, width) : NULL, *lse = a->out->data[TEST_LSE] + q_at(a, i, 1);
     const double own = row_lse(a, i), before = merges ? *lse : (double)-INFINITY;
     const double high = fmax(own, before);
     *lse = isinf(high) ? high : high + log(exp(own - high) + exp(before - high));
@@ -111,19 +138,20 @@ static void forward_row(struct head *a, int64_t i, bool merges) {
     for (int64_t j = 0; j < a->keys; j++) {
         const int64_t n = i * a->keys + j;
         a->weight[n] = a->allowed[n] ? exp(a->logit[n] - *lse) : 0.0;
+        if (a->c->additive) a->out->data[TEST_WEIGHTS][weights_at(a, i, j)] = a->weight[n];
         for (int32_t e = 0; e < width && a->allowed[n]; e++) o[e] += a->weight[n] * a->keep[n] * (double)a->c->v[k_at(a, j, width) + e];
     }
 }
 
 static void backward_row(struct head *a, int64_t i, bool merges) {
     const struct test_case *c = a->c;
-    const int32_t width = c->problem.v_dim;
-    const double *o = a->out->data[TEST_O] + q_at(a, i, width), lse = a->out->data[TEST_LSE][q_at(a, i, 1)];
-    const float *d_o = c->d_o + q_at(a, i, width);
+    const int32_t width = c->pointer ? 0 : c->problem.v_dim;
+    const double *o = width ? a->out->data[TEST_O] + q_at(a, i, width) : NULL, lse = a->out->data[TEST_LSE][q_at(a, i, 1)];
+    const float *d_o = c->d_o + q_at(a, i, c->problem.v_dim);
     double *d_weight = a->d_logit + i * a->keys, mean = 0.0;
     for (int64_t j = 0; j < a->keys; j++) {
         const int64_t n = i * a->keys + j;
-        d_weight[j] = 0.0;
+        d_weight[j] = c->d_weights && a->allowed[n] ? (double)c->d_weights[weights_at(a, i, j)] : 0.0;
         for (int32_t e = 0; e < width && a->allowed[n]; e++)
             d_weight[j] += a->keep[n] * (double)d_o[e] * (double)c->v[k_at(a, j, width) + e];
         mean += a->weight[n] * d_weight[j];
@@ -155,11 +183,18 @@ static void add_gradients(struct head *a) {
     for (int64_t n = 0; n < a->rows * a->keys; n++) {
         const int64_t i = n / a->keys, j = n % a->keys;
         if (!a->allowed[n]) continue;
-        for (int32_t e = 0; e < p->dim; e++) {
+        for (int32_t e = 0; e < p->dim && c->additive; e++) {
+            const int64_t w = row_at(a, c->per_batch, p->dim) + e;
+            const double t = additive_tanh(a, i, j, e), step = additive_scale(c) * a->d_logit[n];
+            d[TEST_DQ][q_at(a, i, p->dim) + e] += step * (double)c->w[w] * (1.0 - t * t);
+            d[TEST_DK][k_at(a, j, p->dim) + e] += step * (double)c->w[w] * (1.0 - t * t);
+            d[TEST_DW][w] += step * t;
+        }
+        for (int32_t e = 0; e < p->dim && !c->additive; e++) {
             d[TEST_DQ][query_at(a, i, p->dim) + e] += a->d_logit[n] * a->slope[n] * (double)c->k[k_at(a, j, p->dim) + e];
             d[TEST_DK][k_at(a, j, p->dim) + e] += a->d_logit[n] * a->slope[n] * (double)c->q[query_at(a, i, p->dim) + e];
         }
-        for (int32_t e = 0; e < p->v_dim; e++)
+        for (int32_t e = 0; e < p->v_dim && d[TEST_DV]; e++)
             d[TEST_DV][k_at(a, j, p->v_dim) + e] += a->weight[n] * a->keep[n] * (double)c->d_o[q_at(a, i, p->v_dim) + e];
         if (d[TEST_DBIAS]) d[TEST_DBIAS][bias_at(a, i, j)] += a->d_logit[n];
         if (d[TEST_DALIBI]) d[TEST_DALIBI][(c->per_batch ? a->b * p->heads : 0) + a->h] -= a->d_logit[n] * alibi_distance(a, i, j);
@@ -208,12 +243,14 @@ void test_brute(const struct test_case *c, struct test_result *out) {
     const int64_t q_rows = c->planes * p->heads * c->q_len, k_rows = c->planes * p->kv_heads * c->kv_len;
     const int64_t per_head = (c->per_batch ? c->batch : 1) * p->heads;
     *out = (struct test_result){0};
-    open_output(c, out, TEST_O, q_rows * p->v_dim);
+    if (!c->pointer) open_output(c, out, TEST_O, q_rows * p->v_dim);
+    if (c->additive) open_output(c, out, TEST_WEIGHTS, q_rows * c->weights_len);
     open_output(c, out, TEST_LSE, q_rows);
     if (c->d_o) {
         open_output(c, out, TEST_DQ, (c->learned ? per_head : q_rows) * p->dim);
         open_output(c, out, TEST_DK, k_rows * p->dim);
-        open_output(c, out, TEST_DV, k_rows * p->v_dim);
+        if (!c->pointer) open_output(c, out, TEST_DV, k_rows * p->v_dim);
+        if (c->additive) open_output(c, out, TEST_DW, per_head * p->dim);
         if (p->features & ATTN_BIAS_GRAD)
             open_output(c, out, TEST_DBIAS, c->bias_extent[0] * c->bias_extent[1] * c->bias_extent[2] * c->bias_extent[3]);
         if (p->features & ATTN_ALIBI) open_output(c, out, TEST_DALIBI, per_head);
@@ -223,11 +260,11 @@ void test_brute(const struct test_case *c, struct test_result *out) {
     }
     for (int64_t b = 0; b < c->batch; b++)
         for (int32_t h = 0; h < p->heads; h++) one_head(c, out, b, h);
-    clear_unowned(c, out->data[TEST_O], p->heads, 0, p->v_dim);
+    if (!c->pointer) clear_unowned(c, out->data[TEST_O], p->heads, 0, p->v_dim);
     clear_unowned(c, out->data[TEST_LSE], p->heads, 0, 1);
     if (c->d_o) {
         if (!c->learned) clear_unowned(c, out->data[TEST_DQ], p->heads, 0, p->dim);
         clear_unowned(c, out->data[TEST_DK], p->kv_heads, 1, p->dim);
-        clear_unowned(c, out->data[TEST_DV], p->kv_heads, 1, p->v_dim);
+        if (!c->pointer) clear_unowned(c, out->data[TEST_DV], p->kv_heads, 1, p->v_dim);
     }
 }

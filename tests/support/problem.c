@@ -10,7 +10,8 @@
 
 #include "support/parts.h"
 
-const char *const test_output_names[TEST_OUTPUTS] = {"O", "LSE", "dQ", "dK", "dV", "dBias", "dALiBi", "dSink", "dStateO", "dStateLSE"};
+const char *const test_output_names[TEST_OUTPUTS] = {"O",      "LSE",   "dQ",      "dK",        "dV",      "dBias",
+                                                     "dALiBi", "dSink", "dStateO", "dStateLSE", "weights", "dW"};
 
 void test_options_init(struct test_options *options) {
     *options = (struct test_options){
@@ -86,7 +87,7 @@ static void choose_features(struct test_case *c, struct attn_random *r, const st
     if ((chosen & (ATTN_BIAS | ATTN_BACKWARD)) != (ATTN_BIAS | ATTN_BACKWARD)) chosen &= ~(uint32_t)ATTN_BIAS_GRAD;
     c->problem.features = chosen;
     if (chosen & ATTN_DROPOUT) c->problem.dropout = 0.05 + 0.6 * attn_random_uniform(r);
-    if (test_chance(r, 0.25) && !o->learned) c->problem.softcap = 0.5 + 3.0 * attn_random_uniform(r);
+    if (test_chance(r, 0.25) && !o->learned && !o->additive) c->problem.softcap = 0.5 + 3.0 * attn_random_uniform(r);
     if (test_chance(r, 0.3)) c->problem.scale = 0.1 + attn_random_uniform(r);
     c->problem.alibi_align = test_chance(r, 0.5) ? ATTN_TOP_LEFT : ATTN_BOTTOM_RIGHT;
     c->problem.bias_broadcast = o->bias_broadcast >= 0 ? (uint32_t)o->bias_broadcast : (uint32_t)below(r, 16);
@@ -228,6 +229,18 @@ static void fill_state(struct test_case *c, struct attn_random *r) {
         }
 }
 
+static void fill_additive(struct test_case *c, struct attn_random *r) {
+    const attn_problem *p = &c->problem;
+    const int64_t rows = c->per_batch ? c->batch : 1;
+    c->weights_len = p->layout == ATTN_THD ? p->kv_len : c->kv_len;
+    c->w = test_memory((size_t)(rows * p->heads * p->dim) * sizeof(float));
+    attn_random_fill_normal(r, c->w, rows * p->heads * p->dim, 1.0f);
+    const int64_t n = c->planes * p->heads * c->q_len * c->weights_len;
+    if (!(p->features & ATTN_BACKWARD) || (!c->pointer && test_chance(r, 0.5))) return;
+    c->d_weights = test_memory((size_t)n * sizeof(float));
+    attn_random_fill_normal(r, c->d_weights, n, 1.0f);
+}
+
 static void fill_values(struct test_case *c, struct attn_random *r) {
     const attn_problem *p = &c->problem;
     const float sigma = test_chance(r, 0.1) ? 5.0f : 1.0f;
@@ -246,6 +259,7 @@ static void fill_values(struct test_case *c, struct attn_random *r) {
     if ((p->features & ATTN_SINK) && test_chance(r, 0.9)) c->sink = dyadic(r, rows * p->heads);
     if (p->features & ATTN_BIAS) fill_bias(c, r);
     if (c->learned && test_chance(r, 0.4)) fill_state(c, r);
+    if (c->additive) fill_additive(c, r);
 }
 
 void test_case_make(struct test_case *c, attn_ctx *ctx, uint64_t seed, const struct test_options *options) {
@@ -258,6 +272,9 @@ void test_case_make(struct test_case *c, attn_ctx *ctx, uint64_t seed, const str
     attn_problem_init(&c->problem);
     c->learned = options->learned;
     if (c->learned) c->problem.score = ATTN_SCORE_LEARNED_QUERY;
+    c->additive = options->additive;
+    if (c->additive) c->problem.score = ATTN_SCORE_ADDITIVE;
+    c->pointer = c->additive && test_chance(&r, 0.4);
     choose_features(c, &r, options);
     choose_heads(c, &r, options);
     choose_lengths(c, &r, options);
@@ -267,7 +284,7 @@ void test_case_make(struct test_case *c, attn_ctx *ctx, uint64_t seed, const str
         c->gaps = test_chance(&r, 0.5) || (c->problem.features & ATTN_DIM_STRIDE);
         c->at_begin = test_chance(&r, 0.3);
         c->accumulate = test_chance(&r, 0.3) ? (uint32_t)below(&r, 32) : 0;
-        if (c->learned) c->accumulate &= ~(uint32_t)ATTN_ACCUMULATE_O;
+        if (c->learned || c->additive) c->accumulate &= ~(uint32_t)ATTN_ACCUMULATE_O;
     }
     fill_values(c, &r);
     test_mask_make(c, &r, c->learned ? TEST_MASK_NONE : options->mask);
@@ -275,8 +292,8 @@ void test_case_make(struct test_case *c, attn_ctx *ctx, uint64_t seed, const str
 }
 
 void test_case_free(struct test_case *c) {
-    void *const owned[] = {c->q_lens, c->kv_lens, c->q_starts, c->kv_starts, c->cu_q, c->cu_kv, c->q,       c->k,
-                           c->v,      c->d_o,     c->d_lse,    c->alibi,     c->bias, c->sink,  c->state_o, c->state_lse};
+    void *const owned[] = {c->q_lens, c->kv_lens, c->q_starts, c->kv_starts, c->cu_q, c->cu_kv,   c->q,         c->k, c->v,
+                           c->d_o,    c->d_lse,   c->alibi,    c->bias,      c->sink, c->state_o, c->state_lse, c->w, c->d_weights};
     for (size_t i = 0; i < sizeof(owned) / sizeof(owned[0]); i++) free(owned[i]);
     test_mask_free(c);
     memset(c, 0, sizeof(*c));

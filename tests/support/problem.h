@@ -16,7 +16,21 @@
 
 #include <stdbool.h>
 
-enum { TEST_O, TEST_LSE, TEST_DQ, TEST_DK, TEST_DV, TEST_DBIAS, TEST_DALIBI, TEST_DSINK, TEST_DSTATE_O, TEST_DSTATE_LSE, TEST_OUTPUTS };
+enum {
+    TEST_O,
+    TEST_LSE,
+    TEST_DQ,
+    TEST_DK,
+    TEST_DV,
+    TEST_DBIAS,
+    TEST_DALIBI,
+    TEST_DSINK,
+    TEST_DSTATE_O,
+    TEST_DSTATE_LSE,
+    TEST_WEIGHTS,
+    TEST_DW,
+    TEST_OUTPUTS
+};
 extern const char *const test_output_names[TEST_OUTPUTS];
 
 enum test_mask_kind {
@@ -42,6 +56,7 @@ struct test_options {
     bool plain;               /* no ragged lengths, offsets, gaps, accumulation */
     attn_dtype storage;       /* the type that q, k, v, dO and initial outputs are rounded to; default ATTN_F32 */
     bool learned;             /* ATTN_SCORE_LEARNED_QUERY: of the features backward alone, no mask */
+    bool additive;            /* ATTN_SCORE_ADDITIVE: of the features backward alone */
 };
 void test_options_init(struct test_options *options);
 
@@ -60,6 +75,9 @@ struct test_case {
     bool gaps, at_begin, per_batch;                       /* strides with gaps; guard page in front; alibi and sink are [batch, heads] */
     float *q, *k, *v, *d_o, *d_lse, *alibi, *bias, *sink; /* NULL: absent */
     float *state_o, *state_lse;                           /* [batch, head, v_dim], [batch, head] */
+    float *w, *d_weights;                                 /* [1 or batch, head, dim], [plane, head, q_len, weights_len] */
+    int64_t weights_len;                                  /* keys of a row of weights */
+    bool additive, pointer;                               /* pointer: only weights come out; v, o and their gradients are not given */
     bool learned; /* q is [1 or (per_batch) batch, head, dim]; lengths of keys are those of queries, and not given */
     int64_t bias_extent[4];
     attn_mask *mask;

@@ -130,6 +130,11 @@ static struct array bias_array(struct run *run) {
     return a;
 }
 
+static struct array weights_array(struct run *run) {
+    const int64_t extent[4] = {run->c->planes, run->c->problem.heads, run->c->q_len, run->c->weights_len};
+    return layout(run, extent, plain_order, run->dtype, true);
+}
+
 static void pass_strides(const struct run *run, const struct array *a, int64_t stride[4]) {
     const bool force = a->per_head && a->extent[0] > 1; /* the default shares among sequences */
     for (int axis = 0; axis < 4; axis++) {
@@ -180,9 +185,18 @@ static bool is_owned(const struct output *o, int64_t n) {
 }
 
 float *test_initial(const struct test_case *c, int which, int64_t n) {
-    static const uint32_t flags[TEST_OUTPUTS] = {ATTN_ACCUMULATE_O,    ATTN_ACCUMULATE_O,    ATTN_ACCUMULATE_DQ,   ATTN_ACCUMULATE_DK,
-                                                 ATTN_ACCUMULATE_DV,   ATTN_ACCUMULATE_REST, ATTN_ACCUMULATE_REST, ATTN_ACCUMULATE_REST,
-                                                 ATTN_ACCUMULATE_REST, ATTN_ACCUMULATE_REST};
+    static const uint32_t flags[TEST_OUTPUTS] = {ATTN_ACCUMULATE_O,
+                                                 ATTN_ACCUMULATE_O,
+                                                 ATTN_ACCUMULATE_DQ,
+                                                 ATTN_ACCUMULATE_DK,
+                                                 ATTN_ACCUMULATE_DV,
+                                                 ATTN_ACCUMULATE_REST,
+                                                 ATTN_ACCUMULATE_REST,
+                                                 ATTN_ACCUMULATE_REST,
+                                                 ATTN_ACCUMULATE_REST,
+                                                 ATTN_ACCUMULATE_REST,
+                                                 0,
+                                                 ATTN_ACCUMULATE_REST};
     if (!(c->accumulate & flags[which])) return NULL;
     struct attn_random r;
     float *x = test_memory((size_t)n * sizeof(float));
@@ -231,7 +245,8 @@ static void fill_args(struct run *run, attn_args *args) {
         args->state_lse = filled(run, row_array(run, true, 1), c->state_lse);
     }
     args->k = filled(run, tensor(run, run->dtype, p->kv_heads, 1, p->dim), c->k);
-    args->v = filled(run, tensor(run, run->dtype, p->kv_heads, 1, p->v_dim), c->v);
+    if (!c->pointer) args->v = filled(run, tensor(run, run->dtype, p->kv_heads, 1, p->v_dim), c->v);
+    if (c->w) args->w = filled(run, row_array(run, c->per_batch, p->dim), c->w);
     if (c->alibi) args->alibi = filled(run, head_array(run), c->alibi);
     if (c->sink) args->sink = filled(run, head_array(run), c->sink);
     if (c->bias) args->bias = filled(run, bias_array(run), c->bias);
@@ -262,14 +277,19 @@ static void make_gradients(struct run *run, attn_gradients *g, struct output out
     const attn_problem *p = &c->problem;
     const attn_dtype grad = output_type(run, p->grad_dtype);
     attn_gradients_init(g);
-    g->d_o = filled(run, tensor(run, run->dtype, p->heads, 0, p->v_dim), c->d_o);
+    if (!c->pointer) g->d_o = filled(run, tensor(run, run->dtype, p->heads, 0, p->v_dim), c->d_o);
+    if (c->d_weights) g->d_weights = filled(run, weights_array(run), c->d_weights);
     if (c->d_lse) g->d_lse = filled(run, lse_array(run), c->d_lse);
     outputs[TEST_DQ].array = c->learned ? row_array(run, c->per_batch, p->dim) : tensor(run, grad, p->heads, 0, p->dim);
     outputs[TEST_DK].array = tensor(run, grad, p->kv_heads, 1, p->dim);
-    outputs[TEST_DV].array = tensor(run, grad, p->kv_heads, 1, p->v_dim);
+    if (!c->pointer) outputs[TEST_DV].array = tensor(run, grad, p->kv_heads, 1, p->v_dim);
     g->dq = out_of(run, &outputs[TEST_DQ].array);
     g->dk = out_of(run, &outputs[TEST_DK].array);
-    g->dv = out_of(run, &outputs[TEST_DV].array);
+    if (!c->pointer) g->dv = out_of(run, &outputs[TEST_DV].array);
+    if (c->additive) {
+        outputs[TEST_DW].array = row_array(run, c->per_batch, p->dim);
+        g->dw = out_of(run, &outputs[TEST_DW].array);
+    }
     if (c->state_o) {
         outputs[TEST_DSTATE_O].array = row_array(run, true, p->v_dim);
         outputs[TEST_DSTATE_LSE].array = row_array(run, true, 1);
@@ -325,12 +345,14 @@ bool test_run(const struct test_case *c, attn_dtype dtype, const char *kernel, i
     memset(out, 0, sizeof(*out));
     attn_random_init(&run.random, c->seed);
     fill_args(&run, &args);
-    outputs[TEST_O].array = tensor(&run, output_type(&run, c->problem.o_dtype), c->problem.heads, 0, c->problem.v_dim);
+    if (!c->pointer) outputs[TEST_O].array = tensor(&run, output_type(&run, c->problem.o_dtype), c->problem.heads, 0, c->problem.v_dim);
+    if (c->additive) outputs[TEST_WEIGHTS].array = weights_array(&run);
     outputs[TEST_LSE].array = lse_array(&run);
-    args.o = out_of(&run, &outputs[TEST_O].array);
+    if (!c->pointer) args.o = out_of(&run, &outputs[TEST_O].array);
+    if (c->additive) args.weights = out_of(&run, &outputs[TEST_WEIGHTS].array);
     args.lse = out_of(&run, &outputs[TEST_LSE].array);
     if (backward) make_gradients(&run, &gradients, outputs);
-    outputs[TEST_O].owned = outputs[TEST_LSE].owned = q_owned;
+    outputs[TEST_O].owned = outputs[TEST_LSE].owned = outputs[TEST_WEIGHTS].owned = q_owned;
     outputs[TEST_DQ].owned = c->learned ? NULL : q_owned;
     outputs[TEST_DK].owned = outputs[TEST_DV].owned = k_owned;
     for (int which = 0; which < TEST_OUTPUTS; which++)
@@ -380,6 +402,14 @@ static double capped_size(const struct test_case *c) {
            greatest_norm(c->k, c->planes * p->kv_heads * c->kv_len, p->dim);
 }
 
+/* An additive logit sums D products of w with a hyperbolic tangent that is within 3.2e-7: their errors move it by about 3.2e-7 |w| (a random
+ * walk), a weight by as much relative to its size. In units of 1e-6, with a factor of 4 for the worst of many pairs. */
+static double additive_size(const struct test_case *c) {
+    const attn_problem *p = &c->problem;
+    if (!c->additive) return 0.0;
+    return 1.28 * (isnan(p->scale) ? 1.0 : fabs(p->scale)) * greatest_norm(c->w, (c->per_batch ? c->batch : 1) * p->heads, p->dim);
+}
+
 /* Pairs that share an element of dBias. */
 static double shared_pairs(const struct test_case *c) {
     double pairs = (double)(c->batch * c->problem.heads) * (double)c->q_len * (double)c->kv_len, elements = 1.0;
@@ -423,8 +453,9 @@ bool test_result_bounded(const struct test_case *c, const struct test_result *go
         /* A logit is rounded relative to its size, which moves its weight by as much; backward, weights come back from an LSE rounded so.
          * On a small problem the plain formula's own error may be less than that by luck. */
         const double size = want->data[TEST_LSE] ? test_max_abs(want->count[TEST_LSE], want->data[TEST_LSE]) : 0.0;
-        if (which == TEST_O) scale *= fmax(1.0, size / 4.0);
-        if (which >= TEST_DQ) scale *= fmax(fmax(4.0, size), capped_size(c));
+        if (which == TEST_O || which == TEST_WEIGHTS) scale *= fmax(fmax(1.0, size / 4.0), additive_size(c));
+        if (which == TEST_LSE) scale = fmax(scale, additive_size(c));
+        if (which >= TEST_DQ && which != TEST_WEIGHTS) scale *= fmax(fmax(4.0, size), fmax(capped_size(c), 4.0 * additive_size(c)));
         if (which == TEST_DBIAS) scale = fmax(scale * shared_bias_size(c), cancelled_size(c));
         if (which > TEST_DV) scale += flipped_size(c, want);
         if (which == TEST_DALIBI) /* each pair's rounding counts as often as its distance */

@@ -10,4 +10,8 @@ void attn_naive_weights_f64(const struct attn_exec *x, int64_t b, int32_t h, int
 void attn_naive_weights_bf16(const struct attn_exec *x, int64_t b, int32_t h, int64_t q0, int64_t rows, float *weights);
 void attn_naive_weights_f16(const struct attn_exec *x, int64_t b, int32_t h, int64_t q0, int64_t rows, float *weights);
 
+/* The same of ATTN_SCORE_ADDITIVE. */
+void attn_naive_additive_weights_f32(const struct attn_exec *x, int64_t b, int32_t h, int64_t q0, int64_t rows, float *weights);
+void attn_naive_additive_weights_f64(const struct attn_exec *x, int64_t b, int32_t h, int64_t q0, int64_t rows, double *weights);
+
 #endif
