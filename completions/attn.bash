@@ -4,29 +4,29 @@ _attn() {
     local masks="full causal full_document causal_document sliding_window sliding_window_causal share_question causal_blockwise
         prefix_lm_causal prefix_lm_document global_sliding_window block_causal_document"
     case $before in
-    --q | --k | --v | --out | --lse | --do | --dlse | --dq | --dk | --dv | --alibi | --dalibi | --bias | --dbias | --sink | --dsink | --cu-q | --cu-k | --kv-lens | --block-table | --png | --python | --wisdom)
+    --q | --k | --v | --out | --lse | --do | --dlse | --dq | --dk | --dv | --alibi | --dalibi | --bias | --dbias | --sink | --dsink | --cu-q | --cu-k | --w | --weights | --dweights | --dw | --kv-lens | --block-table | --png | --python | --wisdom)
         COMPREPLY=($(compgen -f -- "$word"))
         return ;;
     --mask) COMPREPLY=($(compgen -W "$masks" -- "$word")); return ;;
-    --score) COMPREPLY=($(compgen -W "dot learned-query" -- "$word")); return ;;
+    --score) COMPREPLY=($(compgen -W "dot additive learned-query" -- "$word")); return ;;
     --layout) COMPREPLY=($(compgen -W "bhtd bthd thd" -- "$word")); return ;;
     --dtype) COMPREPLY=($(compgen -W "f32 f64 bf16 f16" -- "$word")); return ;;
     --pass) COMPREPLY=($(compgen -W "fwd bwd fwd+bwd" -- "$word")); return ;;
     --effort) COMPREPLY=($(compgen -W "estimate measure wisdom" -- "$word")); return ;;
     --cache-dtype | --kv-dtype) COMPREPLY=($(compgen -W "f32 bf16 f16 q8_0" -- "$word")); return ;;
-    --kernel) COMPREPLY=($(compgen -W "flash decode naive scan scan-serial scan-hillis-steele scan-blelloch" -- "$word")); return ;;
+    --kernel) COMPREPLY=($(compgen -W "flash decode naive pointer scan scan-serial scan-hillis-steele scan-blelloch" -- "$word")); return ;;
     --peer) COMPREPLY=($(compgen -W "rowpanel torch none" -- "$word")); return ;;
     --corpus) COMPREPLY=($(compgen -W "pile prolong64k prolong512k" -- "$word")); return ;;
     --protocol) COMPREPLY=($(compgen -W "longca" -- "$word")); return ;;
-    bench) COMPREPLY=($(compgen -W "peak kernels masks sparse planner decode scan --help" -- "$word")); return ;;
+    bench) COMPREPLY=($(compgen -W "peak kernels masks sparse planner decode scan search pointer --help" -- "$word")); return ;;
     mask) COMPREPLY=($(compgen -W "$masks" -- "$word")); return ;;
     esac
     case ${COMP_WORDS[1]} in
     apply) options="--q --k --v --out --lse --do --dlse --dq --dk --dv --mask --scale --softcap --alibi --dalibi --bias --dbias --sink --dsink
-        --dropout --seed --cu-q --cu-k --score --kv-lens --block-table --kv-dtype --layout --dtype --kernel --effort --wisdom --threads --json --help" ;;
+        --dropout --seed --cu-q --cu-k --w --weights --dweights --dw --score --kv-lens --block-table --kv-dtype --layout --dtype --kernel --effort --wisdom --threads --json --help" ;;
     mask) options="--len --kv-len --mask --tile --png --json --help" ;;
     bench) options="--kernel --dtype --pass --mask --batch --heads --kv-heads --len --kv-len --queries --cache-dtype --block-tokens --dim --v-dim --threads --repeat --budget --seconds --limit
-        --gain --seed --effort --wisdom --corpus --protocol --peer --python --json --csv --help" ;;
+        --gain --seed --effort --wisdom --corpus --protocol --peer --python --json --csv --help --queries --top" ;;
     doctor) options="--python --effort --wisdom --json --help" ;;
     *) options="apply mask bench doctor --version --help" ;;
     esac

@@ -263,6 +263,37 @@ def run(program, folder, c, x, dlse):
     return result
 
 
+def additive(program, folder, rng):
+    """The additive score without a mask, q, k, w and v against plain NumPy: (name, got, want) of every output."""
+    b, h, g, t, s, d, e = 2, 4, 2, 5, 19, 23, 6
+    q, k, v, w = (rng.standard_normal(n) for n in ((b, h, t, d), (b, g, s, d), (b, g, s, e), (h, d)))
+    do, dweights = rng.standard_normal((b, h, t, e)), rng.standard_normal((b, h, t, s))
+    path = lambda n: os.path.join(folder, n + ".npy")
+    command = [program, "apply", "--score", "additive", "--dtype", "f64"]
+    for n, a in dict(q=q, k=k, v=v, w=w, do=do, dweights=dweights).items():
+        np.save(path(n), a)
+        command += ["--" + n, path(n)]
+    wanted = ["out", "lse", "weights", "dq", "dk", "dv", "dw"]
+    for n in wanted:
+        command += ["--" + n, path("r-" + n)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise AssertionError("exit %d: %s" % (done.returncode, done.stderr))
+    keys, values = np.repeat(k, h // g, 1), np.repeat(v, h // g, 1)
+    tanh = np.tanh(q[:, :, :, None] + keys[:, :, None])
+    logits = np.einsum("hd,bhtsd->bhts", w, tanh)
+    high = logits.max(-1, keepdims=True)
+    lse = (high + np.log(np.exp(logits - high).sum(-1, keepdims=True)))
+    p = np.exp(logits - lse)
+    dp = np.einsum("bhte,bhse->bhts", do, values) + dweights
+    ds = p * (dp - (p * dp).sum(-1, keepdims=True))
+    u = ds[..., None] * w[None, :, None, None] * (1 - tanh**2)
+    group = lambda a: a.reshape(b, g, h // g, s, -1).sum(2)
+    want = dict(out=p @ values, lse=lse[..., 0], weights=p, dq=u.sum(3), dk=group(u.sum(2)),
+                dv=group(np.einsum("bhts,bhte->bhse", p, do)), dw=np.einsum("bhts,bhtsd->hd", ds, tanh))
+    return [(n, np.load(path("r-" + n)), want[n]) for n in wanted]
+
+
 def main():
     program, failures, count = sys.argv[1], 0, 0
     seed = int(os.environ.get("ATTN_TEST_SEED", "1"))
@@ -289,6 +320,12 @@ def main():
             if not error <= (1e-12 if exact else 1e-5) + rounded:
                 print("FAILED %s (ATTN_TEST_SEED=%d): %s differs by %.3g of its size; shapes %s and %s" %
                       (name, seed, n, error, a.shape, want[n].shape))
+                failures += 1
+    with tempfile.TemporaryDirectory() as folder:
+        for n, a, want in additive(program, folder, np.random.default_rng(seed)):
+            count += 1
+            if a.shape != want.shape or not np.abs(a - want).max() <= 1e-12 * max(1.0, np.abs(want).max()):
+                print("FAILED additive (ATTN_TEST_SEED=%d): %s; shapes %s and %s" % (seed, n, a.shape, want.shape))
                 failures += 1
     print("%d arrays compared with NumPy, %d failed" % (count, failures))
     return 1 if failures else 0

@@ -67,42 +67,59 @@ static int files(void) {
     return count;
 }
 
-/* A packed batch with every feature: all inputs but those of a cache, all outputs. */
-static struct attn_apply everything(void) {
-    static const int64_t shapes[INPUTS][4] = {{9, 4, 6}, {9, 2, 6}, {9, 2, 5}, {9, 4, 5}, {4, 9}, {4}, {1, 4, 5, 5}, {4}, {3}, {3}};
-    static const int ranks[INPUTS] = {3, 3, 3, 3, 2, 1, 4, 1, 1, 1};
+/* Inputs and outputs of the dot product alone, or of the additive score. */
+static bool belongs(bool input, int which, attn_score score) {
+    const bool additive = score == ATTN_SCORE_ADDITIVE;
+    if (input && (which == ATTN_IN_W || which == ATTN_IN_DWEIGHTS)) return additive;
+    if (!input && (which == ATTN_OUT_WEIGHTS || which == ATTN_OUT_DW)) return additive;
+    const bool feature = input ? which >= ATTN_IN_ALIBI && which <= ATTN_IN_SINK : which >= ATTN_OUT_DALIBI && which <= ATTN_OUT_DSINK;
+    return !(feature && additive);
+}
+
+static int outputs(const struct attn_apply *apply) {
+    int count = 0;
+    for (int i = 0; i < ATTN_APPLY_OUTPUTS; i++) count += apply->out[i] != NULL;
+    return count;
+}
+
+/* A packed batch with every feature of the score, all its inputs but those of a cache and all its outputs. */
+static struct attn_apply everything(attn_score score) {
+    static const int64_t shapes[INPUTS][4] = {{9, 4, 6},    {9, 2, 6}, {9, 2, 5}, {9, 4, 5}, {4, 9}, {4},
+                                              {1, 4, 5, 5}, {4},       {4, 6},    {4, 9, 5}, {3},    {3}};
+    static const int ranks[INPUTS] = {3, 3, 3, 3, 2, 1, 4, 1, 2, 3, 1, 1};
     static const int32_t cu[3] = {0, 4, 9};
     static float data[512];
+    const bool dot = score == ATTN_SCORE_DOT;
     struct faults none = {.fail_at = -1};
     struct attn_apply apply = {.mask = "causal & window:2,0",
                                .layout = ATTN_THD,
                                .dtype = ATTN_F32,
                                .kv_dtype = ATTN_DTYPE_SAME,
+                               .score = score,
                                .scale = (double)NAN,
-                               .softcap = 2.0,
-                               .dropout = 0.25,
+                               .softcap = dot ? 2.0 : (double)INFINITY,
+                               .dropout = dot ? 0.25 : 0.0,
                                .seed = 3,
                                .threads = 2};
     attn_ctx *ctx = context(&none);
     for (int i = 0; i < 512; i++) data[i] = sinf((float)i);
     for (int i = 0; i < INPUTS; i++) {
-        const bool cumulative = i >= ATTN_IN_CU_Q;
+        const bool cumulative = i == ATTN_IN_CU_Q || i == ATTN_IN_CU_K;
         snprintf(paths[i], sizeof paths[i], "%s/%s.npy", folder, attn_apply_input_names[i]);
         write_array(ctx, paths[i], cumulative ? ATTN_NPY_I32 : ATTN_NPY_F32, ranks[i], shapes[i], cumulative ? (const void *)cu : data);
-        apply.in[i] = paths[i];
+        if (belongs(true, i, score)) apply.in[i] = paths[i];
     }
     for (int i = 0; i < ATTN_APPLY_OUTPUTS; i++) {
         char *path = paths[INPUTS + i];
         snprintf(path, sizeof paths[0], "%s/result-%s.npy", folder, attn_apply_output_names[i]);
-        apply.out[i] = path;
+        if (belongs(false, i, score)) apply.out[i] = path;
     }
     attn_ctx_destroy(ctx);
     return apply;
 }
 
-static void every_failing_allocation_leaves_no_output_and_no_memory(void **state) {
-    (void)state;
-    const struct attn_apply apply = everything();
+static void fail_every_allocation(attn_score score) {
+    const struct attn_apply apply = everything(score);
     assert_int_equal(files(), INPUTS);
     for (int sticky = 0; sticky < 2; sticky++)
         for (int n = 1;; n++) { /* 0 is the context itself */
@@ -114,14 +131,21 @@ static void every_failing_allocation_leaves_no_output_and_no_memory(void **state
             attn_ctx_destroy(ctx);
             assert_int_equal(f.live, 0);
             if (status == ATTN_OK) {
-                assert_int_equal(files(), INPUTS + ATTN_APPLY_OUTPUTS);
-                for (int i = 0; i < ATTN_APPLY_OUTPUTS; i++) unlink(apply.out[i]);
+                assert_int_equal(files(), INPUTS + outputs(&apply));
+                for (int i = 0; i < ATTN_APPLY_OUTPUTS; i++)
+                    if (apply.out[i] != NULL) unlink(apply.out[i]);
             } else {
                 assert_int_equal(status, ATTN_ENOMEM);
             }
             assert_int_equal(files(), INPUTS);
             if (f.calls <= n) break;
         }
+}
+
+static void every_failing_allocation_leaves_no_output_and_no_memory(void **state) {
+    (void)state;
+    fail_every_allocation(ATTN_SCORE_DOT);
+    fail_every_allocation(ATTN_SCORE_ADDITIVE);
 }
 
 static bool stop(void) {
@@ -132,7 +156,7 @@ static void a_stop_before_the_commit_leaves_no_output(void **state) {
     (void)state;
     struct faults none = {.fail_at = -1};
     struct attn_apply_report report;
-    struct attn_apply apply = everything();
+    struct attn_apply apply = everything(ATTN_SCORE_DOT);
     attn_ctx *ctx = context(&none);
     apply.stopped = stop;
     assert_int_equal(attn_apply_files(ctx, &apply, &report), ATTN_OK);
@@ -145,7 +169,7 @@ static void an_output_that_cannot_be_written_takes_the_others_with_it(void **sta
     (void)state;
     struct faults none = {.fail_at = -1};
     struct attn_apply_report report;
-    struct attn_apply apply = everything();
+    struct attn_apply apply = everything(ATTN_SCORE_DOT);
     attn_ctx *ctx = context(&none);
     apply.out[ATTN_OUT_DSINK] = folder; /* a directory, and the last output */
     assert_int_equal(attn_apply_files(ctx, &apply, &report), ATTN_EINVAL);
@@ -153,14 +177,14 @@ static void an_output_that_cannot_be_written_takes_the_others_with_it(void **sta
     attn_ctx_destroy(ctx);
 }
 
-/* The inputs of `apply` as tensors of one file. */
-static void gather_inputs(attn_ctx *ctx, const struct attn_apply *apply, const char *path) {
+/* The inputs of `everything` as tensors of one file. */
+static void gather_inputs(attn_ctx *ctx, const char *path) {
     struct attn_npy arrays[INPUTS];
     struct attn_tensor_source tensors[INPUTS];
     struct attn_file_writer writer;
     for (int i = 0; i < INPUTS; i++) {
         struct attn_npy *a = &arrays[i];
-        assert_int_equal(attn_npy_read(ctx, NULL, apply->in[i], a), ATTN_OK);
+        assert_int_equal(attn_npy_read(ctx, NULL, paths[i], a), ATTN_OK);
         tensors[i] = (struct attn_tensor_source){attn_apply_input_names[i], a->type, a->rank, a->shape, a->data};
     }
     assert_int_equal(attn_file_begin(ctx, NULL, path, &writer), ATTN_OK);
@@ -198,15 +222,17 @@ static void tensors_are_read_and_written_as_npy_files_are(void **state) {
     snprintf(inputs, sizeof inputs, "%s/in.safetensors", folder);
     snprintf(outputs, sizeof outputs, "%s/out.safetensors", folder);
     for (int half = 0; half < 2; half++) {
-        struct attn_apply apply = everything(), tensors = apply;
+        struct attn_apply apply = everything(ATTN_SCORE_DOT), tensors = apply;
         attn_ctx *ctx = context(&none);
-        gather_inputs(ctx, &apply, inputs);
+        gather_inputs(ctx, inputs);
         tensors.dtype = apply.dtype = half ? ATTN_BF16 : ATTN_F32;
         for (int i = 0; i < INPUTS; i++) {
+            if (apply.in[i] == NULL) continue;
             snprintf(places[i], sizeof places[i], i % 2 ? "%s:%s" : "%s", inputs, attn_apply_input_names[i]);
             tensors.in[i] = places[i];
         }
-        for (int i = 0; i < ATTN_APPLY_OUTPUTS; i++) tensors.out[i] = outputs;
+        for (int i = 0; i < ATTN_APPLY_OUTPUTS; i++)
+            if (apply.out[i] != NULL) tensors.out[i] = outputs;
         if (half) apply.in[ATTN_IN_DO] = tensors.in[ATTN_IN_DO] = NULL; /* O rounded or not gives other gradients */
         for (int i = ATTN_OUT_DQ; half && i < ATTN_APPLY_OUTPUTS; i++) apply.out[i] = tensors.out[i] = NULL;
         if (half) apply.in[ATTN_IN_DLSE] = tensors.in[ATTN_IN_DLSE] = NULL;
@@ -233,7 +259,7 @@ static void outputs_of_one_place_and_names_that_are_not_plain_are_refused(void *
     struct attn_apply_report report;
     attn_ctx *ctx = context(&none);
     for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
-        struct attn_apply apply = everything();
+        struct attn_apply apply = everything(ATTN_SCORE_DOT);
         apply.out[ATTN_OUT_LSE] = pairs[i][0];
         apply.out[ATTN_OUT_O] = pairs[i][1];
         assert_int_equal(attn_apply_files(ctx, &apply, &report), ATTN_EINVAL);

@@ -165,7 +165,7 @@ static void every_kernel_is_softmax_attention_over_the_prefixes(void **state) {
     static const int64_t lengths[] = {1, 2, 3, 5, 17, 64, 1000, 4096};
     static const int32_t widths[] = {1, 8, 64};
     struct test_scan scans[TEST_SCANS];
-    const int count = test_scans_open(scans);
+    const int count = test_scans_open(ATTN_SCORE_LEARNED_QUERY, scans);
     attn_ctx *ctx = test_context(2);
     for (int n = 0; n < 8; n++)
         for (int d = 0; d < 3; d++)
@@ -326,7 +326,7 @@ static void gradients_at_great_scores_are_those_of_all_pairs(void **state) {
     static double q[LONG_D], k[LONG_N * LONG_D], v[LONG_N * LONG_D], o[LONG_N * LONG_D], lse[LONG_N], d_o[LONG_N * LONG_D], dq[LONG_D],
         dk[LONG_N * LONG_D], dv[LONG_N * LONG_D];
     struct test_scan scans[TEST_SCANS];
-    const int count = test_scans_open(scans);
+    const int count = test_scans_open(ATTN_SCORE_LEARNED_QUERY, scans);
     struct attn_random r;
     attn_random_init(&r, 15);
     make_scores(&r, NORMAL, LONG_N, LONG_D, w.q, w.k, w.v);
@@ -375,7 +375,7 @@ static void no_later_token_changes_a_bit_of_an_earlier_row(void **state) {
     (void)state;
     static struct narrow w, before, after;
     struct test_scan scans[TEST_SCANS];
-    const int count = test_scans_open(scans);
+    const int count = test_scans_open(ATTN_SCORE_LEARNED_QUERY, scans);
     struct attn_random r;
     attn_random_init(&r, 31);
     make_scores(&r, NORMAL, LONG_N, LONG_D, w.q, w.k, w.v);
@@ -402,7 +402,7 @@ static void two_pieces_with_a_carried_state_are_the_whole(void **state) {
     static struct narrow w, got;
     static float d_o[LONG_N * LONG_D], d_lse[LONG_N], dstate_o[LONG_D], dstate_lse, dq[LONG_D];
     struct test_scan scans[TEST_SCANS];
-    const int count = test_scans_open(scans);
+    const int count = test_scans_open(ATTN_SCORE_LEARNED_QUERY, scans);
     struct attn_random r;
     attn_random_init(&r, 32);
     make_scores(&r, NORMAL, LONG_N, LONG_D, w.q, w.k, w.v);

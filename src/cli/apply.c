@@ -18,6 +18,8 @@ static const char *const help_in[ATTN_APPLY_INPUTS] = {"queries [B,H,T,D]",
                                                        "ALiBi slopes [H]",
                                                        "additive bias [B,H,T,S], an extent of 1 is shared",
                                                        "sink logits [H]",
+                                                       "score vectors [H,D], --score additive",
+                                                       "gradient of the weights: backward, --score additive",
                                                        "cumulative lengths of queries, --layout thd",
                                                        "cumulative lengths of keys, --layout thd",
                                                        "keys of each sequence [B]",
@@ -29,7 +31,9 @@ static const char *const help_out[ATTN_APPLY_OUTPUTS] = {"the output, laid out a
                                                          "gradient of v",
                                                          "gradient of the slopes",
                                                          "gradient of the bias, summed over shared axes",
-                                                         "gradient of the sinks"};
+                                                         "gradient of the sinks",
+                                                         "weights [B,H,T,S], --score additive",
+                                                         "gradient of w"};
 
 struct words {
     struct attn_words mask;
@@ -48,11 +52,12 @@ static int list_options(struct attn_apply *a, struct words *w, struct attn_optio
         options[n++] = (struct attn_option){attn_apply_output_names[i], ATTN_OPTION_TEXT, &a->out[i], "FILE", help_out[i], 0, 0};
     const struct attn_option rest[] = {
         {"mask", ATTN_OPTION_WORDS, &w->mask, "SPEC", "e.g. causal, 'window:128,0'; repeated: and (default full)", 0, 0},
-        {"scale", ATTN_OPTION_REAL, &a->scale, "X", "factor of the logits (default 1/sqrt(D))", -1e30, 1e30},
+        {"scale", ATTN_OPTION_REAL, &a->scale, "X", "factor of the logits (default 1/sqrt(D), additive 1)", -1e30, 1e30},
         {"softcap", ATTN_OPTION_REAL, &a->softcap, "X", "soft-cap of the logits (default none)", 1e-30, 1e30},
         {"dropout", ATTN_OPTION_REAL, &a->dropout, "P", "probability of dropping a weight (default 0)", 0, 0.999999},
         {"seed", ATTN_OPTION_INTEGER, &w->seed, "N", "of dropout (default 0)", 0, 9e18},
-        {"score", ATTN_OPTION_TEXT, &w->score, "NAME", "dot (default), learned-query: q [H,D], row i sees keys 0 to i", 0, 0},
+        {"score", ATTN_OPTION_TEXT, &w->score, "NAME",
+         "dot (default), additive: w.tanh(q+k), learned-query: q [H,D], row i sees keys 0 to i", 0, 0},
         {"layout", ATTN_OPTION_TEXT, &w->layout, "NAME", "bhtd (default), bthd, thd (packed)", 0, 0},
         {"dtype", ATTN_OPTION_TEXT, &w->dtype, "NAME", "what is computed in: f32 (default), f64, bf16, f16", 0, 0},
         {"kv-dtype", ATTN_OPTION_TEXT, &w->kv_dtype, "NAME", "what k and v are rounded to: bf16, f16, q8_0 (default: as --dtype)", 0, 0},
@@ -76,10 +81,10 @@ static int choose_names(struct attn_apply *a, const struct words *w) {
         if (strcmp(w->dtype, attn_dtype_name((attn_dtype)i)) == 0) dtype = i;
     for (int i = ATTN_F32; i <= ATTN_Q8_0 && w->kv_dtype != NULL; i++)
         if (strcmp(w->kv_dtype, attn_dtype_name((attn_dtype)i)) == 0) kv_dtype = i;
-    const bool learned = strcmp(w->score, attn_score_name(ATTN_SCORE_LEARNED_QUERY)) == 0;
-    if (!learned && strcmp(w->score, attn_score_name(ATTN_SCORE_DOT)) != 0)
-        return attn_complain("apply: --score %s: expected dot or learned-query", w->score);
-    a->score = learned ? ATTN_SCORE_LEARNED_QUERY : ATTN_SCORE_DOT;
+    int score = ATTN_SCORE_LEARNED_QUERY;
+    while (score >= 0 && strcmp(w->score, attn_score_name((attn_score)score)) != 0) score--;
+    if (score < 0) return attn_complain("apply: --score %s: expected dot, additive or learned-query", w->score);
+    a->score = (attn_score)score;
     if (layout < 0) return attn_complain("apply: --layout %s: expected bhtd, bthd or thd", w->layout);
     if (dtype < 0) return attn_complain("apply: --dtype %s: expected f32, f64, bf16 or f16", w->dtype);
     if (kv_dtype < ATTN_DTYPE_SAME) return attn_complain("apply: --kv-dtype %s: expected f32, bf16, f16 or q8_0", w->kv_dtype);

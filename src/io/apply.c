@@ -30,6 +30,28 @@ static attn_status check_outputs(struct attn_apply_job *job) {
     return ATTN_OK;
 }
 
+/* What belongs to the additive score alone, and what it needs. */
+static attn_status check_additive(const struct attn_apply_job *job) {
+    const struct attn_apply *a = job->apply;
+    static const int alone[] = {ATTN_IN_W, ATTN_IN_DWEIGHTS};
+    for (int i = 0; i < 2 && !job->additive; i++)
+        if (a->in[alone[i]] != NULL)
+            return attn_fail(job->ctx, ATTN_EINVAL, "apply: --%s is given, expected it only with --score additive",
+                             attn_apply_input_names[alone[i]]);
+    if (!job->additive) return ATTN_OK;
+    if (a->in[ATTN_IN_W] == NULL)
+        return attn_fail(job->ctx, ATTN_EINVAL, "apply: --w is missing; --score additive expects the vector of each head");
+    if (a->in[ATTN_IN_V] == NULL && (a->out[ATTN_OUT_O] != NULL || a->in[ATTN_IN_DO] != NULL))
+        return attn_fail(job->ctx, ATTN_EINVAL, "apply: --%s is given without --v, which the output is the sum of",
+                         a->out[ATTN_OUT_O] != NULL ? "out" : "do");
+    return ATTN_OK;
+}
+
+/* Gradients that need --do otherwise. */
+static bool may_come_from_weights(const struct attn_apply_job *job, int out, int in) {
+    return job->apply->in[ATTN_IN_DWEIGHTS] != NULL && in == ATTN_IN_DO && out != ATTN_OUT_DV;
+}
+
 /* What an option needs beside it. */
 static attn_status check_together(struct attn_apply_job *job) {
     const struct attn_apply *a = job->apply;
@@ -37,16 +59,19 @@ static attn_status check_together(struct attn_apply_job *job) {
         int out, in;
     } needs[] = {{ATTN_OUT_DQ, ATTN_IN_DO},        {ATTN_OUT_DK, ATTN_IN_DO},      {ATTN_OUT_DV, ATTN_IN_DO},
                  {ATTN_OUT_DALIBI, ATTN_IN_DO},    {ATTN_OUT_DBIAS, ATTN_IN_DO},   {ATTN_OUT_DSINK, ATTN_IN_DO},
-                 {ATTN_OUT_DALIBI, ATTN_IN_ALIBI}, {ATTN_OUT_DBIAS, ATTN_IN_BIAS}, {ATTN_OUT_DSINK, ATTN_IN_SINK}};
+                 {ATTN_OUT_DALIBI, ATTN_IN_ALIBI}, {ATTN_OUT_DBIAS, ATTN_IN_BIAS}, {ATTN_OUT_DSINK, ATTN_IN_SINK},
+                 {ATTN_OUT_DW, ATTN_IN_DO},        {ATTN_OUT_DW, ATTN_IN_W},       {ATTN_OUT_WEIGHTS, ATTN_IN_W}};
+    const attn_status additive = check_additive(job);
+    if (additive != ATTN_OK) return additive;
     for (int which = ATTN_IN_Q; which <= ATTN_IN_V; which++)
-        if (a->in[which] == NULL)
+        if (a->in[which] == NULL && !(which == ATTN_IN_V && job->additive))
             return attn_fail(job->ctx, ATTN_EINVAL, "apply: --%s is missing; expected the .npy or .safetensors file of an array",
                              attn_apply_input_names[which]);
     for (size_t i = 0; i < sizeof needs / sizeof needs[0]; i++)
-        if (a->out[needs[i].out] != NULL && a->in[needs[i].in] == NULL)
+        if (a->out[needs[i].out] != NULL && a->in[needs[i].in] == NULL && !may_come_from_weights(job, needs[i].out, needs[i].in))
             return attn_fail(job->ctx, ATTN_EINVAL, "apply: --%s is given without --%s, which it is computed from",
                              attn_apply_output_names[needs[i].out], attn_apply_input_names[needs[i].in]);
-    if (a->in[ATTN_IN_DLSE] != NULL && a->in[ATTN_IN_DO] == NULL)
+    if (a->in[ATTN_IN_DLSE] != NULL && !job->backward)
         return attn_fail(job->ctx, ATTN_EINVAL, "apply: --dlse is given without --do; give a --do of zeros if there is none");
     for (int which = ATTN_IN_CU_Q; which <= ATTN_IN_CU_K; which++)
         if ((a->in[which] != NULL) != (job->packed && !(job->learned && which == ATTN_IN_CU_Q)))
@@ -134,7 +159,7 @@ static void per_head(const struct attn_apply_job *job, int which, int64_t stride
     stride[1] = 1;
 }
 
-/* A learned query for each sequence. */
+/* A learned query, or a score vector, for each sequence. */
 static void per_sequence(const struct attn_apply_job *job, int64_t stride[4]) {
     stride[0] = (int64_t)job->heads * job->dim;
     stride[1] = job->dim;
@@ -163,6 +188,9 @@ static attn_status execute(struct attn_apply_job *job) {
     args.sink.data = job->input[ATTN_IN_SINK];
     per_head(job, ATTN_IN_ALIBI, args.alibi.stride);
     per_head(job, ATTN_IN_SINK, args.sink.stride);
+    args.w.data = job->input[ATTN_IN_W];
+    if (job->array[ATTN_IN_W].rank == 3) per_sequence(job, args.w.stride);
+    args.weights.data = job->result[ATTN_OUT_WEIGHTS].data;
     args.seed = job->apply->seed;
     args.workspace = job->workspace;
     args.workspace_bytes = attn_plan_workspace(job->plan);
@@ -178,6 +206,9 @@ static attn_status execute(struct attn_apply_job *job) {
     gradients.dbias.data = job->result[ATTN_OUT_DBIAS].data;
     gradients.dalibi.data = job->result[ATTN_OUT_DALIBI].data;
     gradients.dsink.data = job->result[ATTN_OUT_DSINK].data;
+    gradients.d_weights.data = job->input[ATTN_IN_DWEIGHTS];
+    gradients.dw.data = job->result[ATTN_OUT_DW].data;
+    memcpy(gradients.dw.stride, args.w.stride, sizeof gradients.dw.stride);
     per_head(job, ATTN_IN_ALIBI, gradients.dalibi.stride);
     per_head(job, ATTN_IN_SINK, gradients.dsink.stride);
     return attn_backward(job->plan, &args, &gradients);
@@ -200,7 +231,8 @@ attn_status attn_apply_files(attn_ctx *ctx, const struct attn_apply *apply, stru
     struct attn_apply_job job = {.ctx = ctx,
                                  .apply = apply,
                                  .packed = apply->layout == ATTN_THD,
-                                 .backward = apply->in[ATTN_IN_DO] != NULL,
+                                 .backward = apply->in[ATTN_IN_DO] != NULL || apply->in[ATTN_IN_DWEIGHTS] != NULL,
+                                 .additive = apply->score == ATTN_SCORE_ADDITIVE,
                                  .learned = apply->score == ATTN_SCORE_LEARNED_QUERY};
     double seconds = 0.0;
     bool stopped = false;

@@ -15,6 +15,8 @@ enum attn_apply_input {
     ATTN_IN_ALIBI,
     ATTN_IN_BIAS,
     ATTN_IN_SINK,
+    ATTN_IN_W,
+    ATTN_IN_DWEIGHTS,
     ATTN_IN_CU_Q,
     ATTN_IN_CU_K,
     ATTN_IN_KV_LENS,
@@ -30,6 +32,8 @@ enum attn_apply_output {
     ATTN_OUT_DALIBI,
     ATTN_OUT_DBIAS,
     ATTN_OUT_DSINK,
+    ATTN_OUT_WEIGHTS,
+    ATTN_OUT_DW,
     ATTN_APPLY_OUTPUTS
 };
 extern const char *const attn_apply_input_names[ATTN_APPLY_INPUTS];   /* "q", "k", ..., as the options are called */

@@ -25,9 +25,9 @@ struct attn_result {
 struct attn_apply_job {
     attn_ctx *ctx;
     const struct attn_apply *apply;
-    bool packed, backward, ragged, learned;   /* ragged: sequences have numbers of keys of their own */
-    struct attn_npy array[ATTN_APPLY_INPUTS]; /* as read; data NULL: not given */
-    void *input[ATTN_APPLY_INPUTS];           /* converted to the type that is computed in */
+    bool packed, backward, ragged, additive, learned; /* ragged: sequences have numbers of keys of their own */
+    struct attn_npy array[ATTN_APPLY_INPUTS];         /* as read; data NULL: not given */
+    void *input[ATTN_APPLY_INPUTS];                   /* converted to the type that is computed in */
     struct attn_result result[ATTN_APPLY_OUTPUTS];
 
     /* the problem's sizes, found in the shapes */

@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-const char *const attn_apply_input_names[ATTN_APPLY_INPUTS] = {"q",    "k",    "v",    "do",   "dlse",    "alibi",
-                                                               "bias", "sink", "cu-q", "cu-k", "kv-lens", "block-table"};
+const char *const attn_apply_input_names[ATTN_APPLY_INPUTS] = {"q",    "k", "v",        "do",   "dlse", "alibi",   "bias",
+                                                               "sink", "w", "dweights", "cu-q", "cu-k", "kv-lens", "block-table"};
 
 /* Axes of an array in the three layouts: where batch, head, token and dim stand; -1: there is none. */
 enum { BATCH, HEAD, TOKEN, DIM };
@@ -124,7 +124,8 @@ static attn_status check_qkv(struct attn_apply_job *job) {
     attn_status status = ATTN_OK;
     const int head = axis_of(job, HEAD), token = axis_of(job, TOKEN), dim = axis_of(job, DIM);
     if (job->learned) status = check_query(job);
-    for (int which = job->learned ? ATTN_IN_K : ATTN_IN_Q; which <= ATTN_IN_V && status == ATTN_OK; which++)
+    const bool mixes = job->array[ATTN_IN_V].data != NULL; /* the additive score may come without values */
+    for (int which = job->learned ? ATTN_IN_K : ATTN_IN_Q; which <= (mixes ? ATTN_IN_V : ATTN_IN_K) && status == ATTN_OK; which++)
         status = check_tensor(job, which);
     if (status != ATTN_OK) return status;
     const int64_t *q = job->array[ATTN_IN_Q].shape, *k = job->array[ATTN_IN_K].shape, *v = job->array[ATTN_IN_V].shape;
@@ -133,17 +134,17 @@ static attn_status check_qkv(struct attn_apply_job *job) {
     job->heads = (int32_t)(job->learned ? q[q_rank - 2] : q[head]);
     job->kv_heads = (int32_t)k[head];
     job->dim = (int32_t)q_dim;
-    job->v_dim = (int32_t)v[dim];
+    job->v_dim = mixes ? (int32_t)v[dim] : job->dim;
     job->q_tokens = job->q_len = job->learned ? k[token] : q[token];
     job->kv_tokens = job->kv_len = k[token];
     job->batch = job->packed ? 1 : batch;
     const bool paged = job->array[ATTN_IN_BLOCK_TABLE].data != NULL;
     status = agree(job, ATTN_IN_K, dim, "dim", q_dim, "--q has it");
-    if (status == ATTN_OK) status = agree(job, ATTN_IN_V, token, "token", k[token], "--k has it");
-    if (status == ATTN_OK) status = agree(job, ATTN_IN_V, head, "head", k[head], "--k has it");
+    if (status == ATTN_OK && mixes) status = agree(job, ATTN_IN_V, token, "token", k[token], "--k has it");
+    if (status == ATTN_OK && mixes) status = agree(job, ATTN_IN_V, head, "head", k[head], "--k has it");
     if (status == ATTN_OK && !job->packed && !paged)
         status = agree(job, ATTN_IN_K, 0, "batch", batch, job->learned ? "--k has it" : "--q has it");
-    if (status == ATTN_OK && !job->packed) status = agree(job, ATTN_IN_V, 0, paged ? "block" : "batch", k[0], "--k has it");
+    if (status == ATTN_OK && mixes && !job->packed) status = agree(job, ATTN_IN_V, 0, paged ? "block" : "batch", k[0], "--k has it");
     if (status == ATTN_OK && job->heads % job->kv_heads != 0)
         status = attn_fail(job->ctx, ATTN_ESHAPE, "apply: --k %s: axis %d (head) is %d, expected a divisor of the %d heads of --q",
                            job->apply->in[ATTN_IN_K], head, job->kv_heads, job->heads);
@@ -198,6 +199,26 @@ static attn_status check_bias(struct attn_apply_job *job) {
         job->bias_shared |= 1u << axis;
     }
     return ATTN_OK;
+}
+
+/* The score vectors of the additive score, [head, dim] or [batch, head, dim], and the gradient of its weights. */
+static attn_status check_additive(struct attn_apply_job *job) {
+    const struct attn_npy *w = &job->array[ATTN_IN_W], *d_weights = &job->array[ATTN_IN_DWEIGHTS];
+    static const char *const names[] = {"batch", "head", "query", "key"};
+    const int64_t expected[4] = {job->batch, job->heads, job->q_tokens, job->kv_len};
+    const int skip = job->packed ? 1 : 0;
+    attn_status status = ATTN_OK;
+    if (!job->additive) return ATTN_OK;
+    if (w->rank != 2 && w->rank != 3) return wrong_rank(job, ATTN_IN_W, 2, "head, dim (or batch, head, dim)");
+    if (w->rank == 3) status = agree(job, ATTN_IN_W, 0, "batch", job->batch, "the keys have so many sequences");
+    if (status == ATTN_OK) status = agree(job, ATTN_IN_W, w->rank - 2, "head", job->heads, "--q has it");
+    if (status == ATTN_OK) status = agree(job, ATTN_IN_W, w->rank - 1, "dim", job->dim, "--q has it");
+    if (status != ATTN_OK || d_weights->data == NULL) return status;
+    if (d_weights->rank != 4 - skip)
+        return wrong_rank(job, ATTN_IN_DWEIGHTS, 4 - skip, job->packed ? "head, token, key" : "batch, head, query, key");
+    for (int axis = 0; axis < d_weights->rank && status == ATTN_OK; axis++)
+        status = agree(job, ATTN_IN_DWEIGHTS, axis, names[axis + skip], expected[axis + skip], "the weights have it");
+    return status;
 }
 
 /* Slopes and sinks: one for each head, or [batch, head]. */
@@ -258,6 +279,7 @@ attn_status attn_apply_read(struct attn_apply_job *job) {
     if (status == ATTN_OK) status = check_qkv(job);
     if (status == ATTN_OK) status = check_cache(job);
     if (status == ATTN_OK) status = check_gradients(job);
+    if (status == ATTN_OK) status = check_additive(job);
     if (status == ATTN_OK) status = check_bias(job);
     if (status == ATTN_OK) status = check_per_head(job, ATTN_IN_ALIBI);
     return status == ATTN_OK ? check_per_head(job, ATTN_IN_SINK) : status;

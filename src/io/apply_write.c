@@ -4,7 +4,8 @@
 
 #include <string.h>
 
-const char *const attn_apply_output_names[ATTN_APPLY_OUTPUTS] = {"out", "lse", "dq", "dk", "dv", "dalibi", "dbias", "dsink"};
+const char *const attn_apply_output_names[ATTN_APPLY_OUTPUTS] = {"out",    "lse",   "dq",    "dk",      "dv",
+                                                                 "dalibi", "dbias", "dsink", "weights", "dw"};
 
 static void shape_like(struct attn_result *result, const struct attn_npy *array) {
     result->rank = array->rank;
@@ -22,7 +23,7 @@ static bool goes_to_npy(const struct attn_apply_job *job, int which) {
  * computed as, the three gradients alike. */
 static enum attn_npy_type type_of(const struct attn_apply_job *job, int which) {
     const bool gradient = which != ATTN_OUT_O;
-    if (which == ATTN_OUT_LSE) return job->apply->dtype == ATTN_F64 ? ATTN_NPY_F64 : ATTN_NPY_F32;
+    if (which == ATTN_OUT_LSE || which >= ATTN_OUT_WEIGHTS) return job->apply->dtype == ATTN_F64 ? ATTN_NPY_F64 : ATTN_NPY_F32;
     if (which >= ATTN_OUT_DALIBI) return ATTN_NPY_F32;
     switch (job->apply->dtype) {
     case ATTN_F64:
@@ -40,12 +41,14 @@ static enum attn_npy_type type_of(const struct attn_apply_job *job, int which) {
 
 /* Shape and type of a result; false: it is not computed. */
 static bool describe(const struct attn_apply_job *job, int which, struct attn_result *result) {
-    static const int gradient_of[] = {[ATTN_OUT_DQ] = ATTN_IN_Q,         [ATTN_OUT_DK] = ATTN_IN_K,       [ATTN_OUT_DV] = ATTN_IN_V,
-                                      [ATTN_OUT_DALIBI] = ATTN_IN_ALIBI, [ATTN_OUT_DBIAS] = ATTN_IN_BIAS, [ATTN_OUT_DSINK] = ATTN_IN_SINK};
+    static const int gradient_of[] = {
+        [ATTN_OUT_DQ] = ATTN_IN_Q,       [ATTN_OUT_DK] = ATTN_IN_K,       [ATTN_OUT_DV] = ATTN_IN_V, [ATTN_OUT_DALIBI] = ATTN_IN_ALIBI,
+        [ATTN_OUT_DBIAS] = ATTN_IN_BIAS, [ATTN_OUT_DSINK] = ATTN_IN_SINK, [ATTN_OUT_DW] = ATTN_IN_W};
     const int64_t lse[3] = {job->batch, job->heads, job->q_tokens};
     const int skip = job->packed ? 1 : 0;
     result->type = type_of(job, which);
     if (which == ATTN_OUT_O) {
+        if (job->additive && job->array[ATTN_IN_V].data == NULL) return false;
         result->rank = job->packed ? 3 : 4;
         attn_apply_output_shape(job, result->shape);
         return true;
@@ -55,6 +58,13 @@ static bool describe(const struct attn_apply_job *job, int which, struct attn_re
         memcpy(result->shape, lse + skip, (size_t)result->rank * sizeof(int64_t));
         return true;
     }
+    if (which == ATTN_OUT_WEIGHTS) {
+        const int64_t weights[4] = {job->batch, job->heads, job->q_tokens, job->kv_len};
+        result->rank = 4 - skip;
+        memcpy(result->shape, weights + skip, (size_t)result->rank * sizeof(int64_t));
+        return job->apply->out[which] != NULL;
+    }
+    if (which == ATTN_OUT_DV && job->array[ATTN_IN_DO].data == NULL) return false;
     const struct attn_npy *input = &job->array[gradient_of[which]];
     /* dq, dk, dv are computed whether wanted or not: backward has no use for less; the others on demand */
     if (!job->backward || input->data == NULL || (which >= ATTN_OUT_DALIBI && job->apply->out[which] == NULL)) return false;

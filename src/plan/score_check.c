@@ -18,6 +18,12 @@ attn_status attn_score_check(attn_ctx *ctx, const attn_problem *p) {
     if (p->dtype != ATTN_F32 && p->dtype != ATTN_F64)
         return attn_fail(ctx, ATTN_EUNSUPPORTED, "plan: problem.dtype is %s, which %s has no kernel for; expected ATTN_F32 or ATTN_F64",
                          attn_dtype_name(p->dtype), score_symbol(p->score));
+    if (p->kv_dtype != p->dtype)
+        return attn_fail(ctx, ATTN_EUNSUPPORTED, "plan: problem.kv_dtype is %s, which %s has no kernel for; expected ATTN_DTYPE_SAME",
+                         attn_dtype_name(p->kv_dtype), score_symbol(p->score));
+    if (p->block_tokens > 0)
+        return attn_fail(ctx, ATTN_EUNSUPPORTED, "plan: problem.block_tokens is %d, which %s has no kernel for; expected 0",
+                         p->block_tokens, score_symbol(p->score));
     for (size_t i = 0; i < sizeof unwanted / sizeof unwanted[0]; i++)
         if (p->features & unwanted[i].bit)
             return attn_fail(ctx, ATTN_EUNSUPPORTED,
