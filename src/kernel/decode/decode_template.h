@@ -49,7 +49,7 @@ enum { AHEAD = 8192, LINE = 64 };
 VEC_INLINE void fetch(struct attn_decode_rows rows, int64_t j, int64_t ahead, size_t bytes) {
     const int64_t r = j + ahead;
     const char *row = r < rows.left ? rows.at + r * rows.step : rows.next + (r - rows.left) * rows.step;
-    for (size_t line = 0; line < bytes; line += LINE) vec_prefetch(row + line);
+    for (size_t line = 0; line < bytes; line += LINE) __builtin_prefetch(row + line, 0, 3);
 }
 
 VEC_INLINE size_t bytes_of(attn_dtype type, int64_t dim) {

@@ -11,8 +11,8 @@
 #include <stddef.h>
 
 enum {
-    ATTN_DECODE_TILE = 64, /* keys whose logits stand side by side */
-    ATTN_DECODE_PAD = 16   /* rows of queries and sums are padded to multiples of this, with 0 */
+    ATTN_DECODE_TILE = 256, /* keys whose logits stand side by side */
+    ATTN_DECODE_PAD = 16    /* rows of queries and sums are padded to multiples of this, with 0 */
 };
 
 /* Stored rows: n of them, `step` bytes apart. What will be read after them is fetched meanwhile: `left` rows lie side by side from `at` on, the
