@@ -173,6 +173,7 @@ static void expect(attn_ctx *ctx, attn_search s, attn_status status, const char 
 static void every_mistake_is_named_with_field_value_and_expectation(void **state) {
     (void)state;
     static struct answer a;
+    _Alignas(64) static char aligned[64];
     int64_t begins[QUERIES] = {0}, ends[QUERIES] = {0};
     attn_ctx *ctx = test_context(1);
     const attn_search good = whole_search(&a);
@@ -206,7 +207,8 @@ static void every_mistake_is_named_with_field_value_and_expectation(void **state
     CASE(index, (int64_t *)(void *)k, ATTN_EINVAL, "index is the same memory");
     CASE(score, q, ATTN_EINVAL, "score is the same memory");
     CASE(workspace_bytes, 64, ATTN_EWORKSPACE, "workspace is NULL, expected");
-    CASE(workspace, &a, ATTN_EWORKSPACE, "workspace_bytes is 0, expected at least");
+    CASE(workspace, aligned + 4, ATTN_EWORKSPACE, "expected an address aligned to 64");
+    CASE(workspace, aligned, ATTN_EWORKSPACE, "workspace_bytes is 0, expected at least");
     for (int i = 0; i < n; i++) expect(ctx, cases[i].s, cases[i].status, cases[i].part);
     attn_search s = good;
     s.begins = begins;
