@@ -205,7 +205,7 @@ static void memory_for_a_huge_problem_stays_within_its_limit(void **state) {
     p.q_len = 1 << 16;
     attn_plan *plan = plan_of(ctx, &p);
     assert_true(counts.most < ((size_t)1 << 28) + ((size_t)1 << 21));
-    assert_non_null(strstr(plan->why, ", on batch 1 heads "));
+    assert_true(strstr(plan->why, ", on batch 1 heads ") || strstr(plan->why, "no other kernel")); /* only one: nothing to measure */
     attn_plan_destroy(plan);
     attn_ctx_destroy(ctx);
 }

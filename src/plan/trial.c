@@ -106,8 +106,10 @@ static void fill(const attn_problem *p, const float *numbers, const struct array
     }
 }
 
-static size_t round_to(size_t bytes, size_t alignment) {
-    return (bytes + alignment - 1) / alignment * alignment;
+/* What an array takes: an empty one has a place of its own too. */
+static size_t room_of(const struct array *a, size_t alignment) {
+    const size_t bytes = (size_t)a->count * a->element;
+    return (bytes / alignment + 1) * alignment;
 }
 
 attn_status attn_trial_open(attn_ctx *ctx, const attn_problem *problem, size_t workspace, size_t alignment, struct attn_trial *trial) {
@@ -121,7 +123,7 @@ attn_status attn_trial_open(attn_ctx *ctx, const attn_problem *problem, size_t w
     attn_gradients_init(&trial->gradients);
     list(problem, workspace, &trial->args, &trial->gradients, &a);
     size_t bytes = alignment; /* the context's memory is aligned to 64 only */
-    for (int i = 0; i < a.count; i++) bytes += round_to((size_t)a.item[i].count * a.item[i].element, alignment);
+    for (int i = 0; i < a.count; i++) bytes += room_of(&a.item[i], alignment);
     trial->memory = attn_alloc(ctx, bytes);
     if (!trial->memory) return attn_no_memory(ctx, "plan: arrays to measure on", bytes);
     attn_random_init(&random, 1);
@@ -130,7 +132,7 @@ attn_status attn_trial_open(attn_ctx *ctx, const attn_problem *problem, size_t w
     for (int i = 0; i < a.count; i++) {
         *a.item[i].place = at;
         fill(problem, numbers, &a.item[i], at);
-        at += round_to((size_t)a.item[i].count * a.item[i].element, alignment);
+        at += room_of(&a.item[i], alignment);
     }
     trial->args.workspace_bytes = workspace;
     trial->args.seed = 1;

@@ -49,9 +49,10 @@ VEC_INLINE vec split(vec x, vec *k) {
 }
 #else
 VEC_INLINE vec split(vec x, vec *k) {
-    const vec_mask bits = (vec_mask)x, exponent = (bits - 0x3f3504f3) >> 23; /* the bits of sqrt 1/2 */
+    const vec_words bits = (vec_words)x;                            /* unsigned: lanes that are no numbers overflow */
+    const vec_mask exponent = (vec_mask)(bits - 0x3f3504f3u) >> 23; /* the bits of sqrt 1/2 */
     *k = __builtin_convertvector(exponent, vec);
-    return vec_add((vec)(bits - (exponent << 23)), vec_sub(x, x)); /* x - x is 0, or NaN */
+    return vec_add((vec)(bits - ((vec_words)exponent << 23)), vec_sub(x, x)); /* x - x is 0, or NaN */
 }
 #endif
 
