@@ -126,13 +126,14 @@ ATTN_API attn_status attn_ctx_create(const attn_ctx_config *config, attn_ctx **o
 ATTN_API void attn_ctx_destroy(attn_ctx *ctx);
 
 /* The sentence of the last failed call: what, where, what to do. Empty if none failed. Copied under a lock into `text` (at most
- * text_size bytes with the final 0). Returns `text`. Thread-safe. */
+ * text_size bytes with the final 0; 1024 hold any). Returns `text`. Thread-safe. */
 ATTN_API const char *attn_ctx_error(attn_ctx *ctx, char *text, size_t text_size);
 
 /* Greatest number of workers of this context's executor. */
 ATTN_API int attn_ctx_threads(const attn_ctx *ctx);
 
-/* The instruction set that kernels are taken from: "portable", "neon", "avx2", "avx512". A static string. */
+/* The instruction set that kernels are taken from: "portable", "neon", "avx2", "avx512",
+ * "avx512_bf16". A static string. */
 ATTN_API const char *attn_ctx_isa(const attn_ctx *ctx);
 
 /* -------------------------------------------------------------------------------------------------- masks */
@@ -264,7 +265,7 @@ ATTN_API size_t attn_mask_text(const attn_mask *mask, char *text, size_t size);
  * bfloat16 (1 sign, 8 exponent, 7 fraction bits) and float16 (IEEE 754 binary16) are types of storage: every number is taken exactly, all
  * sums are float32, and an output is rounded once, to nearest, ties to even. What passes float16's range, 65504, becomes infinite. LSE and
  * its gradient, bias, slopes and sinks and their gradients are float32. All arithmetic is float32, but for the kernel "flash-pairs": it
- * rounds weights and the gradients of logits to bfloat16 before it multiplies them.
+ * rounds weights and the gradients of logits to bfloat16 before it multiplies them, and takes denormal numbers (below 2^-126) as 0.
  *
  * ATTN_Q8_0 stores keys and values only (attn_problem.kv_dtype): blocks of 32 numbers along the head dimension, each 34 bytes without
  * padding between, a float16 scale and then 32 signed bytes; the number is scale * byte. It is the layout that ggml calls q8_0. */
@@ -340,7 +341,7 @@ typedef struct attn_problem {
     int64_t q_tokens;  /* capacity, ATTN_THD: queries of all sequences; default -1: batch * q_len */
     int64_t kv_tokens; /* capacity, ATTN_THD: keys of all sequences; default -1: batch * kv_len */
 
-    double scale;            /* default NaN: 1 / sqrt(dim) */
+    double scale;            /* default NaN: 1 / sqrt(dim); 1 with ATTN_SCORE_ADDITIVE */
     double softcap;          /* default INFINITY: none; else > 0 */
     double dropout;          /* probability of dropping, in [0, 1); read with ATTN_DROPOUT. Default 0 */
     attn_align alibi_align;  /* where ALiBi's distance 0 lies when T != S. Default ATTN_BOTTOM_RIGHT */
@@ -487,8 +488,8 @@ typedef struct attn_args {
     size_t workspace_bytes;
 
     /* Paged (problem.block_tokens): k and v are [blocks, G, block_tokens, D] and E in the problem's layout, the axis of blocks in the place of
-     * the batch. Token j of sequence b is token j % block_tokens of block block_table[b * max_blocks + j / block_tokens]; entries beyond the
-     * sequence's kv_starts + kv_lens are not read. Sequences may share blocks. */
+     * the batch. Token j of sequence b is token j % block_tokens of block block_table[b * max_blocks + j / block_tokens]; entries before the
+     * block of its kv_starts and beyond kv_starts + kv_lens are not read. Sequences may share blocks. */
     const int32_t *block_table;
     int64_t max_blocks; /* of a sequence; -1 (default): as many as problem.kv_len needs */
     int64_t blocks;     /* in the pools; must be set where block_table is */

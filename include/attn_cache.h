@@ -7,7 +7,8 @@
  * numbers may be stored in fewer bits than float32; queries and outputs stay float32.
  *
  *   attn_cache_append    adds the keys and values of new tokens, rotated if asked
- *   attn_cache_execute   runs a plan (problem.kv_dtype and block_tokens as the cache's) on the sequences
+ *   attn_cache_execute   runs a plan on the sequences: problem.dtype ATTN_F32; kv_dtype, block_tokens, kv_heads, dim and v_dim as the
+ *                        cache's; batch and kv_len at least what is executed (max_tokens is safe); no ATTN_BACKWARD
  *
  * A sequence is a number from 0 to sequences - 1; all exist from the beginning, with no tokens. No function allocates but create, the
  * functions of files, and what executing a plan says of itself. A call that fails changes nothing. Functions that change a cache must
@@ -70,13 +71,14 @@ ATTN_API int64_t attn_cache_position(const attn_cache *cache, int32_t sequence);
 ATTN_API int64_t attn_cache_free_blocks(const attn_cache *cache);
 
 /* Adds `tokens` tokens at the end of a sequence. k is [tokens, G, D] and v [tokens, G, E], float32; k_stride and v_stride elements lie between
- * tokens (0: contiguous). Keys are rotated by their positions: `position` and the following ones; -1: the sequence's next ones. Then
- * both are rounded to the stored type. */
+ * tokens (0: contiguous). Keys are rotated by their positions: `position` (at most 2^40) and the following ones; -1: the sequence's
+ * next ones. Then both are rounded to the stored type; numbers beyond 127 * 65504 in ATTN_Q8_0 are cut to it, and a NaN makes its block of
+ * 32 NaN. */
 ATTN_API attn_status attn_cache_append(attn_cache *cache, int32_t sequence, int64_t tokens, const float *k, int64_t k_stride,
                                        const float *v, int64_t v_stride, int64_t position) ATTN_CHECKED;
 
 /* Rotates queries as append rotates keys, in place: x is [tokens, heads, D], `stride` elements between tokens (0: contiguous), token t at
- * position + t. Without rotary it does nothing. */
+ * position + t: for the query of a token, what attn_cache_position was before the token was appended. Without rotary it does nothing. */
 ATTN_API attn_status attn_cache_rotate(const attn_cache *cache, int64_t tokens, int32_t heads, float *x, int64_t stride,
                                        int64_t position) ATTN_CHECKED;
 

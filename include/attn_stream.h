@@ -61,7 +61,7 @@ ATTN_API attn_status attn_stream_create(attn_ctx *ctx, const attn_stream_config 
 ATTN_API void attn_stream_destroy(attn_stream *stream);
 
 /* Takes `tokens` tokens in order: k [tokens, G, D] and v [tokens, G, E], the heads of a token contiguous, tokens k_stride and v_stride
- * elements apart (0: G D, G E). Allocates nothing. On ATTN_EINVAL (NULL, a negative number, a stride below a token's size) nothing is taken. */
+ * elements apart (0: G D, G E). Allocates nothing. On ATTN_EINVAL (NULL, a negative number, a stride below a token's size where there are several) nothing is taken. */
 ATTN_API attn_status attn_stream_push(attn_stream *stream, int64_t tokens, const float *k, int64_t k_stride, const float *v,
                                       int64_t v_stride) ATTN_CHECKED;
 

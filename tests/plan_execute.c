@@ -438,8 +438,62 @@ static void many_threads_share_a_plan_and_a_context(void **state) {
     attn_ctx_destroy(threads);
 }
 
+/* One head, T = S, D = E, causal; all strides of rows are `dim`. */
+static void run_rows(attn_ctx *ctx, const char *kernel, int32_t dim, int64_t length, int64_t dim_stride, const float *in, float *out) {
+    const int64_t n = length * dim, strides[4] = {n, n, dim, dim_stride};
+    attn_problem p;
+    attn_args args;
+    attn_gradients g;
+    attn_mask *mask;
+    attn_problem_init(&p);
+    p.kernel = kernel;
+    p.features = ATTN_BACKWARD;
+    p.heads = 1;
+    p.dim = dim;
+    p.q_len = length;
+    attn_args_init(&args);
+    attn_gradients_init(&g);
+    const void **inputs[] = {&args.q.data, &args.k.data, &args.v.data, &g.d_o.data};
+    for (int i = 0; i < 4; i++) *inputs[i] = in + i * n;
+    attn_output *outputs[] = {&args.o, &g.dq, &g.dk, &g.dv};
+    for (int i = 0; i < 4; i++) outputs[i]->data = out + i * n;
+    args.lse.data = out + 4 * n;
+    int64_t *all[] = {args.q.stride, args.k.stride, args.v.stride, g.d_o.stride, args.o.stride, g.dq.stride, g.dk.stride, g.dv.stride};
+    for (int i = 0; i < 8; i++) memcpy(all[i], strides, sizeof strides);
+    must(ctx, attn_mask_parse(ctx, "causal", &mask));
+    args.mask = mask;
+    must(ctx, attn_run(ctx, &p, &args, &g));
+    attn_mask_destroy(mask);
+}
+
+static void a_head_of_one_element_may_have_any_dim_stride(void **state) {
+    (void)state;
+    enum { LENGTH = 67 };
+    float in[4 * LENGTH], want[5 * LENGTH], got[5 * LENGTH];
+    attn_ctx *ctx = test_context(2);
+    for (int i = 0; i < 4 * LENGTH; i++) in[i] = sinf((float)(i * i));
+    for (int i = 0; i < attn_kernel_count; i++) {
+        const struct attn_kernel *kernel = attn_kernels[i];
+        if (kernel->dtype != ATTN_F32 || !kernel->backward || kernel->score != ATTN_SCORE_DOT) continue;
+        if (strcmp(kernel->isa, "portable") != 0 && strcmp(kernel->isa, "avx512") != 0) continue;
+        attn_ctx *own;
+        setenv("ATTN_ISA", kernel->isa, 1);
+        if (attn_ctx_create(NULL, &own, NULL, 0) == ATTN_OK) {
+            run_rows(own, kernel->name, 1, LENGTH, 1, in, want);
+            for (int64_t stride = 0; stride <= 2; stride += 2) {
+                run_rows(own, kernel->name, 1, LENGTH, stride, in, got);
+                assert_memory_equal(got, want, sizeof want);
+            }
+            attn_ctx_destroy(own);
+        }
+        unsetenv("ATTN_ISA");
+    }
+    attn_ctx_destroy(ctx);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_head_of_one_element_may_have_any_dim_stride),
         cmocka_unit_test(changing_lengths_on_one_plan_allocate_nothing),
         cmocka_unit_test(binding_4096_documents_takes_at_most_100_us),
         cmocka_unit_test(rows_of_weights_give_o_and_sum_to_1),

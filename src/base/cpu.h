@@ -15,7 +15,7 @@ enum {
 /* How wide a core is: what decides the sizes of tiles that pay, and the constants of the cost model. */
 enum attn_core {
     ATTN_CORE_NARROW = 0, /* one 512-bit multiply-add a cycle, or none (Zen 4) */
-    ATTN_CORE_WIDE = 1,   /* two (Zen 5, Intel's server cores) */
+    ATTN_CORE_WIDE = 1,   /* two (Zen 5, most of Intel's server cores) */
     ATTN_CORE_CLASSES = 2
 };
 enum attn_core attn_cpu_core(void); /* the same in every call; thread-safe */

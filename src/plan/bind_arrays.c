@@ -129,6 +129,7 @@ static attn_status resolve_strides(const attn_plan *plan, const struct array *a,
             return attn_fail(plan->ctx, ATTN_EINVAL, "execute: the strides of %s reach past memory's addresses (%s stride %lld)", a->name,
                              axis_name(a->kind, axis), (long long)stride[axis]);
     }
+    if (a->extent[3] <= 1 && (a->kind == TENSOR || a->kind == QUERY || a->kind == STATE)) stride[3] = 1; /* of one element any would do */
     return ATTN_OK;
 }
 

@@ -4,11 +4,13 @@
 
 static attn_status check_sequence(const attn_plan *plan, const attn_args *args, const struct attn_exec *x, int64_t b) {
     const struct attn_seq s = attn_exec_seq(x, b);
-    const int64_t needed = attn_div_up(s.k_row + s.k_len, plan->shape.block_tokens), stride = x->block_table_stride;
+    const int64_t size = plan->shape.block_tokens, stride = x->block_table_stride;
+    const int64_t first = s.k_row / size, needed = s.k_len ? attn_div_up(s.k_row + s.k_len, size) : 0;
     if (needed > stride)
-        return attn_fail(plan->ctx, ATTN_ESHAPE, "execute: sequence %lld has %lld keys, which need %lld blocks; args.max_blocks is %lld",
-                         (long long)b, (long long)(s.k_row + s.k_len), (long long)needed, (long long)stride);
-    for (int64_t n = 0; n < needed; n++) {
+        return attn_fail(plan->ctx, ATTN_ESHAPE,
+                         "execute: sequence %lld has keys up to %lld, which need %lld blocks; args.max_blocks is %lld", (long long)b,
+                         (long long)(s.k_row + s.k_len), (long long)needed, (long long)stride);
+    for (int64_t n = first; n < needed; n++) {
         const int32_t block = args->block_table[b * stride + n];
         if (block < 0 || block >= args->blocks)
             return attn_fail(plan->ctx, ATTN_ESHAPE, "execute: args.block_table gives sequence %lld block %d at %lld, expected 0 to %lld",

@@ -43,7 +43,7 @@ static void list_names(const attn_ctx *ctx, bool only_usable, const struct attn_
 
 /* No kernel has all of it: "flash lacks kv_dtype, decode lacks ATTN_BACKWARD". */
 static attn_status fail_lacking(attn_ctx *ctx, const attn_problem *problem, const struct attn_shape *shape) {
-    char text[256];
+    char text[896];
     size_t length = 0;
     for (int i = 0; i < attn_kernel_count; i++) {
         const struct attn_kernel *k = attn_kernels[i];

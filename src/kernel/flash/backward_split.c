@@ -3,7 +3,7 @@
  * The unit is (batch group, head group, chunk of key tiles). dK and dV belong to one unit; dQ is summed in the order of the keys,
  * straight into the caller's array if there is one chunk, else in one buffer for each chunk, which are added in order at the end.
  * Gradients of 16 bits are summed in floats: dQ of one head if there is one chunk, dK and dV of one kv head if several query heads share
- * it, for each worker, of which there are no more than units. So the floats are at most those of the gradients themselves. The number of
+ * it, for each worker, of which there are no more than units. The number of
  * chunks depends on the shape alone, their borders on the mask's area: no result depends on threads.
  */
 #include "kernel/flash/backward_tile.h"

@@ -44,7 +44,8 @@ VEC_INLINE void tile_block(const struct attn_tile_product *t, bool transposed, i
     for (int i = 0; i < rows; i++)
         for (int j = 0; j < vectors; j++) {
             float *at = c + i * t->c_stride + j * VEC_LANES;
-            vec_store(at, t->add ? vec_add(vec_load(at), acc[i][j]) : acc[i][j]);
+            /* Adding 0 too: -0 becomes 0 whatever else was added, excluded pairs with weight 0 among it. */
+            vec_store(at, vec_add(t->add ? vec_load(at) : vec_set1(0.0f), acc[i][j]));
         }
 }
 
