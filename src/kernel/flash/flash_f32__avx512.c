@@ -59,100 +59,38 @@ static void backward(const struct attn_exec *x) {
     attn_flash_backward(x, &attn_flash_backward_ops__avx512, NULL);
 }
 
-#define BACKWARD_COST                                                                                                                      \
-    {                                                                                                                                      \
-        {.call = 860, .head = 140, .row = 35, .pair = 0.22, .element = 0.0445, .queries = 4, .keys = 32, .dims = 16}, {                    \
-            .call = 645, .head = 140, .row = 18, .pair = 0.15, .element = 0.0172, .queries = 4, .keys = 32, .dims = 16                     \
-        }                                                                                                                                  \
+/* Nanoseconds; `more` for each row of 16 bits, which is converted. */
+#define NARROW_COST(more)                                                                                                                  \
+    { .call = 395, .head = 155, .row = 25 + more, .pair = 0.06, .element = 0.0187, .queries = 16, .keys = 8, .dims = 1 }
+#define NARROW_COST_WIDE_CORE(more)                                                                                                        \
+    { .call = 380, .head = 155, .row = 13 + more, .pair = 0.07, .element = 0.0093, .queries = 16, .keys = 8, .dims = 1 }
+#define WIDE_COST(more)                                                                                                                    \
+    { .call = 350, .head = 200, .row = 25 + more, .pair = 0.06, .element = 0.0190, .queries = 32, .keys = 8, .dims = 1 }
+#define WIDE_COST_WIDE_CORE(more)                                                                                                          \
+    { .call = 400, .head = 200, .row = 12 + more, .pair = 0.05, .element = 0.0085, .queries = 32, .keys = 8, .dims = 1 }
+#define BACKWARD_COST(more)                                                                                                                \
+    { .call = 860, .head = 140, .row = 35 + more, .pair = 0.22, .element = 0.0445, .queries = 4, .keys = 32, .dims = 16 }
+#define BACKWARD_COST_WIDE_CORE(more)                                                                                                      \
+    { .call = 645, .head = 140, .row = 18 + more, .pair = 0.15, .element = 0.0172, .queries = 4, .keys = 32, .dims = 16 }
+enum { NONE = 0, FORWARD_CONVERSION = 23, BACKWARD_CONVERSION = 37 };
+
+#define KERNEL(symbol, label, type, form, COST, forward_more, backward_more)                                                               \
+    const struct attn_kernel symbol = {                                                                                                    \
+        .name = label,                                                                                                                     \
+        .isa = "avx512",                                                                                                                   \
+        .isa_bits = ATTN_ISA_AVX512,                                                                                                       \
+        .dtype = type,                                                                                                                     \
+        .forward_cost = {COST(forward_more), COST##_WIDE_CORE(forward_more)},                                                              \
+        .backward_cost = {BACKWARD_COST(backward_more), BACKWARD_COST_WIDE_CORE(backward_more)},                                           \
+        .workspace = workspace_##form,                                                                                                     \
+        .forward = forward_##form,                                                                                                         \
+        .backward = backward,                                                                                                              \
+        .describe = describe_##form,                                                                                                       \
     }
-/* Rows of 16 bits are converted. */
-#define HALF_BACKWARD_COST                                                                                                                 \
-    {                                                                                                                                      \
-        {.call = 860, .head = 140, .row = 72, .pair = 0.22, .element = 0.0445, .queries = 4, .keys = 32, .dims = 16}, {                    \
-            .call = 645, .head = 140, .row = 55, .pair = 0.15, .element = 0.0172, .queries = 4, .keys = 32, .dims = 16                     \
-        }                                                                                                                                  \
-    }
 
-const struct attn_kernel attn_flash_f32__avx512 = {
-    .name = "flash",
-    .isa = "avx512",
-    .isa_bits = ATTN_ISA_AVX512,
-    .dtype = ATTN_F32,
-    .forward_cost = {{.call = 395, .head = 155, .row = 25, .pair = 0.06, .element = 0.0187, .queries = 16, .keys = 8, .dims = 1},
-                     {.call = 380, .head = 155, .row = 13, .pair = 0.07, .element = 0.0093, .queries = 16, .keys = 8, .dims = 1}},
-    .backward_cost = BACKWARD_COST,
-    .workspace = workspace_narrow,
-    .forward = forward_narrow,
-    .backward = backward,
-    .describe = describe_narrow,
-};
-
-const struct attn_kernel attn_flash32_f32__avx512 = {
-    .name = "flash32",
-    .isa = "avx512",
-    .isa_bits = ATTN_ISA_AVX512,
-    .dtype = ATTN_F32,
-    .forward_cost = {{.call = 350, .head = 200, .row = 25, .pair = 0.06, .element = 0.0190, .queries = 32, .keys = 8, .dims = 1},
-                     {.call = 400, .head = 200, .row = 12, .pair = 0.05, .element = 0.0085, .queries = 32, .keys = 8, .dims = 1}},
-    .backward_cost = BACKWARD_COST,
-    .workspace = workspace_wide,
-    .forward = forward_wide,
-    .backward = backward,
-    .describe = describe_wide,
-};
-
-const struct attn_kernel attn_flash_bf16__avx512 = {
-    .name = "flash",
-    .isa = "avx512",
-    .isa_bits = ATTN_ISA_AVX512,
-    .dtype = ATTN_BF16,
-    .forward_cost = {{.call = 395, .head = 155, .row = 48, .pair = 0.06, .element = 0.0187, .queries = 16, .keys = 8, .dims = 1},
-                     {.call = 380, .head = 155, .row = 36, .pair = 0.07, .element = 0.0093, .queries = 16, .keys = 8, .dims = 1}},
-    .backward_cost = HALF_BACKWARD_COST,
-    .workspace = workspace_narrow,
-    .forward = forward_narrow,
-    .backward = backward,
-    .describe = describe_narrow,
-};
-
-const struct attn_kernel attn_flash32_bf16__avx512 = {
-    .name = "flash32",
-    .isa = "avx512",
-    .isa_bits = ATTN_ISA_AVX512,
-    .dtype = ATTN_BF16,
-    .forward_cost = {{.call = 350, .head = 200, .row = 48, .pair = 0.06, .element = 0.0190, .queries = 32, .keys = 8, .dims = 1},
-                     {.call = 400, .head = 200, .row = 35, .pair = 0.05, .element = 0.0085, .queries = 32, .keys = 8, .dims = 1}},
-    .backward_cost = HALF_BACKWARD_COST,
-    .workspace = workspace_wide,
-    .forward = forward_wide,
-    .backward = backward,
-    .describe = describe_wide,
-};
-
-const struct attn_kernel attn_flash_f16__avx512 = {
-    .name = "flash",
-    .isa = "avx512",
-    .isa_bits = ATTN_ISA_AVX512,
-    .dtype = ATTN_F16,
-    .forward_cost = {{.call = 395, .head = 155, .row = 48, .pair = 0.06, .element = 0.0187, .queries = 16, .keys = 8, .dims = 1},
-                     {.call = 380, .head = 155, .row = 36, .pair = 0.07, .element = 0.0093, .queries = 16, .keys = 8, .dims = 1}},
-    .backward_cost = HALF_BACKWARD_COST,
-    .workspace = workspace_narrow,
-    .forward = forward_narrow,
-    .backward = backward,
-    .describe = describe_narrow,
-};
-
-const struct attn_kernel attn_flash32_f16__avx512 = {
-    .name = "flash32",
-    .isa = "avx512",
-    .isa_bits = ATTN_ISA_AVX512,
-    .dtype = ATTN_F16,
-    .forward_cost = {{.call = 350, .head = 200, .row = 48, .pair = 0.06, .element = 0.0190, .queries = 32, .keys = 8, .dims = 1},
-                     {.call = 400, .head = 200, .row = 35, .pair = 0.05, .element = 0.0085, .queries = 32, .keys = 8, .dims = 1}},
-    .backward_cost = HALF_BACKWARD_COST,
-    .workspace = workspace_wide,
-    .forward = forward_wide,
-    .backward = backward,
-    .describe = describe_wide,
-};
+KERNEL(attn_flash_f32__avx512, "flash", ATTN_F32, narrow, NARROW_COST, NONE, NONE);
+KERNEL(attn_flash32_f32__avx512, "flash32", ATTN_F32, wide, WIDE_COST, NONE, NONE);
+KERNEL(attn_flash_bf16__avx512, "flash", ATTN_BF16, narrow, NARROW_COST, FORWARD_CONVERSION, BACKWARD_CONVERSION);
+KERNEL(attn_flash32_bf16__avx512, "flash32", ATTN_BF16, wide, WIDE_COST, FORWARD_CONVERSION, BACKWARD_CONVERSION);
+KERNEL(attn_flash_f16__avx512, "flash", ATTN_F16, narrow, NARROW_COST, FORWARD_CONVERSION, BACKWARD_CONVERSION);
+KERNEL(attn_flash32_f16__avx512, "flash32", ATTN_F16, wide, WIDE_COST, FORWARD_CONVERSION, BACKWARD_CONVERSION);
