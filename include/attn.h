@@ -456,8 +456,8 @@ typedef struct attn_args {
 
     attn_input q, k, v; /* [B,H,T,D] [B,G,S,D] [B,G,S,E] in the problem's layout and dtype */
     attn_output o;      /* [B,H,T,E], in o_dtype; read by attn_backward */
-    attn_output lse;    /* float (double for ATTN_F64) [B,H,T], packed [H,tokens]; strides batch, head, token, unused. NULL: not wanted
-                           by forward; needed by backward and by ATTN_ACCUMULATE_O */
+    attn_output lse;    /* float (double for ATTN_F64) [B,H,T] in both padded layouts, packed [H,tokens]; strides batch, head, token, unused.
+                           NULL: not wanted by forward; needed by backward and by ATTN_ACCUMULATE_O */
 
     int64_t batch;                       /* sequences of this execution; -1 (default): the problem's */
     int64_t q_len, kv_len;               /* lengths of the arrays' token axes (not ATTN_THD); -1 (default): the problem's */

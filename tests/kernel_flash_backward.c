@@ -216,6 +216,43 @@ static void a_long_sum_is_rounded_tile_by_tile(void **state) {
     free(zeros), free(d_o), free(o), free(lse), free(dq);
 }
 
+/* A key that is minus infinity along one element, seen by queries that are positive there, has the weight 0: its gradients are 0, and those
+ * of the other keys are what they are without it. */
+static void a_key_of_minus_infinity_has_no_gradient(void **state) {
+    enum { QUERIES = 40, KEYS = 48, DIM = 16, KEY = 7, SIZE = KEYS * DIM };
+    float q[SIZE], k[SIZE], v[SIZE], d_o[SIZE], o[SIZE], lse[QUERIES], dq[SIZE], dk[SIZE], dv[SIZE];
+    struct attn_random r;
+    (void)state;
+    attn_random_init(&r, 5);
+    for (int i = 0; i < SIZE; i++) {
+        q[i] = (float)attn_random_uniform(&r) + 0.5f;
+        k[i] = (float)attn_random_uniform(&r) - 0.5f;
+        v[i] = (float)attn_random_uniform(&r) - 0.5f;
+        d_o[i] = (float)attn_random_uniform(&r) - 0.5f;
+    }
+    k[KEY * DIM + 3] = -INFINITY;
+    for (size_t i = 0; i < sizeof isas / sizeof isas[0]; i++) {
+        attn_ctx *ctx = context_of(isas[i]);
+        if (!ctx) continue;
+        attn_problem p;
+        attn_args args;
+        attn_gradients g;
+        attn_problem_init(&p);
+        attn_args_init(&args);
+        attn_gradients_init(&g);
+        p.features = ATTN_BACKWARD, p.kernel = "flash", p.heads = 1, p.dim = DIM, p.q_len = QUERIES, p.kv_len = KEYS;
+        p.scale = 0.4; /* times log2(e) it is less than the float next to it: the rest has the other sign */
+        args.q.data = q, args.k.data = k, args.v.data = v, args.o.data = o, args.lse.data = lse;
+        g.d_o.data = d_o, g.dq.data = dq, g.dk.data = dk, g.dv.data = dv;
+        assert_int_equal(attn_run(ctx, &p, &args, &g), ATTN_OK);
+        for (int n = 0; n < SIZE; n++) {
+            assert_true(isfinite(dk[n]) && isfinite(dv[n]));
+            assert_true((dv[n] == 0.0f) == (n / DIM == KEY) && (dk[n] == 0.0f) == (n / DIM == KEY));
+        }
+        attn_ctx_destroy(ctx);
+    }
+}
+
 static void poison_row(float *x, int64_t tokens, int32_t dim, struct attn_random *r) {
     x[(int64_t)attn_random_below(r, (uint64_t)tokens) * dim + (int64_t)attn_random_below(r, (uint64_t)dim)] = NAN;
 }
@@ -260,6 +297,7 @@ int main(void) {
         cmocka_unit_test(shared_bias_gradients_of_ragged_sequences_do_not_depend_on_order),
         cmocka_unit_test(scattered_values_are_gathered_within_their_buffer),
         cmocka_unit_test(a_long_sum_is_rounded_tile_by_tile),
+        cmocka_unit_test(a_key_of_minus_infinity_has_no_gradient),
         cmocka_unit_test(excluded_pairs_see_no_bit_of_a_poisoned_row),
     };
     return cmocka_run_group_tests_name("kernel: flash backward", tests, NULL, NULL);

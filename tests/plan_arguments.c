@@ -218,7 +218,7 @@ static void lengths_of_padded_batches(void **state) {
     args.kv_len = -3;
     forward_refused(ATTN_EINVAL, "args.kv_len is -3");
     args.q_lens = lens;
-    forward_refused(ATTN_ESHAPE, "sequence 1 ends at q start 0 + length 7, past args.q_len 6");
+    forward_refused(ATTN_ESHAPE, "sequence 1 ends at q start 0 + length 7, past the 6 of the token axis (args.q_len, or the plan's)");
     args.kv_lens = negative;
     forward_refused(ATTN_EINVAL, "args.kv_lens[0] is -1");
     args.q_starts = starts;

@@ -66,7 +66,7 @@ static enum attn_core find_core(void) {
         return family >= 0x1a && !mobile ? ATTN_CORE_WIDE : ATTN_CORE_NARROW;
     }
     static const uint8_t client[] = {0x7d, 0x7e, 0x8c, 0x8d, 0xa7}; /* Ice Lake, Tiger Lake, Rocket Lake */
-    return memchr(client, (int)model, sizeof(client)) ? ATTN_CORE_NARROW : ATTN_CORE_WIDE;
+    return family == 6 && model < 256 && memchr(client, (int)model, sizeof(client)) ? ATTN_CORE_NARROW : ATTN_CORE_WIDE;
 }
 
 static void read_name(char text[64]) {

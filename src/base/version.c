@@ -23,6 +23,11 @@
 #else
 #define AVX512
 #endif
+#if defined(ATTN_HAVE_AVX512_BF16)
+#define AVX512_BF16 " avx512_bf16"
+#else
+#define AVX512_BF16
+#endif
 #if defined(ATTN_HAVE_NEON)
 #define NEON " neon"
 #else
@@ -35,5 +40,5 @@ int attn_version(void) {
 
 const char *attn_version_string(void) {
     return "attn " TEXT(ATTN_VERSION_MAJOR) "." TEXT(ATTN_VERSION_MINOR) "." TEXT(ATTN_VERSION_PATCH) ", " COMPILER ", " ATTN_EXECUTOR_NAME
-                                                                                                      ", kernels: portable" NEON AVX2 AVX512;
+                                                                                                      ", kernels: portable" NEON AVX2 AVX512 AVX512_BF16;
 }

@@ -197,7 +197,7 @@ int attn_cmd_bench_kernels(int argc, char **argv) {
     struct attn_words mask = {.count = 0};
     bool json = false, csv = false;
     const struct attn_option options[] = {
-        {"kernel", ATTN_OPTION_TEXT, &kernel, "LIST", "auto (default), flash, flash32, flash-pairs, naive", 0, 0},
+        {"kernel", ATTN_OPTION_TEXT, &kernel, "LIST", "auto (default), " ATTN_DOT_KERNELS, 0, 0},
         {"dtype", ATTN_OPTION_TEXT, &dtype, "LIST", "f32 (default), f64, bf16, f16", 0, 0},
         {"pass", ATTN_OPTION_TEXT, &pass, "LIST", "fwd,bwd (default), fwd+bwd", 0, 0},
         {"mask", ATTN_OPTION_WORDS, &mask, "SPEC", "a mask, or several with ';' between; repeated: and (default full;causal)", 0, 0},

@@ -37,7 +37,7 @@ static void measure(struct attn_bench_output *out, attn_ctx *ctx, int threads, d
                        "GFLOP/s");
     }
     if (!attn_stop_asked() && !isnan(out->sgemm = attn_bench_sgemm(ctx, threads)))
-        print_rate(out, "sgemm", NULL, "f32", threads, out->sgemm, "GFLOP/s");
+        print_rate(out, "sgemm", attn_bench_blas_core(), "f32", threads, out->sgemm, "GFLOP/s");
     if (!attn_stop_asked())
         print_rate(out, "memory read", NULL, NULL, threads, attn_read_bandwidth(ctx, threads, (size_t)512 << 20, seconds) * 1e-9, "GB/s");
 }

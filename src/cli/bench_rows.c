@@ -164,7 +164,7 @@ int attn_bench_shape_options(struct attn_bench_shape *shape, struct attn_option 
         {"kv-heads", ATTN_OPTION_INTEGER, &shape->kv_heads, "G", "key/value heads (default: as heads)", 1, 256},
         {"dim", ATTN_OPTION_INTEGER, &shape->dim, "D", "head size (default 128)", 1, 4096},
         {"threads", ATTN_OPTION_INTEGER, &shape->threads, "N", "threads (default: all processors)", 1, 4096},
-        {"kernel", ATTN_OPTION_TEXT, &shape->kernel, "NAME", "flash, flash32, flash-pairs, naive (default: the planner's choice)", 0, 0},
+        {"kernel", ATTN_OPTION_TEXT, &shape->kernel, "NAME", ATTN_DOT_KERNELS " (default: the planner's choice)", 0, 0},
         {"repeat", ATTN_OPTION_INTEGER, &shape->repeat, "N", "runs; the median counts (default 15)", 1, ATTN_REPEATS},
         {"seed", ATTN_OPTION_INTEGER, &shape->seed, "N", "of all that is drawn: data, documents, blocks (default 42)", 0, 9e18},
         {"json", ATTN_OPTION_FLAG, &shape->json, NULL, "one JSON object a line", 0, 0},
@@ -210,5 +210,13 @@ double attn_bench_sgemm(attn_ctx *ctx, int threads) {
     (void)ctx;
     (void)threads;
     return (double)NAN;
+#endif
+}
+
+const char *attn_bench_blas_core(void) {
+#if defined(ATTN_HAVE_CBLAS)
+    return attn_blas_core();
+#else
+    return NULL;
 #endif
 }

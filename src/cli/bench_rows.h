@@ -6,6 +6,9 @@
 #include "cli/options.h"
 #include "cli/print.h"
 
+/* Kernels of the score dot, for the help of --kernel. */
+#define ATTN_DOT_KERNELS "flash, flash32, flash-pairs, decode, naive"
+
 struct attn_bench_output {
     struct attn_report report;
     char cpu[128], compiler[64], version[32];
@@ -55,5 +58,7 @@ void attn_predict(const char *command, int measurements, double seconds);
 
 /* GFLOP/s of sgemm on so many threads, NaN without a BLAS. */
 double attn_bench_sgemm(attn_ctx *ctx, int threads);
+/* Whose kernels it runs, NULL if that is not known. */
+const char *attn_bench_blas_core(void);
 
 #endif

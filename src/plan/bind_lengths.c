@@ -40,8 +40,9 @@ static attn_status check_ragged(const attn_plan *plan, const char *side, int64_t
             return attn_fail(ctx, ATTN_EINVAL, "execute: args.%s_%s[%lld] is %lld, expected at least 0", side, len < 0 ? "lens" : "starts",
                              (long long)b, (long long)(len < 0 ? len : start));
         if (start + len > length)
-            return attn_fail(ctx, ATTN_ESHAPE, "execute: sequence %lld ends at %s start %lld + length %lld, past args.%s_len %lld",
-                             (long long)b, side, (long long)start, (long long)len, side, (long long)length);
+            return attn_fail(ctx, ATTN_ESHAPE, "execute: sequence %lld ends at %s start %lld + length %lld, past the %lld of the token axis "
+                             "(args.%s_len, or the plan's)",
+                             (long long)b, side, (long long)start, (long long)len, (long long)length, side);
     }
     return ATTN_OK;
 }

@@ -60,7 +60,7 @@ int64_t test_rounds(int64_t rounds, uint64_t *first_seed) {
     const char *text = getenv("ATTN_TEST_SEED");
     *first_seed = text ? strtoull(text, NULL, 10) : 1;
     if (getenv("ATTN_TEST_QUICK")) rounds = rounds / 10 + 1;
-    if (getenv("ATTN_TEST_LONG")) rounds *= 50;
+    if (getenv("ATTN_TEST_LONG")) rounds *= ATTN_TEST_LONG_ROUNDS;
     return text ? 1 : rounds;
 }
 

@@ -285,40 +285,6 @@ static void store_keys(const struct attn_backward *s, const struct attn_backward
                           x->accumulate & ATTN_ACCUMULATE_DV);
 }
 
-/* The largest key tiles, one after the other: [*begin, *end) are a chunk's. Borders are where the area of the group's first head reaches
- * equal parts; each tile counts one row more than it has, so that empty tiles are spread too. A unit of several sequences or heads, which
- * share columns of dBias, has the same borders in all of them: a column must not belong to two units. */
-static void chunk_tiles(const struct attn_backward *s, const struct attn_key_tile *key, int64_t chunk, int64_t *begin, int64_t *end) {
-    const int64_t chunks = s->l.chunks, tiles = attn_div_up(key->seq.k_len, ATTN_BACKWARD_KEYS);
-    struct attn_mask_view view;
-    *begin = 0;
-    *end = tiles;
-    if (chunks == 1) return;
-    if (s->l.together) {
-        const int64_t most = attn_div_up(s->x->shape->kv_len, ATTN_BACKWARD_KEYS);
-        *begin = attn_min64(most * chunk / chunks, tiles);
-        *end = attn_min64(most * (chunk + 1) / chunks, tiles);
-        return;
-    }
-    attn_exec_view(s->x, key->b, key->kv_head * s->group, &key->seq, &view);
-    double total = 0.0;
-    for (int pass = 0; pass < 2; pass++) {
-        double sum = 0.0;
-        *begin = *end = 0;
-        for (int64_t t = 0; t < tiles; t++) {
-            const int64_t k0 = t * ATTN_BACKWARD_KEYS, k1 = attn_min64(k0 + ATTN_BACKWARD_KEYS, key->seq.k_len);
-            const double area = (double)attn_mask_view_area(&view, 0, key->seq.q_len, k0, k1) + ATTN_BACKWARD_KEYS;
-            if (pass) {
-                const int64_t owner = attn_min64((int64_t)((sum + 0.5 * area) * (double)chunks / total), chunks - 1);
-                *begin += owner < chunk;
-                *end += owner <= chunk;
-            }
-            sum += area;
-        }
-        total = sum;
-    }
-}
-
 /* dQ of a head that was summed apart; to what the caller keeps only rows are added that some key tile has touched. */
 static void store_queries(const struct attn_backward_head *head) {
     const struct attn_backward *s = head->s;
@@ -335,9 +301,10 @@ static void store_queries(const struct attn_backward_head *head) {
 }
 
 /* How many keys the tile from k0 on has: to the last border of the mask that it can reach, so that documents begin with a panel of their
- * own and short ones have their rows in one tile. */
+ * own and short ones have their rows in one tile. The last two tiles are halves rather than a tile and a sliver. */
 static int tile_keys(const struct attn_mask_view *view, int64_t k0, int64_t end) {
-    const int64_t most = attn_min64(k0 + ATTN_BACKWARD_KEYS, end);
+    const int64_t left = end - k0, half = attn_div_up(left, 2 * ATTN_PANEL) * ATTN_PANEL;
+    const int64_t most = left <= ATTN_BACKWARD_KEYS ? end : k0 + attn_min64(half, ATTN_BACKWARD_KEYS);
     return k0 < end ? (int)(attn_mask_key_border(view, k0, most) - k0) : 0;
 }
 
@@ -348,23 +315,20 @@ static void kv_head_chunk(const struct attn_backward *s, struct attn_backward_wo
     struct attn_key_tile key = {.b = b, .kv_head = kv_head, .seq = attn_exec_seq(s->x, b)};
     struct attn_backward_head head;
     key.first_row = shape->packed ? key.seq.q_row : b * shape->q_len;
-    int64_t begin, end;
-    chunk_tiles(s, &key, chunk, &begin, &end);
-    begin *= ATTN_BACKWARD_KEYS;
-    end = attn_min64(end * ATTN_BACKWARD_KEYS, key.seq.k_len);
+    const struct attn_chunk keys = attn_backward_chunk(s, b, kv_head, chunk);
     for (int g = 0; g < s->group; g++) {
         head_init(&head, s, w, &key, kv_head * s->group + g, chunk);
-        key.k0 = begin;
-        key.keys = tile_keys(&head.view, begin, end);
+        key.k0 = keys.begin;
+        key.keys = tile_keys(&head.view, keys.begin, keys.end);
         for (int next; key.keys; key.keys = next) {
-            next = tile_keys(&head.view, key.k0 + key.keys, end);
+            next = tile_keys(&head.view, key.k0 + key.keys, keys.end);
             one_key_tile(&head, g, next);
             key.k0 += key.keys;
         }
         if (s->l.chunks == 1 && !head.keep_dq) clear_untouched(&head, 0, key.seq.q_len);
         if (s->l.dq_apart) store_queries(&head);
     }
-    if (s->l.dkv_apart) store_keys(s, w, &key, begin, end);
+    if (s->l.dkv_apart) store_keys(s, w, &key, keys.begin, keys.end);
 }
 
 void attn_backward_unit(const struct attn_backward *s, int64_t unit, struct attn_backward_worker *w) {

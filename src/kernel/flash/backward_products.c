@@ -72,7 +72,7 @@ static void rows_of_lanes(const struct attn_span *span, const uint32_t *words, u
     while (*last > *first && !(words[*last - 1] & lanes)) --*last;
 }
 
-/* The lanes of a group of keys: as many as the microkernel has rows. */
+/* The lanes of a group of keys: as many as AVX-512's microkernel has rows. */
 static uint32_t group_lanes(int at) {
     return ((1u << ATTN_ROW_BLOCK) - 1) << at;
 }

@@ -1,7 +1,8 @@
 /* Which rows of which panels of a tile are computed at all.
  *
  * The mask gives, for each panel of keys, the runs of queries that see some of it. They are widened to blocks of rows (the
- * microkernel's height, so nothing is lost) and joined where they touch; the words of every row of a span are valid, 0 where no pair is.
+ * height of AVX-512's microkernel, which loses nothing by it) and joined where they touch; the words of every row of a span are valid, 0
+ * where no pair is.
  */
 #include "kernel/flash/backward_tile.h"
 

@@ -3,8 +3,8 @@
  * The unit is (batch group, head group, chunk of key tiles). dK and dV belong to one unit; dQ is summed in the order of the keys,
  * straight into the caller's array if there is one chunk, else in one buffer for each chunk, which are added in order at the end.
  * Gradients of 16 bits are summed in floats: dQ of one head if there is one chunk, dK and dV of one kv head if several query heads share
- * it, for each worker, of which there are no more than units. The number of
- * chunks depends on the shape alone, their borders on the mask's area: no result depends on threads.
+ * it, for each worker, of which there are no more than units. The number of chunks depends on the shape alone, their borders on the
+ * mask's area: no result depends on threads.
  */
 #include "kernel/flash/backward_tile.h"
 #include "kernel/flash/common.h"
@@ -184,12 +184,33 @@ static int64_t batch_groups(const struct attn_backward *s) {
 
 /* Of groups of all sequences there is only one, whatever its class. */
 static int unit_class(const struct attn_backward *s, int64_t unit) {
-    const struct attn_seq seq = attn_exec_seq(s->x, unit / (s->l.head_groups * s->l.chunks));
+    const struct attn_seq seq = attn_exec_seq(s->x, unit / s->l.head_groups);
     return attn_flash_work_class((seq.q_len + 1) * (seq.k_len + 1));
+}
+
+/* A few units, the last of which is a fair part of the time: by their very areas. */
+static void order_chunks(const struct attn_backward *s, int64_t units) {
+    double areas[2 * UNITS_WANTED] = {0};
+    assert(units <= 2 * UNITS_WANTED);
+    for (int64_t u = 0; u < units; u++) {
+        const int64_t group = u / s->l.chunks, b = group / s->l.head_groups;
+        const struct attn_chunk chunk = attn_backward_chunk(s, b, (int32_t)(group % s->l.head_groups), u % s->l.chunks);
+        int64_t at = u;
+        for (; at > 0 && areas[at - 1] < chunk.area; at--) {
+            areas[at] = areas[at - 1];
+            s->order[at] = s->order[at - 1];
+        }
+        areas[at] = chunk.area;
+        s->order[at] = (int32_t)u;
+    }
 }
 
 static void order_units(const struct attn_backward *s, int64_t units) {
     int64_t place[ATTN_WORK_CLASSES + 1] = {0};
+    if (s->l.chunks > 1) {
+        order_chunks(s, units);
+        return;
+    }
     for (int64_t u = 0; u < units; u++) place[unit_class(s, u) + 1]++;
     (void)attn_flash_class_places(place);
     for (int64_t u = 0; u < units; u++) s->order[place[unit_class(s, u)]++] = (int32_t)u;

@@ -193,6 +193,13 @@ void attn_backward_features(const struct attn_backward *s, const struct attn_bac
 /* dalibi and dsink from the sums of units and the rows; after everything else. */
 void attn_backward_head_sums(const struct attn_backward *s);
 
+/* Keys [begin, end) of a kv head; area: of the mask over them, where borders follow it, else 0. */
+struct attn_chunk {
+    int64_t begin, end;
+    double area;
+};
+struct attn_chunk attn_backward_chunk(const struct attn_backward *s, int64_t b, int32_t kv_head, int64_t chunk);
+
 /* The chunk's key tiles of all sequences and heads of one unit. */
 void attn_backward_unit(const struct attn_backward *s, int64_t unit, struct attn_backward_worker *w);
 

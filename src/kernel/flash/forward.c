@@ -34,7 +34,7 @@ struct tile {
     size_t k_bytes;     /* of a row to the next */
     bool v_finite;      /* no packed value is infinite or NaN */
     int64_t begin, n;   /* keys [begin, begin + n) */
-    struct attn_ahead ahead;
+    struct attn_next_rows ahead;
 };
 
 /* Logits, weights and packed values of a tile from key j; paired kernels: j is even. */
@@ -59,7 +59,7 @@ static bool weigh_fused(const struct attn_flash_work *w, const struct panel *p, 
     float start[ATTN_MAX_LANES], sum[ATTN_MAX_LANES] = {0}, ignored[ATTN_MAX_LANES] = {0};
     static const float zero[ATTN_MAX_LANES] = {0};
     const int lanes = w->ops->lanes;
-    struct attn_ahead ahead = t->ahead;
+    struct attn_next_rows ahead = t->ahead;
     for (int r = 0; r < lanes; r++) start[r] = -p->m[r];
     for (int i = 0; i < count; i++) {
         const struct attn_mask_run *run = &runs[i];
@@ -86,7 +86,7 @@ static void tile_logits(const struct attn_flash_work *w, const struct panel *p, 
                         int count, const float *origin, float *top) {
     const int lanes = w->ops->lanes;
     float start[ATTN_MAX_LANES], ignored[ATTN_MAX_LANES] = {0};
-    struct attn_ahead ahead = t->ahead;
+    struct attn_next_rows ahead = t->ahead;
     for (int r = 0; r < lanes; r++) {
         start[r] = -origin[r];
         top[r] = -INFINITY;
@@ -198,11 +198,11 @@ static void tile_step(struct attn_flash_work *w, struct panel *panels, int count
     int64_t steps = n / ATTN_KEY_STEP * w->ops->ahead_rows, next = attn_min64(limit - begin - n, ATTN_KEY_TILE);
     for (int i = 0; i < count; i++) {
         int64_t at = i * steps;
-        t.ahead = (struct attn_ahead){w->q, 0};
+        t.ahead = (struct attn_next_rows){w->q, 0};
         if (at < next)
-            t.ahead = attn_flash_ahead(w, &w->x->k, w->kv_row + begin + n + at);
+            t.ahead = attn_flash_next_rows(w, &w->x->k, w->kv_row + begin + n + at);
         else if (at < 2 * next)
-            t.ahead = attn_flash_ahead(w, &w->x->v, w->kv_row + begin + n + at - next);
+            t.ahead = attn_flash_next_rows(w, &w->x->v, w->kv_row + begin + n + at - next);
         panel_step(w, &panels[i], &t);
     }
 }

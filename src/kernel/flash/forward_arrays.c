@@ -90,6 +90,6 @@ float *attn_flash_lse(const struct attn_flash_work *w, int64_t row) {
     return a->data ? (float *)a->data + w->sequence * a->b + w->head * a->h + (w->seq.q_row + row) * a->t : NULL;
 }
 
-struct attn_ahead attn_flash_ahead(const struct attn_flash_work *w, const struct attn_array *a, int64_t row) {
-    return (struct attn_ahead){element(a, row_at(w, a, w->kv_head, row)), a->d == 1 ? a->t * (ptrdiff_t)attn_dtype_bytes(a->type) : 0};
+struct attn_next_rows attn_flash_next_rows(const struct attn_flash_work *w, const struct attn_array *a, int64_t row) {
+    return (struct attn_next_rows){element(a, row_at(w, a, w->kv_head, row)), a->d == 1 ? a->t * (ptrdiff_t)attn_dtype_bytes(a->type) : 0};
 }

@@ -21,7 +21,7 @@ enum {
 };
 
 /* Rows to fetch into the cache while computing; stride 0: nothing to do. */
-struct attn_ahead {
+struct attn_next_rows {
     const void *row;
     ptrdiff_t stride; /* bytes */
 };
@@ -33,11 +33,11 @@ struct attn_flash_forward_ops {
     int ahead_rows; /* rows of `ahead` that the logits kernels fetch with every ATTN_KEY_STEP keys; 0: none */
     /* s[j][r] = start[r] + sum_c q[c][r] * k_j[c] for n keys, k_j = k + j * k_stride; max[r] = max(max[r], s[j][r]). */
     void (*logits)(const void *q, const void *k, ptrdiff_t k_stride, int64_t n, int64_t d, const float *start, float *s, float *max,
-                   struct attn_ahead ahead);
+                   struct attn_next_rows ahead);
     /* p[j][r] = 2^(start[r] + sum_c q[c][r] * k_j[c]), sum[r] += p[j][r]. The bits are those of `logits` followed by `weights` with
      * m = 0. */
     void (*logits_exp)(const void *q, const void *k, ptrdiff_t k_stride, int64_t n, int64_t d, const float *start, void *p, float *sum,
-                       struct attn_ahead ahead);
+                       struct attn_next_rows ahead);
     /* max[r] = max over j with bit r of words[j] of s[j][r] and max[r]. words NULL: all. */
     void (*max)(const float *s, const uint32_t *words, int64_t n, float *max);
     /* p[j][r] = 2^(s[j][r] - m[r]), 0 where bit r of words[j] is not set (words NULL: all are); sum[r] += p[j][r], in the

@@ -40,7 +40,7 @@ const void *attn_flash_keys(const struct attn_flash_work *w, int64_t begin, int6
 bool attn_flash_pack_values(const struct attn_flash_work *w, int64_t begin, int64_t n);
 void attn_flash_store(const struct attn_flash_work *w, const float *o, const float *scale, const float *keep, int64_t row, int lanes);
 float *attn_flash_lse(const struct attn_flash_work *w, int64_t row); /* NULL: not wanted */
-struct attn_ahead attn_flash_ahead(const struct attn_flash_work *w, const struct attn_array *a, int64_t row);
+struct attn_next_rows attn_flash_next_rows(const struct attn_flash_work *w, const struct attn_array *a, int64_t row);
 
 /* forward_features.c: soft-cap, ALiBi and bias on the logits of n keys from `key`; dropout on the weights of a tile's runs. */
 void attn_flash_adjust_logits(const struct attn_flash_work *w, float *s, int64_t row, int lanes, int64_t key, int64_t n);

@@ -34,7 +34,7 @@ static struct layout lay_out(const struct attn_shape *p, const struct attn_flash
     int64_t columns = attn_div_up(p->v_dim, 16) * 16;
     int64_t pieces = p->packed ? p->q_tokens / y.chunk + p->batch : p->batch * attn_div_up(p->q_len, y.chunk);
     const int64_t odd = ops->paired ? p->dim % 2 : 0;
-    bool copies = p->features & ATTN_DIM_STRIDE || p->dtype != ops->rows || p->o_dtype != ops->rows || odd;
+    const bool apart = p->features & ATTN_DIM_STRIDE || p->dtype != ops->rows, copies = apart || p->o_dtype != ops->rows;
     (void)attn_flash_take(&y.pieces, (size_t)pieces * sizeof(struct piece));
     y.q = take(&y.worker, attn_div_up(y.chunk, ops->lanes) * attn_flash_query_words(ops, p->dim));
     y.o = take(&y.worker, y.chunk * columns);
@@ -43,7 +43,7 @@ static struct layout lay_out(const struct attn_shape *p, const struct attn_flash
     y.s = take(&y.worker, ATTN_KEY_TILE * ops->lanes);
     y.p = ops->paired ? take(&y.worker, attn_flash_key_words(ops, ATTN_KEY_TILE, ops->lanes)) : y.s;
     y.v = take(&y.worker, attn_flash_key_words(ops, ATTN_KEY_TILE, columns));
-    y.k = take(&y.worker, copies ? ATTN_KEY_TILE * (p->dim + odd) : 0);
+    y.k = take(&y.worker, apart || odd ? ATTN_KEY_TILE * (p->dim + odd) : 0);
     y.row = take(&y.worker, copies ? ops->lanes * attn_max64(p->dim, p->v_dim) : 0);
     y.words = take(&y.worker, ATTN_MASK_SPAN);
     return y;

@@ -92,7 +92,7 @@ static void pack(const float *x, int64_t stride, int keys, int dim, double facto
                 r[i] = key + i < keys ? vec_load_first(x + (key + i) * stride + c, dim - c) : vec_set1(0.0f);
             vec_transpose(r);
             for (int i = 0; i < VEC_LANES && c + i < dim; i++)
-                vec_store(panel + (c + i) * ATTN_PANEL + key, vec_fma(r[i], rest, vec_mul(r[i], scale)));
+                vec_store(panel + (c + i) * ATTN_PANEL + key, vec_fma(vec_drop(vec_special(r[i]), r[i]), rest, vec_mul(r[i], scale)));
         }
 }
 

@@ -21,7 +21,7 @@ INLINE void dot_pair(const int rows, __m512 acc[ROWS][VECTORS], const uint32_t *
 }
 
 INLINE void dot_rows(const int rows, __m512 acc[ROWS][VECTORS], const uint32_t *q, const uint16_t *k, ptrdiff_t stride, int64_t pairs,
-                     struct attn_ahead ahead) {
+                     struct attn_next_rows ahead) {
     const char *fetch = ahead.row;
 #pragma GCC unroll 8
     for (int r = 0; r < rows; r++)
@@ -44,7 +44,7 @@ struct run {
     __m512 start[VECTORS], factor[VECTORS], tally[VECTORS]; /* tally: the maximum of the logits, or the sum of the weights */
 };
 
-INLINE void block(const int rows, const bool exps, struct run *t, const uint16_t *k, void *out, struct attn_ahead ahead) {
+INLINE void block(const int rows, const bool exps, struct run *t, const uint16_t *k, void *out, struct attn_next_rows ahead) {
     __m512 acc[ROWS][VECTORS];
     dot_rows(rows, acc, t->q, k, t->stride, t->pairs, ahead);
 #pragma GCC unroll 4
@@ -71,7 +71,7 @@ INLINE void block(const int rows, const bool exps, struct run *t, const uint16_t
 
 /* `words` of output a pair of keys. */
 INLINE void run(const bool exps, const void *q, const void *k, ptrdiff_t stride, int64_t n, int64_t d, const float *start, void *out,
-                float *tally, struct attn_ahead ahead) {
+                float *tally, struct attn_next_rows ahead) {
     const int64_t pairs = (d + 1) / 2, words = exps ? LANES : 2 * LANES;
     const float *factor = (const float *)q + pairs * LANES;
     struct run t = {.q = q, .stride = stride, .pairs = pairs};
@@ -86,18 +86,18 @@ INLINE void run(const bool exps, const void *q, const void *k, ptrdiff_t stride,
         block(ROWS, exps, &t, key + j * stride, (float *)out + j / 2 * words, ahead);
         ahead.row = (const char *)ahead.row + AHEAD * ahead.stride;
     }
-    const struct attn_ahead none = {q, 0};
+    const struct attn_next_rows none = {q, 0};
     for (; j + 2 <= n; j += 2) block(2, exps, &t, key + j * stride, (float *)out + j / 2 * words, none);
     if (j < n) block(1, exps, &t, key + j * stride, (float *)out + j / 2 * words, none);
     for (int v = 0; v < VECTORS; v++) _mm512_storeu_ps(tally + 16 * v, t.tally[v]);
 }
 
 void attn_logits_bf16_8x32__avx512_bf16(const void *q, const void *k, ptrdiff_t k_stride, int64_t n, int64_t d, const float *start,
-                                        float *s, float *max, struct attn_ahead ahead) {
+                                        float *s, float *max, struct attn_next_rows ahead) {
     run(false, q, k, k_stride, n, d, start, s, max, ahead);
 }
 
 void attn_logits_exp_bf16_8x32__avx512_bf16(const void *q, const void *k, ptrdiff_t k_stride, int64_t n, int64_t d, const float *start,
-                                            void *p, float *sum, struct attn_ahead ahead) {
+                                            void *p, float *sum, struct attn_next_rows ahead) {
     run(true, q, k, k_stride, n, d, start, p, sum, ahead);
 }

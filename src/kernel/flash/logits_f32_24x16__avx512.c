@@ -11,7 +11,7 @@
 enum { LANES = 16 };
 
 /* acc[r] += sum over d columns; rows are k + r * stride. */
-INLINE void dot_rows(const int rows, __m512 *acc, const float *q, const float *k, ptrdiff_t stride, int64_t d, struct attn_ahead ahead) {
+INLINE void dot_rows(const int rows, __m512 *acc, const float *q, const float *k, ptrdiff_t stride, int64_t d, struct attn_next_rows ahead) {
     const float *k8 = k + 8 * stride, *k16 = k + 16 * stride;
     const char *fetch = ahead.row;
     for (int64_t c = 0; c < d; c++) {
@@ -27,7 +27,7 @@ INLINE void dot_rows(const int rows, __m512 *acc, const float *q, const float *k
 
 /* tally: the maximum of the logits, or the sum of the weights. */
 INLINE void block(const int rows, const bool exps, const float *q, const float *k, ptrdiff_t stride, int64_t d, __m512 start, float *s,
-                  __m512 *tally, struct attn_ahead ahead) {
+                  __m512 *tally, struct attn_next_rows ahead) {
     __m512 acc[ATTN_KEY_STEP];
 #pragma GCC unroll 24
     for (int r = 0; r < rows; r++) acc[r] = start;
@@ -41,14 +41,14 @@ INLINE void block(const int rows, const bool exps, const float *q, const float *
 }
 
 INLINE void run(const bool exps, const float *q, const float *k, ptrdiff_t stride, int64_t n, int64_t d, const float *start, float *s,
-                float *tally, struct attn_ahead ahead) {
+                float *tally, struct attn_next_rows ahead) {
     __m512 t = _mm512_loadu_ps(tally), from = _mm512_loadu_ps(start);
     int64_t j = 0;
     for (; j + ATTN_KEY_STEP <= n; j += ATTN_KEY_STEP) {
         block(ATTN_KEY_STEP, exps, q, k + j * stride, stride, d, from, s + j * LANES, &t, ahead);
         ahead.row = (const char *)ahead.row + ATTN_AHEAD_ROWS * ahead.stride;
     }
-    struct attn_ahead none = {q, 0};
+    struct attn_next_rows none = {q, 0};
     for (; j + 8 <= n; j += 8) block(8, exps, q, k + j * stride, stride, d, from, s + j * LANES, &t, none);
     for (; j + 4 <= n; j += 4) block(4, exps, q, k + j * stride, stride, d, from, s + j * LANES, &t, none);
     for (; j < n; j++) block(1, exps, q, k + j * stride, stride, d, from, s + j * LANES, &t, none);
@@ -56,11 +56,11 @@ INLINE void run(const bool exps, const float *q, const float *k, ptrdiff_t strid
 }
 
 void attn_logits_f32_24x16__avx512(const void *q, const void *k, ptrdiff_t k_stride, int64_t n, int64_t d, const float *start, float *s,
-                                   float *max, struct attn_ahead ahead) {
+                                   float *max, struct attn_next_rows ahead) {
     run(false, q, k, k_stride, n, d, start, s, max, ahead);
 }
 
 void attn_logits_exp_f32_24x16__avx512(const void *q, const void *k, ptrdiff_t k_stride, int64_t n, int64_t d, const float *start, void *p,
-                                       float *sum, struct attn_ahead ahead) {
+                                       float *sum, struct attn_next_rows ahead) {
     run(true, q, k, k_stride, n, d, start, p, sum, ahead);
 }

@@ -22,7 +22,7 @@ INLINE void dot_column(const int rows, __m512 acc[ROWS][VECTORS], const float *q
 
 /* tally: the maximum of the logits, or the sum of the weights. */
 INLINE void block(const int rows, const bool exps, const float *q, const float *k, ptrdiff_t stride, int64_t d, const __m512 start[VECTORS],
-                  float *s, __m512 tally[VECTORS], struct attn_ahead ahead) {
+                  float *s, __m512 tally[VECTORS], struct attn_next_rows ahead) {
     __m512 acc[ROWS][VECTORS];
     const char *fetch = ahead.row;
 #pragma GCC unroll 8
@@ -47,7 +47,7 @@ INLINE void block(const int rows, const bool exps, const float *q, const float *
 }
 
 INLINE void run(const bool exps, const float *q, const float *k, ptrdiff_t stride, int64_t n, int64_t d, const float *start, float *s,
-                float *tally, struct attn_ahead ahead) {
+                float *tally, struct attn_next_rows ahead) {
     __m512 t[VECTORS] = {_mm512_loadu_ps(tally), _mm512_loadu_ps(tally + 16)};
     const __m512 from[VECTORS] = {_mm512_loadu_ps(start), _mm512_loadu_ps(start + 16)};
     int64_t j = 0;
@@ -55,7 +55,7 @@ INLINE void run(const bool exps, const float *q, const float *k, ptrdiff_t strid
         block(ROWS, exps, q, k + j * stride, stride, d, from, s + j * LANES, t, ahead);
         ahead.row = (const char *)ahead.row + AHEAD * ahead.stride;
     }
-    struct attn_ahead none = {q, 0};
+    struct attn_next_rows none = {q, 0};
     if (j + 4 <= n) {
         block(4, exps, q, k + j * stride, stride, d, from, s + j * LANES, t, none);
         j += 4;
@@ -66,11 +66,11 @@ INLINE void run(const bool exps, const float *q, const float *k, ptrdiff_t strid
 }
 
 void attn_logits_f32_8x32__avx512(const void *q, const void *k, ptrdiff_t k_stride, int64_t n, int64_t d, const float *start, float *s,
-                                  float *max, struct attn_ahead ahead) {
+                                  float *max, struct attn_next_rows ahead) {
     run(false, q, k, k_stride, n, d, start, s, max, ahead);
 }
 
 void attn_logits_exp_f32_8x32__avx512(const void *q, const void *k, ptrdiff_t k_stride, int64_t n, int64_t d, const float *start, void *p,
-                                      float *sum, struct attn_ahead ahead) {
+                                      float *sum, struct attn_next_rows ahead) {
     run(true, q, k, k_stride, n, d, start, p, sum, ahead);
 }

@@ -45,7 +45,7 @@ VEC_INLINE void logits_block(int rows, bool exps, const float *q, const float *k
 }
 
 VEC_INLINE void logits_run(bool exps, const float *q, const float *k, ptrdiff_t stride, int64_t n, int64_t d, const float *start, float *s,
-                           float *tally, struct attn_ahead ahead) {
+                           float *tally, struct attn_next_rows ahead) {
     vec t[VECTORS];
     const char *fetch = ahead.row;
     for (int v = 0; v < VECTORS; v++) t[v] = vec_load(tally + v * VEC_LANES);
@@ -65,11 +65,11 @@ VEC_INLINE void logits_run(bool exps, const float *q, const float *k, ptrdiff_t 
 }
 
 static void logits(const void *q, const void *k, ptrdiff_t k_stride, int64_t n, int64_t d, const float *start, float *s, float *max,
-                   struct attn_ahead ahead) {
+                   struct attn_next_rows ahead) {
     logits_run(false, q, k, k_stride, n, d, start, s, max, ahead);
 }
 
 static void logits_exp(const void *q, const void *k, ptrdiff_t k_stride, int64_t n, int64_t d, const float *start, void *p, float *sum,
-                       struct attn_ahead ahead) {
+                       struct attn_next_rows ahead) {
     logits_run(true, q, k, k_stride, n, d, start, p, sum, ahead);
 }

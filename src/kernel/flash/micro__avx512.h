@@ -12,13 +12,13 @@ enum {
 };
 
 void attn_logits_f32_24x16__avx512(const void *q, const void *k, ptrdiff_t k_stride, int64_t n, int64_t d, const float *start, float *s,
-                                   float *max, struct attn_ahead ahead);
+                                   float *max, struct attn_next_rows ahead);
 void attn_logits_exp_f32_24x16__avx512(const void *q, const void *k, ptrdiff_t k_stride, int64_t n, int64_t d, const float *start, void *p,
-                                       float *sum, struct attn_ahead ahead);
+                                       float *sum, struct attn_next_rows ahead);
 void attn_logits_f32_8x32__avx512(const void *q, const void *k, ptrdiff_t k_stride, int64_t n, int64_t d, const float *start, float *s,
-                                  float *max, struct attn_ahead ahead);
+                                  float *max, struct attn_next_rows ahead);
 void attn_logits_exp_f32_8x32__avx512(const void *q, const void *k, ptrdiff_t k_stride, int64_t n, int64_t d, const float *start, void *p,
-                                      float *sum, struct attn_ahead ahead);
+                                      float *sum, struct attn_next_rows ahead);
 void attn_max_f32_16__avx512(const float *s, const uint32_t *words, int64_t n, float *max);
 void attn_max_f32_32__avx512(const float *s, const uint32_t *words, int64_t n, float *max);
 void attn_weights_f32_16__avx512(const float *s, const uint32_t *words, int64_t n, const float *m, void *p, float *sum);

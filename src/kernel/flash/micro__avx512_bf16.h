@@ -6,9 +6,9 @@
 #include "kernel/flash/micro__avx512.h"
 
 void attn_logits_bf16_8x32__avx512_bf16(const void *q, const void *k, ptrdiff_t k_stride, int64_t n, int64_t d, const float *start,
-                                        float *s, float *max, struct attn_ahead ahead);
+                                        float *s, float *max, struct attn_next_rows ahead);
 void attn_logits_exp_bf16_8x32__avx512_bf16(const void *q, const void *k, ptrdiff_t k_stride, int64_t n, int64_t d, const float *start,
-                                            void *p, float *sum, struct attn_ahead ahead);
+                                            void *p, float *sum, struct attn_next_rows ahead);
 void attn_weights_bf16_32__avx512_bf16(const float *s, const uint32_t *words, int64_t n, const float *m, void *p, float *sum);
 void attn_values_bf16_8x32__avx512_bf16(const void *p, const uint32_t *words, int64_t n, const void *v, int64_t v_rows, int64_t e,
                                         const float *alpha, float *o);
