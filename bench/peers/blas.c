@@ -1,18 +1,14 @@
 /* The BLAS itself: its matrix product's rate, how many threads it may use, and which of its kernels. */
-#define _GNU_SOURCE /* setenv */
 #include "bench/peers/peer.h"
 
 #if defined(ATTN_HAVE_CBLAS)
 
 #include "base/clock.h"
 #include "base/context.h"
-#include "base/cpu.h"
 
 #include <cblas.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* OpenBLAS's own calls; absent in other libraries, where OMP_NUM_THREADS or the like says it. */
 #pragma weak openblas_set_num_threads
@@ -24,14 +20,6 @@ void attn_blas_threads(int threads) {
 
 const char *attn_blas_core(void) {
     return openblas_get_corename != NULL ? openblas_get_corename() : NULL;
-}
-
-/* The variable is read before main. */
-void attn_blas_suit_core(char **argv) {
-    const char *variable = "OPENBLAS_CORETYPE", *core = attn_blas_core();
-    if (core == NULL || attn_cpu_core() != ATTN_CORE_WIDE || getenv(variable) != NULL) return;
-    if (strcmp(core, "Haswell") != 0 && strcmp(core, "Zen") != 0) return;
-    if (setenv(variable, "SkylakeX", 1) == 0) execv("/proc/self/exe", argv);
 }
 
 double attn_sgemm_rate(attn_ctx *ctx, int threads, int n) {

@@ -29,9 +29,6 @@ double attn_sgemm_rate(attn_ctx *ctx, int threads, int n);
 void attn_blas_threads(int threads);
 /* The processor that the BLAS takes this one for; NULL if it does not say. */
 const char *attn_blas_core(void);
-/* An OpenBLAS older than the processor falls back to its kernels for 256-bit vectors, a peer at half its rate. If so, begins the program anew,
- * from its whole argv, with OPENBLAS_CORETYPE set to what suits it; else, or where the user has set it, returns. */
-void attn_blas_suit_core(char **argv);
 #endif
 
 #endif

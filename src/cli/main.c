@@ -1,5 +1,4 @@
 /* The program `attn`: finds the command and calls it. */
-#include "bench/peers/peer.h"
 #include "cli/cli.h"
 #include "cli/options.h"
 
@@ -59,9 +58,6 @@ static int run_command(int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
-#if defined(ATTN_HAVE_CBLAS)
-    if (argc > 1 && strcmp(argv[1], "bench") == 0) attn_blas_suit_core(argv);
-#endif
     const int status = run_command(argc, argv);
     if (fflush(stdout) == 0 && ferror(stdout) == 0) return status;
     attn_complain("standard output: writing failed: %s", strerror(errno)); /* a full disk must not look like success */
