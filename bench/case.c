@@ -169,8 +169,8 @@ attn_status attn_case_run(struct attn_case *c, enum attn_direction pass) {
 }
 
 double attn_case_flops(const struct attn_case *c, enum attn_direction pass) {
-    const double forward = 2.0 * c->pairs * (double)(c->spec.dim + c->spec.v_dim);
-    return pass == ATTN_FWD ? forward : pass == ATTN_BWD ? 2.5 * forward : 3.5 * forward;
+    const double d = c->spec.dim, e = c->spec.v_dim, forward = 2.0 * c->pairs * (d + e), backward = 2.0 * c->pairs * (3.0 * d + 2.0 * e);
+    return pass == ATTN_FWD ? forward : pass == ATTN_BWD ? backward : forward + backward;
 }
 
 void attn_case_close(struct attn_case *c) {

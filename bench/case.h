@@ -55,7 +55,7 @@ void attn_case_close(struct attn_case *c);
 
 attn_status attn_case_run(struct attn_case *c, enum attn_direction pass);
 
-/* FLOPs of a pass: 2 (D + E) a pair forward, 2.5 times that backward. */
+/* FLOPs of a pass: 2 (D + E) a pair forward, 2 (3 D + 2 E) backward. */
 double attn_case_flops(const struct attn_case *c, enum attn_direction pass);
 const attn_mask *attn_case_mask_of(const struct attn_case *c, int32_t head);
 

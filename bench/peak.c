@@ -16,7 +16,7 @@
 enum { CHAINS = 12, STEPS = 64, SLICES = 256 };
 
 static volatile float factor = 0.9999999f, addend = 1e-7f;
-static volatile float sink;
+static _Thread_local volatile float sink;
 
 /* The loop: CHAINS vectors of `type`, STEPS multiply-adds each in a round. */
 #define FMA_LOOP(name, attribute, type, set, multiply_add)                                                                                 \

@@ -191,7 +191,7 @@ ATTN_API attn_status attn_mask_top_blocks(attn_ctx *ctx, const int64_t *q_cuts, 
                                           const float *scores, int64_t k, attn_mask **out) ATTN_CHECKED;
 
 /* Scores of attn_mask_top_blocks from data: mean of the queries of a block times mean of the keys of a block. q is [T, D] with
- * q_stride elements between tokens, k is [S, D] with k_stride; scores [q_blocks, k_blocks] is written. O((T + S) D). */
+ * q_stride elements between tokens, k is [S, D] with k_stride; scores [q_blocks, k_blocks] is written. O((T + S + q_blocks k_blocks) D). */
 ATTN_API attn_status attn_mask_pool_scores(attn_ctx *ctx, const float *q, int64_t q_stride, const float *k, int64_t k_stride, int32_t dim,
                                            const int64_t *q_cuts, int64_t q_blocks, const int64_t *k_cuts, int64_t k_blocks,
                                            float *scores) ATTN_CHECKED;
@@ -456,7 +456,7 @@ typedef struct attn_args {
 
     attn_input q, k, v; /* [B,H,T,D] [B,G,S,D] [B,G,S,E] in the problem's layout and dtype */
     attn_output o;      /* [B,H,T,E], in o_dtype; read by attn_backward */
-    attn_output lse;    /* float (double for ATTN_F64) [B,H,T] in both padded layouts, packed [H,tokens]; strides batch, head, token, unused.
+    attn_output lse; /* float (double for ATTN_F64) [B,H,T] in both padded layouts, packed [H,tokens]; strides batch, head, token, unused.
                            NULL: not wanted by forward; needed by backward and by ATTN_ACCUMULATE_O */
 
     int64_t batch;                       /* sequences of this execution; -1 (default): the problem's */

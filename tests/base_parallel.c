@@ -120,6 +120,41 @@ static void the_callers_executor_is_used_and_not_for_nested_loops(void **state) 
     attn_ctx_destroy(r.ctx);
 }
 
+/* Of a parent that has used OpenMP, but run no loop of the library. */
+static void a_forked_child_of_an_openmp_program_can_run_loops(void **state) {
+    (void)state;
+    attn_ctx *ctx = context(WORKERS, NULL, NULL);
+    static struct record r;
+    memset(&r, 0, sizeof(r));
+    r.workers = WORKERS;
+    const pid_t parent = fork(); /* so that no loop of the other tests' counts */
+    if (parent == 0) {
+        int status;
+        alarm(30);
+#if defined(_OPENMP)
+        volatile int sum = 0;
+#pragma omp parallel num_threads(WORKERS)
+        {
+#pragma omp atomic
+            sum++;
+        }
+#endif
+        const pid_t child = fork();
+        if (child == 0) {
+            alarm(20);
+            attn_parallel(ctx, COUNT, WORKERS, note, &r);
+            for (int i = 0; i < COUNT; i++)
+                if (r.calls[i] != 1) _exit(1);
+            _exit(0);
+        }
+        _exit(waitpid(child, &status, 0) == child && WIFEXITED(status) ? WEXITSTATUS(status) : 1);
+    }
+    int status;
+    assert_int_equal(waitpid(parent, &status, 0), parent);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    attn_ctx_destroy(ctx);
+}
+
 static void a_forked_child_can_run_loops(void **state) {
     (void)state;
     attn_ctx *ctx = context(WORKERS, NULL, NULL);
@@ -147,6 +182,7 @@ int main(void) {
         cmocka_unit_test(no_more_workers_run_than_the_context_has),
         cmocka_unit_test(a_loop_inside_a_loop_runs_serially),
         cmocka_unit_test(the_callers_executor_is_used_and_not_for_nested_loops),
+        cmocka_unit_test(a_forked_child_of_an_openmp_program_can_run_loops),
         cmocka_unit_test(a_forked_child_can_run_loops),
     };
     return cmocka_run_group_tests_name("base: parallel loops", tests, NULL, NULL);

@@ -331,8 +331,39 @@ static int files_in_directory(void) {
 
 static void remove_old(const char *name) {
     char old[64];
-    snprintf(old, sizeof old, "%s.old%ld", name, (long)getpid());
+    snprintf(old, sizeof old, "%s.old%ld-0", name, (long)getpid());
     unlink(path_of(old));
+}
+
+/* A process of this number left one when it died. */
+static void an_old_file_of_a_dead_process_loses_nothing(void **state) {
+    (void)state;
+    attn_ctx *ctx = new_context();
+    const int64_t shape[1] = {4};
+    const float before[4] = {1, 2, 3, 4}, after[4] = {5, 6, 7, 8};
+    char stale[64];
+    snprintf(stale, sizeof stale, "b.npy.old%ld-0", (long)getpid());
+    for (int n = 0, failed = 1; failed; n++) {
+        struct test_faults f = {0, n, true};
+        const struct attn_file_system bad = test_faulty_files(&f);
+        struct attn_npy array;
+        assert_int_equal(write_array(ctx, NULL, path_of("b.npy"), ATTN_NPY_F32, 1, shape, before), ATTN_OK);
+        assert_int_equal(write_array(ctx, NULL, path_of(stale), ATTN_NPY_F32, 1, shape, before), ATTN_OK);
+        failed = write_array(ctx, &bad, path_of("b.npy"), ATTN_NPY_F32, 1, shape, after) != ATTN_OK;
+        assert_int_equal(attn_npy_read(ctx, NULL, path_of("b.npy"), &array), ATTN_OK);
+        assert_true(memcmp(array.data, before, sizeof before) == 0 || memcmp(array.data, after, sizeof after) == 0);
+        if (!failed) assert_memory_equal(array.data, after, sizeof after);
+        attn_npy_free(ctx, &array);
+        for (int i = 0; i < 4; i++) {
+            char old[64];
+            snprintf(old, sizeof old, "b.npy.old%ld-%d", (long)getpid(), i);
+            unlink(path_of(old));
+            snprintf(old, sizeof old, "b.npy.tmp%ld-%d", (long)getpid(), i);
+            unlink(path_of(old));
+        }
+    }
+    unlink(path_of("b.npy"));
+    attn_ctx_destroy(ctx);
 }
 
 static void a_failing_call_leaves_the_old_file_or_the_whole_new_one(void **state) {
@@ -444,6 +475,7 @@ int main(void) {
         cmocka_unit_test(whole_numbers_of_32_bits_only_become_int32),
         cmocka_unit_test(what_is_written_reads_back_the_same),
         cmocka_unit_test(a_failing_call_leaves_the_old_file_or_the_whole_new_one),
+        cmocka_unit_test(an_old_file_of_a_dead_process_loses_nothing),
         cmocka_unit_test(files_that_are_committed_together_are_all_new_or_all_as_before),
         cmocka_unit_test(a_failing_read_is_a_status_with_the_file_named),
     };

@@ -1,6 +1,7 @@
 /* Backward of the flash schedule, on each instruction set of this machine and on arrays of each type: within the bound against the naive
  * kernel in double on random problems of every feature, around the edges of its tiles, with NaN in rows that a mask excludes, and the
  * same bits for any number of threads. */
+#include "kernel/flash/backward_tile.h"
 #include "support/parts.h"
 #include "support/problem.h"
 
@@ -120,8 +121,8 @@ static void every_feature_mask_and_layout_is_within_the_bound(void **state) {
     check_rounds(120, &options, NULL);
 }
 
-/* Long enough for several tiles and chunks, a tile's last rows, and stretches that begin inside one. */
-static void several_tiles_and_chunks_are_within_the_bound(void **state) {
+/* Long enough for several tiles, a tile's last rows, and stretches that begin inside one. */
+static void several_tiles_are_within_the_bound(void **state) {
     (void)state;
     struct test_options options;
     test_options_init(&options);
@@ -137,7 +138,7 @@ static void several_tiles_and_chunks_are_within_the_bound(void **state) {
 static void check_some(int wanted, const struct test_options *options, bool (*is_one)(const struct test_case *c)) {
     attn_ctx *ctx = test_context(3);
     int checked = 0;
-    for (uint64_t seed = 1; checked < wanted && seed < 1000; seed++) {
+    for (uint64_t seed = 1; checked < wanted && seed < 4000; seed++) {
         struct test_case c;
         test_case_make(&c, ctx, seed, options);
         if (is_one(&c)) {
@@ -150,9 +151,31 @@ static void check_some(int wanted, const struct test_options *options, bool (*is
     attn_ctx_destroy(ctx);
 }
 
+/* Long enough for several chunks of keys, whose borders follow the mask's area. */
+static bool is_cut_by_area(const struct test_case *c) {
+    const bool together = (c->problem.features & ATTN_BIAS_GRAD) && c->problem.bias_broadcast;
+    return c->kv_len > 3 * ATTN_BACKWARD_KEYS && c->problem.batch * c->problem.kv_heads <= 4 && !together;
+}
+
+static void chunks_that_follow_the_mask_are_within_the_bound(void **state) {
+    (void)state;
+    struct test_options options;
+    test_options_init(&options);
+    options.always = ATTN_BACKWARD;
+    options.max_batch = 2;
+    options.max_len = 1500;
+    options.max_heads = 4;
+    options.max_dim = 40;
+    static const attn_dtype types[] = {ATTN_F32, ATTN_BF16, ATTN_F16};
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        options.storage = types[i];
+        check_some(types[i] == ATTN_F32 ? 20 : 8, &options, is_cut_by_area);
+    }
+}
+
 /* Ragged sequences, long enough for several chunks, that add to the same columns of dBias. */
 static bool shares_ragged_columns(const struct test_case *c) {
-    return c->batch > 1 && c->kv_lens && c->kv_len >= 512 && (c->problem.bias_broadcast & ATTN_SHARE_BATCH) &&
+    return c->batch > 1 && c->kv_lens && c->kv_len > 3 * ATTN_BACKWARD_KEYS && (c->problem.bias_broadcast & ATTN_SHARE_BATCH) &&
            !(c->problem.bias_broadcast & ATTN_SHARE_KEY);
 }
 
@@ -293,7 +316,8 @@ static void excluded_pairs_see_no_bit_of_a_poisoned_row(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_feature_mask_and_layout_is_within_the_bound),
-        cmocka_unit_test(several_tiles_and_chunks_are_within_the_bound),
+        cmocka_unit_test(several_tiles_are_within_the_bound),
+        cmocka_unit_test(chunks_that_follow_the_mask_are_within_the_bound),
         cmocka_unit_test(shared_bias_gradients_of_ragged_sequences_do_not_depend_on_order),
         cmocka_unit_test(scattered_values_are_gathered_within_their_buffer),
         cmocka_unit_test(a_long_sum_is_rounded_tile_by_tile),

@@ -328,7 +328,7 @@ static void wrong_arguments_are_refused(void **state) {
     must_say(*state, attn_mask_predicate(*state, 3, 3, NULL, NULL, NULL, &m), ATTN_EINVAL, "allowed is NULL");
     must_say(*state, attn_mask_and(*state, NULL, NULL, &m), ATTN_EINVAL, "operand");
     must_say(*state, attn_mask_compile(*state, NULL, 3, 3, &m), ATTN_EINVAL, "NULL");
-    must_say(*state, attn_mask_stack(*state, 0, 1, NULL, &m), ATTN_EINVAL, "at least 1");
+    must_say(*state, attn_mask_stack(*state, 0, 1, NULL, &m), ATTN_EINVAL, "from 1 to 2147483647");
     assert_null(m);
     attn_mask_destroy(NULL);
 }

@@ -325,6 +325,11 @@ static void the_one_shot_call_writes_nothing_if_either_pass_is_refused(void **st
     s.o[0] = 42.0;
     assert_int_equal(attn_run(ctx, &s.problem, &s.args, &s.gradients), ATTN_EINVAL);
     assert_true(s.o[0] == 42.0);
+    fill_small(&s);
+    s.gradients.d_o.data = s.args.o.data; /* dO would be written before it is read */
+    s.o[0] = 42.0;
+    assert_int_equal(attn_run(ctx, &s.problem, &s.args, &s.gradients), ATTN_EINVAL);
+    assert_true(s.o[0] == 42.0);
     must(ctx, attn_mask_band(ctx, -1, 1, ATTN_TOP_LEFT, &band));
     must(ctx, attn_mask_stack(ctx, 3, 1, (const attn_mask *[]){band, band, band}, &stack));
     s.args.mask = stack;

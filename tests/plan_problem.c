@@ -3,6 +3,7 @@
 #include "plan/plan.h"
 #include "support/problem.h"
 
+#include <float.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -125,6 +126,15 @@ static void wrong_numbers_are_refused(void **state) {
     p.scale = (double)INFINITY;
     refused(&p, ATTN_EINVAL, "problem.scale is inf");
     p = good();
+    for (int i = 0; i < 4; i++) {
+        static const double wrong[] = {1e-46, 2.5e38, 1e39, DBL_MAX};
+        p.softcap = wrong[i];
+        refused(&p, ATTN_EINVAL, "expected a number from 1.18e-38 to 2.36e+38, or INFINITY");
+    }
+    p.softcap = (double)INFINITY;
+    p.scale = -3e38;
+    refused(&p, ATTN_EINVAL, "problem.scale is -3e+38, expected a number from -2.36e+38 to 2.36e+38, or NaN");
+    p.scale = (double)NAN;
     p.softcap = 0.0;
     refused(&p, ATTN_EINVAL, "problem.softcap is 0");
     p.softcap = (double)NAN;

@@ -56,6 +56,15 @@ static void two_empty_parts_stay_empty(void **state) {
     assert_true(a.lse == -INFINITY && a.o[0] == 0.0f && a.o[1] == 0.0f && a.o[2] == 0.0f);
 }
 
+/* exp(-200) is no float: its part may hold anything. */
+static void a_part_of_no_weight_is_not_read(void **state) {
+    (void)state;
+    struct part a = {{1.0f, 2.0f, 3.0f}, 100.0f}, b = {{NAN, INFINITY, -INFINITY}, -100.0f};
+    const struct part c = merged(a, &b), d = merged(b, &a);
+    assert_true(c.lse == 100.0f && d.lse == 100.0f);
+    for (int e = 0; e < WIDTH; e++) assert_true(c.o[e] == a.o[e] && d.o[e] == a.o[e]);
+}
+
 static void the_merge_of_equal_parts_is_their_mean(void **state) {
     (void)state;
     struct part a = {{1.0f, 2.0f, -4.0f}, 5.0f};
@@ -124,6 +133,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(merging_is_associative_with_empty_and_distant_parts),
         cmocka_unit_test(two_empty_parts_stay_empty),
+        cmocka_unit_test(a_part_of_no_weight_is_not_read),
         cmocka_unit_test(the_merge_of_equal_parts_is_their_mean),
         cmocka_unit_test(wrong_merges_are_refused),
         cmocka_unit_test(padding_becomes_cumulative_lengths),

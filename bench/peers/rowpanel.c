@@ -30,7 +30,7 @@ struct panel {
 
 struct rowpanel {
     struct attn_case *c;
-    const struct attn_rows *rows;
+    const struct attn_panel_rows *rows;
     int64_t forward_panel, backward_panel; /* queries of a panel */
     int64_t width;                         /* keys of a row of the panel, rounded up */
     int64_t parts;                         /* of the panels of a key/value head in backward */

@@ -97,4 +97,4 @@ static void row_ds(const float *p, float *dp, int64_t n, float delta) {
     for (; i < n; i++) dp[i] = p[i] * (dp[i] - delta);
 }
 
-const struct attn_rows ROWS = {row_max, row_exp_sum, row_exp, row_ds};
+const struct attn_panel_rows ROWS = {row_max, row_exp_sum, row_exp, row_ds};

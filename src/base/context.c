@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { ALIGNMENT = 64, MAX_THREADS = 4096 };
 
@@ -122,6 +123,7 @@ attn_status attn_ctx_create(const attn_ctx_config *config, attn_ctx **out, char 
     ctx->config = c;
     ctx->isa = isa;
     ctx->isa_name = isa_name;
+    ctx->process = getpid();
     attn_cpu_model(ctx->cpu_model, sizeof(ctx->cpu_model));
     atomic_flag_clear(&ctx->error_lock);
     atomic_flag_clear(&ctx->wisdom_lock);

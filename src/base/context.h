@@ -19,6 +19,7 @@ struct attn_ctx {
     uint32_t isa;           /* ATTN_ISA_* bits kernels may use */
     const char *isa_name;   /* the greatest of them, or the one that ATTN_ISA forced */
     char cpu_model[128];    /* what wisdom knows the processor by; here, as asking for it may take a trap into a hypervisor */
+    int64_t process;        /* that made it: a forked child has none of its worker threads */
     atomic_flag error_lock;
     char error[1024];
     atomic_flag wisdom_lock;

@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { ATTEMPTS = 100 }; /* at a name of its own beside a path */
+
 static int posix_open(void *user, const char *path, int flags, mode_t mode) {
     (void)user;
     return open(path, flags, mode);
@@ -109,8 +111,26 @@ attn_status attn_file_read(attn_ctx *ctx, const struct attn_file_system *system,
     return ATTN_OK;
 }
 
+/* The folder of a path, "." if it names none, in ATTN_FILE_PATH bytes. */
+static void directory_of(const char *path, char *directory) {
+    const char *slash = strrchr(path, '/');
+    const size_t length = slash == NULL || slash == path ? 1 : (size_t)(slash - path);
+    snprintf(directory, ATTN_FILE_PATH, "%.*s", (int)length, slash == NULL ? "." : path);
+}
+
+bool attn_file_same(const char *a, const char *b) {
+    const char *a_slash = strrchr(a, '/'), *b_slash = strrchr(b, '/');
+    char directory[ATTN_FILE_PATH];
+    struct stat a_about, b_about;
+    if (strcmp(a_slash == NULL ? a : a_slash + 1, b_slash == NULL ? b : b_slash + 1) != 0) return false;
+    if (strcmp(a, b) == 0) return true;
+    directory_of(a, directory);
+    if (stat(directory, &a_about) != 0) return false;
+    directory_of(b, directory);
+    return stat(directory, &b_about) == 0 && a_about.st_dev == b_about.st_dev && a_about.st_ino == b_about.st_ino;
+}
+
 attn_status attn_file_begin(attn_ctx *ctx, const struct attn_file_system *system, const char *path, struct attn_file_writer *writer) {
-    enum { ATTEMPTS = 100 };
     const struct attn_file_system *fs = system == NULL ? &attn_file_system_posix : system;
     struct stat about;
     *writer = (struct attn_file_writer){.system = fs, .number = -1};
@@ -154,10 +174,7 @@ attn_status attn_file_sync(attn_ctx *ctx, struct attn_file_writer *writer) {
 
 static attn_status sync_directory(attn_ctx *ctx, const struct attn_file_writer *writer) {
     char directory[ATTN_FILE_PATH];
-    const char *slash = strrchr(writer->path, '/');
-    const size_t length = slash == NULL ? 1 : slash == writer->path ? 1 : (size_t)(slash - writer->path);
-    memcpy(directory, slash == NULL ? "." : writer->path, length);
-    directory[length] = '\0';
+    directory_of(writer->path, directory);
     const int number = writer->system->open(writer->system->user, directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
     if (number < 0) return errno == EACCES ? ATTN_OK : fail_path(ctx, ATTN_ESYSTEM, "cannot be synced", directory, errno);
     /* A file system that cannot sync a directory says EINVAL; there the rename is all there is. */
@@ -167,11 +184,21 @@ static attn_status sync_directory(attn_ctx *ctx, const struct attn_file_writer *
     return failed ? fail_path(ctx, ATTN_ESYSTEM, "cannot be synced", directory, error) : ATTN_OK;
 }
 
+/* What link says on file systems that have none. */
+static bool no_links(int error) {
+    return error == EPERM || error == ENOSYS || error == ENOTSUP || error == EOPNOTSUPP || error == EMLINK;
+}
+
 /* Keeps what the path holds and gives it the new file. */
 static attn_status replace(attn_ctx *ctx, struct attn_file_writer *writer) {
     const struct attn_file_system *fs = writer->system;
-    snprintf(writer->old, sizeof writer->old, "%.*s.old%ld", ATTN_FILE_PATH - 32, writer->path, (long)getpid());
-    writer->saved = fs->link(fs->user, writer->path, writer->old) == 0;
+    for (int i = 0; i < ATTEMPTS && !writer->saved; i++) { /* a process of this number may have died and left one */
+        snprintf(writer->old, sizeof writer->old, "%.*s.old%ld-%d", ATTN_FILE_PATH - 32, writer->path, (long)getpid(), i);
+        writer->saved = fs->link(fs->user, writer->path, writer->old) == 0;
+        if (!writer->saved && errno != EEXIST) break;
+    }
+    if (!writer->saved && errno != ENOENT && !no_links(errno))
+        return fail_path(ctx, ATTN_ESYSTEM, "what it holds cannot be kept while it is replaced", writer->path, errno);
     if (fs->rename(fs->user, writer->temporary, writer->path) != 0)
         return fail_path(ctx, ATTN_ESYSTEM, "renaming the finished file failed", writer->path, errno);
     writer->begun = false;

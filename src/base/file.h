@@ -49,6 +49,10 @@ attn_status attn_file_read(attn_ctx *ctx, const struct attn_file_system *system,
 
 enum { ATTN_FILE_PATH = 4096 };
 
+/* Would both be the same entry of the same folder, however they are spelled? Paths of less than ATTN_FILE_PATH bytes; links in the last place
+ * are not followed, as a writer replaces them. */
+bool attn_file_same(const char *a, const char *b);
+
 /* A file that is being written. Begin, write any number of times, sync, then commit; abort at any time. */
 struct attn_file_writer {
     const struct attn_file_system *system;

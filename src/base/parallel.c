@@ -48,15 +48,15 @@ static void take_indices(struct loop *loop, int worker) {
 
 #if defined(ATTN_EXECUTOR_OPENMP)
 /* OpenMP keeps its workers with the thread that asked for them; a forked child inherits the record, not the workers. */
-static bool workers_lost_by_fork(void) {
+static bool workers_lost_by_fork(const attn_ctx *ctx) {
     static _Thread_local pid_t owner;
     const pid_t self = getpid();
     if (!owner) owner = self;
-    return owner != self;
+    return owner != self || ctx->process != self;
 }
 
-static void run(struct loop *loop, int workers) {
-    if (workers_lost_by_fork()) {
+static void run(const attn_ctx *ctx, struct loop *loop, int workers) {
+    if (workers_lost_by_fork(ctx)) {
         run_serially(loop);
         return;
     }
@@ -80,7 +80,8 @@ static void *work(void *context) {
 
 /* Threads live for one loop: simple, and every synchronisation is visible to the thread sanitizer. A thread that the system
  * refuses is done without. */
-static void run(struct loop *loop, int workers) {
+static void run(const attn_ctx *ctx, struct loop *loop, int workers) {
+    (void)ctx;
     struct worker pool[MAX_THREADS];
     const int wanted = workers < MAX_THREADS ? workers : MAX_THREADS;
     int started = 1;
@@ -93,7 +94,8 @@ static void run(struct loop *loop, int workers) {
     for (int i = 1; i < started; i++) pthread_join(pool[i].thread, NULL);
 }
 #else
-static void run(struct loop *loop, int workers) {
+static void run(const attn_ctx *ctx, struct loop *loop, int workers) {
+    (void)ctx;
     (void)workers;
     run_serially(loop);
 }
@@ -108,7 +110,7 @@ void attn_parallel(attn_ctx *ctx, int64_t count, int workers, attn_task_fn task,
     else if (ctx->config.parallel)
         ctx->config.parallel(ctx->config.executor, count, workers, run_one, &loop);
     else
-        run(&loop, workers);
+        run(ctx, &loop, workers);
 }
 
 const char *attn_parallel_name(void) {

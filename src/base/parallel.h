@@ -1,8 +1,9 @@
 /* The only door to a threading runtime. A loop inside a loop's body runs serially.
  *
- * After fork(): the child has none of the parent's worker threads. In a child of a thread that had run a loop on OpenMP, loops run
- * serially on that thread (waking workers that are gone would wait for ever); results are the same bits. pthreads and serial
- * executors are not affected. The caller's own executor answers for itself. */
+ * After fork(): the child has none of the parent's worker threads. With OpenMP, loops of a context that the parent made, and of a
+ * thread that had run a loop there, run serially in the child (waking workers that are gone would wait for ever); results are the same
+ * bits. A context made in the child of a parent that used OpenMP for itself alone is not recognised. pthreads and serial executors are not
+ * affected. The caller's own executor answers for itself. */
 #ifndef ATTN_BASE_PARALLEL_H
 #define ATTN_BASE_PARALLEL_H
 

@@ -31,7 +31,8 @@ int attn_cli_wisdom_open(attn_ctx *ctx, const char *command, struct attn_cli_wis
 }
 
 int attn_cli_wisdom_close(attn_ctx *ctx, const struct attn_cli_wisdom *w, int status) {
-    if (status != ATTN_EXIT_DONE || !w->named || w->effort != ATTN_MEASURE) return status;
+    const bool measured = status == ATTN_EXIT_DONE || status == ATTN_EXIT_SURPRISE || status == ATTN_EXIT_STOPPED;
+    if (!measured || !w->named || w->effort != ATTN_MEASURE) return status;
     attn_status saved = load(ctx, w->path);
     if (saved == ATTN_OK) saved = attn_wisdom_save(ctx, w->path);
     return saved == ATTN_OK ? status : attn_complain_status(ctx, saved);

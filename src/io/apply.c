@@ -22,7 +22,7 @@ static attn_status check_outputs(struct attn_apply_job *job) {
             return attn_fail(job->ctx, ATTN_EINVAL, "apply: --%s %s: expected the name of a tensor behind the colon, in plain letters",
                              attn_apply_output_names[i], a->out[i]);
         for (int j = 0; j < i; j++)
-            if (a->out[j] != NULL && strcmp(place[i].path, place[j].path) == 0 &&
+            if (a->out[j] != NULL && attn_file_same(place[i].path, place[j].path) &&
                 (name == NULL || place[j].tensor == NULL || strcmp(name, place[j].tensor) == 0))
                 return attn_fail(job->ctx, ATTN_EINVAL, "apply: --%s and --%s are the same file %s", attn_apply_output_names[j],
                                  attn_apply_output_names[i], a->out[i]);

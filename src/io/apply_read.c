@@ -42,17 +42,11 @@ void attn_apply_place(const char *text, const char *role, struct attn_place *out
     snprintf(out->path, sizeof out->path, "%.*s", out->tensor != NULL ? (int)length : (int)sizeof out->path - 1, text);
 }
 
-static attn_status read_one(struct attn_apply_job *job, int which) {
+/* The input in the type that is computed in. */
+static attn_status convert(struct attn_apply_job *job, int which) {
     const char *path = job->apply->in[which];
-    struct attn_place place;
-    const bool whole = which >= ATTN_IN_CU_Q;
-    struct attn_npy *array = &job->array[which];
-    if (path == NULL) return ATTN_OK;
-    attn_apply_place(path, attn_apply_input_names[which], &place);
-    attn_status status = place.tensor == NULL ? attn_npy_read(job->ctx, NULL, path, array)
-                                              : attn_safetensors_read(job->ctx, NULL, place.path, place.tensor, array);
-    if (status != ATTN_OK) return status;
-    if (whole) return attn_npy_to_i32(job->ctx, path, array, (int32_t **)&job->input[which]);
+    const struct attn_npy *array = &job->array[which];
+    if (which >= ATTN_IN_CU_Q) return attn_npy_to_i32(job->ctx, path, array, (int32_t **)&job->input[which]);
     if (array->type > ATTN_NPY_F64)
         return attn_fail(job->ctx, ATTN_EINVAL, "apply: --%s %s: found elements of %s, expected float16, bfloat16, float32 or float64",
                          attn_apply_input_names[which], path, attn_npy_name(array->type));
@@ -61,6 +55,18 @@ static attn_status read_one(struct attn_apply_job *job, int which) {
         return attn_npy_to_half(job->ctx, array, job->apply->dtype, (uint16_t **)&job->input[which]);
     if (job->apply->dtype == ATTN_F64 && !always_float) return attn_npy_to_f64(job->ctx, array, (double **)&job->input[which]);
     return attn_npy_to_f32(job->ctx, array, (float **)&job->input[which]);
+}
+
+static attn_status read_one(struct attn_apply_job *job, int which) {
+    const char *path = job->apply->in[which];
+    struct attn_place place;
+    struct attn_npy *array = &job->array[which];
+    if (path == NULL) return ATTN_OK;
+    attn_apply_place(path, attn_apply_input_names[which], &place);
+    attn_status status = place.tensor == NULL ? attn_npy_read(job->ctx, NULL, path, array)
+                                              : attn_safetensors_read(job->ctx, NULL, place.path, place.tensor, array);
+    if (status == ATTN_OK) status = convert(job, which);
+    return status;
 }
 
 /* A learned query: [head, dim], or [batch, head, dim]. */
@@ -124,7 +130,7 @@ static attn_status check_qkv(struct attn_apply_job *job) {
     attn_status status = ATTN_OK;
     const int head = axis_of(job, HEAD), token = axis_of(job, TOKEN), dim = axis_of(job, DIM);
     if (job->learned) status = check_query(job);
-    const bool mixes = job->array[ATTN_IN_V].data != NULL; /* the additive score may come without values */
+    const bool mixes = job->apply->in[ATTN_IN_V] != NULL; /* the additive score may come without values */
     for (int which = job->learned ? ATTN_IN_K : ATTN_IN_Q; which <= (mixes ? ATTN_IN_V : ATTN_IN_K) && status == ATTN_OK; which++)
         status = check_tensor(job, which);
     if (status != ATTN_OK) return status;
@@ -138,7 +144,7 @@ static attn_status check_qkv(struct attn_apply_job *job) {
     job->q_tokens = job->q_len = job->learned ? k[token] : q[token];
     job->kv_tokens = job->kv_len = k[token];
     job->batch = job->packed ? 1 : batch;
-    const bool paged = job->array[ATTN_IN_BLOCK_TABLE].data != NULL;
+    const bool paged = job->apply->in[ATTN_IN_BLOCK_TABLE] != NULL;
     status = agree(job, ATTN_IN_K, dim, "dim", q_dim, "--q has it");
     if (status == ATTN_OK && mixes) status = agree(job, ATTN_IN_V, token, "token", k[token], "--k has it");
     if (status == ATTN_OK && mixes) status = agree(job, ATTN_IN_V, head, "head", k[head], "--k has it");

@@ -48,7 +48,7 @@ static bool describe(const struct attn_apply_job *job, int which, struct attn_re
     const int skip = job->packed ? 1 : 0;
     result->type = type_of(job, which);
     if (which == ATTN_OUT_O) {
-        if (job->additive && job->array[ATTN_IN_V].data == NULL) return false;
+        if (job->additive && job->apply->in[ATTN_IN_V] == NULL) return false;
         result->rank = job->packed ? 3 : 4;
         attn_apply_output_shape(job, result->shape);
         return true;
@@ -64,10 +64,11 @@ static bool describe(const struct attn_apply_job *job, int which, struct attn_re
         memcpy(result->shape, weights + skip, (size_t)result->rank * sizeof(int64_t));
         return job->apply->out[which] != NULL;
     }
-    if (which == ATTN_OUT_DV && job->array[ATTN_IN_DO].data == NULL) return false;
+    if (which == ATTN_OUT_DV && job->apply->in[ATTN_IN_DO] == NULL) return false;
     const struct attn_npy *input = &job->array[gradient_of[which]];
     /* dq, dk, dv are computed whether wanted or not: backward has no use for less; the others on demand */
-    if (!job->backward || input->data == NULL || (which >= ATTN_OUT_DALIBI && job->apply->out[which] == NULL)) return false;
+    if (!job->backward || job->apply->in[gradient_of[which]] == NULL || (which >= ATTN_OUT_DALIBI && job->apply->out[which] == NULL))
+        return false;
     shape_like(result, input);
     return true;
 }
@@ -75,8 +76,8 @@ static bool describe(const struct attn_apply_job *job, int which, struct attn_re
 attn_status attn_apply_results(struct attn_apply_job *job) {
     for (int which = 0; which < ATTN_APPLY_OUTPUTS; which++) {
         struct attn_result *result = &job->result[which];
-        size_t bytes = attn_npy_size(ATTN_NPY_F64);
         if (!describe(job, which, result)) continue;
+        size_t bytes = attn_npy_size(result->type);
         result->count = 1;
         bool fits = true; /* an empty v may claim any width, so the product is not that of a file */
         for (int axis = 0; axis < result->rank; axis++)
@@ -95,7 +96,7 @@ static attn_status prepare_tensors(struct attn_apply_job *job, int which, const 
     int count = 0;
     for (int i = 0; i < ATTN_APPLY_OUTPUTS; i++) {
         const struct attn_result *r = &job->result[i];
-        if (job->apply->out[i] == NULL || places[i].tensor == NULL || strcmp(places[i].path, places[which].path) != 0) continue;
+        if (job->apply->out[i] == NULL || places[i].tensor == NULL || !attn_file_same(places[i].path, places[which].path)) continue;
         if (i < which) return ATTN_OK;
         tensors[count++] = (struct attn_tensor_source){places[i].tensor, r->type, r->rank, r->shape, r->data};
     }

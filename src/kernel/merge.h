@@ -5,6 +5,12 @@
 
 #include <math.h>
 
+/* 0 where a float would be 0: what is multiplied is a float. */
+static inline double attn_merge_weight(double log_weight) {
+    const double weight = exp(log_weight);
+    return (float)weight == 0.0f ? 0.0 : weight;
+}
+
 static inline double attn_merge_weights(double a, double b, double *weight_a, double *weight_b) {
     const double high = a > b ? a : b, low = a > b ? b : a;
     if (high == (double)-INFINITY && low == (double)-INFINITY) {
@@ -12,8 +18,8 @@ static inline double attn_merge_weights(double a, double b, double *weight_a, do
         return (double)-INFINITY;
     }
     const double lse = high + log1p(exp(low - high));
-    *weight_a = exp(a - lse);
-    *weight_b = exp(b - lse);
+    *weight_a = attn_merge_weight(a - lse);
+    *weight_b = attn_merge_weight(b - lse);
     return lse;
 }
 

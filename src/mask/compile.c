@@ -8,12 +8,15 @@
 
 #include <string.h>
 
+enum { LONGEST_TEXT = 1 << 16 };
+
 struct build {
     attn_ctx *ctx;
     struct attn_lowered *lowered;
     struct attn_segs transposed;
     struct attn_tile_map map;
     struct attn_side rows, cols;
+    const attn_mask *text; /* whose text it gets; NULL: too long, "?" */
     size_t text_bytes, bytes;
     int64_t steps; /* left */
 };
@@ -59,7 +62,12 @@ static attn_status build_init(struct build *b, attn_ctx *ctx, const attn_mask *m
     if (status == ATTN_OK) status = attn_mask_lower(ctx, mask, q_len, k_len, &b->steps, &b->lowered);
     if (status == ATTN_OK) status = build_lists(b, q_len, k_len);
     if (status == ATTN_OK) {
+        b->text = mask;
         b->text_bytes = attn_mask_text(mask, NULL, 0) + 1;
+        if (b->text_bytes > LONGEST_TEXT) { /* results that are combined again and again would double it each time */
+            b->text = NULL;
+            b->text_bytes = sizeof "?";
+        }
         b->bytes = attn_round64(sizeof(attn_mask)) + attn_round64(sizeof(struct attn_form)) + segment_bytes(&b->rows) +
                    span_bytes(&b->rows) + segment_bytes(&b->cols) + span_bytes(&b->cols) + 2 * bitmap_bytes(b) +
                    attn_round64(b->text_bytes);
@@ -81,7 +89,7 @@ static struct attn_side put_side(char **at, const struct attn_side *s) {
     return placed;
 }
 
-static attn_mask *build_place(const struct build *b, const attn_mask *mask, int64_t q_len, int64_t k_len, void *memory) {
+static attn_mask *build_place(const struct build *b, int64_t q_len, int64_t k_len, void *memory) {
     attn_mask *m = memory;
     char *at = (char *)memory + attn_round64(sizeof *m);
     struct attn_form *form = (struct attn_form *)(void *)at;
@@ -95,7 +103,10 @@ static attn_mask *build_place(const struct build *b, const attn_mask *mask, int6
     form->rows.bits = put(&at, b->map.by_key, bitmap_bytes(b), bitmap_bytes(b));
     form->cols.bits = put(&at, b->map.by_query, bitmap_bytes(b), bitmap_bytes(b));
     m->text = at;
-    (void)attn_mask_text(mask, at, b->text_bytes);
+    if (b->text)
+        (void)attn_mask_text(b->text, at, b->text_bytes);
+    else
+        memcpy(at, "?", sizeof "?");
     m->ctx = b->ctx;
     atomic_init(&m->references, 1);
     m->kind = ATTN_MASK_COMPILED;
@@ -128,7 +139,7 @@ attn_status attn_mask_compile_into(attn_ctx *ctx, const attn_mask *mask, int64_t
     if (status == ATTN_OK && bytes < b.bytes)
         status = attn_fail(ctx, ATTN_EWORKSPACE, "mask: memory of %zu bytes, the compiled mask needs %zu", bytes, b.bytes);
     if (status == ATTN_OK) {
-        attn_mask *m = build_place(&b, mask, q_len, kv_len, memory);
+        attn_mask *m = build_place(&b, q_len, kv_len, memory);
         m->borrowed = true;
         *out = m;
     }
@@ -144,7 +155,7 @@ attn_status attn_mask_compile(attn_ctx *ctx, const attn_mask *mask, int64_t q_le
     if (status == ATTN_OK) {
         void *memory = attn_alloc(ctx, b.bytes);
         if (memory)
-            *out = build_place(&b, mask, q_len, kv_len, memory);
+            *out = build_place(&b, q_len, kv_len, memory);
         else
             status = attn_no_memory(ctx, "a compiled mask", b.bytes);
     }

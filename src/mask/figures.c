@@ -3,6 +3,7 @@
 
 #include "base/context.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -46,7 +47,7 @@ static void count_tiles(struct attn_mask_figures *s) {
 /* What flash-attention and Hugging Face call a single band. Both count from the last query at the last key. */
 static void name_window(struct attn_mask_figures *s, const struct attn_mask_view *band) {
     const int64_t q_len = band->q_len, k_len = band->k_len, shift = k_len - q_len;
-    const bool left = band->band.low > -q_len, right = band->band.high < k_len - 1;
+    const bool left = band->band.low > 1 - q_len, right = band->band.high < k_len - 1;
     s->left = left ? shift - band->band.low : -1;
     s->right = right ? band->band.high - shift : -1;
     s->window = (left && s->left >= 0) || (right && s->right >= 0);
@@ -77,8 +78,8 @@ attn_status attn_mask_figures_of(attn_ctx *ctx, const attn_mask *mask, const att
         name_window(s, &band);
     }
     const int64_t area = attn_mask_area(compiled);
-    s->pairs = (double)area;
-    s->density = q_len > 0 && k_len > 0 && area < INT64_MAX ? s->pairs / ((double)q_len * (double)k_len) : 0.0;
+    s->pairs = area < INT64_MAX ? (double)area : (double)NAN;
+    s->density = q_len > 0 && k_len > 0 ? s->pairs / ((double)q_len * (double)k_len) : 0.0;
     count_tiles(s);
     return count_rows(ctx, compiled, s);
 }

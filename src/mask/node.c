@@ -231,8 +231,8 @@ attn_status attn_mask_stack(attn_ctx *ctx, int64_t batch, int32_t heads, const a
     attn_status status = check_out(ctx, out);
     if (status != ATTN_OK) return status;
     if (batch < 1 || heads < 1 || batch > INT32_MAX || !masks)
-        return attn_fail(ctx, ATTN_EINVAL, "mask: a stack of %lld x %d masks%s; both extents must be at least 1", (long long)batch,
-                         (int)heads, masks ? "" : ", array NULL");
+        return attn_fail(ctx, ATTN_EINVAL, "mask: a stack of %lld x %d masks%s; both extents must be from 1 to 2147483647",
+                         (long long)batch, (int)heads, masks ? "" : ", array NULL");
     for (int64_t i = 0; i < batch * heads; i++)
         if (!masks[i] || (!masks[i]->single && masks[i]->kind != ATTN_MASK_COMPILED))
             return attn_fail(ctx, ATTN_EMASK, "mask: member %lld of the stack is %s", (long long)i,

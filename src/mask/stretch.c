@@ -92,6 +92,8 @@ attn_wide attn_side_area(const struct attn_side *side, int64_t x0, int64_t x1, i
 
 attn_wide attn_view_area(const struct attn_mask_view *v, int64_t q0, int64_t q1, int64_t k0, int64_t k1) {
     if (q0 >= q1 || k0 >= k1) return 0;
+    if (v->form && (double)(k1 - k0) * (double)v->q_len < (double)(q1 - q0) * (double)v->k_len) /* along the shorter side */
+        return attn_side_area(&v->form->cols, k0 + v->k_shift, k1 + v->k_shift, q0 + v->q_shift, q1 + v->q_shift);
     if (v->form) return attn_side_area(&v->form->rows, q0 + v->q_shift, q1 + v->q_shift, k0 + v->k_shift, k1 + v->k_shift);
     if (v->band.low > v->band.high) return 0;
     return clamped_sum(v->band.high + 1, 1, q0, q1, k0, k1) - clamped_sum(v->band.low, 1, q0, q1, k0, k1);

@@ -18,7 +18,7 @@ static attn_status check_structs(const attn_plan *plan, const attn_args *args, c
     if (status) return status;
     if (args->accumulate & ~known)
         return attn_fail(ctx, ATTN_EINVAL, "execute: args.accumulate is 0x%x, expected a combination of 0x%x", args->accumulate, known);
-    if (pass != ATTN_PASS_BACKWARD) return ATTN_OK;
+    if (!attn_pass_has_gradients(pass)) return ATTN_OK;
     if (!(plan->shape.features & ATTN_BACKWARD))
         return attn_fail(ctx, ATTN_EINVAL, "backward: the plan lacks ATTN_BACKWARD; announce it in problem.features");
     if (!gradients) return attn_fail(ctx, ATTN_EINVAL, "backward: gradients is NULL, expected gradients set by attn_gradients_init");

@@ -219,7 +219,7 @@ static int list_args(const attn_plan *plan, const attn_args *g, enum attn_pass p
                      struct array *list) {
     const uint32_t features = plan->shape.features;
     const bool forward = pass == ATTN_PASS_FORWARD, weights = pass == ATTN_PASS_WEIGHTS;
-    const bool lse_needed = !forward || (g->accumulate & ATTN_ACCUMULATE_O);
+    const bool writes = forward || pass == ATTN_PASS_BOTH, lse_needed = !forward || (g->accumulate & ATTN_ACCUMULATE_O);
     const bool learned = plan->shape.score == ATTN_SCORE_LEARNED_QUERY, state = g->state_o.data || g->state_lse.data;
     const enum need state_need = !learned ? FORBIDDEN : state ? REQUIRED : OPTIONAL; /* both or neither */
     /* The additive score is content with weights: v and o both or neither, and backward reads no o. */
@@ -233,10 +233,10 @@ static int list_args(const attn_plan *plan, const attn_args *g, enum attn_pass p
     list[n] = array_of("args.v", g->v.data, g->v.stride, e->v, TENSOR, v_need);
     list[n++].in = &x->v;
     list[n] = array_of("args.o", g->o.data, g->o.stride, e->o, TENSOR, o_need);
-    list[n].written = forward;
+    list[n].written = writes;
     list[n++].out = &x->o;
     list[n] = array_of("args.lse", g->lse.data, g->lse.stride, e->lse, LSE, lse_needed ? REQUIRED : OPTIONAL);
-    list[n].written = forward;
+    list[n].written = writes;
     list[n++].out = &x->lse;
     list[n] = array_of("args.alibi", g->alibi.data, g->alibi.stride, e->head, PER_HEAD, features & ATTN_ALIBI ? REQUIRED : FORBIDDEN);
     list[n].feature = "ATTN_ALIBI";
@@ -255,7 +255,7 @@ static int list_args(const attn_plan *plan, const attn_args *g, enum attn_pass p
     list[n] = array_of("args.w", g->w.data, g->w.stride, e->row, QUERY, additive ? REQUIRED : FORBIDDEN);
     list[n++].in = &x->w;
     list[n] = array_of("args.weights", g->weights.data, g->weights.stride, e->weights, WEIGHTS, additive ? OPTIONAL : FORBIDDEN);
-    list[n].written = forward;
+    list[n].written = writes;
     list[n++].out = &x->weights;
     for (int i = n - 2; i < n; i++) announced_by_score(&list[i], "ATTN_SCORE_ADDITIVE");
     return n;
@@ -329,11 +329,11 @@ attn_status attn_bind_arrays(const attn_plan *plan, const attn_args *args, const
     struct array list[32];
     const struct extents e = extents_of(x);
     if (plan->shape.score == ATTN_SCORE_ADDITIVE) {
-        const attn_status status = check_additive(plan, args, pass == ATTN_PASS_BACKWARD ? gradients : NULL, x);
+        const attn_status status = check_additive(plan, args, attn_pass_has_gradients(pass) ? gradients : NULL, x);
         if (status) return status;
     }
     int count = list_args(plan, args, pass, x, &e, list);
-    if (pass == ATTN_PASS_BACKWARD) count += list_gradients(plan, gradients, x, &e, list + count);
+    if (attn_pass_has_gradients(pass)) count += list_gradients(plan, gradients, x, &e, list + count);
     for (int i = 0; i < count; i++) {
         list[i].type = type_of(&plan->shape, x, &list[i]);
         list[i].step = list[i].type == ATTN_Q8_0 ? 32 : 1;

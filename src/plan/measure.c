@@ -63,11 +63,15 @@ static void write_times(const struct candidates *c, const bool *run, char *text,
 /* Does wisdom's line know the candidates of today, each and no other? A new kernel makes it stale. */
 static bool knows_candidates(const struct candidates *c, const char *text) {
     struct attn_piece times = {text, strlen(text)}, name;
+    bool seen[ATTN_CANDIDATES] = {false};
     int found = 0, known = 0;
     while (attn_wisdom_next_kernel(&times, &name)) {
         found++;
-        for (int i = 0; i < c->samples.count; i++)
-            if (attn_kernel_is(c->kernel[i], name.at, name.length)) known++;
+        for (int i = 0; i < c->samples.count; i++) {
+            if (seen[i] || !attn_kernel_is(c->kernel[i], name.at, name.length)) continue;
+            seen[i] = true;
+            known++;
+        }
     }
     return found == known && known == c->samples.count;
 }
@@ -132,6 +136,12 @@ static attn_problem fitting(const struct candidates *c, int count, const attn_pr
         fits = (predicted <= seconds && attn_trial_bytes(&p, greatest_workspace(c, &p)) <= greatest_bytes) || !step_down(&p);
     }
     return p;
+}
+
+/* Even the least shape would take more memory than a trial may. */
+static bool never_fits(const struct candidates *c, const attn_problem *problem) {
+    const attn_problem least = fitting(c, 1, problem, 0);
+    return attn_trial_bytes(&least, greatest_workspace(c, &least)) > greatest_bytes;
 }
 
 /* How many times slower than predicted the first candidate runs here, at least 1. Written once and read once more than needed, on a
@@ -235,11 +245,13 @@ attn_status attn_choose_measured(attn_ctx *ctx, const attn_problem *problem, con
     attn_wisdom_key(ctx, problem, key);
     if (use_wisdom(ctx, &c, key, kernel, why, size)) return ATTN_OK;
     for (int i = 0; i < c.samples.count; i++) left += run[i] = !c.samples.out[i];
-    if (problem->effort == ATTN_WISDOM || left == 1 || problem->q_tokens == 0 || problem->kv_tokens == 0) {
+    const bool empty = problem->q_tokens == 0 || problem->kv_tokens == 0;
+    if (problem->effort == ATTN_WISDOM || left == 1 || empty || never_fits(&c, problem)) {
         snprintf(why, size, "%s, so the least predicted time decided",
                  problem->effort == ATTN_WISDOM ? "there is no wisdom for it"
                  : left == 1                    ? "no other kernel is predicted to come near"
-                                                : "there is nothing to measure");
+                 : empty                        ? "there is nothing to measure"
+                                                : "it is too large to be measured");
         return ATTN_OK;
     }
     attn_status status = measure(ctx, &c, problem, scope, sizeof(scope));

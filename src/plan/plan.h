@@ -54,10 +54,14 @@ attn_status attn_learned_args(const attn_plan *plan, attn_args *args);
 attn_status attn_learned_lengths_check(const attn_plan *plan, const struct attn_exec *x);
 
 /* Which side of an execution the arguments are checked for. */
-enum attn_pass { ATTN_PASS_FORWARD, ATTN_PASS_BACKWARD, ATTN_PASS_WEIGHTS };
+/* BOTH: forward, then backward: what backward reads is written before. */
+enum attn_pass { ATTN_PASS_FORWARD, ATTN_PASS_BACKWARD, ATTN_PASS_WEIGHTS, ATTN_PASS_BOTH };
+static inline bool attn_pass_has_gradients(enum attn_pass pass) {
+    return pass == ATTN_PASS_BACKWARD || pass == ATTN_PASS_BOTH;
+}
 
 /* Checks the arguments against the plan and resolves them: lengths, strides, absent arrays. Reads the lengths and the
- * mask's, never the arrays. Allocates nothing. gradients is read for ATTN_PASS_BACKWARD only. */
+ * mask's, never the arrays. Allocates nothing. gradients is read where the pass has some. */
 attn_status attn_bind(const attn_plan *plan, const attn_args *args, const attn_gradients *gradients, enum attn_pass pass,
                       struct attn_exec *x);
 

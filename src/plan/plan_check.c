@@ -3,6 +3,8 @@
  */
 #include "plan/plan.h"
 
+#define _GNU_SOURCE /* M_LN2 */
+#include <float.h>
 #include <math.h>
 
 static attn_status check_choices(attn_ctx *ctx, const attn_problem *p) {
@@ -55,11 +57,14 @@ static attn_status check_features(attn_ctx *ctx, const attn_problem *p) {
     if (p->bias_broadcast & ~axes)
         return attn_fail(ctx, ATTN_EINVAL, "plan: problem.bias_broadcast is 0x%x, expected a combination of the ATTN_SHARE_ axes, 0x%x",
                          p->bias_broadcast, axes);
-    if (isinf(p->scale))
-        return attn_fail(ctx, ATTN_EINVAL, "plan: problem.scale is %g, expected a finite number, or NaN for 1 / sqrt(dim)", p->scale);
-    if (!(p->softcap > 0))
-        return attn_fail(ctx, ATTN_EINVAL, "plan: problem.softcap is %g, expected a number greater than 0, or INFINITY for none",
-                         p->softcap);
+    const double greatest = (p->dtype == ATTN_F64 ? DBL_MAX : (double)FLT_MAX) * M_LN2; /* logits are computed in units of log 2 */
+    const double least = p->dtype == ATTN_F64 ? DBL_MIN : (double)FLT_MIN;
+    if (!isnan(p->scale) && !(fabs(p->scale) <= greatest))
+        return attn_fail(ctx, ATTN_EINVAL, "plan: problem.scale is %g, expected a number from -%.3g to %.3g, or NaN for 1 / sqrt(dim)",
+                         p->scale, greatest, greatest);
+    if (!(p->softcap >= least && p->softcap <= greatest) && p->softcap != (double)INFINITY)
+        return attn_fail(ctx, ATTN_EINVAL, "plan: problem.softcap is %g, expected a number from %.3g to %.3g, or INFINITY for none",
+                         p->softcap, least, greatest);
     if (!(p->dropout >= 0 && p->dropout < 1))
         return attn_fail(ctx, ATTN_EINVAL, "plan: problem.dropout is %g, expected a probability from 0 to below 1", p->dropout);
     if (p->dropout > 0 && !(p->features & ATTN_DROPOUT))
@@ -135,6 +140,21 @@ static attn_status check_products(attn_ctx *ctx, const attn_problem *p) {
     return ATTN_OK;
 }
 
+/* No kernel's workspace is larger than this: some numbers for each token, head and element of a row, for each worker. Below 2^62 bytes no
+ * product that a kernel forms wraps. */
+static attn_status check_workspace(attn_ctx *ctx, const attn_problem *p) {
+    const double tokens = (double)p->q_tokens + (double)p->kv_tokens + (double)p->q_len + (double)p->kv_len + (double)p->batch + 64;
+    const double row = (double)p->dim + (double)p->v_dim + 64, bias = p->features & ATTN_BIAS_GRAD ? 8.0 : 0.0;
+    const double bytes =
+        64.0 * (p->threads + 16.0) * p->heads * tokens * row + bias * (double)p->batch * p->heads * (double)p->q_len * (double)p->kv_len;
+    if (bytes < 0x1p62) return ATTN_OK;
+    return attn_fail(
+        ctx, ATTN_ESHAPE,
+        "plan: a workspace for %d heads, %lld query and %lld key tokens, head sizes %d and %d and %d threads may not fit memory's "
+        "addresses",
+        p->heads, (long long)p->q_tokens, (long long)p->kv_tokens, p->dim, p->v_dim, p->threads);
+}
+
 static attn_status check_lengths(attn_ctx *ctx, attn_problem *p) {
     attn_status status = check_capacity(ctx, "batch", p->batch, "the greatest number of sequences");
     if (!status) status = check_capacity(ctx, "q_len", p->q_len, "the greatest number of queries of a sequence (it must be set)");
@@ -173,5 +193,5 @@ attn_status attn_problem_check(attn_ctx *ctx, const attn_problem *in, attn_probl
     if (isnan(out->scale)) out->scale = out->score == ATTN_SCORE_ADDITIVE ? 1 : 1 / sqrt((double)out->dim);
     const int most = attn_ctx_threads(ctx);
     if (out->threads == 0 || out->threads > most) out->threads = most;
-    return ATTN_OK;
+    return check_workspace(ctx, out);
 }

@@ -59,7 +59,7 @@ static attn_status execute(const attn_plan *plan, attn_args *args, const attn_gr
     args->workspace_bytes = attn_plan_workspace(plan);
     args->workspace = attn_alloc(plan->ctx, args->workspace_bytes);
     if (!args->workspace) return attn_no_memory(plan->ctx, "run: workspace", args->workspace_bytes);
-    attn_status status = gradients ? attn_bind(plan, args, gradients, ATTN_PASS_BACKWARD, &checked) : ATTN_OK;
+    attn_status status = gradients ? attn_bind(plan, args, gradients, ATTN_PASS_BOTH, &checked) : ATTN_OK;
     if (!status) status = attn_forward(plan, args);
     if (!status && gradients) status = attn_backward(plan, args, gradients);
     attn_free(plan->ctx, args->workspace);

@@ -443,6 +443,14 @@ static double flipped_size(const struct test_case *c, const struct test_result *
     return 1e6 * (o == ATTN_BF16 ? 0x1p-8 : 0x1p-11) * most * test_max_abs(want->count[TEST_O], want->data[TEST_O]);
 }
 
+/* A kernel that rounds weights between the products by r of themselves moves a row of O by at most r of the longest value, and backward's
+ * delta = dO.O by |dO| times that, in units of 1e-6; it is seen where flipped_size is. */
+static double moved_size(const struct test_case *c, const struct test_result *got) {
+    if (got->rounding == 0.0) return 0.0;
+    return 1e6 * got->rounding * greatest_norm(c->d_o, c->planes * c->problem.heads * c->q_len, c->problem.v_dim) *
+           greatest_norm(c->v, c->planes * c->problem.kv_heads * c->kv_len, c->problem.v_dim);
+}
+
 bool test_result_bounded(const struct test_case *c, const struct test_result *got, const struct test_result *want,
                          const struct test_result *plain) {
     bool good = true;
@@ -457,7 +465,7 @@ bool test_result_bounded(const struct test_case *c, const struct test_result *go
         if (which == TEST_LSE) scale = fmax(scale, additive_size(c));
         if (which >= TEST_DQ && which != TEST_WEIGHTS) scale *= fmax(fmax(4.0, size), fmax(capped_size(c), 4.0 * additive_size(c)));
         if (which == TEST_DBIAS) scale = fmax(scale * shared_bias_size(c), cancelled_size(c));
-        if (which > TEST_DV) scale += flipped_size(c, want);
+        if (which > TEST_DV) scale += flipped_size(c, want) + moved_size(c, got);
         if (which == TEST_DALIBI) /* each pair's rounding counts as often as its distance */
             scale *= (double)(c->q_len + c->kv_len);
         /* Each term of a sum over weights is rounded anew by at most `rounding` of itself. For O the terms are at most the greatest value; for

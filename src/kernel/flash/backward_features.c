@@ -27,7 +27,7 @@ static void kept_words(const struct attn_exec *x, const struct attn_backward_til
 }
 
 void attn_backward_features(const struct attn_backward *s, const struct attn_backward_worker *w, const struct attn_backward_tile *tile,
-                            int panel, const struct attn_span *span) {
+                            int panel, const struct attn_row_span *span) {
     const struct attn_exec *x = s->x;
     const struct attn_shape *shape = x->shape;
     const int left = tile->keys - panel * ATTN_PANEL;

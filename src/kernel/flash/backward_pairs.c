@@ -81,7 +81,7 @@ static struct queries queries_of(const struct attn_backward_head *head, const st
     return t;
 }
 
-static void score_span(const struct attn_backward_head *head, const struct queries *t, int panel, const struct attn_span *span,
+static void score_span(const struct attn_backward_head *head, const struct queries *t, int panel, const struct attn_row_span *span,
                        struct attn_ahead *ahead) {
     const struct attn_backward *s = head->s;
     const struct attn_backward_worker *w = head->w;

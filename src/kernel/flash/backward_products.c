@@ -8,7 +8,7 @@
 
 /* P and dS of one span. */
 static void score_span(const struct attn_backward_head *head, const struct attn_backward_tile *tile, int panel,
-                       const struct attn_span *span, struct attn_rows q, struct attn_rows d_o, struct attn_ahead *ahead) {
+                       const struct attn_row_span *span, struct attn_rows q, struct attn_rows d_o, struct attn_ahead *ahead) {
     const struct attn_backward *s = head->s;
     const struct attn_backward_worker *w = head->w;
     const struct attn_shape *shape = s->x->shape;
@@ -65,7 +65,7 @@ static void add_to_keys(const struct attn_backward_head *head, const struct attn
 }
 
 /* The rows of a span that see one of the lanes. */
-static void rows_of_lanes(const struct attn_span *span, const uint32_t *words, uint32_t lanes, int *first, int *last) {
+static void rows_of_lanes(const struct attn_row_span *span, const uint32_t *words, uint32_t lanes, int *first, int *last) {
     *first = span->first;
     *last = span->last;
     while (*first < *last && !(words[*first] & lanes)) ++*first;
@@ -79,7 +79,7 @@ static uint32_t group_lanes(int at) {
 
 /* One panel of a span that is not full: groups of keys by the rows that see them. */
 static void add_to_panel(const struct attn_backward_head *head, const struct attn_backward_tile *tile, const struct attn_tile_operands *o,
-                         int panel, const struct attn_span *span, bool begun) {
+                         int panel, const struct attn_row_span *span, bool begun) {
     const uint32_t *words = head->w->words + panel * ATTN_BACKWARD_QUERIES;
     const int left = tile->keys - panel * ATTN_PANEL, keys = left < ATTN_PANEL ? left : ATTN_PANEL;
     int first, last, next_first, next_last;
@@ -111,7 +111,7 @@ static void key_products(const struct attn_backward_head *head, const struct att
         while (panel + panels < tile->panels && same_span(tile, panel, panel + panels) && same_begun(sums, panel, panel + panels)) panels++;
         const int key = panel * ATTN_PANEL, left = tile->keys - key, keys = left < panels * ATTN_PANEL ? left : panels * ATTN_PANEL;
         for (int i = 0; i < tile->span_count[panel]; i++) {
-            const struct attn_span *span = &tile->spans[panel][i];
+            const struct attn_row_span *span = &tile->spans[panel][i];
             const bool begun = sums->begun >> panel & 1u;
             if (span->full)
                 add_to_keys(head, o, key, keys, span->first, span->last, begun);
@@ -147,7 +147,7 @@ struct seen {
 static void find_seen(const struct attn_backward_tile *tile, const uint32_t *words, struct seen *seen) {
     for (int panel = 0; panel < tile->panels; panel++)
         for (int i = 0; i < tile->span_count[panel]; i++) {
-            const struct attn_span *span = &tile->spans[panel][i];
+            const struct attn_row_span *span = &tile->spans[panel][i];
             for (int r = span->begin; r < span->end; r++)
                 seen[r / ATTN_ROW_BLOCK].panel[panel] |= span->full ? UINT32_MAX : words[panel * ATTN_BACKWARD_QUERIES + r];
         }

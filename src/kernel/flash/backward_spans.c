@@ -10,14 +10,14 @@ static void add_run(struct attn_backward_tile *tile, int panel, const struct att
     const int begin = run->begin / ATTN_ROW_BLOCK * ATTN_ROW_BLOCK;
     const int up = (run->end + ATTN_ROW_BLOCK - 1) / ATTN_ROW_BLOCK * ATTN_ROW_BLOCK;
     const int end = up < tile->rows ? up : tile->rows;
-    struct attn_span *last = tile->spans[panel] + tile->span_count[panel] - 1;
+    struct attn_row_span *last = tile->spans[panel] + tile->span_count[panel] - 1;
     if (tile->span_count[panel] && begin <= last->end) {
         last->end = end;
         last->last = run->end;
         last->full = false;
         return;
     }
-    tile->spans[panel][tile->span_count[panel]++] = (struct attn_span){
+    tile->spans[panel][tile->span_count[panel]++] = (struct attn_row_span){
         .begin = begin, .end = end, .first = run->begin, .last = run->end, .full = run->full && begin == run->begin && end == run->end};
 }
 
@@ -44,7 +44,7 @@ void attn_backward_spans(struct attn_backward_tile *tile, const struct attn_mask
     for (int panel = 0; panel < tile->panels; panel++)
         if (tile->full) {
             tile->span_count[panel] = 1;
-            tile->spans[panel][0] = (struct attn_span){.begin = 0, .end = tile->rows, .first = 0, .last = tile->rows, .full = true};
+            tile->spans[panel][0] = (struct attn_row_span){.begin = 0, .end = tile->rows, .first = 0, .last = tile->rows, .full = true};
         } else {
             panel_spans(tile, panel, view, words + panel * ATTN_BACKWARD_QUERIES);
         }

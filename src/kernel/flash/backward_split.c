@@ -51,6 +51,8 @@ void attn_backward_layout_init(struct attn_backward_layout *l, const struct attn
     l->worker_count = (int)attn_max64(attn_min64(shape->threads, l->batch_groups * l->head_groups * l->chunks), 1);
     const size_t heads = (size_t)shape->heads, rows = heads * (size_t)l->rows;
     l->order = attn_flash_take(&l->bytes, (size_t)(l->batch_groups * l->head_groups * l->chunks) * sizeof(int32_t));
+    l->chunk =
+        attn_flash_take(&l->bytes, l->chunks > 1 ? (size_t)(l->batch_groups * l->head_groups * l->chunks) * sizeof(struct attn_chunk) : 0);
     l->delta = attn_flash_take(&l->bytes, rows * sizeof(float));
     l->touched = attn_flash_take(&l->bytes, (size_t)l->chunks * rows);
     l->dalibi = attn_flash_take(&l->bytes, shape->features & ATTN_ALIBI ? (size_t)(shape->batch * l->chunks) * heads * sizeof(double) : 0);
@@ -184,30 +186,26 @@ static int64_t batch_groups(const struct attn_backward *s) {
 
 /* Of groups of all sequences there is only one, whatever its class. */
 static int unit_class(const struct attn_backward *s, int64_t unit) {
-    const struct attn_seq seq = attn_exec_seq(s->x, unit / s->l.head_groups);
+    const struct attn_seq seq = attn_exec_seq(s->x, unit / (s->l.head_groups * s->l.chunks));
     return attn_flash_work_class((seq.q_len + 1) * (seq.k_len + 1));
 }
 
 /* A few units, the last of which is a fair part of the time: by their very areas. */
 static void order_chunks(const struct attn_backward *s, int64_t units) {
-    double areas[2 * UNITS_WANTED] = {0};
-    assert(units <= 2 * UNITS_WANTED);
+    for (int64_t u = 0; u < units; u += s->l.chunks) {
+        const int64_t group = u / s->l.chunks;
+        attn_backward_cut_keys(s, group / s->l.head_groups, (int32_t)(group % s->l.head_groups), s->chunk + u);
+    }
     for (int64_t u = 0; u < units; u++) {
-        const int64_t group = u / s->l.chunks, b = group / s->l.head_groups;
-        const struct attn_chunk chunk = attn_backward_chunk(s, b, (int32_t)(group % s->l.head_groups), u % s->l.chunks);
         int64_t at = u;
-        for (; at > 0 && areas[at - 1] < chunk.area; at--) {
-            areas[at] = areas[at - 1];
-            s->order[at] = s->order[at - 1];
-        }
-        areas[at] = chunk.area;
+        for (; at > 0 && s->chunk[s->order[at - 1]].area < s->chunk[u].area; at--) s->order[at] = s->order[at - 1];
         s->order[at] = (int32_t)u;
     }
 }
 
 static void order_units(const struct attn_backward *s, int64_t units) {
     int64_t place[ATTN_WORK_CLASSES + 1] = {0};
-    if (s->l.chunks > 1) {
+    if (s->l.chunks > 1 && !s->l.together) {
         order_chunks(s, units);
         return;
     }
@@ -230,6 +228,7 @@ static void state_init(struct attn_backward *s, const struct attn_exec *x, const
     attn_backward_layout_init(&s->l, x->shape);
     char *memory = x->workspace;
     s->order = (int32_t *)(void *)(memory + s->l.order);
+    s->chunk = (struct attn_chunk *)(void *)(memory + s->l.chunk);
     s->delta = (float *)(void *)(memory + s->l.delta);
     s->touched = (uint8_t *)(memory + s->l.touched);
     s->dalibi = (double *)(void *)(memory + s->l.dalibi);

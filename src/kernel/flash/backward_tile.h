@@ -28,9 +28,15 @@ struct attn_backward_layout {
     /* Gradients of 16 bits are summed in the worker's memory: dQ of a head where the unit alone writes it, dK and dV of a group's keys. */
     bool dq_apart, dkv_apart;
     int worker_count;
-    size_t order, delta, touched, dq, dalibi, dsink, workers, worker_bytes, bytes;
+    size_t order, chunk, delta, touched, dq, dalibi, dsink, workers, worker_bytes, bytes;
 };
 void attn_backward_layout_init(struct attn_backward_layout *l, const struct attn_shape *shape);
+
+/* Keys [begin, end) of a kv head, and the mask's area over them. */
+struct attn_chunk {
+    int64_t begin, end;
+    double area;
+};
 
 struct attn_backward {
     const struct attn_exec *x;
@@ -45,6 +51,7 @@ struct attn_backward {
     double *dalibi;            /* [batch][heads][chunks] */
     double *dsink;             /* [batch][heads] */
     int32_t *order;            /* units, the longest first */
+    struct attn_chunk *chunk;  /* of each unit, if chunks > 1 and borders follow the mask */
 };
 
 /* Buffers of one worker. */
@@ -66,7 +73,7 @@ size_t attn_backward_worker_init(struct attn_backward_worker *w, const struct at
 
 /* Rows [begin, end) of one panel that some pair needs, begin and end multiples of ATTN_ROW_BLOCK (or the tile's end); its pairs lie in
  * the rows [first, last). */
-struct attn_span {
+struct attn_row_span {
     int begin, end, first, last;
     bool full;
 };
@@ -80,7 +87,7 @@ struct attn_backward_tile {
     int64_t alibi_shift;
     double *d_slope; /* sum of this unit's gradient of the head's slope */
     int span_count[ATTN_TILE_PANELS];
-    struct attn_span spans[ATTN_TILE_PANELS][ATTN_TILE_BLOCKS];
+    struct attn_row_span spans[ATTN_TILE_PANELS][ATTN_TILE_BLOCKS];
 };
 
 /* What is fixed for one key tile of one kv head, and what becomes of it. */
@@ -188,16 +195,14 @@ void attn_begin_sums(const struct attn_backward *s, struct attn_key_tile *key);
 
 /* From raw products in p and ds of a span to weights and gradients. */
 void attn_backward_features(const struct attn_backward *s, const struct attn_backward_worker *w, const struct attn_backward_tile *tile,
-                            int panel, const struct attn_span *span);
+                            int panel, const struct attn_row_span *span);
 
 /* dalibi and dsink from the sums of units and the rows; after everything else. */
 void attn_backward_head_sums(const struct attn_backward *s);
 
-/* Keys [begin, end) of a kv head; area: of the mask over them, where borders follow it, else 0. */
-struct attn_chunk {
-    int64_t begin, end;
-    double area;
-};
+/* Borders of all chunks of a kv head by the mask's area. */
+void attn_backward_cut_keys(const struct attn_backward *s, int64_t b, int32_t kv_head, struct attn_chunk *chunk);
+/* The keys of one. */
 struct attn_chunk attn_backward_chunk(const struct attn_backward *s, int64_t b, int32_t kv_head, int64_t chunk);
 
 /* The chunk's key tiles of all sequences and heads of one unit. */

@@ -1,10 +1,8 @@
 /* The flash schedule as the planner sees it. */
 #include "kernel/flash/flash.h"
 
-#include "kernel/flash/backward_ops.h"
+#include "kernel/flash/backward_tile.h"
 #include "kernel/flash/forward_ops.h"
-
-#include <stdio.h>
 
 size_t attn_flash_workspace(const struct attn_shape *shape, const struct attn_flash_forward_ops *ops) {
     size_t forward = attn_flash_forward_workspace(shape, ops);
@@ -13,8 +11,17 @@ size_t attn_flash_workspace(const struct attn_shape *shape, const struct attn_fl
 }
 
 void attn_flash_describe(const struct attn_shape *shape, const struct attn_flash_forward_ops *ops, char *text, size_t size) {
-    int at = snprintf(text, size, "forward: chunks of %lld queries in panels of %d x tiles of %d keys, %zu bytes of workspace",
-                      (long long)attn_flash_forward_chunk_rows(shape), ops->lanes, ATTN_KEY_TILE, attn_flash_forward_workspace(shape, ops));
-    if (shape->features & ATTN_BACKWARD && at > 0 && (size_t)at < size)
-        snprintf(text + at, size - (size_t)at, "; backward: %zu bytes", attn_flash_backward_workspace(shape));
+    struct attn_shape serial = *shape;
+    struct attn_backward_layout l;
+    serial.threads = 0;
+    text[0] = 0;
+    const size_t forward = attn_flash_forward_workspace(shape, ops), list = attn_flash_forward_workspace(&serial, ops);
+    attn_append(text, size,
+                "forward: chunks of %lld queries in panels of %d x tiles of %d keys, %zu bytes of workspace: threads x %zu + %zu",
+                (long long)attn_flash_forward_chunk_rows(shape), ops->lanes, ATTN_KEY_TILE, forward,
+                (forward - list) / (size_t)shape->threads, list);
+    if (!(shape->features & ATTN_BACKWARD)) return;
+    attn_backward_layout_init(&l, shape);
+    attn_append(text, size, "; backward: %zu bytes: workers x %zu + %zu, %d of these for %lld chunks of keys", l.bytes, l.worker_bytes,
+                l.workers, l.worker_count, (long long)l.chunks);
 }

@@ -162,6 +162,11 @@ static void panel_step(const struct attn_flash_work *w, struct panel *p, const s
     sum_values(w, p, t, runs, count, rescale);
 }
 
+/* The output of a row that weighs nothing beside what is there: it may hold anything, and must not be multiplied by 0. */
+static void clear_lane(const struct attn_flash_work *w, const struct panel *p, int r) {
+    for (int64_t c = 0; c < w->columns; c++) p->o[c * w->ops->lanes + r] = 0.0f;
+}
+
 /* Writes O and LSE of a panel: o / l with the sink in the denominator, merged with what is there if asked. */
 static void panel_finish(const struct attn_flash_work *w, const struct panel *p) {
     const float grow = w->x->shape->features & ATTN_DROPOUT ? (float)(1.0 / (1.0 - w->x->shape->dropout)) : 1.0f;
@@ -183,6 +188,7 @@ static void panel_finish(const struct attn_flash_work *w, const struct panel *p)
             lse = (float)attn_merge_weights((double)*out, (double)lse, &before, &now);
             keep[r] = (float)before;
             scale[r] *= (float)now;
+            if (now == 0.0) clear_lane(w, p, r);
         }
         if (out) *out = lse;
     }
