@@ -45,8 +45,9 @@ void attn_apply_place(const char *text, const char *role, struct attn_place *out
 /* The input in the type that is computed in. */
 static attn_status convert(struct attn_apply_job *job, int which) {
     const char *path = job->apply->in[which];
+    const bool whole = which >= ATTN_IN_CU_Q;
     const struct attn_npy *array = &job->array[which];
-    if (which >= ATTN_IN_CU_Q) return attn_npy_to_i32(job->ctx, path, array, (int32_t **)&job->input[which]);
+    if (whole) return attn_npy_to_i32(job->ctx, path, array, (int32_t **)&job->input[which]);
     if (array->type > ATTN_NPY_F64)
         return attn_fail(job->ctx, ATTN_EINVAL, "apply: --%s %s: found elements of %s, expected float16, bfloat16, float32 or float64",
                          attn_apply_input_names[which], path, attn_npy_name(array->type));
