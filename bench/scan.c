@@ -106,6 +106,39 @@ static attn_status time_rounds(attn_ctx *ctx, const struct attn_scan_spec *scan,
     return status;
 }
 
+/* What making and checking a case takes for each element of q, k, v and dO, what a triad takes, and how much slower a peer is. */
+static const double element_seconds = 12e-9, triad_seconds = 5e-3, peer_times = 20.0;
+
+double attn_scan_guess(attn_ctx *ctx, const struct attn_scan_spec *scan) {
+    const struct attn_case_spec *s = &scan->spec;
+    const double rows = (double)s->batch * (double)s->q_len;
+    attn_problem problem;
+    attn_estimate estimate;
+    attn_args args;
+    attn_plan *plan;
+    attn_problem_init(&problem);
+    attn_estimate_init(&estimate);
+    attn_args_init(&args);
+    problem.dtype = s->dtype;
+    problem.kernel = s->kernel;
+    problem.score = ATTN_SCORE_LEARNED_QUERY;
+    problem.heads = s->heads;
+    problem.kv_heads = s->kv_heads;
+    problem.dim = s->dim;
+    problem.v_dim = s->v_dim;
+    problem.batch = s->batch;
+    problem.q_len = s->q_len;
+    problem.features = s->backward ? ATTN_BACKWARD : 0;
+    if (attn_plan_create(ctx, &problem, &plan) != ATTN_OK) return 0.0;
+    const attn_status status = attn_plan_estimate(plan, &args, &estimate);
+    attn_plan_destroy(plan);
+    if (status != ATTN_OK) return 0.0;
+    const double once = scan->pass == ATTN_FWD ? estimate.forward_seconds : estimate.backward_seconds;
+    const double peer = scan->peer != NULL ? peer_times * once : 0.0;
+    const double made = element_seconds * rows * (2.0 * s->kv_heads + (s->backward ? s->heads : 0)) * s->dim;
+    return made + estimate.forward_seconds + (scan->repeats + SETTLE) * (once + peer + triad_seconds);
+}
+
 attn_status attn_scan_measure(attn_ctx *ctx, const struct attn_scan_spec *scan, struct attn_scan_figures *f) {
     struct attn_case c;
     *f = (struct attn_scan_figures){.peer_median = (double)NAN, .speedup = (double)NAN, .peer_difference = (double)NAN};

@@ -28,6 +28,9 @@ struct attn_scan_figures {
     size_t workspace;
 };
 
+/* Seconds that attn_scan_measure will take, by the planner's cost model: 0 where the kernel has no form for the problem. */
+double attn_scan_guess(attn_ctx *ctx, const struct attn_scan_spec *scan);
+
 /* ATTN_EUNSUPPORTED and ATTN_EINVAL of the kernel come with figures->message; other failures too. */
 attn_status attn_scan_measure(attn_ctx *ctx, const struct attn_scan_spec *scan, struct attn_scan_figures *figures);
 

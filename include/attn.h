@@ -260,7 +260,7 @@ ATTN_API size_t attn_mask_text(const attn_mask *mask, char *text, size_t size);
 /* ------------------------------------------------------------------------------------------------ problem */
 
 /* Of these enums version 0.1 has kernels for all data types (ATTN_F64 through the reference kernel), all scores
- * (ATTN_SCORE_ADDITIVE and ATTN_SCORE_LEARNED_QUERY: float32 and float64) and ATTN_SOFTMAX; the other values are ATTN_EUNSUPPORTED, by name.
+ * (ATTN_SCORE_ADDITIVE: float32 and float64) and ATTN_SOFTMAX; the other values are ATTN_EUNSUPPORTED, by name.
  *
  * bfloat16 (1 sign, 8 exponent, 7 fraction bits) and float16 (IEEE 754 binary16) are types of storage: every number is taken exactly, all
  * sums are float32, and an output is rounded once, to nearest, ties to even. What passes float16's range, 65504, becomes infinite. LSE and
@@ -339,7 +339,7 @@ typedef struct attn_problem {
     int64_t q_len;     /* capacity: queries of a sequence (the longest one, also of ATTN_THD); must be set */
     int64_t kv_len;    /* capacity: keys of a sequence; default -1: as q_len */
     int64_t q_tokens;  /* capacity, ATTN_THD: queries of all sequences; default -1: batch * q_len */
-    int64_t kv_tokens; /* capacity, ATTN_THD: keys of all sequences; default -1: batch * kv_len */
+    int64_t kv_tokens; /* capacity, ATTN_THD: keys of all sequences; default -1: batch * kv_len (of a learned query q_tokens) */
 
     double scale;            /* default NaN: 1 / sqrt(dim); 1 with ATTN_SCORE_ADDITIVE */
     double softcap;          /* default INFINITY: none; else > 0 */
@@ -494,8 +494,8 @@ typedef struct attn_args {
     int64_t max_blocks; /* of a sequence; -1 (default): as many as problem.kv_len needs */
     int64_t blocks;     /* in the pools; must be set where block_table is */
     /* ATTN_SCORE_LEARNED_QUERY: O and LSE of the tokens before each sequence, such as the last rows of the piece before it (a stride of 0
-     * along token); both or neither. In the problem's dtype, [B,H,E] and [B,H]; strides batch, head, unused, dim. LSE = -inf: no tokens,
-     * O is not read. */
+     * along token); both or neither. [B,H,E] of the type of o and [B,H] of that of lse; strides batch, head, unused, dim. LSE = -inf: no
+     * tokens, O is not read. */
     attn_input state_o, state_lse;
 
     attn_input w; /* ATTN_SCORE_ADDITIVE: [H,D] in the problem's dtype; strides batch (default 0: shared), head, unused, dim */
@@ -525,8 +525,8 @@ typedef struct attn_gradients {
     attn_output dalibi;     /* float [H], strides batch, head; batch stride 0: summed over sequences. NULL: not wanted */
     attn_output dsink;      /* the same */
 
-    /* ATTN_SCORE_LEARNED_QUERY: gradients of args.state_o and state_lse, as those; NULL: not wanted. To go on backward in the piece before,
-     * add them to dO and dLSE of its last row. */
+    /* ATTN_SCORE_LEARNED_QUERY: gradients of args.state_o, in grad_dtype, and state_lse, shaped as those; NULL: not wanted. To go on backward in
+     * the piece before, add them to dO and dLSE of its last row. */
     attn_output dstate_o, dstate_lse;
 
     attn_input d_weights; /* ATTN_SCORE_ADDITIVE: gradient of args.weights, as those; of excluded pairs not read. NULL: 0 */

@@ -71,7 +71,7 @@ static void check_kernel(const struct test_case *c, const struct test_scan *scan
 
 static void check_rounds(int64_t rounds, const struct test_options *options) {
     struct test_scan scans[TEST_SCANS];
-    const int count = test_scans_open(ATTN_SCORE_ADDITIVE, scans);
+    const int count = test_scans_open(ATTN_SCORE_ADDITIVE, ATTN_F32, scans);
     uint64_t seed;
     rounds = test_rounds(rounds, &seed);
     assert_true(count >= 2); /* naive and the portable one run everywhere */
@@ -245,7 +245,7 @@ static void keys_that_are_excluded_change_no_bit_even_where_they_are_nan(void **
     struct attn_random random;
     const attn_slice slices[] = {{0, ROWS, 0, FIRST, -ATTN_UNLIMITED, ATTN_UNLIMITED},
                                  {0, ROWS, LAST, KEYS, -ATTN_UNLIMITED, ATTN_UNLIMITED}};
-    const int count = test_scans_open(ATTN_SCORE_ADDITIVE, scans);
+    const int count = test_scans_open(ATTN_SCORE_ADDITIVE, ATTN_F32, scans);
     attn_random_init(&random, 5);
     for (int i = 0; i < count; i++) {
         attn_mask *mask;

@@ -65,7 +65,7 @@ static void check_order(const struct test_case *c, const struct test_scan *scan,
     setenv("ATTN_ISA", scan->kernel->isa, 1);
     assert_int_equal(attn_ctx_create(&config, &last_first.ctx, NULL, 0), ATTN_OK);
     unsetenv("ATTN_ISA");
-    assert_true(test_run(&last_first, ATTN_F32, scan->kernel->name, 2, &got));
+    assert_true(test_run(&last_first, c->storage, scan->kernel->name, 2, &got));
     if (!test_result_same(want, &got)) {
         test_case_print(c);
         fail_msg("%s %s: units run in another order give other bits", scan->kernel->name, scan->kernel->isa);
@@ -79,10 +79,10 @@ static void check_scan(const struct test_case *c, const struct test_scan *scan, 
     struct test_case on = *c;
     struct test_result one, more;
     on.ctx = scan->ctx;
-    assert_true(test_run(&on, ATTN_F32, scan->kernel->name, 1, &one));
+    assert_true(test_run(&on, c->storage, scan->kernel->name, 1, &one));
     if (!test_result_bounded(c, &one, want, plain)) fail_msg("%s %s", scan->kernel->name, scan->kernel->isa);
     for (int threads = 2; threads <= 3; threads++) {
-        assert_true(test_run(&on, ATTN_F32, scan->kernel->name, threads, &more));
+        assert_true(test_run(&on, c->storage, scan->kernel->name, threads, &more));
         if (!test_result_same(&one, &more)) {
             test_case_print(c);
             fail_msg("%s %s: %d threads give other bits than one", scan->kernel->name, scan->kernel->isa, threads);
@@ -95,16 +95,16 @@ static void check_scan(const struct test_case *c, const struct test_scan *scan, 
 
 static void check_rounds(int64_t rounds, const struct test_options *options) {
     struct test_scan scans[TEST_SCANS];
-    const int count = test_scans_open(ATTN_SCORE_LEARNED_QUERY, scans);
+    const int count = test_scans_open(ATTN_SCORE_LEARNED_QUERY, options->storage, scans);
     uint64_t seed;
     rounds = test_rounds(rounds, &seed);
-    assert_true(count >= 5); /* naive and the four portable ones run everywhere */
+    assert_true(count >= (options->storage == ATTN_F32 ? 5 : 2)); /* naive and the portable ones run everywhere */
     for (int64_t n = 0; n < rounds; n++) {
         struct test_case c;
         struct test_result want, plain;
         test_case_make(&c, scans[0].ctx, seed + (uint64_t)n, options);
         assert_true(test_run(&c, ATTN_F64, "naive", 1, &want));
-        assert_true(test_run(&c, ATTN_F32, "naive", 1, &plain));
+        assert_true(test_run(&c, c.storage, "naive", 1, &plain));
         for (int i = 0; i < count; i++) check_scan(&c, &scans[i], &want, &plain);
         test_result_free(&want);
         test_result_free(&plain);
@@ -118,6 +118,22 @@ static void small_problems_of_every_layout_are_within_the_bound(void **state) {
     struct test_options options;
     scan_options(&options);
     check_rounds(100, &options);
+}
+
+static void arrays_of_16_bits_are_within_the_bound(void **state) {
+    (void)state;
+    static const attn_dtype types[] = {ATTN_BF16, ATTN_F16};
+    struct test_options options;
+    for (int n = 0; n < 2; n++) {
+        scan_options(&options);
+        options.storage = types[n];
+        check_rounds(30, &options);
+        options.max_len = 700;
+        options.max_heads = 2;
+        options.max_batch = 2;
+        options.max_dim = 70;
+        check_rounds(2, &options);
+    }
 }
 
 /* Many chunks, few heads: workers share the chunks of a head. */
@@ -145,9 +161,8 @@ static void many_sequences_are_within_the_bound(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_double_kernel_equals_brute_force),
-        cmocka_unit_test(small_problems_of_every_layout_are_within_the_bound),
-        cmocka_unit_test(long_problems_are_within_the_bound),
+        cmocka_unit_test(the_double_kernel_equals_brute_force),   cmocka_unit_test(small_problems_of_every_layout_are_within_the_bound),
+        cmocka_unit_test(arrays_of_16_bits_are_within_the_bound), cmocka_unit_test(long_problems_are_within_the_bound),
         cmocka_unit_test(many_sequences_are_within_the_bound),
     };
     return cmocka_run_group_tests_name("kernel: scan", tests, NULL, NULL);

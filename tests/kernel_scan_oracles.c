@@ -119,45 +119,66 @@ static void direct_row(int64_t i, int32_t d, const float *k, const float *v, dou
     *lse = high + log(sum);
 }
 
-/* Long sequences are sampled: their beginning, their end, and every 61st row. */
+/* The greatest length whose rows are all checked, and which the quadratic kernel runs at too. */
+static int64_t all_rows(void) {
+    return getenv("ATTN_TEST_LONG") ? INT64_MAX : getenv("ATTN_TEST_QUICK") ? 64 : 1000;
+}
+
+/* Longer sequences are sampled: their beginning, their end, and every 61st row. */
 static bool is_checked(int64_t i, int64_t n) {
-    return n <= 1000 || i < 40 || i >= n - 40 || i % 61 == 0 || getenv("ATTN_TEST_LONG");
+    return n <= all_rows() || i < 40 || i >= n - 40 || i % 61 == 0;
+}
+
+/* O and LSE of the rows that are checked, for all kernels. */
+static void direct_rows(int64_t n, int32_t d, const float *k, const float *v, double *o, double *lse) {
+    for (int64_t t = 0; t < n; t++)
+        if (is_checked(t, n)) direct_row(t, d, k, v, o + t * d, lse + t);
+}
+
+static void check_rows(const char *kernel, enum scores kind, const struct scan *s, const double *want, const double *want_lse) {
+    const bool exact = s->dtype == ATTN_F64;
+    double worst = 0.0, most = 0.0;
+    for (int64_t t = 0; t < s->n; t++) {
+        if (!is_checked(t, s->n)) continue;
+        /* 4096 additions of a float sum are a walk of 64 roundings. */
+        const double got_lse = exact ? ((double *)s->lse)[t] : (double)((float *)s->lse)[t];
+        if (!test_near(got_lse, want_lse[t], exact ? 1e-13 : 3e-7, exact ? 1e-13 : 4e-6)) fail_msg("LSE of row %lld", (long long)t);
+        for (int64_t c = t * s->d; c < (t + 1) * s->d; c++) {
+            const double got = exact ? ((double *)s->o)[c] : (double)((float *)s->o)[c];
+            if (isnan(got)) fail_msg("row %lld is NaN", (long long)t);
+            worst = fmax(worst, fabs(got - want[c]));
+            most = fmax(most, fabs(want[c]));
+        }
+    }
+    if (!(worst <= (exact ? 1e-12 : 1e-5) * most))
+        fail_msg("%s, %s, n %lld, d %d: error %g of %g", kernel, score_names[kind], (long long)s->n, s->d, worst, most);
 }
 
 static void check_scores(struct test_scan *scans, int count, attn_ctx *ctx, enum scores kind, int64_t n, int32_t d) {
     struct attn_random r;
     const size_t row = (size_t)d * sizeof(float), all = (size_t)n * row;
+    const bool quadratic = n <= all_rows();
     float *q = malloc(row), *k = malloc(all), *v = malloc(all), *o = malloc(all), *lse = malloc((size_t)n * sizeof *lse);
-    double *wide = malloc(2 * row + 6 * all), *want = malloc(2 * row), want_lse;
+    double *wide = malloc(2 * row + 8 * all), *wide_lse = malloc((size_t)(2 * n) * sizeof *wide_lse);
+    double *wq = wide, *wk = wq + d, *wv = wk + n * d, *wo = wv + n * d, *want = wo + n * d, *want_lse = wide_lse + n;
     attn_random_init(&r, (uint64_t)n * 100 + (uint64_t)d);
     make_scores(&r, kind, n, d, q, k, v);
-    for (int i = 0; i <= count; i++) {
-        const bool exact = i == count; /* last, the reference in double */
-        double *wq = wide, *wk = wq + d, *wv = wk + n * d, *wo = wv + n * d, wlse[4096], worst = 0.0, most = 0.0;
-        struct scan s = {.n = n, .d = d, .q = q, .k = k, .v = v, .o = o, .lse = lse, .kernel = exact ? "naive" : scans[i].kernel->name};
-        for (int64_t c = 0; c < d; c++) wq[c] = (double)q[c];
-        for (int64_t c = 0; c < n * d; c++) wk[c] = (double)k[c];
-        for (int64_t c = 0; c < n * d; c++) wv[c] = (double)v[c];
-        if (exact) s = (struct scan){.n = n, .d = d, .dtype = ATTN_F64, .q = wq, .k = wk, .v = wv, .o = wo, .lse = wlse, .kernel = "naive"};
-        if (n > 1000 && !getenv("ATTN_TEST_LONG") && strcmp(s.kernel, "naive") == 0) continue; /* quadratic */
-        execute(exact ? ctx : scans[i].ctx, &s);
-        for (int64_t t = 0; t < n; t++) {
-            if (!is_checked(t, n)) continue;
-            direct_row(t, d, k, v, want, &want_lse);
-            /* 4096 additions of a float sum are a walk of 64 roundings. */
-            const double got_lse = exact ? wlse[t] : (double)lse[t];
-            if (!test_near(got_lse, want_lse, exact ? 1e-13 : 3e-7, exact ? 1e-13 : 4e-6)) fail_msg("LSE of row %lld", (long long)t);
-            for (int32_t c = 0; c < d; c++) {
-                const double got = exact ? wo[t * d + c] : (double)o[t * d + c];
-                if (isnan(got)) fail_msg("row %lld is NaN", (long long)t);
-                if (fabs(got - want[c]) > worst) worst = fabs(got - want[c]);
-                if (fabs(want[c]) > most) most = fabs(want[c]);
-            }
-        }
-        if (!(worst <= (exact ? 1e-12 : 1e-5) * most))
-            fail_msg("%s, %s, n %lld, d %d: error %g of %g", s.kernel, score_names[kind], (long long)n, d, worst, most);
+    direct_rows(n, d, k, v, want, want_lse);
+    for (int i = 0; i < count; i++) {
+        const struct scan s = {.n = n, .d = d, .q = q, .k = k, .v = v, .o = o, .lse = lse, .kernel = scans[i].kernel->name};
+        if (!quadratic && strcmp(s.kernel, "naive") == 0) continue;
+        execute(scans[i].ctx, &s);
+        check_rows(s.kernel, kind, &s, want, want_lse);
     }
-    free(q), free(k), free(v), free(o), free(lse), free(wide), free(want);
+    for (int64_t c = 0; c < d; c++) wq[c] = (double)q[c];
+    for (int64_t c = 0; c < n * d; c++) wk[c] = (double)k[c];
+    for (int64_t c = 0; c < n * d; c++) wv[c] = (double)v[c];
+    const struct scan exact = {.n = n, .d = d, .dtype = ATTN_F64, .q = wq, .k = wk, .v = wv, .o = wo, .lse = wide_lse, .kernel = "naive"};
+    if (quadratic) {
+        execute(ctx, &exact);
+        check_rows("naive in double", kind, &exact, want, want_lse);
+    }
+    free(q), free(k), free(v), free(o), free(lse), free(wide), free(wide_lse);
 }
 
 static void every_kernel_is_softmax_attention_over_the_prefixes(void **state) {
@@ -165,7 +186,7 @@ static void every_kernel_is_softmax_attention_over_the_prefixes(void **state) {
     static const int64_t lengths[] = {1, 2, 3, 5, 17, 64, 1000, 4096};
     static const int32_t widths[] = {1, 8, 64};
     struct test_scan scans[TEST_SCANS];
-    const int count = test_scans_open(ATTN_SCORE_LEARNED_QUERY, scans);
+    const int count = test_scans_open(ATTN_SCORE_LEARNED_QUERY, ATTN_F32, scans);
     attn_ctx *ctx = test_context(2);
     for (int n = 0; n < 8; n++)
         for (int d = 0; d < 3; d++)
@@ -326,7 +347,7 @@ static void gradients_at_great_scores_are_those_of_all_pairs(void **state) {
     static double q[LONG_D], k[LONG_N * LONG_D], v[LONG_N * LONG_D], o[LONG_N * LONG_D], lse[LONG_N], d_o[LONG_N * LONG_D], dq[LONG_D],
         dk[LONG_N * LONG_D], dv[LONG_N * LONG_D];
     struct test_scan scans[TEST_SCANS];
-    const int count = test_scans_open(ATTN_SCORE_LEARNED_QUERY, scans);
+    const int count = test_scans_open(ATTN_SCORE_LEARNED_QUERY, ATTN_F32, scans);
     struct attn_random r;
     attn_random_init(&r, 15);
     make_scores(&r, NORMAL, LONG_N, LONG_D, w.q, w.k, w.v);
@@ -375,7 +396,7 @@ static void no_later_token_changes_a_bit_of_an_earlier_row(void **state) {
     (void)state;
     static struct narrow w, before, after;
     struct test_scan scans[TEST_SCANS];
-    const int count = test_scans_open(ATTN_SCORE_LEARNED_QUERY, scans);
+    const int count = test_scans_open(ATTN_SCORE_LEARNED_QUERY, ATTN_F32, scans);
     struct attn_random r;
     attn_random_init(&r, 31);
     make_scores(&r, NORMAL, LONG_N, LONG_D, w.q, w.k, w.v);
@@ -383,7 +404,7 @@ static void no_later_token_changes_a_bit_of_an_earlier_row(void **state) {
     for (int i = 0; i < count; i++) {
         before = w;
         run_narrow(scans[i].ctx, scans[i].kernel->name, &before);
-        for (int cut = 1; cut < LONG_N; cut += 37) {
+        for (int cut = 1; cut < LONG_N; cut += getenv("ATTN_TEST_QUICK") ? 233 : 37) {
             after = w;
             for (int t = cut; t < LONG_N; t++)
                 for (int c = 0; c < LONG_D; c++) after.k[t * LONG_D + c] = after.v[t * LONG_D + c] = t % 2 ? NAN : 1e30f;
@@ -402,7 +423,7 @@ static void two_pieces_with_a_carried_state_are_the_whole(void **state) {
     static struct narrow w, got;
     static float d_o[LONG_N * LONG_D], d_lse[LONG_N], dstate_o[LONG_D], dstate_lse, dq[LONG_D];
     struct test_scan scans[TEST_SCANS];
-    const int count = test_scans_open(ATTN_SCORE_LEARNED_QUERY, scans);
+    const int count = test_scans_open(ATTN_SCORE_LEARNED_QUERY, ATTN_F32, scans);
     struct attn_random r;
     attn_random_init(&r, 32);
     make_scores(&r, NORMAL, LONG_N, LONG_D, w.q, w.k, w.v);

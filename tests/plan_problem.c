@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 static attn_ctx *ctx;
-static char text[2048];
+static char text[4096];
 
 static attn_problem good(void) {
     attn_problem p;

@@ -110,6 +110,20 @@ static void what_a_learned_query_lacks_is_refused_by_name(void **state) {
     attn_ctx_destroy(ctx);
 }
 
+static void packed_keys_are_as_many_as_rows(void **state) {
+    (void)state;
+    attn_ctx *ctx = test_context(1);
+    attn_problem p = learned_problem();
+    attn_plan *plan;
+    p.layout = ATTN_THD;
+    p.q_tokens = 11;
+    must(ctx, attn_plan_create(ctx, &p, &plan));
+    attn_plan_destroy(plan);
+    p.kv_tokens = 12;
+    plan_refused(ctx, &p, ATTN_ESHAPE, "problem.kv_tokens is 12, expected problem.q_tokens, 11");
+    attn_ctx_destroy(ctx);
+}
+
 static void wrong_arguments_are_refused_by_name(void **state) {
     (void)state;
     attn_ctx *ctx = test_context(1);
@@ -206,6 +220,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_of_weights_give_o_and_end_at_their_own_key),
         cmocka_unit_test(what_a_learned_query_lacks_is_refused_by_name),
+        cmocka_unit_test(packed_keys_are_as_many_as_rows),
         cmocka_unit_test(wrong_arguments_are_refused_by_name),
         cmocka_unit_test(ten_thousand_executions_allocate_nothing),
     };

@@ -11,6 +11,7 @@ Masks        Mask.parse("causal & sliding_window:127,127"), Mask.band, .blocks, 
              mask.compile(T, S) answers for area, rows, tiles. A text, or a bool array [T, S], serves as well.
 Search       topk: the keys of greatest dot product with each query, exactly.
 Caches       Cache: keys and values of sequences that grow, in pages, in float32 or fewer bits; attention of new queries over them.
+Scans        scan, scan_backward: one learned query over all prefixes of a sequence, in linear time.
 Streams      Stream: one learned query over all tokens so far, in constant memory.
 PyTorch      attn.torch.attention has gradients for q, k, v, bias, alibi and sink (import attn.torch).
 
@@ -33,13 +34,15 @@ from ._library import (Error, FullError, InvalidError, MaskError, NoMemoryError,
                        WorkspaceError, library_path, version)
 from ._mask import Mask, pool_scores
 from ._plan import Estimate, Gradients, Plan
+from ._scan import ScanGradients, scan, scan_backward
 from ._search import topk
 from ._stream import Stream
 
 __version__ = version().split(",")[0].split()[1]
 __all__ = [
-    "attention", "backward", "weights", "estimate", "merge", "cu_from_padding", "pool_scores", "topk", "clear_cache",
-    "Plan", "Mask", "Stream", "Cache", "Context", "default_context", "Gradients", "Estimate",
+    "attention", "backward", "weights", "estimate", "merge", "cu_from_padding", "pool_scores", "topk", "scan", "scan_backward",
+    "clear_cache",
+    "Plan", "Mask", "Stream", "Cache", "Context", "default_context", "Gradients", "ScanGradients", "Estimate",
     "Error", "InvalidError", "ShapeError", "UnsupportedError", "MaskError", "WorkspaceError", "NoMemoryError", "FullError", "SystemFailure",
     "version", "library_path",
 ]

@@ -140,7 +140,9 @@ struct attn_kernel {
     X(attn_flash_f32__avx512)                                                                                                              \
     X(attn_flash32_f32__avx512)                                                                                                            \
     X(attn_flash_bf16__avx512)                                                                                                             \
-    X(attn_flash32_bf16__avx512) X(attn_flash_f16__avx512) X(attn_flash32_f16__avx512) X(attn_scan_f32__avx512) X(attn_pointer_f32__avx512)
+    X(attn_flash32_bf16__avx512)                                                                                                           \
+    X(attn_flash_f16__avx512)                                                                                                              \
+    X(attn_flash32_f16__avx512) X(attn_pointer_f32__avx512) X(attn_scan_f32__avx512) X(attn_scan_bf16__avx512) X(attn_scan_f16__avx512)
 #else
 #define ATTN_KERNEL_LIST_AVX512(X)
 #endif
@@ -152,14 +154,18 @@ struct attn_kernel {
 #if defined(ATTN_HAVE_AVX2)
 #define ATTN_KERNEL_LIST_AVX2(X)                                                                                                           \
     X(attn_flash_f32__avx2)                                                                                                                \
-    X(attn_flash_bf16__avx2) X(attn_flash_f16__avx2) X(attn_decode_f32__avx2) X(attn_scan_f32__avx2) X(attn_pointer_f32__avx2)
+    X(attn_flash_bf16__avx2)                                                                                                               \
+    X(attn_flash_f16__avx2)                                                                                                                \
+    X(attn_decode_f32__avx2) X(attn_pointer_f32__avx2) X(attn_scan_f32__avx2) X(attn_scan_bf16__avx2) X(attn_scan_f16__avx2)
 #else
 #define ATTN_KERNEL_LIST_AVX2(X)
 #endif
 #if defined(ATTN_HAVE_NEON)
 #define ATTN_KERNEL_LIST_NEON(X)                                                                                                           \
     X(attn_flash_f32__neon)                                                                                                                \
-    X(attn_flash_bf16__neon) X(attn_flash_f16__neon) X(attn_decode_f32__neon) X(attn_scan_f32__neon) X(attn_pointer_f32__neon)
+    X(attn_flash_bf16__neon)                                                                                                               \
+    X(attn_flash_f16__neon)                                                                                                                \
+    X(attn_decode_f32__neon) X(attn_pointer_f32__neon) X(attn_scan_f32__neon) X(attn_scan_bf16__neon) X(attn_scan_f16__neon)
 #else
 #define ATTN_KERNEL_LIST_NEON(X)
 #endif
@@ -170,8 +176,9 @@ struct attn_kernel {
 #define ATTN_KERNEL_LIST_SCAN(X)                                                                                                           \
     X(attn_naive_scan_f32__portable)                                                                                                       \
     X(attn_naive_scan_f64__portable)                                                                                                       \
-    X(attn_scan_f32__portable)                                                                                                             \
-    X(attn_scan_serial_f32__portable) X(attn_scan_hillis_steele_f32__portable) X(attn_scan_blelloch_f32__portable)
+    X(attn_naive_scan_bf16__portable)                                                                                                      \
+    X(attn_naive_scan_f16__portable) X(attn_scan_f32__portable) X(attn_scan_bf16__portable) X(attn_scan_f16__portable)                     \
+        X(attn_scan_serial_f32__portable) X(attn_scan_hillis_steele_f32__portable) X(attn_scan_blelloch_f32__portable)
 #define ATTN_KERNEL_LIST_POINTER(X) X(attn_naive_additive_f32__portable) X(attn_naive_additive_f64__portable) X(attn_pointer_f32__portable)
 #define ATTN_KERNEL_LIST(X)                                                                                                                \
     ATTN_KERNEL_LIST_NAIVE(X)                                                                                                              \

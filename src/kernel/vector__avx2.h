@@ -58,6 +58,15 @@ VEC_INLINE void vec_store_first(float *p, int64_t n, vec x) {
     else
         _mm256_maskstore_ps(p, vec_below(n), x);
 }
+/* permutevar8x32 takes indices modulo 8: the lanes that have no source get one that `fill` replaces. */
+VEC_INLINE vec vec_up(vec x, int n, vec fill) {
+    const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7), by = _mm256_set1_epi32(n);
+    return vec_select((vec_mask)_mm256_cmpgt_epi32(by, lane), fill, _mm256_permutevar8x32_ps(x, _mm256_sub_epi32(lane, by)));
+}
+VEC_INLINE vec vec_down(vec x, int n, vec fill) {
+    const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7), from = _mm256_add_epi32(lane, _mm256_set1_epi32(n));
+    return vec_select((vec_mask)_mm256_cmpgt_epi32(from, _mm256_set1_epi32(7)), fill, _mm256_permutevar8x32_ps(x, from));
+}
 VEC_INLINE float vec_sum(vec x) {
     __m128 four = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
     four = _mm_add_ps(four, _mm_movehl_ps(four, four));

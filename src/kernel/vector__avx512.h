@@ -88,6 +88,17 @@ VEC_INLINE vec vec_drop(vec_mask mask, vec x) {
 VEC_INLINE vec vec_exp2(vec x) {
     return attn_exp2_ps(x);
 }
+VEC_INLINE __m512i vec_lane_numbers(void) {
+    return _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+}
+VEC_INLINE vec vec_up(vec x, int n, vec fill) {
+    const __m512i from = _mm512_sub_epi32(vec_lane_numbers(), _mm512_set1_epi32(n));
+    return _mm512_mask_permutexvar_ps(fill, (__mmask16)(0xffffu << n), from, x);
+}
+VEC_INLINE vec vec_down(vec x, int n, vec fill) {
+    const __m512i from = _mm512_add_epi32(vec_lane_numbers(), _mm512_set1_epi32(n));
+    return _mm512_mask_permutexvar_ps(fill, (__mmask16)(0xffffu >> n), from, x);
+}
 VEC_INLINE float vec_sum(vec x) {
     return _mm512_reduce_add_ps(x);
 }

@@ -38,6 +38,14 @@ VEC_INLINE vec vec_load_first(const float *p, int64_t n) {
 VEC_INLINE void vec_store_first(float *p, int64_t n, vec x) {
     memcpy(p, &x, n < VEC_LANES ? (size_t)n * sizeof *p : sizeof x);
 }
+VEC_INLINE vec vec_up(vec x, int n, vec fill) {
+    if (n == 1) return (vec){fill[0], x[0], x[1], x[2]};
+    return n == 2 ? (vec){fill[0], fill[1], x[0], x[1]} : (vec){fill[0], fill[1], fill[2], x[0]};
+}
+VEC_INLINE vec vec_down(vec x, int n, vec fill) {
+    if (n == 1) return (vec){x[1], x[2], x[3], fill[3]};
+    return n == 2 ? (vec){x[2], x[3], fill[2], fill[3]} : (vec){x[3], fill[1], fill[2], fill[3]};
+}
 VEC_INLINE float vec_sum(vec x) {
     return (x[0] + x[2]) + (x[1] + x[3]);
 }

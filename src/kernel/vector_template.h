@@ -17,6 +17,7 @@
  *   vec_any(mask)
  *   vec_select(mask, yes, no), vec_keep(mask, x), vec_drop(mask, x)   keep: 0 elsewhere; drop: 0 there. What is not chosen changes no bit
  *   vec_exp2(x)                    2^x, 1 for 0; 0 below -126, 2^127 above 127, NaN for NaN
+ *   vec_up(x, n, fill), vec_down(x, n, fill)   lane i takes lane i - n, i + n of x; where there is none, that of fill. 0 < n < VEC_LANES
  *   vec_sum(x)                     of all lanes, by halves: the first half plus the second, and so on
  *   vec_transpose(r)               of VEC_LANES vectors: r[i] lane j <-> r[j] lane i
  *   vec_prefetch(address)          into the second-level cache; any address will do

@@ -307,10 +307,12 @@ static int list_gradients(const attn_plan *plan, const attn_gradients *g, struct
 }
 
 static attn_dtype type_of(const struct attn_shape *shape, const struct attn_exec *x, const struct array *a) {
-    if (a->kind == LSE || a->kind == QUERY || a->kind == STATE || a->kind == WEIGHTS) return shape->dtype == ATTN_F64 ? ATTN_F64 : ATTN_F32;
-    if (a->kind != TENSOR) return ATTN_F32;
+    const bool state_lse = a->in == &x->state_lse || a->out == &x->dstate_lse;
+    if (a->kind == LSE || a->kind == WEIGHTS || state_lse) return shape->dtype == ATTN_F64 ? ATTN_F64 : ATTN_F32;
+    if (a->kind != TENSOR && a->kind != QUERY && a->kind != STATE) return ATTN_F32;
     if (a->in == &x->k || a->in == &x->v) return shape->kv_dtype;
-    return a->in ? shape->dtype : a->out == &x->o ? shape->o_dtype : shape->grad_dtype;
+    if (a->in == &x->state_o || a->out == &x->o) return shape->o_dtype;
+    return a->in ? shape->dtype : shape->grad_dtype;
 }
 
 static attn_status check_additive(const attn_plan *plan, const attn_args *args, const attn_gradients *gradients,

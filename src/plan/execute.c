@@ -32,19 +32,18 @@ static void zero_task(void *arg, int64_t index, int worker) {
     }
 }
 
-static void zero_array(const struct attn_exec *x, const struct attn_array_out *array, const int64_t extents[4], size_t element) {
-    struct zero z = {array, {extents[0], extents[1], extents[2], extents[3]}, (int64_t)element};
+static void zero_array(const struct attn_exec *x, const struct attn_array_out *array, const int64_t extents[4]) {
+    struct zero z = {array, {extents[0], extents[1], extents[2], extents[3]}, (int64_t)attn_dtype_bytes(array->type)};
     if (array->data) attn_parallel(x->ctx, extents[0] * extents[1], x->shape->threads, zero_task, &z);
 }
 
 /* Gradients of what each head of a learned query has one of. */
 static void zero_learned(const struct attn_exec *x) {
     const struct attn_shape *p = x->shape;
-    const size_t element = p->dtype == ATTN_F64 ? sizeof(double) : sizeof(float);
-    if (!(x->accumulate & ATTN_ACCUMULATE_DQ)) zero_array(x, &x->dq, (int64_t[4]){x->dq.b ? x->batch : 1, p->heads, 1, p->dim}, element);
+    if (!(x->accumulate & ATTN_ACCUMULATE_DQ)) zero_array(x, &x->dq, (int64_t[4]){x->dq.b ? x->batch : 1, p->heads, 1, p->dim});
     if (x->accumulate & ATTN_ACCUMULATE_REST) return;
-    zero_array(x, &x->dstate_o, (int64_t[4]){x->batch, p->heads, 1, p->v_dim}, element);
-    zero_array(x, &x->dstate_lse, (int64_t[4]){x->batch, p->heads, 1, 1}, element);
+    zero_array(x, &x->dstate_o, (int64_t[4]){x->batch, p->heads, 1, p->v_dim});
+    zero_array(x, &x->dstate_lse, (int64_t[4]){x->batch, p->heads, 1, 1});
 }
 
 attn_status attn_backward(const attn_plan *plan, const attn_args *args, const attn_gradients *gradients) {
@@ -55,14 +54,13 @@ attn_status attn_backward(const attn_plan *plan, const attn_args *args, const at
     if (!(x.accumulate & ATTN_ACCUMULATE_REST)) {
         int64_t bias[4];
         attn_bias_extents(&x, bias);
-        zero_array(&x, &x.dbias, bias, sizeof(float));
-        zero_array(&x, &x.dalibi, (int64_t[4]){x.dalibi.b ? x.batch : 1, x.shape->heads, 1, 1}, sizeof(float));
-        zero_array(&x, &x.dsink, (int64_t[4]){x.dsink.b ? x.batch : 1, x.shape->heads, 1, 1}, sizeof(float));
+        zero_array(&x, &x.dbias, bias);
+        zero_array(&x, &x.dalibi, (int64_t[4]){x.dalibi.b ? x.batch : 1, x.shape->heads, 1, 1});
+        zero_array(&x, &x.dsink, (int64_t[4]){x.dsink.b ? x.batch : 1, x.shape->heads, 1, 1});
     }
     if (x.shape->score == ATTN_SCORE_LEARNED_QUERY) zero_learned(&x);
     if (x.dw.data && !(x.accumulate & ATTN_ACCUMULATE_REST))
-        zero_array(&x, &x.dw, (int64_t[4]){x.dw.b ? x.batch : 1, x.shape->heads, 1, x.shape->dim},
-                   x.shape->dtype == ATTN_F64 ? sizeof(double) : sizeof(float));
+        zero_array(&x, &x.dw, (int64_t[4]){x.dw.b ? x.batch : 1, x.shape->heads, 1, x.shape->dim});
     if (!x.sink.data) x.dsink.data = NULL;
     plan->kernel->backward(&x);
     return ATTN_OK;

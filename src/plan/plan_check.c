@@ -163,6 +163,7 @@ static attn_status check_lengths(attn_ctx *ctx, attn_problem *p) {
     if (status) return status;
     const bool packed = p->layout == ATTN_THD;
     if (!packed || p->q_tokens == -1) p->q_tokens = p->batch * p->q_len; /* both below 2^31 */
+    if (packed && p->kv_tokens == -1 && p->score == ATTN_SCORE_LEARNED_QUERY) p->kv_tokens = p->q_tokens;
     if (!packed || p->kv_tokens == -1) p->kv_tokens = p->batch * p->kv_len;
     if (packed) {
         status = check_capacity(ctx, "q_tokens", p->q_tokens, "the greatest number of queries of all sequences, or -1 for batch * q_len");

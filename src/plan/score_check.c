@@ -15,7 +15,7 @@ attn_status attn_score_check(attn_ctx *ctx, const attn_problem *p) {
     } unwanted[] = {{ATTN_ALIBI, "ATTN_ALIBI"}, {ATTN_BIAS, "ATTN_BIAS"},       {ATTN_BIAS_GRAD, "ATTN_BIAS_GRAD"},
                     {ATTN_SINK, "ATTN_SINK"},   {ATTN_DROPOUT, "ATTN_DROPOUT"}, {ATTN_DIM_STRIDE, "ATTN_DIM_STRIDE"}};
     if (p->score == ATTN_SCORE_DOT) return ATTN_OK; /* it has all */
-    if (p->dtype != ATTN_F32 && p->dtype != ATTN_F64)
+    if (p->score == ATTN_SCORE_ADDITIVE && p->dtype != ATTN_F32 && p->dtype != ATTN_F64)
         return attn_fail(ctx, ATTN_EUNSUPPORTED, "plan: problem.dtype is %s, which %s has no kernel for; expected ATTN_F32 or ATTN_F64",
                          attn_dtype_name(p->dtype), score_symbol(p->score));
     if (p->kv_dtype != p->dtype)

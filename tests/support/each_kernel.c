@@ -38,11 +38,11 @@ void test_kernels_named(const char *name, test_kernel_check check) {
     check_kernels(check, name);
 }
 
-int test_scans_open(attn_score score, struct test_scan scans[TEST_SCANS]) {
+int test_scans_open(attn_score score, attn_dtype dtype, struct test_scan scans[TEST_SCANS]) {
     int count = 0;
     for (int n = 0; n < attn_kernel_count; n++) {
         const struct attn_kernel *kernel = attn_kernels[n];
-        if (kernel->dtype != ATTN_F32 || kernel->score != score || count == TEST_SCANS) continue;
+        if (kernel->dtype != dtype || kernel->score != score || count == TEST_SCANS) continue;
         scans[count] = (struct test_scan){context_of(kernel), kernel};
         count += scans[count].ctx != NULL;
     }

@@ -13,14 +13,14 @@ void test_each_kernel(test_kernel_check check);
 /* The same for the kernels of one name, with a backward pass or without. */
 void test_kernels_named(const char *name, test_kernel_check check);
 
-/* The kernels of a score for float32, each with a context of three workers that is forced to its instruction set. Returns how
+/* The kernels of a score for arrays of one type, each with a context of three workers that is forced to its instruction set. Returns how
  * many this machine can run; the others are named on stdout. */
 struct test_scan {
     attn_ctx *ctx;
     const struct attn_kernel *kernel;
 };
 enum { TEST_SCANS = 16 };
-int test_scans_open(attn_score score, struct test_scan scans[TEST_SCANS]);
+int test_scans_open(attn_score score, attn_dtype dtype, struct test_scan scans[TEST_SCANS]);
 void test_scans_close(struct test_scan *scans, int count);
 
 #endif

@@ -207,10 +207,11 @@ static void round_values(struct test_case *c, struct attn_random *r) {
     const attn_problem *p = &c->problem;
     const int64_t q = c->planes * p->heads * c->q_len, k = c->planes * p->kv_heads * c->kv_len;
     if (!is_half(c->storage)) return;
-    test_round(c->storage, c->q, q * p->dim);
+    test_round(c->storage, c->q, c->learned ? (c->per_batch ? c->batch : 1) * p->heads * p->dim : q * p->dim);
     test_round(c->storage, c->k, k * p->dim);
     test_round(c->storage, c->v, k * p->v_dim);
     test_round(c->storage, c->d_o, q * p->v_dim);
+    test_round(c->storage, c->state_o, c->batch * p->heads * p->v_dim);
     if (test_chance(r, 0.25)) c->problem.o_dtype = ATTN_F32;
     if (test_chance(r, 0.25)) c->problem.grad_dtype = ATTN_F32;
 }

@@ -105,16 +105,20 @@ static struct array tensor(struct run *run, attn_dtype type, int32_t heads, int 
 }
 
 /* [1 or batch, head, dim]: what a learned query has of each head. */
-static struct array row_array(struct run *run, bool per_batch, int64_t dim) {
+static struct array row_array(struct run *run, attn_dtype type, bool per_batch, int64_t dim) {
     const int64_t extent[4] = {per_batch ? run->c->batch : 1, run->c->problem.heads, 1, dim};
-    struct array a = layout(run, extent, plain_order, run->dtype, true);
+    struct array a = layout(run, extent, plain_order, type, true);
     a.per_head = true;
     return a;
 }
 
+static attn_dtype lse_type(const struct run *run) {
+    return run->dtype == ATTN_F64 ? ATTN_F64 : ATTN_F32;
+}
+
 static struct array lse_array(struct run *run) {
     const int64_t extent[4] = {run->c->planes, run->c->problem.heads, run->c->q_len, 1};
-    return layout(run, extent, plain_order, run->dtype == ATTN_F64 ? ATTN_F64 : ATTN_F32, false);
+    return layout(run, extent, plain_order, lse_type(run), false);
 }
 
 static struct array head_array(struct run *run) {
@@ -203,7 +207,7 @@ float *test_initial(const struct test_case *c, int which, int64_t n) {
     attn_random_init(&r, c->seed + 1000u * (unsigned)which);
     attn_random_fill_normal(&r, x, n, 1.0f);
     for (int64_t i = 0; i < n && which == TEST_LSE; i++) x[i] = x[i] > 1.0f ? -INFINITY : x[i];
-    if (which == TEST_O || which == TEST_DQ || which == TEST_DK || which == TEST_DV) test_round(c->storage, x, n);
+    if (which == TEST_O || which == TEST_DQ || which == TEST_DK || which == TEST_DV || which == TEST_DSTATE_O) test_round(c->storage, x, n);
     return x;
 }
 
@@ -239,14 +243,15 @@ static void fill_args(struct run *run, attn_args *args) {
     const struct test_case *c = run->c;
     const attn_problem *p = &c->problem;
     attn_args_init(args);
-    args->q = filled(run, c->learned ? row_array(run, c->per_batch, p->dim) : tensor(run, run->dtype, p->heads, 0, p->dim), c->q);
+    args->q =
+        filled(run, c->learned ? row_array(run, run->dtype, c->per_batch, p->dim) : tensor(run, run->dtype, p->heads, 0, p->dim), c->q);
     if (c->state_o) {
-        args->state_o = filled(run, row_array(run, true, p->v_dim), c->state_o);
-        args->state_lse = filled(run, row_array(run, true, 1), c->state_lse);
+        args->state_o = filled(run, row_array(run, output_type(run, p->o_dtype), true, p->v_dim), c->state_o);
+        args->state_lse = filled(run, row_array(run, lse_type(run), true, 1), c->state_lse);
     }
     args->k = filled(run, tensor(run, run->dtype, p->kv_heads, 1, p->dim), c->k);
     if (!c->pointer) args->v = filled(run, tensor(run, run->dtype, p->kv_heads, 1, p->v_dim), c->v);
-    if (c->w) args->w = filled(run, row_array(run, c->per_batch, p->dim), c->w);
+    if (c->w) args->w = filled(run, row_array(run, run->dtype, c->per_batch, p->dim), c->w);
     if (c->alibi) args->alibi = filled(run, head_array(run), c->alibi);
     if (c->sink) args->sink = filled(run, head_array(run), c->sink);
     if (c->bias) args->bias = filled(run, bias_array(run), c->bias);
@@ -280,19 +285,19 @@ static void make_gradients(struct run *run, attn_gradients *g, struct output out
     if (!c->pointer) g->d_o = filled(run, tensor(run, run->dtype, p->heads, 0, p->v_dim), c->d_o);
     if (c->d_weights) g->d_weights = filled(run, weights_array(run), c->d_weights);
     if (c->d_lse) g->d_lse = filled(run, lse_array(run), c->d_lse);
-    outputs[TEST_DQ].array = c->learned ? row_array(run, c->per_batch, p->dim) : tensor(run, grad, p->heads, 0, p->dim);
+    outputs[TEST_DQ].array = c->learned ? row_array(run, grad, c->per_batch, p->dim) : tensor(run, grad, p->heads, 0, p->dim);
     outputs[TEST_DK].array = tensor(run, grad, p->kv_heads, 1, p->dim);
     if (!c->pointer) outputs[TEST_DV].array = tensor(run, grad, p->kv_heads, 1, p->v_dim);
     g->dq = out_of(run, &outputs[TEST_DQ].array);
     g->dk = out_of(run, &outputs[TEST_DK].array);
     if (!c->pointer) g->dv = out_of(run, &outputs[TEST_DV].array);
     if (c->additive) {
-        outputs[TEST_DW].array = row_array(run, c->per_batch, p->dim);
+        outputs[TEST_DW].array = row_array(run, run->dtype, c->per_batch, p->dim);
         g->dw = out_of(run, &outputs[TEST_DW].array);
     }
     if (c->state_o) {
-        outputs[TEST_DSTATE_O].array = row_array(run, true, p->v_dim);
-        outputs[TEST_DSTATE_LSE].array = row_array(run, true, 1);
+        outputs[TEST_DSTATE_O].array = row_array(run, grad, true, p->v_dim);
+        outputs[TEST_DSTATE_LSE].array = row_array(run, lse_type(run), true, 1);
         g->dstate_o = out_of(run, &outputs[TEST_DSTATE_O].array);
         g->dstate_lse = out_of(run, &outputs[TEST_DSTATE_LSE].array);
     }

@@ -12,115 +12,107 @@
 
 #include <string.h>
 
-/* Scalars of a chunk's rows in the worker's memory. */
-struct scalars {
-    float *s, *lse, *keep, *far, *delta, *dot, *ds;
+/* A worker's memory: LSE and dLSE of a piece's rows; then rows that are not used where they lie. */
+struct worker {
+    float *lse, *d_lse, *k, *v, *g, *o, *dk, *dv;
 };
 
-static struct scalars scalars_in(float *memory) {
-    float *at[ATTN_SCAN_ROWS];
-    for (int i = 0; i < ATTN_SCAN_ROWS; i++) at[i] = memory + (ptrdiff_t)i * ATTN_SCAN_CHUNK;
-    return (struct scalars){at[0], at[1], at[2], at[3], at[4], at[5], at[6]};
+static struct worker worker_in(const struct attn_scan_back *f, float *at) {
+    const int64_t q = f->piece * f->q, v = f->piece * f->v;
+    float *rows = at + 2 * f->piece;
+    return (struct worker){at, at + f->piece, rows, rows + q, rows + q + v, rows + q + 2 * v, rows + q + 3 * v, rows + 2 * q + 3 * v};
 }
 
-/* lse, delta and keep of a chunk's rows. Returns the first row that has a key of any weight: those before it (the keys of which have the
- * score -inf) have no gradient, and their dO is not used. */
-static int64_t read_rows(const struct attn_scan_back *f, const struct attn_scan_piece *p, int32_t h, const struct scalars *r) {
+int64_t attn_scan_back_worker_floats(const struct attn_scan_back *f, const struct attn_shape *p) {
+    return f->piece * (2 + (attn_dtype_is_half(p->dtype) ? 2 * f->q + 4 * f->v : 0));
+}
+
+void attn_scan_back_clear(const struct attn_scan_back *f, const struct attn_scan_back_state *state) {
+    *state->own.lse = INFINITY;
+    *state->own.d = 0.0f;
+    memset(state->own.w, 0, (size_t)f->v * sizeof *state->own.w);
+    memset(state->dq, 0, (size_t)f->q * sizeof *state->dq);
+}
+
+/* lse, d_lse, g and o of a piece's rows for query head h. Returns the first row that has a key of any weight: those before it (the keys of
+ * which have the score -inf) have no gradient, and their dO is not used. */
+static int64_t read_rows(const struct attn_scan_back *f, const struct attn_scan_piece *p, int32_t h, const struct worker *w,
+                         struct attn_scan_back_rows *rows) {
     const struct attn_exec *x = f->x;
-    const float *lse = attn_scan_row_out(&x->lse, p->b, h, p->q_row), *g = attn_scan_row(&x->d_o, p->b, h, p->q_row);
+    const struct attn_array o = {x->o.data, x->o.b, x->o.h, x->o.t, x->o.d, x->o.type};
+    const float *lse = attn_scan_row_out(&x->lse, p->b, h, p->q_row);
     int64_t first = 0;
-    for (int64_t i = 0; i < p->n; i++) r->lse[i] = lse[i * x->lse.t];
-    while (first < p->n && r->lse[first] == -INFINITY) first++;
-    f->ops->dots(g, x->d_o.t, attn_scan_row_out(&x->o, p->b, h, p->q_row), x->o.t, p->n, x->shape->v_dim, r->delta);
+    for (int64_t i = 0; i < p->n; i++) w->lse[i] = lse[i * x->lse.t];
+    while (first < p->n && w->lse[first] == -INFINITY) first++;
     if (x->d_lse.data) {
         const float *d_lse = attn_scan_row(&x->d_lse, p->b, h, p->q_row);
-        for (int64_t i = 0; i < p->n; i++) r->delta[i] -= d_lse[i * x->d_lse.t];
+        for (int64_t i = 0; i < p->n; i++) w->d_lse[i] = d_lse[i * x->d_lse.t];
+        rows->d_lse = w->d_lse + first;
     }
-    for (int64_t i = 0; i < p->n; i++) r->keep[i] = i + 1 < p->n && i >= first ? r->lse[i] - r->lse[i + 1] : 0.0f;
-    f->ops->exps(r->keep, p->n);
+    const struct attn_scan_floats g_rows = attn_scan_read(x, &x->d_o, p->b, h, p->q_row, p->n, rows->e, -f->piece, w->g);
+    const struct attn_scan_floats o_rows = attn_scan_read(x, &o, p->b, h, p->q_row, p->n, rows->e, -f->piece, w->o);
+    rows->lse = w->lse + first;
+    rows->g = g_rows.row + first * g_rows.stride;
+    rows->g_stride = g_rows.stride;
+    rows->g_ahead = attn_scan_ahead(&x->d_o, rows->e);
+    rows->o = o_rows.row + first * o_rows.stride;
+    rows->o_stride = o_rows.stride;
+    rows->o_ahead = attn_scan_ahead(&o, rows->e);
     return first;
 }
 
-/* The sums from the chunk's first row on, without what lies to the right. */
-static void own_sums(const struct attn_scan_back *f, const struct attn_scan_piece *p, int32_t h, const struct scalars *r, int64_t first,
-                     struct attn_scan_right *own, float *w) {
-    const struct attn_exec *x = f->x;
-    own->lse = first < p->n ? r->lse[first] : -INFINITY;
-    own->d = 0.0f;
-    for (int64_t i = p->n - 1; i >= first; i--) own->d = r->keep[i] * own->d + r->delta[i];
-    f->ops->back_sum(r->keep + first, p->n - first, attn_scan_row(&x->d_o, p->b, h, p->q_row + first), x->d_o.t, x->shape->v_dim, w);
+void attn_scan_back_first_pass(const struct attn_scan_back *f, const struct attn_scan_piece *p, const struct attn_scan_back_group *group,
+                               float *memory) {
+    const struct worker w = worker_in(f, memory);
+    for (int32_t r = 0; r < f->group; r++) {
+        struct attn_scan_back_rows rows = {.d = f->x->shape->dim, .e = f->x->shape->v_dim};
+        const int64_t first = read_rows(f, p, p->g * f->group + r, &w, &rows);
+        const struct attn_scan_back_state state = attn_scan_back_head(f, group, r);
+        if (first < p->n) f->ops->back_sum(&rows, p->n - first, &state.own);
+    }
 }
 
-/* What lies to the right of the next chunk: of this one, and of what lay to its right. */
-void attn_scan_back_carry(const struct attn_scan_back *f, const struct attn_scan_right *own, const float *w, struct attn_scan_right *right,
-                          float *g) {
-    float far[ATTN_SCAN_LANES] __attribute__((aligned(64))) = {0};
-    if (own->lse == -INFINITY) return; /* no row of this chunk, nor of those before, has a gradient */
-    far[0] = right->lse == INFINITY ? -INFINITY : own->lse - right->lse;
-    f->ops->exps(far, 1);
-    for (int64_t c = 0; c < f->v; c++) g[c] *= far[0];
-    f->ops->carry(1.0f, 1.0f, w, f->v, g);
-    *right = (struct attn_scan_right){own->lse, far[0] * right->d + own->d};
-}
-
-static void zero_rows(float *to, int64_t stride, int64_t rows, int32_t width) {
+static void zero_rows(float *to, ptrdiff_t stride, int64_t rows, int64_t width) {
     for (int64_t i = 0; i < rows; i++) memset(to + i * stride, 0, (size_t)width * sizeof *to);
 }
 
-/* dv, dk and the chunk's share of dq, from lse, delta and keep; w becomes the chunk's own sum. */
-static void gradients(const struct attn_scan_back *f, const struct attn_scan_piece *p, int32_t r_head, const struct scalars *r,
-                      int64_t first, const struct attn_scan_back_head *head, const struct attn_scan_right *right, const float *g_right,
-                      float *w) {
+/* Where gradients of rows go: the caller's array, or floats that are rounded into it once they are complete. */
+static float *target(const struct attn_array_out *a, const struct attn_scan_piece *p, int64_t pad, float *copy, ptrdiff_t *stride) {
+    const bool half = attn_dtype_is_half(a->type);
+    *stride = half ? pad : a->t;
+    return half ? copy : attn_scan_row_out(a, p->b, p->g, p->row);
+}
+
+void attn_scan_back_second_pass(const struct attn_scan_back *f, const struct attn_scan_piece *p, const struct attn_scan_back_group *group,
+                                float *memory) {
     const struct attn_exec *x = f->x;
-    const int32_t h = p->g * f->group + r_head;
-    const int64_t n = p->n - first, row = p->row + first, q_row = p->q_row + first;
-    const bool add_k = r_head > 0 || (x->accumulate & ATTN_ACCUMULATE_DK), add_v = r_head > 0 || (x->accumulate & ATTN_ACCUMULATE_DV);
-    struct scalars at = {r->s, r->lse + first, r->keep + first, r->far, r->delta + first, r->dot, r->ds};
-    float *dk = attn_scan_row_out(&x->dk, p->b, p->g, p->row), *dv = attn_scan_row_out(&x->dv, p->b, p->g, p->row);
-    if (!add_k) zero_rows(dk, x->dk.t, first, x->shape->dim);
-    if (!add_v) zero_rows(dv, x->dv.t, first, x->shape->v_dim);
-    f->ops->dots(head->q, 0, attn_scan_row(&x->k, p->b, p->g, row), x->k.t, n, x->shape->dim, at.s);
-    for (int64_t i = 0; i < n; i++) {
-        at.s[i] -= at.lse[i];
-        at.far[i] = right->lse == INFINITY ? -INFINITY : at.lse[i] - right->lse;
+    const struct worker w = worker_in(f, memory);
+    const bool add_k = x->accumulate & ATTN_ACCUMULATE_DK, add_v = x->accumulate & ATTN_ACCUMULATE_DV;
+    struct attn_scan_back_rows all = {.d = x->shape->dim, .e = x->shape->v_dim, .stream = f->stream && !attn_dtype_is_half(x->dk.type)};
+    const struct attn_scan_floats k = attn_scan_read(x, &x->k, p->b, p->g, p->row, p->n, all.d, -f->piece, w.k);
+    const struct attn_scan_floats v = attn_scan_read(x, &x->v, p->b, p->g, p->row, p->n, all.e, -f->piece, w.v);
+    float *dk = target(&x->dk, p, f->q, w.dk, &all.dk_stride), *dv = target(&x->dv, p, f->v, w.dv, &all.dv_stride);
+    all.k_stride = k.stride;
+    all.v_stride = v.stride;
+    all.k_ahead = attn_scan_ahead(&x->k, all.d);
+    all.v_ahead = attn_scan_ahead(&x->v, all.e);
+    for (int32_t r = 0; r < f->group; r++) {
+        const struct attn_scan_back_state state = attn_scan_back_head(f, group, r);
+        struct attn_scan_back_rows rows = all;
+        const int64_t first = read_rows(f, p, p->g * f->group + r, &w, &rows);
+        rows.add_k = r > 0 || (add_k && !attn_dtype_is_half(x->dk.type));
+        rows.add_v = r > 0 || (add_v && !attn_dtype_is_half(x->dv.type));
+        if (!rows.add_k) zero_rows(dk, rows.dk_stride, first, rows.d);
+        if (!rows.add_v) zero_rows(dv, rows.dv_stride, first, rows.e);
+        rows.q = state.q;
+        rows.k = k.row + first * k.stride;
+        rows.v = v.row + first * v.stride;
+        rows.dk = dk + first * rows.dk_stride;
+        rows.dv = dv + first * rows.dv_stride;
+        rows.dq = state.dq;
+        if (first < p->n) f->ops->back(&rows, p->n - first, &state.own, &state.right);
+        all.k_ahead = all.v_ahead = 0; /* the other heads of the group find the rows in cache */
     }
-    f->ops->exps(at.s, n);
-    f->ops->exps(at.far, n);
-    f->ops->back_values(at.keep, at.far, at.s, n, attn_scan_row(&x->d_o, p->b, h, q_row), x->d_o.t, attn_scan_row(&x->v, p->b, p->g, row),
-                        x->v.t, x->shape->v_dim, g_right, w, dv + first * x->dv.t, x->dv.t, add_v, at.dot);
-    float d = 0.0f;
-    for (int64_t i = n - 1; i >= 0; i--) {
-        d = at.keep[i] * d + at.delta[i];
-        at.ds[i] = at.s[i] * (at.dot[i] - (d + at.far[i] * right->d));
-    }
-    memset(head->dq, 0, (size_t)f->q * sizeof *head->dq);
-    f->ops->back_keys(at.ds, n, head->q, attn_scan_row(&x->k, p->b, p->g, row), x->k.t, x->shape->dim, dk + first * x->dk.t, x->dk.t, add_k,
-                      head->dq);
-}
-
-void attn_scan_back_chunk(const struct attn_scan_back *f, const struct attn_scan_piece *p, int32_t r_head,
-                          const struct attn_scan_back_head *head, float *memory) {
-    const struct scalars r = scalars_in(memory);
-    const int64_t first = read_rows(f, p, p->g * f->group + r_head, &r);
-    struct attn_scan_right own = {first < p->n ? r.lse[first] : -INFINITY, 0.0f};
-    gradients(f, p, r_head, &r, first, head, head->right, head->g, head->w);
-    for (int64_t i = p->n - 1; i >= first; i--) own.d = r.keep[i] * own.d + r.delta[i];
-    attn_scan_back_carry(f, &own, head->w, head->right, head->g);
-}
-
-void attn_scan_back_first_pass(const struct attn_scan_back *f, const struct attn_scan_piece *p, int32_t r_head,
-                               const struct attn_scan_back_slot *slot, float *memory) {
-    const struct scalars r = scalars_in(memory);
-    const int32_t h = p->g * f->group + r_head;
-    const int64_t first = read_rows(f, p, h, &r);
-    own_sums(f, p, h, &r, first, slot->own, slot->w);
-}
-
-void attn_scan_back_second_pass(const struct attn_scan_back *f, const struct attn_scan_piece *p, int32_t r_head,
-                                const struct attn_scan_back_head *head, const struct attn_scan_back_slot *slot, float *memory) {
-    const struct scalars r = scalars_in(memory);
-    struct attn_scan_back_head mine = *head;
-    mine.dq = slot->dq;
-    const int64_t first = read_rows(f, p, p->g * f->group + r_head, &r);
-    gradients(f, p, r_head, &r, first, &mine, slot->right, slot->g, slot->w);
+    if (attn_dtype_is_half(x->dk.type)) attn_scan_round(x, &x->dk, p->b, p->g, p->row, p->n, all.d, add_k, w.dk);
+    if (attn_dtype_is_half(x->dv.type)) attn_scan_round(x, &x->dv, p->b, p->g, p->row, p->n, all.e, add_v, w.dv);
 }

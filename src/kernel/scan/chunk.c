@@ -1,9 +1,14 @@
 /* The parts of a chunk that are the same on every instruction set. */
 #include "kernel/scan/chunk.h"
 
+#include "kernel/convert/convert.h"
+#include "kernel/flash/common.h"
+
 #include <string.h>
 
-bool attn_scan_piece_of(const struct attn_exec *x, int64_t unit, int64_t chunk, struct attn_scan_piece *p) {
+enum { AHEAD_BYTES = 4096 }; /* from memory at about its latency times its bandwidth */
+
+bool attn_scan_chunk_of(const struct attn_exec *x, int64_t unit, int64_t chunk, struct attn_scan_piece *p) {
     const int64_t b = unit / x->shape->kv_heads, first = chunk * ATTN_SCAN_CHUNK;
     const struct attn_seq s = attn_exec_seq(x, b);
     *p = (struct attn_scan_piece){.b = b, .g = (int32_t)(unit % x->shape->kv_heads), .row = s.k_row + first, .q_row = s.q_row + first};
@@ -11,33 +16,58 @@ bool attn_scan_piece_of(const struct attn_exec *x, int64_t unit, int64_t chunk, 
     return p->n > 0;
 }
 
-void attn_scan_prefix(const struct attn_scan_ops *ops, const struct attn_scan_rows *rows, int64_t n, const struct attn_scan_ahead *ahead) {
-    float m = -INFINITY, c = 0.0f;
-    for (int64_t i = 0; i < n; i++) {
-        const float next = rows->s[i] > m ? rows->s[i] : m, origin = next == -INFINITY ? 0.0f : next;
-        attn_scan_fetch(ahead, i);
-        rows->m[i] = next;
-        rows->keep[i] = m - origin;
-        rows->add[i] = rows->s[i] - origin;
-        m = next;
-    }
-    ops->exps(rows->keep, n);
-    ops->exps(rows->add, n);
-    for (int64_t i = 0; i < n; i++) rows->c[i] = c = rows->keep[i] * c + rows->add[i];
+/* Fetches a row into the second-level cache. (Without the attribute gcc 12 takes the calls for calls without effect.) */
+#if defined(__GNUC__)
+__attribute__((always_inline)) static inline void fetch_row(const char *row, int64_t bytes) {
+    for (int64_t c = 0; c < bytes; c += 64) __builtin_prefetch(row + c, 0, 2);
+}
+#else
+static void fetch_row(const char *row, int64_t bytes) {
+    (void)row, (void)bytes;
+}
+#endif
+
+struct attn_scan_floats attn_scan_read(const struct attn_exec *x, const struct attn_array *a, int64_t b, int64_t h, int64_t row, int64_t n,
+                                       int64_t width, int64_t ahead, float *copy) {
+    if (!attn_dtype_is_half(a->type)) return (struct attn_scan_floats){attn_scan_row(a, b, h, row), a->t};
+    const int64_t at = b * a->b + h * a->h + row * a->t, pad = attn_scan_pad(width);
+    const uint16_t *from = (const uint16_t *)a->data + at;
+    for (int64_t i = 0; i < n; i++) fetch_row((const char *)(from + (ahead + i) * a->t), (int64_t)sizeof *from * width);
+    if (a->t == pad && width == pad)
+        attn_f32_of_halfs(x->convert, a->type, from, n * pad, copy);
+    else
+        attn_flash_read_rows(x->convert, copy, pad, a, at, n, width);
+    return (struct attn_scan_floats){copy, pad};
+}
+
+void attn_scan_round(const struct attn_exec *x, const struct attn_array_out *a, int64_t b, int64_t h, int64_t row, int64_t n, int64_t width,
+                     bool add, const float *copy) {
+    const int64_t at = b * a->b + h * a->h + row * a->t, pad = attn_scan_pad(width);
+    if (a->t == pad && width == pad && !add)
+        attn_halfs_of_f32(x->convert, a->type, copy, n * pad, (uint16_t *)a->data + at);
+    else
+        attn_flash_write_rows(x->convert, a, at, copy, pad, n, width, add);
+}
+
+int64_t attn_scan_ahead(const struct attn_array *a, int64_t width) {
+    return attn_dtype_is_half(a->type) ? 0 : attn_div_up(AHEAD_BYTES, width * (int64_t)sizeof(float));
 }
 
 void attn_scan_query(const struct attn_exec *x, int64_t b, int32_t h, float *q) {
-    const float *from = attn_scan_row(&x->q, b, h, 0), scale = (float)x->shape->scale;
-    memset(q, 0, (size_t)attn_scan_pad(x->shape->dim) * sizeof *q);
-    for (int32_t c = 0; c < x->shape->dim; c++) q[c] = scale * from[c];
+    const float scale = (float)x->shape->scale;
+    attn_flash_read_rows(x->convert, q, attn_scan_pad(x->shape->dim), &x->q, b * x->q.b + h * x->q.h, 1, x->shape->dim);
+    for (int32_t c = 0; c < x->shape->dim; c++) q[c] *= scale;
 }
 
-struct attn_scan_carry attn_scan_begin(const struct attn_exec *x, int64_t b, int32_t h, float *o) {
+void attn_scan_begin(const struct attn_exec *x, int64_t b, int32_t h, const struct attn_scan_carry *carry) {
     const float lse = x->state_lse.data ? *attn_scan_row(&x->state_lse, b, h, 0) : -INFINITY;
-    memset(o, 0, (size_t)attn_scan_pad(x->shape->v_dim) * sizeof *o);
-    if (lse == -INFINITY) return (struct attn_scan_carry){lse, 0.0f};
-    memcpy(o, attn_scan_row(&x->state_o, b, h, 0), (size_t)x->shape->v_dim * sizeof *o);
-    return (struct attn_scan_carry){lse, 1.0f};
+    memset(carry->o, 0, (size_t)attn_scan_pad(x->shape->v_dim) * sizeof *carry->o);
+    *carry->m = lse;
+    *carry->c = 0.0f;
+    if (lse == -INFINITY) return;
+    *carry->c = 1.0f;
+    attn_flash_read_rows(x->convert, carry->o, attn_scan_pad(x->shape->v_dim), &x->state_o, b * x->state_o.b + h * x->state_o.h, 1,
+                         x->shape->v_dim);
 }
 
 void attn_scan_store_lse(const struct attn_exec *x, int64_t b, int32_t h, int64_t row, const float *lse, int64_t n) {

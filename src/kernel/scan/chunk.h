@@ -1,4 +1,4 @@
-/* What one head does with one chunk of rows, forward: scalars, then sums. */
+/* What the passes of the scan share: chunks, pieces of them, rows in the caller's arrays. */
 #ifndef ATTN_KERNEL_SCAN_CHUNK_H
 #define ATTN_KERNEL_SCAN_CHUNK_H
 
@@ -7,13 +7,10 @@
 
 #include <math.h>
 
-/* Floats of struct attn_scan_rows. */
-enum { ATTN_SCAN_ROWS = 8, ATTN_SCAN_ROW_FLOATS = ATTN_SCAN_ROWS * ATTN_SCAN_CHUNK };
-
-static inline struct attn_scan_rows attn_scan_rows_in(float *memory) {
-    float *at[ATTN_SCAN_ROWS];
-    for (int i = 0; i < ATTN_SCAN_ROWS; i++) at[i] = memory + (ptrdiff_t)i * ATTN_SCAN_CHUNK;
-    return (struct attn_scan_rows){at[0], at[1], at[2], at[3], at[4], at[5], at[6], at[7]};
+/* Rows that are worked on at once: the whole chunk, but fewer where heads of a group, or conversions, are to find them in the first cache. */
+enum { ATTN_SCAN_SHORT_PIECE = 32 };
+static inline int64_t attn_scan_piece_rows(const struct attn_shape *p) {
+    return p->heads > p->kv_heads || attn_dtype_is_half(p->dtype) ? ATTN_SCAN_SHORT_PIECE : ATTN_SCAN_CHUNK;
 }
 
 /* total += count * bytes, and where that passes memory's addresses, a size that nobody has. */
@@ -35,12 +32,18 @@ struct attn_scan_piece {
 };
 
 /* False: the unit has no such chunk. */
-bool attn_scan_piece_of(const struct attn_exec *x, int64_t unit, int64_t chunk, struct attn_scan_piece *p);
+bool attn_scan_chunk_of(const struct attn_exec *x, int64_t unit, int64_t chunk, struct attn_scan_piece *p);
 
-/* m, keep, add and c from s, while the rows ahead are fetched. */
-void attn_scan_prefix(const struct attn_scan_ops *ops, const struct attn_scan_rows *rows, int64_t n, const struct attn_scan_ahead *ahead);
+/* The rows of a chunk from `first` on, at most `most`. */
+static inline struct attn_scan_piece attn_scan_piece_of(const struct attn_scan_piece *chunk, int64_t first, int64_t most) {
+    struct attn_scan_piece p = *chunk;
+    p.n = attn_min64(most, chunk->n - first);
+    p.row += first;
+    p.q_row += first;
+    return p;
+}
 
-/* Row `row` of query head h (key/value head h for k and v) of sequence b. */
+/* Row `row` of query head h (key/value head h for k and v) of sequence b, of a float array. */
 static inline const float *attn_scan_row(const struct attn_array *a, int64_t b, int64_t h, int64_t row) {
     return (const float *)a->data + b * a->b + h * a->h + row * a->t;
 }
@@ -48,11 +51,32 @@ static inline float *attn_scan_row_out(const struct attn_array_out *a, int64_t b
     return (float *)a->data + b * a->b + h * a->h + row * a->t;
 }
 
+/* Float rows of any array: where they lie, or, of 16-bit types, converted into `copy` (n padded rows), while the n rows `ahead` of them are
+ * fetched. */
+struct attn_scan_floats {
+    const float *row;
+    ptrdiff_t stride;
+};
+struct attn_scan_floats attn_scan_read(const struct attn_exec *x, const struct attn_array *a, int64_t b, int64_t h, int64_t row, int64_t n,
+                                       int64_t width, int64_t ahead, float *copy);
+
+/* n padded rows of `copy` to an array of a 16-bit type. */
+void attn_scan_round(const struct attn_exec *x, const struct attn_array_out *a, int64_t b, int64_t h, int64_t row, int64_t n, int64_t width,
+                     bool add, const float *copy);
+
+/* So many rows further on are fetched, of arrays that are read where they lie. */
+int64_t attn_scan_ahead(const struct attn_array *a, int64_t width);
+
+/* So many floats of output would not stay in cache anyway: they are written past it. */
+static inline bool attn_scan_streams(int64_t floats) {
+    return floats > (int64_t)(16 << 20) / (int64_t)sizeof(float);
+}
+
 /* The query of (b, h) times scale; pad columns 0. */
 void attn_scan_query(const struct attn_exec *x, int64_t b, int32_t h, float *q);
 
 /* The carry before a sequence: the state that was given, or nothing. o has pad columns. */
-struct attn_scan_carry attn_scan_begin(const struct attn_exec *x, int64_t b, int32_t h, float *o);
+void attn_scan_begin(const struct attn_exec *x, int64_t b, int32_t h, const struct attn_scan_carry *carry);
 
 void attn_scan_store_lse(const struct attn_exec *x, int64_t b, int32_t h, int64_t row, const float *lse, int64_t n);
 

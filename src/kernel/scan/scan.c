@@ -5,7 +5,7 @@
 
 /* Units go to workers whole where that keeps them all busy. Else so many chunks are in flight at once that handing them out costs little,
  * and so few that what they read is still in cache when it is read again. */
-enum { CHUNKS_A_WORKER = 16, UNITS_A_WORKER = 4 };
+enum { CHUNKS_A_WORKER = 16, UNITS_A_WORKER = 4, SHARES_A_WORKER = 4 };
 
 struct attn_scan_plan attn_scan_plan_of(const struct attn_shape *shape) {
     const int64_t units = shape->batch * shape->kv_heads, workers = shape->threads;
@@ -13,6 +13,7 @@ struct attn_scan_plan attn_scan_plan_of(const struct attn_shape *shape) {
     struct attn_scan_plan plan = {.units = units};
     if (workers == 1 || units == 0 || units % workers == 0 || units >= UNITS_A_WORKER * workers || chunks < 4) return plan;
     plan.span = attn_min64(attn_div_up(CHUNKS_A_WORKER * workers, units), chunks);
+    plan.shares = attn_min64(SHARES_A_WORKER * workers, units * plan.span);
     return plan;
 }
 

@@ -17,10 +17,30 @@
 
 /* How the work is shared out. */
 struct attn_scan_plan {
-    int64_t units; /* sequences times key/value heads, at the capacities */
-    int64_t span;  /* chunks of each unit that are worked on at once; 0: a worker takes all chunks of a unit */
+    int64_t units;  /* sequences times key/value heads, at the capacities */
+    int64_t span;   /* chunks of each unit that are worked on at once; 0: a worker takes all chunks of a unit */
+    int64_t shares; /* tasks that these chunks of all units are cut into */
 };
 struct attn_scan_plan attn_scan_plan_of(const struct attn_shape *shape);
+
+/* The kernel of an instruction set for arrays of one type; `forward` and `backward` are those of its file. Nanoseconds a row, and for each
+ * of its elements. */
+#define ATTN_SCAN_KERNEL(symbol, set, bits, type, forward_row, forward_element, backward_row, backward_element)                            \
+    const struct attn_kernel symbol = {                                                                                                    \
+        .name = "scan",                                                                                                                    \
+        .isa = set,                                                                                                                        \
+        .isa_bits = bits,                                                                                                                  \
+        .dtype = type,                                                                                                                     \
+        .score = ATTN_SCORE_LEARNED_QUERY,                                                                                                 \
+        .forward_cost = {ATTN_SCAN_COST(300, forward_row, forward_element), ATTN_SCAN_COST(300, forward_row, forward_element)},            \
+        .backward_cost = {ATTN_SCAN_COST(600, backward_row, backward_element), ATTN_SCAN_COST(600, backward_row, backward_element)},       \
+        .workspace = attn_scan_workspace,                                                                                                  \
+        .forward = forward,                                                                                                                \
+        .backward = backward,                                                                                                              \
+        .describe = attn_scan_describe,                                                                                                    \
+    }
+#define ATTN_SCAN_COST(a_call, a_row, an_element)                                                                                          \
+    { .call = a_call, .row = a_row, .row_element = an_element, .queries = 1, .keys = 1, .dims = 1 }
 
 size_t attn_scan_workspace(const struct attn_shape *shape);
 void attn_scan_describe(const struct attn_shape *shape, char *text, size_t size);

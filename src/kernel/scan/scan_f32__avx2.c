@@ -2,22 +2,12 @@
 #include "base/cpu.h"
 #include "kernel/vector__avx2.h"
 
+#define SCAN_FETCH(address)     _mm_prefetch((const char *)(address), _MM_HINT_T0)
 #define SCAN_STREAM(address, x) _mm256_stream_ps(address, x)
 #define SCAN_FENCE()            _mm_sfence()
 #include "kernel/scan/scan_f32_template.h"
 
-const struct attn_kernel attn_scan_f32__avx2 = {
-    .name = "scan",
-    .isa = "avx2",
-    .isa_bits = ATTN_ISA_AVX2,
-    .dtype = ATTN_F32,
-    .score = ATTN_SCORE_LEARNED_QUERY,
-    .forward_cost = {{.call = 300, .row = 10, .row_element = 0.14, .queries = 1, .keys = 1, .dims = 1},
-                     {.call = 300, .row = 10, .row_element = 0.14, .queries = 1, .keys = 1, .dims = 1}},
-    .backward_cost = {{.call = 600, .row = 25, .row_element = 0.4, .queries = 1, .keys = 1, .dims = 1},
-                      {.call = 600, .row = 25, .row_element = 0.4, .queries = 1, .keys = 1, .dims = 1}},
-    .workspace = attn_scan_workspace,
-    .forward = forward,
-    .backward = backward,
-    .describe = attn_scan_describe,
-};
+#define KERNEL(symbol, type) ATTN_SCAN_KERNEL(symbol, "avx2", ATTN_ISA_AVX2, type, 10, 0.14, 25, 0.4)
+KERNEL(attn_scan_f32__avx2, ATTN_F32);
+KERNEL(attn_scan_bf16__avx2, ATTN_BF16);
+KERNEL(attn_scan_f16__avx2, ATTN_F16);

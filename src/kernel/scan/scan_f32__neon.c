@@ -4,18 +4,7 @@
 
 #include "kernel/scan/scan_f32_template.h"
 
-const struct attn_kernel attn_scan_f32__neon = {
-    .name = "scan",
-    .isa = "neon",
-    .isa_bits = ATTN_ISA_NEON,
-    .dtype = ATTN_F32,
-    .score = ATTN_SCORE_LEARNED_QUERY,
-    .forward_cost = {{.call = 300, .row = 20, .row_element = 0.3, .queries = 1, .keys = 1, .dims = 1},
-                     {.call = 300, .row = 20, .row_element = 0.3, .queries = 1, .keys = 1, .dims = 1}},
-    .backward_cost = {{.call = 600, .row = 30, .row_element = 0.8, .queries = 1, .keys = 1, .dims = 1},
-                      {.call = 600, .row = 30, .row_element = 0.8, .queries = 1, .keys = 1, .dims = 1}},
-    .workspace = attn_scan_workspace,
-    .forward = forward,
-    .backward = backward,
-    .describe = attn_scan_describe,
-};
+#define KERNEL(symbol, type) ATTN_SCAN_KERNEL(symbol, "neon", ATTN_ISA_NEON, type, 20, 0.3, 30, 0.8)
+KERNEL(attn_scan_f32__neon, ATTN_F32);
+KERNEL(attn_scan_bf16__neon, ATTN_BF16);
+KERNEL(attn_scan_f16__neon, ATTN_F16);

@@ -4,21 +4,10 @@
 #include "kernel/scan/scan_f32_template.h"
 #include "kernel/scan/textbook.h"
 
-const struct attn_kernel attn_scan_f32__portable = {
-    .name = "scan",
-    .isa = "portable",
-    .isa_bits = 0,
-    .dtype = ATTN_F32,
-    .score = ATTN_SCORE_LEARNED_QUERY,
-    .forward_cost = {{.call = 300, .row = 20, .row_element = 0.3, .queries = 1, .keys = 1, .dims = 1},
-                     {.call = 300, .row = 20, .row_element = 0.3, .queries = 1, .keys = 1, .dims = 1}},
-    .backward_cost = {{.call = 600, .row = 30, .row_element = 0.8, .queries = 1, .keys = 1, .dims = 1},
-                      {.call = 600, .row = 30, .row_element = 0.8, .queries = 1, .keys = 1, .dims = 1}},
-    .workspace = attn_scan_workspace,
-    .forward = forward,
-    .backward = backward,
-    .describe = attn_scan_describe,
-};
+#define KERNEL(symbol, type) ATTN_SCAN_KERNEL(symbol, "portable", 0, type, 20, 0.3, 30, 0.8)
+KERNEL(attn_scan_f32__portable, ATTN_F32);
+KERNEL(attn_scan_bf16__portable, ATTN_BF16);
+KERNEL(attn_scan_f16__portable, ATTN_F16);
 
 void attn_scan_textbook_backward(const struct attn_exec *x) {
     backward(x);

@@ -1,11 +1,14 @@
 /* The microkernels of the scan schedule in float32, in the names of kernel/vector_template.h; what each computes stands in scan_ops.h. A file
  * NAME__ISA.c includes vector__ISA.h, defines SCAN_STREAM(address, x) and SCAN_FENCE() where the processor can write past its cache, and
- * includes this: it gets dots, exps, join, sum, emit, carry, back_sum, back_values and back_keys, and with them the table `ops`.
+ * includes this: it gets the table `ops`.
  */
 #include "kernel/scan/scan.h"
 
 #include <math.h>
 
+#if !defined(SCAN_FETCH)
+#define SCAN_FETCH(address) __builtin_prefetch(address, 0, 3)
+#endif
 #if !defined(SCAN_STREAM)
 #define SCAN_STREAM(address, x) vec_store(address, x)
 #define SCAN_FENCE()            ((void)0)
@@ -24,6 +27,19 @@ VEC_INLINE void store_columns(int vectors, int64_t rest, float *p, const vec x[S
         else
             vec_store_first(p + VEC_LANES * j, rest, x[j]);
 }
+/* Whole cache lines can go past the cache. */
+VEC_INLINE bool whole_lines(const float *row, ptrdiff_t stride, int64_t columns) {
+    return (uintptr_t)row % 64 == 0 && stride % 16 == 0 && columns % 16 == 0;
+}
+VEC_INLINE void write_columns(int vectors, int64_t rest, bool past_cache, float *p, const vec x[SCAN_VECTORS]) {
+    if (past_cache)
+        for (int j = 0; j < vectors; j++) SCAN_STREAM(p + VEC_LANES * j, x[j]);
+    else
+        store_columns(vectors, rest, p, x);
+}
+VEC_INLINE void fetch_columns(int vectors, const float *p) {
+    for (int j = 0; j < VEC_LANES * vectors; j += 16) SCAN_FETCH(p + j);
+}
 
 /* Calls body(vectors, rest, first column, ...) for each block of the columns: the number of vectors is a constant in each call. */
 #define SCAN_BLOCKS(columns, body, ...)                                                                                                    \
@@ -39,38 +55,20 @@ VEC_INLINE void store_columns(int vectors, int64_t rest, float *p, const vec x[S
             body(1, left, at, __VA_ARGS__);                                                                                                \
     }
 
-/* x = 2^k t with t in [sqrt 1/2, sqrt 2), for x > 0; t is NaN where x is. */
-#if defined(__AVX512F__)
-VEC_INLINE vec split(vec x, vec *k) {
-    const vec t = _mm512_getmant_ps(x, _MM_MANT_NORM_1_2, _MM_MANT_SIGN_zero), exponent = _mm512_getexp_ps(x);
-    const vec_mask high = vec_at_least(t, vec_set1((float)M_SQRT2));
-    *k = _mm512_mask_add_ps(exponent, high, exponent, vec_set1(1.0f));
-    return _mm512_mask_mul_ps(t, high, t, vec_set1(0.5f));
-}
-#else
-VEC_INLINE vec split(vec x, vec *k) {
-    const vec_words bits = (vec_words)x;                            /* unsigned: lanes that are no numbers overflow */
-    const vec_mask exponent = (vec_mask)(bits - 0x3f3504f3u) >> 23; /* the bits of sqrt 1/2 */
-    *k = __builtin_convertvector(exponent, vec);
-    return vec_add((vec)(bits - ((vec_words)exponent << 23)), vec_sub(x, x)); /* x - x is 0, or NaN */
-}
-#endif
-
 #include "kernel/scan/dots_f32_template.h"
-#include "kernel/scan/gradients_f32_template.h"
 #include "kernel/scan/scalars_f32_template.h"
 #include "kernel/scan/values_f32_template.h"
 
+#include "kernel/scan/gradients_f32_template.h"
+
 static const struct attn_scan_ops ops = {
-    .exps = exps,
-    .dots = dots,
-    .join = join,
     .sum = sum,
     .emit = emit,
-    .carry = carry,
+    .join = join,
     .back_sum = back_sum,
-    .back_values = back_values,
-    .back_keys = back_keys,
+    .back = back,
+    .back_join = back_join,
+    .fence = fence,
 };
 
 static void forward(const struct attn_exec *x) {

@@ -1,9 +1,10 @@
 /* The microkernels of the scan schedule: what each instruction set provides. Rows are tokens; a chunk has at most ATTN_SCAN_CHUNK of them.
  *
- * Arrays of scalars (one a row) are aligned to 64 bytes and have room for whole vectors of 16: lanes behind the last row may be read and
- * written, and hold anything. Vectors w, before, right of one head have room for columns rounded up to 16, and hold 0 there. Rows of the
- * caller's arrays are never touched past their end. A lane's bits depend on its own row (and the rows it sums) alone, not on where in the
- * call it lies: a chunk computed in one piece and row by row comes out the same.
+ * A call takes rows of one chunk for one head, in order, and may be one of several that take the chunk's rows one after the other: all but
+ * the last of these have a multiple of ATTN_SCAN_LANES rows. Arrays of scalars (one a row) are aligned to 64 bytes and have room for whole
+ * vectors of 16: what lies behind the last row may be read and written, and hold anything. Vectors of one head (q, w, o of a carry, ...)
+ * have room for columns rounded up to 16, and hold 0 there. Rows of the caller's arrays are never touched past their end; what lies
+ * `ahead` is fetched, which does no harm anywhere. A row's bits depend on the rows before it (backward: behind it) alone.
  */
 #ifndef ATTN_KERNEL_SCAN_SCAN_OPS_H
 #define ATTN_KERNEL_SCAN_SCAN_OPS_H
@@ -14,64 +15,79 @@
 
 enum { ATTN_SCAN_CHUNK = 256, ATTN_SCAN_LANES = 16 };
 
-/* Scalars of the rows of a chunk, forward (Feng et al. 2024, sec. 3.2, with the state of the chunks before joined at the end):
- *   m_i = max(m_{i-1}, s_i), from -inf      keep_i = exp(m_{i-1} - m_i)      add_i = exp(s_i - m_i)      c_i = keep_i c_{i-1} + add_i
- *   O_i = before_i O_before + own_i w_i, where w_i = keep_i w_{i-1} + add_i v_i.  All of keep, add, before and own c lie in [0, 1]. */
-struct attn_scan_rows {
-    float *s, *m, *keep, *add, *c, *before, *own, *lse;
+/* The recurrence over the rows of a chunk so far, from nothing (Feng et al. 2024, sec. 3.2):
+ *   m_i = max(m_{i-1}, s_i), from -inf      keep_i = exp(m_{i-1} - m_i)      add_i = exp(s_i - m_i)
+ *   c_i = keep_i c_{i-1} + add_i            w_i = keep_i w_{i-1} + add_i v_i,      both from 0 */
+struct attn_scan_sums {
+    float *m, *c, *w; /* one number, one number, a row */
 };
 
-/* What lies before a row, normalised: O = o, LSE = m + log c. Nothing: m = -inf, c = 0. */
+/* What lies before a chunk, normalised: O = o, LSE = m + log c. Nothing: m = -inf, c = 0, o = 0. With a chunk's own sums
+ *   M = max(carry.m, m_i), x = exp(carry.m - M) carry.c, y = exp(m_i - M), total = x + y c_i,   before_i = x / total, own_i = y / total
+ *   O_i = before_i o + own_i w_i, LSE_i = M + log total; where total = 0: before_i = own_i = 0, LSE_i = -inf.
+ * All of keep, add, before and own c lie in [0, 1]. */
 struct attn_scan_carry {
-    float m, c;
+    float *m, *c, *o;
 };
 
-/* Rows that will be read soon: row i is fetched into the second-level cache while row i of a call is computed. width 0: none. */
-struct attn_scan_ahead {
-    const float *row;
-    ptrdiff_t stride;
-    int64_t width;
+/* Rows of one chunk for one head. */
+struct attn_scan_rows {
+    const float *q; /* the query times scale */
+    const float *k, *v;
+    ptrdiff_t k_stride, v_stride, o_stride;
+    int64_t d, e;
+    int64_t k_ahead, v_ahead; /* so many rows further on, rows are fetched */
+    float *s;                 /* scores: written by sum, read by emit where it is `scored` */
+    float *o, *lse;
+    bool scored, stream; /* stream: o will not be read soon */
 };
 
-static inline void attn_scan_fetch(const struct attn_scan_ahead *ahead, int64_t i) {
-#if defined(__GNUC__)
-    for (int64_t c = 0; c < ahead->width; c += 16) __builtin_prefetch(ahead->row + i * ahead->stride + c, 0, 2);
-#else
-    (void)ahead, (void)i;
-#endif
-}
+/* Backward goes from the last row to the first (scan/backward.c). The recurrence over the rows of a chunk so far, from nothing:
+ *   keep_i = exp(l_i - l_{i+1})      w_i = keep_i w_{i+1} + g_i      d_i = keep_i d_{i+1} + delta_i,      keep of the last row 0
+ * lse: l of the first of them; +inf where there is none yet. */
+struct attn_scan_back_sums {
+    float *lse, *d, *w;
+};
+
+/* What lies to the right of a chunk: G and D at the first row there, relative to that row's l. Nothing: lse = +inf, d = 0, g = 0. */
+struct attn_scan_right {
+    float *lse, *d, *g;
+};
+
+struct attn_scan_back_rows {
+    const float *q; /* the query times scale */
+    const float *k, *v, *g, *o;
+    ptrdiff_t k_stride, v_stride, g_stride, o_stride, dk_stride, dv_stride;
+    int64_t d, e;
+    int64_t k_ahead, v_ahead, g_ahead, o_ahead; /* so many rows further to the left, rows are fetched */
+    const float *lse, *d_lse;                   /* one a row, lse above -inf; d_lse NULL: 0 */
+    float *dk, *dv, *dq;
+    bool add_k, add_v, stream; /* dk, dv: += instead of =; stream: they will not be read soon */
+};
 
 struct attn_scan_ops {
-    /* x_i = exp(x_i) for n rows; -inf gives 0, NaN NaN. x <= 0 or a little above. */
-    void (*exps)(float *x, int64_t n);
+    /* own goes on over n rows; s. */
+    void (*sum)(const struct attn_scan_rows *rows, int64_t n, const struct attn_scan_sums *own);
 
-    /* out_i = a_i . b_i, rows a_stride and b_stride apart (0: one row for all). */
-    void (*dots)(const float *a, ptrdiff_t a_stride, const float *b, ptrdiff_t b_stride, int64_t n, int64_t d, float *out);
+    /* The same with o and lse, to the bit. */
+    void (*emit)(const struct attn_scan_rows *rows, int64_t n, const struct attn_scan_sums *own, const struct attn_scan_carry *before);
 
-    /* before, own, lse from m, c and the carry: with M = max(carry.m, m), x = exp(carry.m - M) carry.c, y = exp(m - M), d = x + y c:
-     * before = x / d, own = y / d, lse = M + log d; where d = 0: 0, 0, -inf. *carry becomes that of the last row. */
-    void (*join)(const struct attn_scan_rows *rows, int64_t n, struct attn_scan_carry *carry);
+    /* What lies before the next chunk. */
+    void (*join)(const struct attn_scan_sums *own, int64_t e, const struct attn_scan_carry *carry);
 
-    /* w = keep_i w + add_i v_i over the rows in order, from w = 0. */
-    void (*sum)(const struct attn_scan_rows *rows, int64_t n, const float *v, ptrdiff_t v_stride, int64_t e, float *w);
+    /* own goes on over n rows. */
+    void (*back_sum)(const struct attn_scan_back_rows *rows, int64_t n, const struct attn_scan_back_sums *own);
 
-    /* The same, and o_i = before_i before + own_i w_i. stream: o will not be read soon. `ahead`: as many rows, fetched meanwhile. */
-    void (*emit)(const struct attn_scan_rows *rows, int64_t n, const float *v, ptrdiff_t v_stride, int64_t e, const float *before, float *w,
-                 float *o, ptrdiff_t o_stride, bool stream, const struct attn_scan_ahead *ahead);
+    /* The same, to the bit, and with G = w + far_i right.g, D = d + far_i right.d, far_i = exp(l_i - right.lse), p_i = exp(s_i - l_i):
+     * dv_i = p_i G, ds_i = p_i (G . v_i - D), dk_i = ds_i q, dq += sum of ds_i k_i. */
+    void (*back)(const struct attn_scan_back_rows *rows, int64_t n, const struct attn_scan_back_sums *own,
+                 const struct attn_scan_right *right);
 
-    /* o = x o + y w, as emit computes it. */
-    void (*carry)(float x, float y, const float *w, int64_t e, float *o);
+    /* What lies to the right of the chunk before. */
+    void (*back_join)(const struct attn_scan_back_sums *own, int64_t e, const struct attn_scan_right *right);
 
-    /* Backward, from the last row to the first. w = keep_i w + g_i, from w = 0. */
-    void (*back_sum)(const float *keep, int64_t n, const float *g, ptrdiff_t g_stride, int64_t e, float *w);
-
-    /* The same, and with G = w + far_i right: dv_i = p_i G (or += where add), dot_i = G . v_i. */
-    void (*back_values)(const float *keep, const float *far, const float *p, int64_t n, const float *g, ptrdiff_t g_stride, const float *v,
-                        ptrdiff_t v_stride, int64_t e, const float *right, float *w, float *dv, ptrdiff_t dv_stride, bool add, float *dot);
-
-    /* dk_i = ds_i q (or += where add), dq += sum of ds_i k_i. */
-    void (*back_keys)(const float *ds, int64_t n, const float *q, const float *k, ptrdiff_t k_stride, int64_t d, float *dk,
-                      ptrdiff_t dk_stride, bool add, float *dq);
+    /* After the last emit or back of a task: what went past the cache is in memory. */
+    void (*fence)(void);
 };
 
 #endif

@@ -13,7 +13,10 @@ static int64_t floats(const struct attn_shape *shape) {
 static void head(const struct attn_scan_head *a) {
     const struct attn_exec *x = a->x;
     float *o = a->memory;
-    struct attn_scan_carry state = attn_scan_begin(x, a->b, a->h, o);
+    struct state {
+        float m, c;
+    } state;
+    attn_scan_begin(x, a->b, a->h, &(struct attn_scan_carry){&state.m, &state.c, o});
     for (int64_t i = 0; i < a->n; i++) {
         const float s = attn_scan_score(a, i), m = state.m > s ? state.m : s, origin = m == -INFINITY ? 0.0f : m;
         const float add = expf(s - origin);
