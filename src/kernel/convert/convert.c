@@ -9,6 +9,9 @@ const struct attn_convert *attn_convert_for(uint32_t isa) {
 #if defined(ATTN_HAVE_AVX2)
         &attn_convert__avx2,
 #endif
+#if defined(ATTN_HAVE_NEON)
+        &attn_convert__neon,
+#endif
         &attn_convert__portable,
     };
     for (size_t i = 0; i + 1 < sizeof sets / sizeof sets[0]; i++)

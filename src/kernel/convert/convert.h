@@ -71,5 +71,8 @@ extern const struct attn_convert attn_convert__avx2;
 #if defined(ATTN_HAVE_AVX512)
 extern const struct attn_convert attn_convert__avx512;
 #endif
+#if defined(ATTN_HAVE_NEON)
+extern const struct attn_convert attn_convert__neon;
+#endif
 
 #endif

@@ -1,24 +1,9 @@
 /* Conversions for AVX2 and F16C, 8 numbers a step; tails go through a small buffer. */
-#include "base/cpu.h"
-#include "kernel/convert/convert.h"
+#include "kernel/convert/set_template.h"
 
 #include <immintrin.h>
-#include <string.h>
 
 enum { STEP = 8 };
-
-/* A loop over whole steps, then the rest in buffers of a step. */
-#define CONVERT(name, from_type, to_type, step)                                                                                            \
-    static void name(const from_type *from, int64_t n, to_type *to) {                                                                      \
-        int64_t i = 0;                                                                                                                     \
-        for (; i + STEP <= n; i += STEP) step(from + i, to + i);                                                                           \
-        if (i == n) return;                                                                                                                \
-        from_type in[STEP] = {0};                                                                                                          \
-        to_type out[STEP];                                                                                                                 \
-        memcpy(in, from + i, (size_t)(n - i) * sizeof *in);                                                                                \
-        step(in, out);                                                                                                                     \
-        memcpy(to + i, out, (size_t)(n - i) * sizeof *out);                                                                                \
-    }
 
 static __m128i load_halves(const uint16_t *from) {
     return _mm_loadu_si128((const __m128i *)(const void *)from);
@@ -47,10 +32,10 @@ static void narrow_f16(const float *from, uint16_t *to) {
     store_halves(to, _mm256_cvtps_ph(_mm256_loadu_ps(from), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
 }
 
-CONVERT(f32_of_bf16, uint16_t, float, widen_bf16)
-CONVERT(bf16_of_f32, float, uint16_t, narrow_bf16)
-CONVERT(f32_of_f16, uint16_t, float, widen_f16)
-CONVERT(f16_of_f32, float, uint16_t, narrow_f16)
+CONVERT(f32_of_bf16, uint16_t, float, STEP, widen_bf16)
+CONVERT(bf16_of_f32, float, uint16_t, STEP, narrow_bf16)
+CONVERT(f32_of_f16, uint16_t, float, STEP, widen_f16)
+CONVERT(f16_of_f32, float, uint16_t, STEP, narrow_f16)
 
 static void f32_of_q8(const struct attn_q8 *from, int64_t blocks, float *to) {
     for (int64_t b = 0; b < blocks; b++) {
@@ -87,16 +72,4 @@ static void q8_of_block(const float *x, struct attn_q8 *to) {
     }
 }
 
-static void q8_of_f32(const float *from, int64_t blocks, struct attn_q8 *to) {
-    for (int64_t b = 0; b < blocks; b++) q8_of_block(from + b * ATTN_Q8_BLOCK, &to[b]);
-}
-
-const struct attn_convert attn_convert__avx2 = {
-    .isa_bits = ATTN_ISA_AVX2,
-    .f32_of_bf16 = f32_of_bf16,
-    .bf16_of_f32 = bf16_of_f32,
-    .f32_of_f16 = f32_of_f16,
-    .f16_of_f32 = f16_of_f32,
-    .f32_of_q8 = f32_of_q8,
-    .q8_of_f32 = q8_of_f32,
-};
+ATTN_CONVERT_SET(avx2, ATTN_ISA_AVX2)

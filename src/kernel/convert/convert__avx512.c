@@ -1,7 +1,6 @@
 /* Conversions for AVX-512, 16 numbers a step, tails by masks. bfloat16 is rounded with integers: the instruction of AVX512-BF16 takes
  * denormals for 0. */
-#include "base/cpu.h"
-#include "kernel/convert/convert.h"
+#include "kernel/convert/set_template.h"
 
 #include <immintrin.h>
 
@@ -56,7 +55,8 @@ static void f32_of_q8(const struct attn_q8 *from, int64_t blocks, float *to) {
 }
 
 /* The greatest magnitude is found in the bits: as integers they are in the order of the magnitudes, NaN above infinity. */
-static void q8_of_block(__m512 low, __m512 high, struct attn_q8 *to) {
+static void q8_of_block(const float *from, struct attn_q8 *to) {
+    const __m512 low = _mm512_loadu_ps(from), high = _mm512_loadu_ps(from + 16);
     const __m512i size = _mm512_set1_epi32(0x7fffffff);
     const __m512 most_code = _mm512_set1_ps(127.0f), least_code = _mm512_set1_ps(-127.0f);
     const __m512i a = _mm512_and_si512(_mm512_castps_si512(low), size), b = _mm512_and_si512(_mm512_castps_si512(high), size);
@@ -71,19 +71,4 @@ static void q8_of_block(__m512 low, __m512 high, struct attn_q8 *to) {
     }
 }
 
-static void q8_of_f32(const float *from, int64_t blocks, struct attn_q8 *to) {
-    for (int64_t b = 0; b < blocks; b++) {
-        const float *x = from + b * ATTN_Q8_BLOCK;
-        q8_of_block(_mm512_loadu_ps(x), _mm512_loadu_ps(x + 16), &to[b]);
-    }
-}
-
-const struct attn_convert attn_convert__avx512 = {
-    .isa_bits = ATTN_ISA_AVX512,
-    .f32_of_bf16 = f32_of_bf16,
-    .bf16_of_f32 = bf16_of_f32,
-    .f32_of_f16 = f32_of_f16,
-    .f16_of_f32 = f16_of_f32,
-    .f32_of_q8 = f32_of_q8,
-    .q8_of_f32 = q8_of_f32,
-};
+ATTN_CONVERT_SET(avx512, ATTN_ISA_AVX512)

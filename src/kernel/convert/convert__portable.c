@@ -1,5 +1,5 @@
 /* Conversions in plain C: the reference, one number after the other. */
-#include "kernel/convert/convert.h"
+#include "kernel/convert/set_template.h"
 
 #include <math.h>
 
@@ -38,15 +38,4 @@ static void q8_of_block(const float *x, struct attn_q8 *to) {
     }
 }
 
-static void q8_of_f32(const float *from, int64_t blocks, struct attn_q8 *to) {
-    for (int64_t b = 0; b < blocks; b++) q8_of_block(from + b * ATTN_Q8_BLOCK, &to[b]);
-}
-
-const struct attn_convert attn_convert__portable = {
-    .f32_of_bf16 = f32_of_bf16,
-    .bf16_of_f32 = bf16_of_f32,
-    .f32_of_f16 = f32_of_f16,
-    .f16_of_f32 = f16_of_f32,
-    .f32_of_q8 = f32_of_q8,
-    .q8_of_f32 = q8_of_f32,
-};
+ATTN_CONVERT_SET(portable, 0)
