@@ -10,9 +10,10 @@
  * (the top K of Feng et al. 2025, DARE). Nothing is approximated: no index is built, every key of the range is scored, with 2 D FLOPs for
  * each query and key. One query is about as fast as memory is read; from about 32 on the multiply-adds are the limit.
  *
- * A score is summed in the order of the dimensions, one multiply-add after the other, whatever else is searched for in the same call. So
- * scores and indices are the same bits for any number of threads, for one query or for many, and for a key range or the same keys as an
- * array of their own (indices then count from its first key).
+ * A score is a sum in float32, in an order that depends on the instruction set, on D, and on whether at most four queries share a key range
+ * (neighbours in the call). So scores and indices are the same bits for any number of threads, for a key range or the same keys as an array
+ * of their own (indices then count from its first key), and for one query or four, or for five or more, however they are spread over calls.
+ * A query alone and the same query among many differ by roundings, which can exchange keys of nearly equal scores.
  *
  * A NaN score is never chosen. -0 counts and is returned as 0. Where there are fewer keys than `top` (or fewer whose score is a number), the
  * rest has index -1 and score -inf; the score of a chosen key may be -inf too, so look at the index.

@@ -71,10 +71,11 @@ static void random_problem(struct problem *p, attn_ctx *ctx, const char *kernel,
     static const int64_t lengths[] = {0, 1, 2, 7, 8, 9, 63, 64, 65, 127, 200, 509, 2047, 2048, 2049, 4500};
     static const int32_t dims[] = {1, 2, 3, 15, 16, 17, 31, 40, 64, 100};
     static const int32_t tops[] = {1, 2, 5, 20, 63, 64, 65, 300};
+    static const int64_t most_queries[] = {5, 12, 230};
     *p = (struct problem){.arena = {.at_begin = attn_random_below(r, 2) == 0}};
     attn_search_init(&p->s);
     attn_search *s = &p->s;
-    s->queries = attn_random_below(r, 3) == 0 ? attn_random_between(r, 0, 12) : attn_random_between(r, 0, 230);
+    s->queries = attn_random_between(r, 0, most_queries[attn_random_below(r, 3)]);
     s->keys = lengths[attn_random_below(r, sizeof(lengths) / sizeof(lengths[0]))];
     s->dim = dims[attn_random_below(r, sizeof(dims) / sizeof(dims[0]))];
     s->top = tops[attn_random_below(r, sizeof(tops) / sizeof(tops[0]))];

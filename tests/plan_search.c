@@ -86,7 +86,7 @@ static void the_same_bits_for_any_number_of_threads_and_any_order_of_units(void 
         }
 }
 
-static void the_same_bits_one_query_at_a_time_and_for_a_range_as_an_array_of_its_own(void **state) {
+static void the_same_bits_one_query_at_a_time_or_three_and_for_a_range_as_an_array_of_its_own(void **state) {
     (void)state;
     static struct answer together, alone;
     static int64_t begins[QUERIES], ends[QUERIES];
@@ -111,6 +111,44 @@ static void the_same_bits_one_query_at_a_time_and_for_a_range_as_an_array_of_its
         for (int n = 0; n < TOP; n++) alone.index[i * TOP + n] += begins[i];
     }
     assert_same(&together, &alone);
+    attn_ctx_destroy(ctx);
+}
+
+/* `count` queries at once, and cut into calls of `each`, at least five. */
+static void assert_cut_is_whole(attn_ctx *ctx, int64_t count, int64_t each, int32_t top) {
+    const size_t size = (size_t)(count * top);
+    int64_t *index = calloc(2 * size, sizeof(*index));
+    float *score = calloc(2 * size, sizeof(*score)), *many = malloc((size_t)count * DIM * sizeof(float));
+    struct attn_random r;
+    static struct answer other;
+    attn_search s = whole_search(&other);
+    attn_random_init(&r, 5);
+    attn_random_fill_normal(&r, many, count * DIM, 1.0f);
+    s.top = top;
+    s.keys = KEYS / 2;
+    for (int64_t first = 0, side = 0; side < 2; first = 0, side++)
+        for (; first < count; first += side ? each : count) {
+            s.q = many + first * DIM;
+            s.queries = side ? each : count;
+            if (s.queries > count - first) s.queries = count - first;
+            assert_true(s.queries > 4);
+            s.index = index + (side ? size : 0) + (size_t)(first * top);
+            s.score = score + (side ? size : 0) + (size_t)(first * top);
+            assert_int_equal(run(ctx, s), ATTN_OK);
+        }
+    assert_memory_equal(index, index + size, size * sizeof(*index));
+    assert_memory_equal(score, score + size, size * sizeof(*score));
+    free(index);
+    free(score);
+    free(many);
+}
+
+static void the_same_bits_for_five_queries_and_more_however_they_are_cut(void **state) {
+    (void)state;
+    attn_ctx *ctx = test_context(2);
+    assert_cut_is_whole(ctx, 70, 5, TOP);
+    assert_cut_is_whole(ctx, 2 * 97, 97, TOP);        /* two beyond the most that are searched for together */
+    assert_cut_is_whole(ctx, 18, 9, ATTN_SEARCH_TOP); /* two beyond a batch of lists so long */
     attn_ctx_destroy(ctx);
 }
 
@@ -227,7 +265,8 @@ static void every_mistake_is_named_with_field_value_and_expectation(void **state
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_same_bits_for_any_number_of_threads_and_any_order_of_units),
-        cmocka_unit_test(the_same_bits_one_query_at_a_time_and_for_a_range_as_an_array_of_its_own),
+        cmocka_unit_test(the_same_bits_one_query_at_a_time_or_three_and_for_a_range_as_an_array_of_its_own),
+        cmocka_unit_test(the_same_bits_for_five_queries_and_more_however_they_are_cut),
         cmocka_unit_test(scores_need_not_be_wanted_and_a_larger_workspace_serves_smaller_searches),
         cmocka_unit_test(a_search_allocates_nothing),
         cmocka_unit_test(every_mistake_is_named_with_field_value_and_expectation),

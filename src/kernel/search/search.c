@@ -1,7 +1,7 @@
 /* The search schedule.
  *
  * Queries are taken in batches whose lists fit the cache. Neighbours of the same key range make a run of at most RUN queries; a run's range is
- * cut into chunks of CHUNK keys, and (run, chunk) is a unit of work: each panel of keys is packed once and meets all queries of the run.
+ * cut into chunks of CHUNK keys, and (run, chunk) is a unit of work: its keys are read once and meet all queries of the run.
  * A worker keeps one list for each query of the batch, over all chunks that it happens to get; what is best is best whoever found it (list.h),
  * so the workers' lists are merged and the order does not matter.
  */
@@ -11,11 +11,12 @@
 #include <assert.h>
 #include <math.h>
 
-enum { FEW = 18, RUN = 192, CHUNK = 2048, MOST_QUERIES = 1024, BATCH_WORDS = 1 << 18 };
+enum { RUN = 192, CHUNK = 2048, MOST_QUERIES = 1024, BATCH_WORDS = 1 << 18 };
 
 struct run {
     int64_t query, begin, end, first_unit;
     int32_t queries;
+    bool few;
 };
 
 /* Sizes of the workspace: the runs of a batch, then each worker's part. */
@@ -77,19 +78,37 @@ static struct worker worker_of(const struct state *t, int number) {
 
 /* ------------------------------------------------------------------------------------------------- units */
 
+static int64_t begin_of(const attn_search *s, int64_t i) {
+    return s->begins ? s->begins[i] : 0;
+}
+static int64_t end_of(const attn_search *s, int64_t i) {
+    return s->ends ? s->ends[i] : s->keys;
+}
+static bool same_range(const attn_search *s, int64_t i, int64_t j) {
+    return begin_of(s, i) == begin_of(s, j) && end_of(s, i) == end_of(s, j);
+}
+
+/* Whether at most ATTN_SEARCH_FEW neighbours have the range of query i, in whatever batches and runs they end up. */
+static bool has_few(const attn_search *s, int64_t i) {
+    int64_t first = i, last = i;
+    while (first > 0 && last - first < ATTN_SEARCH_FEW && same_range(s, first - 1, i)) first--;
+    while (last + 1 < s->queries && last - first < ATTN_SEARCH_FEW && same_range(s, last + 1, i)) last++;
+    return last - first < ATTN_SEARCH_FEW;
+}
+
 static void cut_into_runs(struct state *t) {
     const attn_search *s = t->s;
     int64_t units = 0;
     t->run_count = 0;
     for (int64_t i = t->first; i < t->first + t->queries; i++) {
-        const int64_t begin = s->begins ? s->begins[i] : 0, end = s->ends ? s->ends[i] : s->keys;
         struct run *last = t->run_count > 0 ? &t->runs[t->run_count - 1] : NULL;
-        if (last && last->begin == begin && last->end == end && last->queries < RUN) {
+        if (last && same_range(s, last->query, i) && last->queries < RUN) {
             last->queries++;
             continue;
         }
         if (last) units += attn_div_up(last->end - last->begin, CHUNK);
-        t->runs[t->run_count++] = (struct run){.query = i, .queries = 1, .begin = begin, .end = end, .first_unit = units};
+        t->runs[t->run_count++] =
+            (struct run){.query = i, .queries = 1, .begin = begin_of(s, i), .end = end_of(s, i), .first_unit = units, .few = has_few(s, i)};
     }
 }
 
@@ -117,28 +136,22 @@ static void scan_unit(void *arg, int64_t unit, int number) {
     const struct run *run = run_of(t, unit);
     const struct worker w = worker_of(t, number);
     const int64_t begin = run->begin + (unit - run->first_unit) * CHUNK, end = attn_min64(begin + CHUNK, run->end);
-    const int size = t->ops->panel;
-    struct attn_search_panel p = {.keys = w.panel,
-                                  .q = s->q + run->query * s->q_stride,
-                                  .q_stride = s->q_stride,
-                                  .queries = run->queries,
-                                  .dim = s->dim,
-                                  .top = s->top,
-                                  .lists = w.lists + (run->query - t->first),
-                                  .scratch = w.scratch,
-                                  .ahead_stride = s->k_stride};
-    for (int32_t i = 0; i < run->queries; i++) attn_search_list_from(&p.lists[i], (uint32_t)begin);
-    for (int64_t j = begin; j < end; j += size) {
-        const int keys = (int)attn_min64(size, end - j);
-        const float *k = s->k + j * s->k_stride;
-        const float *ahead = run->end - j >= 2 * size ? k + size * s->k_stride : NULL;
-        const bool few = run->queries <= FEW;
-        t->ops->pack(k, s->k_stride, keys, s->dim, w.panel, few ? ahead : NULL);
-        p.ahead = few ? NULL : ahead;
-        p.first = (uint32_t)j;
-        p.valid = UINT64_MAX >> (64 - keys);
-        t->ops->score(&p);
-    }
+    const struct attn_search_chunk chunk = {.k = s->k + begin * s->k_stride,
+                                            .k_stride = s->k_stride,
+                                            .keys = end - begin,
+                                            .behind = run->end - end,
+                                            .first = (uint32_t)begin,
+                                            .q = s->q + run->query * s->q_stride,
+                                            .q_stride = s->q_stride,
+                                            .queries = run->queries,
+                                            .dim = s->dim,
+                                            .top = s->top,
+                                            .few = run->few,
+                                            .lists = w.lists + (run->query - t->first),
+                                            .scratch = w.scratch,
+                                            .panel = w.panel};
+    for (int32_t i = 0; i < run->queries; i++) attn_search_list_from(&chunk.lists[i], (uint32_t)begin);
+    t->ops->scan(&chunk);
 }
 
 /* ------------------------------------------------------------------------------------------------- batches */
@@ -170,7 +183,7 @@ static void collect_query(void *arg, int64_t n, int number) {
 void attn_search_scan(attn_ctx *ctx, const struct attn_search_ops *ops, const attn_search *search, int workers) {
     struct state t = {.s = search, .ops = ops, .worker_count = workers};
     const bool fits = find_sizes(search, &t.sizes);
-    assert(fits && ops->panel <= ATTN_SEARCH_PANEL);
+    assert(fits);
     (void)fits;
     t.runs = search->workspace;
     t.workers = (char *)search->workspace + t.sizes.runs;

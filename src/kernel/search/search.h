@@ -5,31 +5,31 @@
 #include "attn_search.h"
 #include "kernel/search/list.h"
 
-/* Some queries against one panel of keys. */
-struct attn_search_panel {
-    const float *keys; /* packed: [dim][panel keys], lanes are keys */
-    uint32_t first;    /* index of the panel's first key */
-    uint64_t valid;    /* bit of each key that exists */
+/* So many neighbours of one key range are searched for in another way than more of them, whose scores then have other roundings. */
+enum { ATTN_SEARCH_FEW = 4 };
+
+/* Some keys and the queries that are compared with them. */
+struct attn_search_chunk {
+    const float *k; /* the first key */
+    int64_t k_stride;
+    int64_t keys, behind; /* how many; how many follow them in the range, which may be fetched */
+    uint32_t first;       /* index of the first key */
     const float *q;
-    int64_t q_stride, queries;
-    int32_t dim, top;
+    int64_t q_stride;
+    int32_t queries, dim, top;
+    bool few;                       /* the range is that of at most ATTN_SEARCH_FEW neighbours */
     struct attn_search_list *lists; /* of the queries */
     uint64_t *scratch;
-    const float *ahead; /* a panel of keys that is read next, fetched while the scores are computed; NULL: none */
-    int64_t ahead_stride;
+    float *panel; /* room for ATTN_SEARCH_PANEL keys */
 };
 
 /* What an instruction set provides. */
 struct attn_search_ops {
     const char *isa;
     uint32_t isa_bits; /* what it needs of attn_ctx.isa; 0: nothing */
-    int panel;         /* keys of a panel, at most ATTN_SEARCH_PANEL */
 
-    /* Packs `keys` rows of keys, at most a panel; what is missing is 0. `ahead`: rows that are read next, may be fetched; NULL: none. */
-    void (*pack)(const float *k, int64_t stride, int keys, int32_t dim, float *panel, const float *ahead);
-
-    /* Scores of every query and key of the panel, summed in the order of the dimensions; those that pass a query's bound go to its list. */
-    void (*score)(const struct attn_search_panel *panel);
+    /* Scores of every query and key, whose bits depend on these two and `few` alone; those that pass a query's bound go to its list. */
+    void (*scan)(const struct attn_search_chunk *chunk);
 };
 
 /* The list expands into prototypes and the table, slowest first: X(symbol). */
@@ -38,7 +38,17 @@ struct attn_search_ops {
 #else
 #define ATTN_SEARCH_LIST_AVX512(X)
 #endif
-#define ATTN_SEARCH_LIST(X) X(attn_search_ops__portable) ATTN_SEARCH_LIST_AVX512(X)
+#if defined(ATTN_HAVE_AVX2)
+#define ATTN_SEARCH_LIST_AVX2(X) X(attn_search_ops__avx2)
+#else
+#define ATTN_SEARCH_LIST_AVX2(X)
+#endif
+#if defined(ATTN_HAVE_NEON)
+#define ATTN_SEARCH_LIST_NEON(X) X(attn_search_ops__neon)
+#else
+#define ATTN_SEARCH_LIST_NEON(X)
+#endif
+#define ATTN_SEARCH_LIST(X) X(attn_search_ops__portable) ATTN_SEARCH_LIST_NEON(X) ATTN_SEARCH_LIST_AVX2(X) ATTN_SEARCH_LIST_AVX512(X)
 
 #define X(symbol) extern const struct attn_search_ops symbol;
 ATTN_SEARCH_LIST(X)
