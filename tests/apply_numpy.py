@@ -294,6 +294,48 @@ def additive(program, folder, rng):
     return [(n, np.load(path("r-" + n)), want[n]) for n in wanted]
 
 
+def searched(program, folder, rng, c):
+    """--top against a sort in NumPy, of whole numbers, whose scores are exact and often equal: (name, got, want)."""
+    layout, lens, top = c.get("layout", "bhtd"), c.get("kv_lens"), c["top"]
+    packed = layout == "thd"
+    b, h, g, t, s, d = 1 if packed else 2, 4, 2, 21, c.get("keys", 90), 19
+    q, k = (rng.integers(-3, 4, n).astype("f4") for n in ((b, h, t, d), (b, g, s, d)))
+    path = lambda n: os.path.join(folder, n + ".npy")
+    command = [program, "apply", "--layout", layout, "--top", str(top), "--out-index", path("index"), "--json"]
+    arrays = dict(q=to_layout(q, layout), k=to_layout(k, layout))
+    if packed:
+        arrays.update({"cu-q": np.array(c["cu"][0], "i4"), "cu-k": np.array(c["cu"][1], "i4")})
+    if lens:
+        arrays["kv-lens"] = np.array(lens, "i8")
+    for n, a in arrays.items():
+        np.save(path(n), np.ascontiguousarray(a))
+        command += ["--" + n, path(n)]
+    if c.get("scores", True):
+        command += ["--out-score", path("score")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise AssertionError("exit %d: %s" % (done.returncode, done.stderr))
+    index, score = np.full((b, h, t, top), -1), np.full((b, h, t, top), -np.inf)
+    for n, rows, keys in sequences(c, b, t, s):
+        for head in range(h):
+            scores = q[n, head, rows] @ k[n, head // (h // g), keys].T
+            best = np.argsort(-scores, axis=1, kind="stable")[:, :top]
+            index[n, head, rows, :best.shape[1]] = best
+            score[n, head, rows, :best.shape[1]] = np.take_along_axis(scores, best, 1)
+    want = dict(index=index[0] if packed else index, score=score[0] if packed else score)
+    got = {n: np.load(path(n)) for n in (("index", "score") if c.get("scores", True) else ("index",))}
+    assert got["index"].dtype == np.int64
+    return [(n, got[n], want[n]) for n in got]
+
+
+def searches():
+    yield dict(top=5)
+    yield dict(top=5, layout="bthd", scores=False)
+    yield dict(top=30, kv_lens=[90, 11])
+    yield dict(top=7, layout="thd", cu=([0, 5, 5, 21], [0, 40, 52, 90]))
+    yield dict(top=3, keys=0)
+
+
 def main():
     program, failures, count = sys.argv[1], 0, 0
     seed = int(os.environ.get("ATTN_TEST_SEED", "1"))
@@ -327,6 +369,13 @@ def main():
             if a.shape != want.shape or not np.abs(a - want).max() <= 1e-12 * max(1.0, np.abs(want).max()):
                 print("FAILED additive (ATTN_TEST_SEED=%d): %s; shapes %s and %s" % (seed, n, a.shape, want.shape))
                 failures += 1
+    for c in searches():
+        with tempfile.TemporaryDirectory() as folder:
+            for n, a, want in searched(program, folder, np.random.default_rng(seed), c):
+                count += 1
+                if a.shape != want.shape or not np.array_equal(a, want):
+                    print("FAILED search %s (ATTN_TEST_SEED=%d): %s; shapes %s and %s" % (c, seed, n, a.shape, want.shape))
+                    failures += 1
     print("%d arrays compared with NumPy, %d failed" % (count, failures))
     return 1 if failures else 0
 

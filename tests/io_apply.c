@@ -67,8 +67,9 @@ static int files(void) {
     return count;
 }
 
-/* Inputs and outputs of the dot product alone, or of the additive score. */
+/* Inputs and outputs of the dot product alone, or of the additive score; those of a search belong to neither. */
 static bool belongs(bool input, int which, attn_score score) {
+    if (!input && which >= ATTN_OUT_INDEX) return false;
     const bool additive = score == ATTN_SCORE_ADDITIVE;
     if (input && (which == ATTN_IN_W || which == ATTN_IN_DWEIGHTS)) return additive;
     if (!input && (which == ATTN_OUT_WEIGHTS || which == ATTN_OUT_DW)) return additive;
@@ -118,8 +119,20 @@ static struct attn_apply everything(attn_score score) {
     return apply;
 }
 
-static void fail_every_allocation(attn_score score) {
-    const struct attn_apply apply = everything(score);
+/* The same sequences, searched. */
+static struct attn_apply everything_of_a_search(void) {
+    struct attn_apply apply = everything(ATTN_SCORE_DOT);
+    for (int i = 0; i < INPUTS; i++)
+        if (i != ATTN_IN_Q && i != ATTN_IN_K && i < ATTN_IN_CU_Q) apply.in[i] = NULL;
+    for (int i = 0; i < ATTN_APPLY_OUTPUTS; i++) apply.out[i] = i >= ATTN_OUT_INDEX ? paths[INPUTS + i] : NULL;
+    apply.mask = NULL;
+    apply.softcap = (double)INFINITY;
+    apply.dropout = 0.0;
+    apply.top = 3;
+    return apply;
+}
+
+static void fail_every_allocation(struct attn_apply apply) {
     assert_int_equal(files(), INPUTS);
     for (int sticky = 0; sticky < 2; sticky++)
         for (int n = 1;; n++) { /* 0 is the context itself */
@@ -144,8 +157,38 @@ static void fail_every_allocation(attn_score score) {
 
 static void every_failing_allocation_leaves_no_output_and_no_memory(void **state) {
     (void)state;
-    fail_every_allocation(ATTN_SCORE_DOT);
-    fail_every_allocation(ATTN_SCORE_ADDITIVE);
+    fail_every_allocation(everything(ATTN_SCORE_DOT));
+    fail_every_allocation(everything(ATTN_SCORE_ADDITIVE));
+    fail_every_allocation(everything_of_a_search());
+}
+
+static void a_search_refuses_what_it_has_no_use_for(void **state) {
+    (void)state;
+    struct faults none = {.fail_at = -1};
+    struct attn_apply_report report;
+    attn_ctx *ctx = context(&none);
+    char sentence[512];
+    static const char *const words[] = {"--v", "--out", "--mask", "--scale", "--dtype", "--kv-dtype", "--softcap", "--dropout", "--score"};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        struct attn_apply apply = everything_of_a_search();
+        if (i == 0) apply.in[ATTN_IN_V] = paths[ATTN_IN_V];
+        if (i == 1) apply.out[ATTN_OUT_O] = paths[INPUTS + ATTN_OUT_O];
+        if (i == 2) apply.mask = "causal";
+        if (i == 3) apply.scale = 2.0;
+        if (i == 4) apply.dtype = ATTN_F64;
+        if (i == 5) apply.kv_dtype = ATTN_Q8_0;
+        if (i == 6) apply.softcap = 2.0;
+        if (i == 7) apply.dropout = 0.5;
+        if (i == 8) apply.score = ATTN_SCORE_LEARNED_QUERY;
+        assert_int_not_equal(attn_apply_files(ctx, &apply, &report), ATTN_OK);
+        attn_ctx_error(ctx, sentence, sizeof sentence);
+        if (strstr(sentence, words[i]) == NULL) fail_msg("expected %s in: %s", words[i], sentence);
+        assert_int_equal(files(), INPUTS);
+    }
+    struct attn_apply attention = everything(ATTN_SCORE_DOT);
+    attention.out[ATTN_OUT_INDEX] = paths[INPUTS + ATTN_OUT_INDEX];
+    assert_int_equal(attn_apply_files(ctx, &attention, &report), ATTN_EINVAL);
+    attn_ctx_destroy(ctx);
 }
 
 static bool stop(void) {
@@ -283,6 +326,7 @@ static int remove_folder(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_failing_allocation_leaves_no_output_and_no_memory),
+        cmocka_unit_test(a_search_refuses_what_it_has_no_use_for),
         cmocka_unit_test(a_stop_before_the_commit_leaves_no_output),
         cmocka_unit_test(an_output_that_cannot_be_written_takes_the_others_with_it),
         cmocka_unit_test(tensors_are_read_and_written_as_npy_files_are),

@@ -33,7 +33,9 @@ static const char *const help_out[ATTN_APPLY_OUTPUTS] = {"the output, laid out a
                                                          "gradient of the bias, summed over shared axes",
                                                          "gradient of the sinks",
                                                          "weights [B,H,T,S], --score additive",
-                                                         "gradient of w"};
+                                                         "gradient of w",
+                                                         "with --top: the best keys of each query [B,H,T,K], int64",
+                                                         "with --top: their scores [B,H,T,K]"};
 
 struct words {
     struct attn_words mask;
@@ -58,6 +60,8 @@ static int list_options(struct attn_apply *a, struct words *w, struct attn_optio
         {"seed", ATTN_OPTION_INTEGER, &w->seed, "N", "of dropout (default 0)", 0, 9e18},
         {"score", ATTN_OPTION_TEXT, &w->score, "NAME",
          "dot (default), additive: w.tanh(q+k), learned-query: q [H,D], row i sees keys 0 to i", 0, 0},
+        {"top", ATTN_OPTION_INTEGER, &a->top, "K", "instead of attention: the K keys of greatest dot product with each query", 1,
+         ATTN_SEARCH_TOP},
         {"layout", ATTN_OPTION_TEXT, &w->layout, "NAME", "bhtd (default), bthd, thd (packed)", 0, 0},
         {"dtype", ATTN_OPTION_TEXT, &w->dtype, "NAME", "what is computed in: f32 (default), f64, bf16, f16", 0, 0},
         {"kv-dtype", ATTN_OPTION_TEXT, &w->kv_dtype, "NAME", "what k and v are rounded to: bf16, f16, q8_0 (default: as --dtype)", 0, 0},
@@ -101,6 +105,7 @@ static void print_report(const struct attn_apply_report *r, const struct attn_ap
     attn_record_text(&record, "dtype", attn_dtype_name(a->dtype));
     attn_record_text(&record, "score", attn_score_name(a->score));
     attn_record_text(&record, "pass", r->backward ? "fwd+bwd" : "fwd");
+    if (a->top > 0) attn_record_integer(&record, "top", a->top);
     attn_record_integer(&record, "batch", r->batch);
     attn_record_integer(&record, "heads", r->heads);
     attn_record_integer(&record, "kv_heads", r->kv_heads);
@@ -114,8 +119,14 @@ static void print_report(const struct attn_apply_report *r, const struct attn_ap
     if (json)
         attn_json_line(stdout, &record);
     else
-        fprintf(stderr, "attn: apply: %s with %s/%s in %.3g s%s\n", r->backward ? "forward and backward" : "forward", r->kernel, r->isa,
-                r->seconds, written ? "" : "; nothing is written, as no output is named: --out FILE");
+        fprintf(stderr, "attn: apply: %s with %s/%s in %.3g s%s%s\n",
+                a->top > 0    ? "best keys"
+                : r->backward ? "forward and backward"
+                              : "forward",
+                r->kernel, r->isa, r->seconds, written ? "" : "; nothing is written, as no output is named: ",
+                written      ? ""
+                : a->top > 0 ? "--out-index FILE"
+                             : "--out FILE");
 }
 
 static int apply(attn_ctx *ctx, const struct attn_apply *a, const struct words *w) {

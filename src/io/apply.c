@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "io/apply_job.h"
+#include "kernel/search/search.h"
 
 #include <math.h>
 #include <string.h>
@@ -61,10 +62,14 @@ static attn_status check_together(struct attn_apply_job *job) {
                  {ATTN_OUT_DALIBI, ATTN_IN_DO},    {ATTN_OUT_DBIAS, ATTN_IN_DO},   {ATTN_OUT_DSINK, ATTN_IN_DO},
                  {ATTN_OUT_DALIBI, ATTN_IN_ALIBI}, {ATTN_OUT_DBIAS, ATTN_IN_BIAS}, {ATTN_OUT_DSINK, ATTN_IN_SINK},
                  {ATTN_OUT_DW, ATTN_IN_DO},        {ATTN_OUT_DW, ATTN_IN_W},       {ATTN_OUT_WEIGHTS, ATTN_IN_W}};
-    const attn_status additive = check_additive(job);
-    if (additive != ATTN_OK) return additive;
+    const attn_status alone = job->search ? attn_apply_search_check(job) : check_additive(job);
+    if (alone != ATTN_OK) return alone;
+    for (int which = ATTN_OUT_INDEX; which <= ATTN_OUT_SCORE && !job->search; which++)
+        if (a->out[which] != NULL)
+            return attn_fail(job->ctx, ATTN_EINVAL, "apply: --%s is given without --top, the number of keys wanted",
+                             attn_apply_output_names[which]);
     for (int which = ATTN_IN_Q; which <= ATTN_IN_V; which++)
-        if (a->in[which] == NULL && !(which == ATTN_IN_V && job->additive))
+        if (a->in[which] == NULL && !(which == ATTN_IN_V && (job->additive || job->search)))
             return attn_fail(job->ctx, ATTN_EINVAL, "apply: --%s is missing; expected the .npy or .safetensors file of an array",
                              attn_apply_input_names[which]);
     for (size_t i = 0; i < sizeof needs / sizeof needs[0]; i++)
@@ -233,18 +238,19 @@ attn_status attn_apply_files(attn_ctx *ctx, const struct attn_apply *apply, stru
                                  .packed = apply->layout == ATTN_THD,
                                  .backward = apply->in[ATTN_IN_DO] != NULL || apply->in[ATTN_IN_DWEIGHTS] != NULL,
                                  .additive = apply->score == ATTN_SCORE_ADDITIVE,
-                                 .learned = apply->score == ATTN_SCORE_LEARNED_QUERY};
+                                 .learned = apply->score == ATTN_SCORE_LEARNED_QUERY,
+                                 .search = apply->top > 0};
     double seconds = 0.0;
     bool stopped = false;
     attn_status status = check_together(&job);
     if (status == ATTN_OK) status = attn_apply_read(&job);
     if (status == ATTN_OK) status = attn_apply_results(&job);
-    if (status == ATTN_OK) status = plan(&job);
+    if (status == ATTN_OK && !job.search) status = plan(&job);
     if (status == ATTN_OK) status = attn_apply_store(&job);
     if (status == ATTN_OK) status = compile_mask(&job);
     if (status == ATTN_OK) {
         const double start = attn_clock();
-        status = execute(&job);
+        status = job.search ? attn_apply_search(&job) : execute(&job);
         seconds = attn_clock() - start;
     }
     if (status == ATTN_OK) status = attn_apply_write(&job, &stopped);
@@ -256,8 +262,12 @@ attn_status attn_apply_files(attn_ctx *ctx, const struct attn_apply *apply, stru
                                              job.kv_heads,
                                              job.dim,
                                              job.v_dim,
-                                             attn_plan_kernel(job.plan),
-                                             attn_plan_isa(job.plan),
+                                             !job.search             ? attn_plan_kernel(job.plan)
+                                             : apply->kernel != NULL ? apply->kernel
+                                                                     : "search",
+                                             !job.search             ? attn_plan_isa(job.plan)
+                                             : apply->kernel != NULL ? "portable"
+                                                                     : attn_search_choose(ctx)->isa,
                                              seconds,
                                              job.backward,
                                              stopped};

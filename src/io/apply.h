@@ -1,5 +1,5 @@
 /* One attention on arrays from files: reads, checks that the shapes fit each other, computes forward and, where a gradient is asked for,
- * backward, and writes all results or none. */
+ * backward, or the best keys of each query instead, and writes all results or none. */
 #ifndef ATTN_IO_APPLY_H
 #define ATTN_IO_APPLY_H
 
@@ -34,6 +34,8 @@ enum attn_apply_output {
     ATTN_OUT_DSINK,
     ATTN_OUT_WEIGHTS,
     ATTN_OUT_DW,
+    ATTN_OUT_INDEX,
+    ATTN_OUT_SCORE,
     ATTN_APPLY_OUTPUTS
 };
 extern const char *const attn_apply_input_names[ATTN_APPLY_INPUTS];   /* "q", "k", ..., as the options are called */
@@ -52,6 +54,7 @@ struct attn_apply {
     double scale, softcap; /* NaN, INFINITY: the defaults */
     double dropout;        /* 0: none */
     uint64_t seed;
+    int64_t top; /* keys wanted for each query: a search instead of attention; 0: attention */
     int threads;
     bool (*stopped)(void); /* asked before results are committed; may be NULL */
 };

@@ -25,9 +25,9 @@ struct attn_result {
 struct attn_apply_job {
     attn_ctx *ctx;
     const struct attn_apply *apply;
-    bool packed, backward, ragged, additive, learned; /* ragged: sequences have numbers of keys of their own */
-    struct attn_npy array[ATTN_APPLY_INPUTS];         /* as read; data NULL: not given */
-    void *input[ATTN_APPLY_INPUTS];                   /* converted to the type that is computed in */
+    bool packed, backward, ragged, additive, learned, search; /* ragged: sequences have numbers of keys of their own */
+    struct attn_npy array[ATTN_APPLY_INPUTS];                 /* as read; data NULL: not given */
+    void *input[ATTN_APPLY_INPUTS];                           /* converted to the type that is computed in */
     struct attn_result result[ATTN_APPLY_OUTPUTS];
 
     /* the problem's sizes, found in the shapes */
@@ -48,6 +48,9 @@ struct attn_apply_job {
 attn_status attn_apply_read(struct attn_apply_job *job);
 /* Rounds k and v to the type they are stored in; after the plan, which knows what fits. */
 attn_status attn_apply_store(struct attn_apply_job *job);
+/* What a search cannot be given; and the search itself. */
+attn_status attn_apply_search_check(const struct attn_apply_job *job);
+attn_status attn_apply_search(struct attn_apply_job *job);
 /* Shape of the output: that of k with q's heads and v's width. */
 void attn_apply_output_shape(const struct attn_apply_job *job, int64_t shape[4]);
 /* Memory and shapes of the results. */

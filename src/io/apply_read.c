@@ -131,7 +131,7 @@ static attn_status check_qkv(struct attn_apply_job *job) {
     attn_status status = ATTN_OK;
     const int head = axis_of(job, HEAD), token = axis_of(job, TOKEN), dim = axis_of(job, DIM);
     if (job->learned) status = check_query(job);
-    const bool mixes = job->apply->in[ATTN_IN_V] != NULL; /* the additive score may come without values */
+    const bool mixes = job->apply->in[ATTN_IN_V] != NULL; /* the additive score may come without values, a search does */
     for (int which = job->learned ? ATTN_IN_K : ATTN_IN_Q; which <= (mixes ? ATTN_IN_V : ATTN_IN_K) && status == ATTN_OK; which++)
         status = check_tensor(job, which);
     if (status != ATTN_OK) return status;

@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-const char *const attn_apply_output_names[ATTN_APPLY_OUTPUTS] = {"out",    "lse",   "dq",    "dk",      "dv",
-                                                                 "dalibi", "dbias", "dsink", "weights", "dw"};
+const char *const attn_apply_output_names[ATTN_APPLY_OUTPUTS] = {"out",   "lse",   "dq",      "dk", "dv",        "dalibi",
+                                                                 "dbias", "dsink", "weights", "dw", "out-index", "out-score"};
 
 static void shape_like(struct attn_result *result, const struct attn_npy *array) {
     result->rank = array->rank;
@@ -23,6 +23,7 @@ static bool goes_to_npy(const struct attn_apply_job *job, int which) {
  * computed as, the three gradients alike. */
 static enum attn_npy_type type_of(const struct attn_apply_job *job, int which) {
     const bool gradient = which != ATTN_OUT_O;
+    if (which >= ATTN_OUT_INDEX) return which == ATTN_OUT_INDEX ? ATTN_NPY_I64 : ATTN_NPY_F32;
     if (which == ATTN_OUT_LSE || which >= ATTN_OUT_WEIGHTS) return job->apply->dtype == ATTN_F64 ? ATTN_NPY_F64 : ATTN_NPY_F32;
     if (which >= ATTN_OUT_DALIBI) return ATTN_NPY_F32;
     switch (job->apply->dtype) {
@@ -47,6 +48,13 @@ static bool describe(const struct attn_apply_job *job, int which, struct attn_re
     const int64_t lse[3] = {job->batch, job->heads, job->q_tokens};
     const int skip = job->packed ? 1 : 0;
     result->type = type_of(job, which);
+    if (job->search != (which >= ATTN_OUT_INDEX)) return false;
+    if (job->search) {
+        const int64_t best[4] = {job->batch, job->heads, job->q_tokens, job->apply->top};
+        result->rank = 4 - skip;
+        memcpy(result->shape, best + skip, (size_t)result->rank * sizeof(int64_t));
+        return which == ATTN_OUT_INDEX || job->apply->out[which] != NULL;
+    }
     if (which == ATTN_OUT_O) {
         if (job->additive && job->apply->in[ATTN_IN_V] == NULL) return false;
         result->rank = job->packed ? 3 : 4;
