@@ -79,6 +79,57 @@ attn_status attn_pointer_case_check(struct attn_pointer_case *c, double *error) 
     return status;
 }
 
+/* One of PyTorch's results against ours. */
+static attn_status compare(const struct attn_pointer_case *c, struct attn_torch *torch, const char *name, const float *ours, double *off) {
+    struct attn_npy theirs = {.data = NULL};
+    double most = 0.0;
+    const attn_status status = attn_torch_take(torch, name, &theirs);
+    *off = 0.0;
+    for (size_t i = 0; i < theirs.count && status == ATTN_OK; i++) {
+        const double own = (double)ours[i], other = (double)((const float *)theirs.data)[i];
+        *off = fmax(*off, isfinite(other) ? fabs(own - other) : (double)INFINITY);
+        most = fmax(most, fabs(own));
+    }
+    if (strcmp(name, "weights") != 0 && most > 0.0) *off /= most;
+    attn_npy_free(c->ctx, &theirs);
+    return status;
+}
+
+attn_status attn_pointer_case_torch(void *self, struct attn_torch *torch, char *name, size_t size, double *difference) {
+    struct attn_pointer_case *c = self;
+    const attn_problem *p = &c->problem;
+    const struct {
+        const char *name;
+        const void *data;
+        int rank;
+        int64_t shape[4];
+    } inputs[] = {{"q", c->args.q.data, 4, {p->batch, p->heads, p->q_len, p->dim}},
+                  {"k", c->args.k.data, 4, {p->batch, p->kv_heads, p->kv_len, p->dim}},
+                  {"w", c->args.w.data, 2, {p->heads, p->dim}},
+                  {"dweights", c->gradients.d_weights.data, 4, {p->batch, p->heads, p->q_len, p->kv_len}}};
+    const struct {
+        const char *name;
+        const void *data;
+    } results[] = {
+        {"weights", c->args.weights.data}, {"dq", c->gradients.dq.data}, {"dk", c->gradients.dk.data}, {"dw", c->gradients.dw.data}};
+    char answer[16];
+    double seconds;
+    attn_status status = attn_pointer_case_run(c, ATTN_BOTH, &seconds);
+    for (size_t i = 0; i < sizeof inputs / sizeof inputs[0] && status == ATTN_OK; i++)
+        status = attn_torch_give(torch, inputs[i].name, ATTN_NPY_F32, inputs[i].rank, inputs[i].shape, inputs[i].data);
+    if (status == ATTN_OK) status = attn_torch_ask(torch, name, size, "pointer %s %d", torch->folder, torch->threads);
+    for (int pass = ATTN_FWD; pass <= ATTN_BWD && status == ATTN_OK; pass++)
+        status = attn_torch_run(torch, (enum attn_direction)pass, &seconds);
+    if (status == ATTN_OK) status = attn_torch_ask(torch, answer, sizeof answer, "save %s", torch->folder);
+    *difference = 0.0;
+    for (size_t i = 0; i < sizeof results / sizeof results[0] && status == ATTN_OK; i++) {
+        double off;
+        status = compare(c, torch, results[i].name, results[i].data, &off);
+        *difference = fmax(*difference, off);
+    }
+    return status;
+}
+
 attn_status attn_pointer_case_run(void *self, enum attn_direction pass, double *seconds) {
     struct attn_pointer_case *c = self;
     const double start = attn_clock();

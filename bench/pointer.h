@@ -3,6 +3,7 @@
 #define ATTN_BENCH_POINTER_H
 
 #include "bench/measure.h"
+#include "bench/peers/torch.h"
 
 struct attn_pointer_case {
     attn_ctx *ctx;
@@ -25,6 +26,10 @@ void attn_pointer_case_close(struct attn_pointer_case *c);
 
 /* Runs once, and row 0 of each head of the first sequence also by attn_weights. *error: the greatest difference of two weights. */
 attn_status attn_pointer_case_check(struct attn_pointer_case *c, double *error);
+
+/* Opens the same in PyTorch and runs forward and backward of both once. *difference: the greatest of two weights, or of two elements of a
+ * gradient over the gradient's greatest. */
+attn_status attn_pointer_case_torch(void *self, struct attn_torch *torch, char *name, size_t size, double *difference);
 
 /* As a subject of attn_measure; self is a struct attn_pointer_case. */
 attn_status attn_pointer_case_run(void *self, enum attn_direction pass, double *seconds);

@@ -47,6 +47,17 @@ void attn_search_case_close(struct attn_search_case *c) {
     for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++) attn_free(c->ctx, owned[i]);
 }
 
+/* The greatest difference of two scores at the same place, over the greatest score; infinite where one list is longer. */
+static double difference_of(const float *a, const float *b, size_t count) {
+    double most = 0.0, off = 0.0;
+    for (size_t n = 0; n < count; n++) {
+        if (isinf(a[n]) && a[n] == b[n]) continue;
+        most = fmax(most, fabs((double)a[n]));
+        off = fmax(off, isfinite(b[n]) ? fabs((double)a[n] - (double)b[n]) : (double)INFINITY);
+    }
+    return most > 0.0 ? off / most : off;
+}
+
 attn_status attn_search_case_check(struct attn_search_case *c, double *error) {
     enum { QUERIES = 2 };
     attn_search s = c->search;
@@ -61,18 +72,31 @@ attn_status attn_search_case_check(struct attn_search_case *c, double *error) {
     if (status == ATTN_OK) status = memory(c->ctx, count, sizeof(float), (void **)&s.score);
     if (status == ATTN_OK) status = add_workspace(c->ctx, &s);
     if (status == ATTN_OK) status = attn_search_run(c->ctx, &s);
-    double most = 0.0;
-    *error = 0.0;
-    for (size_t n = 0; n < count && status == ATTN_OK; n++) {
-        if ((s.index[n] < 0) != (c->search.index[n] < 0)) *error = (double)INFINITY;
-        if (s.index[n] < 0) continue;
-        most = fmax(most, fabs((double)s.score[n]));
-        *error = fmax(*error, fabs((double)s.score[n] - (double)c->search.score[n]));
-    }
-    if (most > 0.0) *error /= most;
+    if (status == ATTN_OK) *error = difference_of(s.score, c->search.score, count);
     attn_free(c->ctx, s.index);
     attn_free(c->ctx, s.score);
     attn_free(c->ctx, s.workspace);
+    return status;
+}
+
+attn_status attn_search_case_torch(void *self, struct attn_torch *torch, char *name, size_t size, double *difference) {
+    const struct attn_search_case *c = self;
+    const attn_search *s = &c->search;
+    struct attn_npy score = {.data = NULL};
+    char answer[16];
+    double seconds;
+    attn_status status = attn_torch_give(torch, "q", ATTN_NPY_F32, 2, (int64_t[]){s->queries, s->dim}, c->q);
+    if (status == ATTN_OK) status = attn_torch_give(torch, "k", ATTN_NPY_F32, 2, (int64_t[]){s->keys, s->dim}, c->k);
+    if (status == ATTN_OK) status = attn_torch_ask(torch, name, size, "search %s %d %d", torch->folder, torch->threads, s->top);
+    if (status == ATTN_OK) status = attn_torch_run(torch, ATTN_FWD, &seconds);
+    if (status == ATTN_OK) status = attn_torch_ask(torch, answer, sizeof answer, "save %s", torch->folder);
+    if (status == ATTN_OK) status = attn_torch_take(torch, "score", &score);
+    if (status == ATTN_OK && score.count != (size_t)(s->queries * attn_min64(s->top, s->keys)))
+        status = attn_fail(c->ctx, ATTN_EUNSUPPORTED, "PyTorch gave %zu scores", score.count);
+    *difference = 0.0;
+    for (int64_t i = 0, top = attn_min64(s->top, s->keys); i < s->queries && status == ATTN_OK; i++)
+        *difference = fmax(*difference, difference_of((const float *)score.data + i * top, s->score + i * s->top, (size_t)top));
+    attn_npy_free(c->ctx, &score);
     return status;
 }
 

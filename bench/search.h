@@ -3,6 +3,7 @@
 #define ATTN_BENCH_SEARCH_H
 
 #include "bench/measure.h"
+#include "bench/peers/torch.h"
 
 struct attn_search_case {
     attn_ctx *ctx;
@@ -18,6 +19,9 @@ void attn_search_case_close(struct attn_search_case *c);
 /* Runs once, and the first queries also by the reference. *error: the greatest difference of two scores at the same place of the sorted
  * lists, over the greatest score. */
 attn_status attn_search_case_check(struct attn_search_case *c, double *error);
+
+/* Opens the same search in PyTorch, topk of a matrix product, runs it once and compares the scores as attn_search_case_check does. */
+attn_status attn_search_case_torch(void *self, struct attn_torch *torch, char *name, size_t size, double *difference);
 
 /* As a subject of attn_measure; self is a struct attn_search_case. */
 attn_status attn_search_case_run(void *self, enum attn_direction pass, double *seconds);

@@ -100,6 +100,10 @@ static void every_command_explains_itself_with_an_example(void **state) {
                                            "bench masks --help",
                                            "bench sparse --help",
                                            "bench planner --help",
+                                           "bench decode --help",
+                                           "bench scan --help",
+                                           "bench search --help",
+                                           "bench pointer --help",
                                            "doctor --help",
                                            "help apply",
                                            "-h",
@@ -175,6 +179,10 @@ static void unfitting_arrays_are_refused_and_leave_no_file(void **state) {
         {"--q rank3.npy --k kp.npy --v kp.npy --layout thd", "--cu-q is missing"},
         {"--q rank3.npy --k kp.npy --v kp.npy --layout thd --cu-q cu.npy --cu-k cu.npy", "the last element is 0, expected 8"},
         {"--q q.npy --k k.npy --v v.npy --layout tbhd", "--layout tbhd: expected bhtd, bthd or thd"},
+        {"--q q.npy --k k.npy --top 3", "--out is given with --top, whose results are --out-index and --out-score"},
+        {"--q q.npy --k k.npy --v v.npy --top 3", "--v is given with --top"},
+        {"--q q.npy --k k.npy --v v.npy --out-index i.npy", "--out-index is given without --top"},
+        {"--q q.npy --k k.npy --v v.npy --top 0", "--top 0"},
         {"--q q.npy --k k.npy --v v.npy --kernel fast", "fast"},
         {"--q q.npy --k k.npy --v v.npy --mask 'causl'", "causl"},
         {"--q q.npy --k k.npy --v v.npy --softcap 0", "--softcap 0"},
@@ -393,23 +401,29 @@ static void bench_masks_ends_with_its_budget(void **state) {
 }
 
 static void the_torch_peer_is_there_or_says_why_not(void **state) {
-    static const char *const arguments =
-        "bench kernels --len 48 --dim 8 --heads 2 --kv-heads 1 --repeat 2 --mask causal --json --peer torch";
+    static const char *const suites[] = {
+        "bench kernels --len 48 --dim 8 --heads 2 --kv-heads 1 --repeat 2 --mask causal --json --peer torch",
+        "bench search --len 300 --dim 7 --top 5 --queries 1,9 --repeat 2 --json --peer torch",
+        "bench pointer --batch 2 --heads 4 --kv-heads 2 --len 3 --kv-len 40 --dim 9 --repeat 2 --json --peer torch"};
     static char output[OUTPUT], command[256];
     (void)state;
-    snprintf(command, sizeof command, "%s --python none", arguments);
-    expect(command, 0, "none: No such file or directory; name a Python with PyTorch by --python or ATTN_PYTHON");
-    expect(command, 0, "\"status\":\"unsupported\"");
-    expect(command, 0, "\"status\":\"ok\""); /* ours */
+    for (size_t i = 0; i < sizeof suites / sizeof suites[0]; i++) {
+        snprintf(command, sizeof command, "%s --python none", suites[i]);
+        expect(command, 0, "none: No such file or directory; name a Python with PyTorch by --python or ATTN_PYTHON");
+        expect(command, 0, "\"status\":\"unsupported\"");
+        expect(command, 0, "\"status\":\"ok\""); /* ours */
+    }
     assert_int_equal(run("doctor --json", output), 0);
     if (strstr(output, "\"torch\":null") != NULL) {
         print_message("the comparison with PyTorch is skipped: this python3 (or ATTN_PYTHON) has none\n");
         return;
     }
-    assert_int_equal(run(arguments, output), 0);
-    assert_null(strstr(output, "unsupported"));
-    assert_null(strstr(output, "wrong"));
-    assert_non_null(strstr(output, "\"peer\":\"torch\""));
+    for (size_t i = 0; i < sizeof suites / sizeof suites[0]; i++) {
+        assert_int_equal(run(suites[i], output), 0);
+        assert_null(strstr(output, "unsupported"));
+        assert_null(strstr(output, "wrong"));
+        assert_non_null(strstr(output, "\"peer\":\"torch\""));
+    }
 }
 
 static void doctor_and_peak_answer_in_json(void **state) {

@@ -3,8 +3,10 @@
   version                                   -> ok 2.5.1
   open FOLDER THREADS MASK BACKWARD DTYPE   -> ok NAME     arrays q.npy k.npy v.npy (do.npy, rows.npy); MASK full, causal, rows or scan;
                                                            DTYPE f32, f64, bf16 or f16 is computed in, arrays of 16 bits travel as float32
+  search FOLDER THREADS TOP                 -> ok NAME     q.npy [n, D], k.npy [S, D]
+  pointer FOLDER THREADS                    -> ok NAME     q.npy, k.npy, w.npy [H, D], dweights.npy [B, H, T, S]
   run fwd | bwd | fwd+bwd                   -> ok SECONDS
-  save FOLDER                               -> ok          o.npy (dq.npy dk.npy dv.npy)
+  save FOLDER                               -> ok          o.npy (dq.npy dk.npy dv.npy) | index.npy score.npy | weights.npy (dq.npy dk.npy dw.npy)
 Every line may be answered by "unsupported REASON". rows.npy [T, n, 2] holds the keys of each query as n half-open intervals.
 Under scan, q [1, H, 1, D] is one query a head and every row sees the keys up to its own: logcumsumexp and the cumulative sum of weighted values.
 Under full and causal, scaled_dot_product_attention runs its own fused kernel. Other masks: forward alone runs a compiled flex_attention
@@ -18,6 +20,16 @@ import warnings
 warnings.filterwarnings("ignore")
 answer = os.fdopen(os.dup(1), "w", buffering=1)
 os.dup2(2, 1)  # whatever prints to stdout must not look like an answer
+
+
+def load(folder, name):
+    return torch.from_numpy(numpy.load(os.path.join(folder, name + ".npy")))
+
+
+def write(folder, arrays):
+    for name, array in arrays.items():
+        wide = array.detach() if array.dtype.itemsize > 2 else array.detach().float()
+        numpy.save(os.path.join(folder, name + ".npy"), numpy.ascontiguousarray(wide.numpy()))
 
 
 def dense_mask(rows, keys):
@@ -40,13 +52,13 @@ def duration(run):
     return min(times)
 
 
-class Case:
+class Attention:
     def __init__(self, folder, threads, kind, backward, dtype):
         torch.set_num_threads(int(threads))
-        load = lambda name: torch.from_numpy(numpy.load(os.path.join(folder, name + ".npy")))
+        backward = backward == "1"
         own = {"f32": torch.float32, "f64": torch.float64, "bf16": torch.bfloat16, "f16": torch.float16}[dtype]
-        self.q, self.k, self.v = (load(n).to(own).requires_grad_(backward) for n in "qkv")
-        self.d_o = load("do").to(own) if backward else None
+        self.q, self.k, self.v = (load(folder, n).to(own).requires_grad_(backward) for n in "qkv")
+        self.d_o = load(folder, "do").to(own) if backward else None
         self.grouped = self.q.shape[1] != self.k.shape[1]
         self.causal = kind == "causal"
         self.scan = kind == "scan"
@@ -56,7 +68,7 @@ class Case:
         if self.scan:
             self.name = "cumsum"
         if kind == "rows":
-            self.mask = dense_mask(load("rows"), self.k.shape[2])
+            self.mask = dense_mask(load(folder, "rows"), self.k.shape[2])
             self.name = "sdpa-dense"
             if not backward:
                 self.try_flex()
@@ -107,16 +119,71 @@ class Case:
         arrays = {"o": self.out}
         if self.grads is not None:
             arrays.update(zip(("dq", "dk", "dv"), self.grads))
-        for name, array in arrays.items():
-            wide = array.detach() if array.dtype.itemsize > 2 else array.detach().float()
-            numpy.save(os.path.join(folder, name + ".npy"), numpy.ascontiguousarray(wide.numpy()))
+        write(folder, arrays)
+
+
+class Search:
+    """The `top` greatest of all scores of each query, sorted."""
+
+    def __init__(self, folder, threads, top):
+        torch.set_num_threads(int(threads))
+        self.q, self.k = (load(folder, n) for n in "qk")
+        self.top, self.name = int(top), "topk"
+
+    def run(self, direction):
+        start = time.perf_counter()
+        with torch.no_grad():
+            self.best = torch.topk(self.q @ self.k.T, min(self.top, self.k.shape[0]), dim=1)
+        return time.perf_counter() - start
+
+    def save(self, folder):
+        write(folder, {"score": self.best.values, "index": self.best.indices})
+
+
+class Pointer:
+    """Weights of the additive score; eager or compiled, whichever is the faster forward. Backward's graph is made outside of its time."""
+
+    def __init__(self, folder, threads):
+        torch.set_num_threads(int(threads))
+        self.inputs = tuple(load(folder, n).requires_grad_(True) for n in "qkw")
+        self.d_weights = load(folder, "dweights")
+        self.weights, self.name, self.graph, self.out, self.grads = self.eager, "eager", None, None, ()
+        try:
+            compiled = torch.compile(self.eager)
+            torch.autograd.grad(compiled(*self.inputs), self.inputs, self.d_weights)
+            with torch.no_grad():
+                same = torch.allclose(self.eager(*self.inputs), compiled(*self.inputs), atol=1e-5)
+            if same and duration(lambda: compiled(*self.inputs)) < duration(lambda: self.eager(*self.inputs)):
+                self.weights, self.name = compiled, "compiled"
+        except Exception:
+            pass
+
+    @staticmethod
+    def eager(q, k, w):
+        k = k.repeat_interleave(q.shape[1] // k.shape[1], 1)
+        tanh = torch.tanh(q.unsqueeze(3) + k.unsqueeze(2))
+        return torch.softmax((tanh * w[None, :, None, None]).sum(4), 3)
+
+    def run(self, direction):
+        if direction == "bwd" and self.graph is None:
+            self.graph = self.weights(*self.inputs)
+        start = time.perf_counter()
+        if direction == "fwd":
+            with torch.no_grad():
+                self.out = self.weights(*self.inputs)
+        else:
+            self.grads = torch.autograd.grad(self.graph, self.inputs, self.d_weights, retain_graph=True)
+        return time.perf_counter() - start
+
+    def save(self, folder):
+        write(folder, {"weights": self.out, **dict(zip(("dq", "dk", "dw"), self.grads))})
 
 
 def respond(words, case):
     if words[0] == "version":
         return case, torch.__version__
-    if words[0] == "open":
-        case = Case(words[1], words[2], words[3], words[4] == "1", words[5])
+    if words[0] in ("open", "search", "pointer"):
+        case = {"open": Attention, "search": Search, "pointer": Pointer}[words[0]](*words[1:])
         return case, case.name
     if words[0] == "run":
         return case, repr(case.run(words[1]))

@@ -80,7 +80,7 @@ static void find_all(attn_ctx *ctx, attn_effort effort, struct findings *f) {
     if (uname(&name) == 0) snprintf(f->machine, sizeof f->machine, "%.60s %.80s %.60s", name.sysname, name.release, name.machine);
     f->memory = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
     attn_support_text(ctx, f->support, sizeof f->support);
-    f->has_torch = attn_torch_version(f->torch, sizeof f->torch) == ATTN_OK;
+    f->has_torch = attn_torch_version(ctx, f->torch, sizeof f->torch) == ATTN_OK;
     for (int i = 0; i < PROBLEMS; i++) plan_typical(ctx, f, effort, i);
     attn_wisdom_count(ctx, &f->wisdom_usable, &f->wisdom_others); /* what the plans above have measured, too */
 }
