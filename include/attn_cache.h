@@ -112,13 +112,16 @@ ATTN_API attn_status attn_cache_load(attn_cache *cache, int32_t sequence, const 
 ATTN_API attn_status attn_cache_save_file(const attn_cache *cache, int32_t sequence, const char *path) ATTN_CHECKED;
 ATTN_API attn_status attn_cache_load_file(attn_cache *cache, int32_t sequence, const char *path) ATTN_CHECKED;
 
-/* Points args->k, v, kv_lens, block_table, max_blocks and blocks at the sequences [first, first + count), and sets args->batch. It holds until
- * the cache is changed. */
+/* Points args->k, v, kv_lens, block_table, max_blocks and blocks at the sequences [first, first + count), sets args->batch to count and
+ * args->kv_starts to NULL. args->kv_len stays as it is; -1, its default, will do: the lengths are those of the sequences. It holds until the
+ * cache is changed. */
 ATTN_API attn_status attn_cache_bind(const attn_cache *cache, int32_t first, int32_t count, attn_args *args) ATTN_CHECKED;
 
 /* attn_forward of a plan on those sequences: `args` as for attn_forward, with q, o, lse, mask, lengths of queries, workspace; what attn_cache_bind
  * sets is set in a copy. Query i of a sequence of S tokens that has T queries stands for token S - T + i with the mask
- * causal:bottom-right. */
+ * causal:bottom-right. Without a mask every query sees all tokens of its sequence, those appended after its own too: right for one
+ * query of the newest token; several at once (a prompt, drafted tokens) need causal:bottom-right. A sequence without tokens is allowed: its
+ * rows are O = 0, LSE = -inf (with a sink: the sink's logit). */
 ATTN_API attn_status attn_cache_execute(const attn_cache *cache, const attn_plan *plan, int32_t first, int32_t count,
                                         const attn_args *args) ATTN_CHECKED;
 

@@ -1,5 +1,6 @@
 /* A cache's description: defaults, checks, and where its parts lie in memory. */
 #include "cache/cache.h"
+#include "plan/plan.h"
 
 #include <math.h>
 
@@ -25,7 +26,8 @@ static attn_status check_sizes(attn_ctx *ctx, const attn_cache_config *c) {
         if (sizes[i].value < 1 || sizes[i].value > INT32_MAX)
             return attn_fail(ctx, ATTN_EINVAL, "cache: config.%s is %lld, expected 1 to %d", sizes[i].name, (long long)sizes[i].value,
                              INT32_MAX);
-    if (c->dtype != ATTN_F32 && c->dtype != ATTN_BF16 && c->dtype != ATTN_F16 && c->dtype != ATTN_Q8_0)
+    if (c->dtype == ATTN_F64) return attn_fail(ctx, ATTN_EINVAL, "cache: config.dtype is f64, expected f32, bf16, f16 or q8_0");
+    if (c->dtype < ATTN_F32 || c->dtype > ATTN_Q8_0)
         return attn_fail(ctx, ATTN_EINVAL, "cache: config.dtype is %d, expected ATTN_F32, ATTN_BF16, ATTN_F16 or ATTN_Q8_0", (int)c->dtype);
     if (c->dtype == ATTN_Q8_0 && (c->dim % ATTN_Q8_BLOCK || c->v_dim % ATTN_Q8_BLOCK))
         return attn_fail(ctx, ATTN_ESHAPE, "cache: config.%s is %d, expected a multiple of %d, the block of ATTN_Q8_0",

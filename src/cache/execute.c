@@ -32,12 +32,14 @@ static attn_status check_plan(const attn_cache *cache, const struct attn_shape *
     } fields[] = {{"kv_heads", p->kv_heads, c->kv_heads},
                   {"dim", p->dim, c->dim},
                   {"v_dim", p->v_dim, c->v_dim},
-                  {"kv_dtype", (int)p->kv_dtype, (int)c->dtype},
                   {"block_tokens", p->block_tokens, c->block_tokens}};
     for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
         if (fields[i].plan != fields[i].cache)
             return attn_fail(cache->ctx, ATTN_ESHAPE, "cache: the plan's %s is %d, the cache's is %d", fields[i].name, fields[i].plan,
                              fields[i].cache);
+    if (p->kv_dtype != c->dtype)
+        return attn_fail(cache->ctx, ATTN_ESHAPE, "cache: the plan's kv_dtype is %s, the cache's is %s", attn_dtype_name(p->kv_dtype),
+                         attn_dtype_name(c->dtype));
     return ATTN_OK;
 }
 

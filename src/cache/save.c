@@ -7,7 +7,9 @@
  * Without rotary its width and base are 0. */
 #include "base/file.h"
 #include "cache/cache.h"
+#include "plan/plan.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { VERSION = 1, CHECKSUM = 64, HEADER = 72, WORDS = 8 };
@@ -54,6 +56,17 @@ static void shape_words(const attn_cache *cache, uint32_t words[WORDS]) {
                                  c->rotary ? (uint32_t)c->rotary_dim : 0,
                                  0};
     memcpy(words, all, sizeof all);
+}
+
+/* One of them as the sentence says it. */
+static void word_text(int i, uint64_t value, char *text, size_t size) {
+    static const char *const rotaries[] = {"none", "interleaved", "halves"};
+    if (strcmp(names[i], "dtype") == 0 && value <= ATTN_Q8_0)
+        snprintf(text, size, "%s", attn_dtype_name((attn_dtype)value));
+    else if (strcmp(names[i], "rotary") == 0 && value <= ATTN_ROTARY_HALVES)
+        snprintf(text, size, "%s", rotaries[value]);
+    else
+        snprintf(text, size, "%llu", (unsigned long long)value);
 }
 
 static uint64_t base_bits(const attn_cache *cache) {
@@ -110,10 +123,15 @@ static attn_status check_shape(const attn_cache *cache, const unsigned char *in,
     if (bytes < HEADER || memcmp(in, magic, sizeof magic) != 0)
         return attn_fail(ctx, ATTN_EINVAL, "cache: %zu bytes that do not begin as a saved sequence does", bytes);
     shape_words(cache, words);
-    for (int i = 0; i < WORDS; i++)
-        if (get(in + 8 + 4 * i, 4) != words[i])
-            return attn_fail(ctx, i == 0 ? ATTN_EUNSUPPORTED : ATTN_ESHAPE, "cache: the saved sequence has %s %llu, expected %u", names[i],
-                             (unsigned long long)get(in + 8 + 4 * i, 4), words[i]);
+    for (int i = 0; i < WORDS; i++) {
+        const uint64_t found = get(in + 8 + 4 * i, 4);
+        char text[24], expected[24];
+        if (found == words[i]) continue;
+        word_text(i, found, text, sizeof text);
+        word_text(i, words[i], expected, sizeof expected);
+        return attn_fail(ctx, i == 0 ? ATTN_EUNSUPPORTED : ATTN_ESHAPE, "cache: the saved sequence has %s %s, expected %s", names[i], text,
+                         expected);
+    }
     if (get(in + 40, 8) != base_bits(cache))
         return attn_fail(ctx, ATTN_ESHAPE, "cache: the saved sequence has another rotary_base; expected %g", cache->config.rotary_base);
     return ATTN_OK;
