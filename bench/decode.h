@@ -28,7 +28,7 @@ struct attn_decode_figures {
     double read;       /* bytes a second of the plain read, median */
     double fraction;   /* median of each run's share of the read beside it */
     double of_first;   /* median of each run's time over that of the first type beside it */
-    double max_error;  /* of O against double on the stored numbers, over the greatest |O| */
+    double max_error;  /* of O against double on the stored numbers, over the greatest |O|; rounding queries is a part of it */
     double mean_error; /* squares of O's differences from double on the numbers before they were stored, over the squares of O */
 };
 

@@ -268,7 +268,9 @@ ATTN_API size_t attn_mask_text(const attn_mask *mask, char *text, size_t size);
  * rounds weights and the gradients of logits to bfloat16 before it multiplies them, and takes denormal numbers (below 2^-126) as 0.
  *
  * ATTN_Q8_0 stores keys and values only (attn_problem.kv_dtype): blocks of 32 numbers along the head dimension, each 34 bytes without
- * padding between, a float16 scale and then 32 signed bytes; the number is scale * byte. It is the layout that ggml calls q8_0. */
+ * padding between, a float16 scale and then 32 signed bytes; the number is scale * byte. It is the layout that ggml calls q8_0. With the
+ * instruction set avx512_bf16, logits take queries as bytes too: of each 32 numbers, in float, x becomes round(x * 127 / m) * m / 127 where m is
+ * the greatest |x|; a query with a NaN or an infinity has a row of NaN. Other sets take queries as they are; weights and values are float always. */
 typedef enum attn_dtype {
     ATTN_DTYPE_SAME = -1, /* as problem.dtype; of o_dtype, grad_dtype and kv_dtype alone */
     ATTN_F32 = 0,
@@ -359,7 +361,8 @@ typedef struct attn_problem {
     attn_dtype o_dtype, grad_dtype;
 
     /* What keys and values are stored in, where it is not dtype: with ATTN_F32 also ATTN_BF16, ATTN_F16 and ATTN_Q8_0 (dim and v_dim
-     * multiples of 32). Queries and outputs are of dtype; the stored numbers are taken as they are, exactly. Default ATTN_DTYPE_SAME */
+     * multiples of 32). Queries and outputs are of dtype; the stored numbers are taken as they are, exactly (queries are not always: see
+     * ATTN_Q8_0). Default ATTN_DTYPE_SAME */
     attn_dtype kv_dtype;
     /* Paged keys and values: k and v are pools of blocks of so many tokens, which attn_args.block_table gives to the sequences. Results are
      * to the bit those of the same keys side by side. Not with ATTN_THD. Default 0: not paged */

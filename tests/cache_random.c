@@ -184,10 +184,19 @@ static void operate(struct world *w) {
 
 /* ------------------------------------------------------------------------------------------------- attention */
 
+/* The numbers as blocks of bytes, where the cache holds them so: queries are then rounded for both. What was read back is stored exactly. */
+static void store_blocks(const struct world *w, const float *from, size_t numbers, struct attn_q8 *to, attn_problem *p, attn_input *in) {
+    if (w->cache->config.dtype != ATTN_Q8_0) return;
+    attn_convert__portable.q8_of_f32(from, (int64_t)(numbers / ATTN_Q8_BLOCK), to);
+    in->data = to;
+    p->kv_dtype = ATTN_Q8_0;
+}
+
 /* Two queries of four heads for each sequence; over the cache, and over the model's arrays side by side. */
 static void check_attention(struct world *w) {
     enum { QUERIES = 2, OUT = SEQUENCES * 2 * HEADS * QUERIES };
     static float q[OUT * DIM], k[SEQUENCES][MOST][HEADS][DIM], v[SEQUENCES][MOST][HEADS][WIDTH], o[2][OUT * WIDTH], lse[2][OUT];
+    static struct attn_q8 key_blocks[sizeof k / sizeof(float) / ATTN_Q8_BLOCK], value_blocks[sizeof v / sizeof(float) / ATTN_Q8_BLOCK];
     int32_t lens[SEQUENCES];
     attn_problem p;
     attn_args args;
@@ -217,6 +226,8 @@ static void check_attention(struct world *w) {
     args.lse.data = lse[0];
     args.kv_lens = lens;
     args.mask = mask;
+    store_blocks(w, &k[0][0][0][0], sizeof k / sizeof(float), key_blocks, &p, &args.k);
+    store_blocks(w, &v[0][0][0][0], sizeof v / sizeof(float), value_blocks, &p, &args.v);
     must(w->ctx, attn_run(w->ctx, &p, &args, NULL));
     attn_plan *plan;
     p.kv_dtype = w->cache->config.dtype;

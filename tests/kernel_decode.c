@@ -1,5 +1,6 @@
 /* The decode schedule: against the naive kernel in double on random problems of every feature it has, in guarded memory; stored types and
- * pages to the bit against the same numbers in float32 side by side; the same bits for any number of workers; what it lacks, by name.
+ * pages to the bit against the same numbers in float32 side by side, and where queries are rounded to bytes, against double on the
+ * rounded ones; the same bits for any number of workers; what it lacks, by name.
  */
 #include "base/random.h"
 #include "kernel/convert/convert.h"
@@ -251,7 +252,89 @@ static void check_pages(struct trial *t, attn_dtype type, const float *want) {
     free(order);
 }
 
-static void stored_round(attn_ctx *ctx, attn_dtype type, uint64_t seed) {
+static double *widened(const float *x, int64_t n) {
+    double *wide = calloc((size_t)n, sizeof *wide);
+    for (int64_t i = 0; i < n; i++) wide[i] = (double)x[i];
+    return wide;
+}
+
+/* Queries as the kernel takes them with bytes: blocks of 32, scaled to logits in base 2. */
+static void round_queries(struct trial *t) {
+    const attn_problem *p = &t->problem;
+    const float factor = (float)(M_LOG2E / sqrt((double)p->dim));
+    for (int64_t n = 0; n < SEQUENCES * p->heads * p->q_len * p->dim; n += ATTN_Q8_BLOCK) {
+        float most = 0.0f;
+        for (int c = 0; c < ATTN_Q8_BLOCK; c++) most = fmaxf(most, fabsf(factor * t->q[n + c]));
+        for (int c = 0; c < ATTN_Q8_BLOCK; c++)
+            t->q[n + c] = (float)((double)rintf(factor * t->q[n + c] * (127.0f / most)) * (double)(most / 127.0f) / (double)factor);
+    }
+}
+
+/* The naive kernel on the numbers that are stored, in float or double. */
+static double *naive(const struct trial *t, attn_dtype type) {
+    attn_problem p = t->problem;
+    attn_args args;
+    const int64_t queries = SEQUENCES * p.heads * p.q_len * p.dim, rows = SEQUENCES * p.kv_heads * p.kv_len;
+    double *const wide[] = {widened(t->q, queries), widened(t->k.floats, rows * p.dim), widened(t->v.floats, rows * p.v_dim)};
+    double *out = calloc((size_t)t->outputs, sizeof *out);
+    float *brief = new_output(t);
+    p.kernel = "naive";
+    p.dtype = type;
+    fill_args(t, &args, brief);
+    set_pool(t, &args, t->k.floats, t->v.floats, p.kv_len);
+    if (type == ATTN_F64) {
+        args.q.data = wide[0];
+        args.k.data = wide[1];
+        args.v.data = wide[2];
+        args.o.data = out;
+        args.lse.data = out + SEQUENCES * p.heads * p.q_len * p.v_dim;
+    }
+    must(t->ctx, attn_run(t->ctx, &p, &args, NULL));
+    for (int64_t i = 0; i < t->outputs && type == ATTN_F32; i++) out[i] = (double)brief[i];
+    for (int i = 0; i < 3; i++) free(wide[i]);
+    free(brief);
+    return out;
+}
+
+/* Stored in bytes, the queries rounded: the project's bound, on the rounded ones. */
+static void check_rounded(const struct trial *trial, const float *got) {
+    const attn_problem *p = &trial->problem;
+    const int64_t o = SEQUENCES * p->heads * p->q_len * p->v_dim, queries = SEQUENCES * p->heads * p->q_len * p->dim;
+    struct trial rounded = *trial, *t = &rounded;
+    t->q = calloc((size_t)queries, sizeof(float));
+    memcpy(t->q, trial->q, (size_t)queries * sizeof(float));
+    round_queries(t);
+    double *exact = naive(t, ATTN_F64), *plain = naive(t, ATTN_F32), *mine = widened(got, t->outputs);
+    if (!test_error_bounded("O", o, mine, exact, plain, 4.0) ||
+        !test_error_bounded("LSE", t->outputs - o, mine + o, exact + o, plain + o, 4.0))
+        fail_msg("heads %d:%d, dims %d %d, lengths %lld %lld", p->heads, p->kv_heads, p->dim, p->v_dim, (long long)p->q_len,
+                 (long long)p->kv_len);
+    free(t->q);
+    free(exact);
+    free(plain);
+    free(mine);
+}
+
+/* A query that holds a NaN or an infinity makes its own row NaN, and no other. */
+static void check_odd_queries(struct trial *t, attn_dtype type, const float *want) {
+    const attn_problem *p = &t->problem;
+    const int64_t row = (int64_t)attn_random_below(&t->random, (uint64_t)(SEQUENCES * p->heads * p->q_len));
+    attn_args args;
+    float *got = new_output(t);
+    t->q[row * p->dim + (int64_t)attn_random_below(&t->random, (uint64_t)p->dim)] = row % 2 ? NAN : INFINITY;
+    fill_args(t, &args, got);
+    set_pool(t, &args, t->k.bytes, t->v.bytes, p->kv_len);
+    (void)run(t, type, 0, 2, &args, got);
+    for (int64_t n = 0; n < SEQUENCES * p->heads * p->q_len; n++)
+        for (int64_t c = 0; c < p->v_dim; c++) {
+            const float x = got[n * p->v_dim + c], y = want[n * p->v_dim + c];
+            if (n != row ? memcmp(&x, &y, sizeof x) != 0 : !isnan(x) && y != 0.0f)
+                fail_msg("row %lld of a NaN in %lld: %g, %g without", (long long)n, (long long)row, (double)x, (double)y);
+        }
+    free(got);
+}
+
+static void stored_round(attn_ctx *ctx, attn_dtype type, bool rounded, uint64_t seed) {
     static const char *const masks[] = {NULL, "causal:bottom-right", "sliding_window_causal:40:bottom-right"};
     struct trial t;
     attn_args args;
@@ -263,8 +346,8 @@ static void stored_round(attn_ctx *ctx, attn_dtype type, uint64_t seed) {
     t.mask = mask;
     float *want = new_output(&t);
     fill_args(&t, &args, want);
-    set_pool(&t, &args, t.k.floats, t.v.floats, t.problem.kv_len);
-    (void)run(&t, ATTN_F32, 0, 1, &args, want);
+    set_pool(&t, &args, rounded ? (void *)t.k.bytes : t.k.floats, rounded ? (void *)t.v.bytes : t.v.floats, t.problem.kv_len);
+    (void)run(&t, rounded ? type : ATTN_F32, 0, 1, &args, want);
     for (int threads = 1; threads <= 3; threads++) {
         float *got = new_output(&t);
         fill_args(&t, &args, got);
@@ -272,6 +355,8 @@ static void stored_round(attn_ctx *ctx, attn_dtype type, uint64_t seed) {
         compare(&t, "stored", type, run(&t, type, 0, threads, &args, got), want);
     }
     check_pages(&t, type, want);
+    if (rounded) check_rounded(&t, want);
+    if (rounded) check_odd_queries(&t, type, want);
     free(want);
     attn_mask_destroy(mask);
     test_arena_free(&t.arena);
@@ -282,7 +367,7 @@ static void check_stored(attn_ctx *ctx, const struct attn_kernel *kernel) {
     uint64_t seed;
     const int64_t rounds = test_rounds(40, &seed);
     for (int64_t n = 0; n < rounds; n++)
-        for (int i = 0; i < TYPES; i++) stored_round(ctx, types[i], seed + (uint64_t)n);
+        for (int i = 0; i < TYPES; i++) stored_round(ctx, types[i], false, seed + (uint64_t)n);
 }
 
 #define ON_EVERY_SET(test, check)                                                                                                          \
@@ -419,6 +504,15 @@ static void the_planner_takes_decode_for_few_queries_over_many_keys(void **state
     }
 }
 
+/* With the dot product of bytes. */
+static void queries_as_bytes_are_within_the_bound_on_their_rounded_numbers(void **state) {
+    (void)state;
+    if (!(shared->isa & attn_isa_built() & ATTN_ISA_AVX512_BF16)) skip();
+    uint64_t seed;
+    const int64_t rounds = test_rounds(60, &seed);
+    for (int64_t n = 0; n < rounds; n++) stored_round(shared, ATTN_Q8_0, true, seed + (uint64_t)n);
+}
+
 static int open_context(void **state) {
     (void)state;
     shared = test_context(2);
@@ -436,6 +530,7 @@ int main(void) {
         cmocka_unit_test(small_problems_of_every_feature_are_within_the_bound),
         cmocka_unit_test(long_problems_are_within_the_bound),
         cmocka_unit_test(stored_types_and_pages_give_the_bits_of_their_numbers_side_by_side),
+        cmocka_unit_test(queries_as_bytes_are_within_the_bound_on_their_rounded_numbers),
         cmocka_unit_test(what_has_no_form_is_refused_by_name),
         cmocka_unit_test(wrong_tables_and_strides_are_refused),
         cmocka_unit_test(the_planner_takes_decode_for_few_queries_over_many_keys),

@@ -40,7 +40,8 @@ static uint32_t detect(void) {
     const uint32_t f_dq_bw_vl = 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31;
     if ((saved & zmm) == zmm && (b & f_dq_bw_vl) == f_dq_bw_vl && (isa & ATTN_ISA_AVX2)) {
         isa |= ATTN_ISA_AVX512;
-        if (__get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & 1u << 5)) isa |= ATTN_ISA_AVX512_BF16;
+        const bool has_vnni = c & 1u << 11;
+        if (has_vnni && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & 1u << 5)) isa |= ATTN_ISA_AVX512_BF16;
     }
     return isa;
 }

@@ -8,7 +8,7 @@
 enum {
     ATTN_ISA_AVX2 = 1,        /* AVX2, FMA and F16C */
     ATTN_ISA_AVX512 = 2,      /* F, BW, DQ, VL */
-    ATTN_ISA_AVX512_BF16 = 4, /* the bfloat16 dot product */
+    ATTN_ISA_AVX512_BF16 = 4, /* the dot products of bfloat16 and (VNNI) of bytes, which no processor with the first lacks */
     ATTN_ISA_NEON = 8         /* 64-bit Arm */
 };
 

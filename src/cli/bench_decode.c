@@ -126,6 +126,19 @@ static int run_peers(attn_ctx *ctx, struct decode *d, struct attn_bench_output *
     return -1;
 }
 
+/* Seconds of all lengths: drawing and storing numbers, two checks against double in one thread, runs of which each is read six times. */
+static double predict(const struct decode *d) {
+    const struct attn_decode_spec *p = &d->spec;
+    double seconds = 0.0;
+    for (int i = 0; i < d->kv_lens.count; i++) {
+        const double keys = (double)d->kv_lens.item[i], numbers = 2.0 * keys * p->kv_heads * p->dim;
+        const double checked = 2.0 * keys * fmin(4.0, p->heads);
+        const double run = 6.0 * 4.0 * numbers / (2e10 * fmin(2.0, p->threads)) * (1.0 + d->experiment.peer_count);
+        seconds += 4e-9 * numbers + p->type_count * (4e-9 * numbers + checked * (5e-8 + 2e-9 * p->dim) + p->repeats * run);
+    }
+    return seconds;
+}
+
 static int run_length(attn_ctx *ctx, struct decode *d, struct attn_bench_output *out) {
     struct attn_decode_figures figures[ATTN_DECODE_TYPES];
     char message[1024], progress[64];
@@ -165,6 +178,7 @@ static int run(struct decode *d, struct attn_bench_output *out) {
     d->spec.seed = (uint64_t)d->shape.seed;
     d->spec.stopped = attn_stop_asked;
     attn_stop_catch();
+    attn_predict("bench decode", d->kv_lens.count * d->spec.type_count, predict(d));
     status = -1;
     for (int i = 0; i < d->kv_lens.count && status < 0 && !attn_stop_asked(); i++) {
         d->spec.kv_len = d->kv_lens.item[i];
@@ -179,7 +193,7 @@ int attn_cmd_bench_decode(int argc, char **argv) {
     struct attn_option options[ATTN_BENCH_SHAPE_OPTIONS + 7] = {
         {"kv-len", ATTN_OPTION_INTEGERS, &d.kv_lens, "LIST", "keys, e.g. 1K,64K (default 1K,4K,16K,64K)", 1, 1 << 24},
         {"queries", ATTN_OPTION_INTEGER, &d.queries, "T", "queries of the step (default 1)", 1, 4096},
-        {"heads", ATTN_OPTION_INTEGER, &d.shape.heads, "H", "query heads (default 32; --kv-heads 8)", 1, 4096},
+        {"heads", ATTN_OPTION_INTEGER, &d.shape.heads, "H", "query heads (default 32)", 1, 4096},
         {"cache-dtype", ATTN_OPTION_TEXT, &d.types, "LIST", "f32, bf16, f16, q8_0 (default: all four)", 0, 0},
         {"block-tokens", ATTN_OPTION_INTEGER, &d.block_tokens, "N", "tokens of a block, in random order (default 0: side by side)", 0,
          1 << 24},
@@ -187,6 +201,7 @@ int attn_cmd_bench_decode(int argc, char **argv) {
         {"python", ATTN_OPTION_TEXT, &d.python, "PATH", "of the peer torch (default: ATTN_PYTHON, then python3)", 0, 0},
     };
     const int count = 7 + attn_bench_shape_options(&d.shape, options + 7);
+    options[7].help = "key/value heads (default 8)"; /* --kv-heads */
     const struct attn_usage usage = {
         "bench decode",
         NULL,

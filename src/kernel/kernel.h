@@ -46,7 +46,7 @@ static inline bool attn_dtype_is_half(attn_dtype type) {
 
 /* One execution, resolved. */
 struct attn_exec {
-    attn_ctx *ctx;                      /* for attn_parallel only */
+    attn_ctx *ctx;                      /* for attn_parallel and its instruction sets */
     const struct attn_convert *convert; /* of arrays of 16-bit types */
     const struct attn_shape *shape;
     const attn_mask *mask;

@@ -11,9 +11,7 @@ enum {
     ROWS = 64,    /* of a unit, where the group allows */
     QUERIES = 16, /* of a unit, at most */
     CHUNK = 512,  /* keys of a unit, at least: 25 us of reading at 20 GB/s, beside 1 us of what a unit costs by itself */
-    UNITS = 1024, /* more units than that are not made by cutting keys; 256 where they have many rows */
-    FEW_UNITS = 256,
-    PART_ROWS = 16384 /* rows of all parts, which bounds their memory */
+    UNITS = 256,  /* more units than that are not made by cutting keys */
 };
 
 static int64_t clamp(int64_t x, int64_t least, int64_t most) {
@@ -31,14 +29,15 @@ struct attn_decode_cut attn_decode_cut_of(const struct attn_shape *p) {
     c.queries = clamp(ROWS / c.group, 1, attn_max64(1, attn_min64(p->q_len, QUERIES)));
     c.rows = c.group * c.queries;
     const int64_t blocks = p->batch * p->kv_heads * attn_div_up(p->q_len, c.queries);
-    const int64_t units = clamp(PART_ROWS / c.rows, FEW_UNITS, UNITS);
-    while (c.chunk < p->kv_len && blocks * attn_div_up(p->kv_len, c.chunk) > units) c.chunk *= 2;
+    while (c.chunk < p->kv_len && blocks * attn_div_up(p->kv_len, c.chunk) > UNITS) c.chunk *= 2;
     c.chunks = attn_max64(1, attn_div_up(p->kv_len, c.chunk));
     c.q_row = attn_div_up(p->dim, ATTN_DECODE_PAD) * ATTN_DECODE_PAD;
     c.o_row = attn_div_up(p->v_dim, ATTN_DECODE_PAD) * ATTN_DECODE_PAD;
     c.part = c.group * attn_div_up(c.queries * (c.o_row + 2), ATTN_DECODE_PAD) * ATTN_DECODE_PAD;
     if (c.chunks > 1) c.parts = (size_t)(blocks * c.chunks * c.part) * sizeof(float);
     c.q = take(&c.worker, c.rows * c.q_row);
+    c.q8_row = p->kv_dtype == ATTN_Q8_0 ? attn_div_up(p->dim, ATTN_DECODE_Q8) : 0;
+    c.q8 = take(&c.worker, c.rows * c.q8_row * (int64_t)(sizeof(struct attn_decode_q8) / sizeof(float)));
     c.s = take(&c.worker, c.rows * ATTN_DECODE_TILE);
     c.own = take(&c.worker, c.chunks > 1 ? 0 : c.part);
     return c;
@@ -60,6 +59,7 @@ const char *attn_decode_lacks(const struct attn_shape *shape) {
 struct job {
     const struct attn_exec *x;
     const struct attn_decode_ops *ops;
+    const struct attn_decode_q8_ops *q8_ops;
     struct attn_decode_cut cut;
     int64_t blocks, views, chunks;
     int32_t heads; /* of a view */
@@ -69,7 +69,7 @@ struct job {
 static bool open_work(const struct job *job, int64_t index, struct attn_decode_work *w) {
     const struct attn_exec *x = job->x;
     const int32_t group = (int32_t)job->cut.group;
-    *w = (struct attn_decode_work){.x = x, .ops = job->ops, .cut = &job->cut, .heads = job->heads};
+    *w = (struct attn_decode_work){.x = x, .ops = job->ops, .q8_ops = job->q8_ops, .cut = &job->cut, .heads = job->heads};
     w->head = (int32_t)(index % job->views) * job->heads;
     w->kv_head = w->head / group;
     w->q0 = index / job->views % job->blocks * job->cut.queries;
@@ -100,6 +100,7 @@ static void unit(void *arg, int64_t index, int worker) {
     const int64_t k0 = chunk * job->cut.chunk, k1 = attn_min64(k0 + job->cut.chunk, w.seq.k_len);
     if (chunk > 0 && k0 >= k1) return; /* the first chunk is there even without keys */
     w.q = (float *)(memory + job->cut.q);
+    w.q8 = (struct attn_decode_q8 *)(memory + job->cut.q8);
     w.s = (float *)(memory + job->cut.s);
     set_part(&w, job->cut.chunks > 1 ? part_of(job, rest) + chunk * job->cut.part : (float *)(memory + job->cut.own));
     attn_exec_view(job->x, w.sequence, w.head, &w.seq, &w.view);
@@ -116,9 +117,9 @@ static void finish(void *arg, int64_t index, int worker) {
     attn_decode_finish(&w, attn_max64(1, attn_div_up(w.seq.k_len, job->cut.chunk)), job->cut.part);
 }
 
-void attn_decode_forward(const struct attn_exec *x, const struct attn_decode_ops *ops) {
+void attn_decode_forward(const struct attn_exec *x, const struct attn_decode_ops *ops, const struct attn_decode_q8_ops *q8) {
     const struct attn_shape *p = x->shape;
-    struct job job = {.x = x, .ops = ops, .cut = attn_decode_cut_of(p)};
+    struct job job = {.x = x, .ops = ops, .q8_ops = q8, .cut = attn_decode_cut_of(p)};
     int64_t queries = 0, keys = 0;
     for (int64_t b = 0; b < x->batch; b++) {
         const struct attn_seq s = attn_exec_seq(x, b);

@@ -4,7 +4,7 @@
 #include "kernel/decode/ops.h"
 
 static void forward(const struct attn_exec *x) {
-    attn_decode_forward(x, &attn_decode_ops__avx2);
+    attn_decode_forward(x, &attn_decode_ops__avx2, NULL);
 }
 
 const struct attn_kernel attn_decode_f32__avx2 = {

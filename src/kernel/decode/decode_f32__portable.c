@@ -3,7 +3,7 @@
 #include "kernel/decode/ops.h"
 
 static void forward(const struct attn_exec *x) {
-    attn_decode_forward(x, &attn_decode_ops__portable);
+    attn_decode_forward(x, &attn_decode_ops__portable, NULL);
 }
 
 const struct attn_kernel attn_decode_f32__portable = {

@@ -11,17 +11,18 @@
 #include <stddef.h>
 
 enum {
-    ATTN_DECODE_TILE = 256, /* keys whose logits stand side by side */
+    ATTN_DECODE_TILE = 128, /* keys whose logits stand side by side */
     ATTN_DECODE_PAD = 16    /* rows of queries and sums are padded to multiples of this, with 0 */
 };
 
-/* Stored rows: n of them, `step` bytes apart. What will be read after them is fetched meanwhile: `left` rows lie side by side from `at` on, the
- * following ones from `next` on. */
+/* Stored rows: n of them, `step` bytes apart. What is read after them is fetched meanwhile: the first of those rows lies at `next`, the
+ * others next_step bytes apart. */
 struct attn_decode_rows {
     const char *at;
     ptrdiff_t step;
-    int64_t n, left;
+    int64_t n;
     const char *next;
+    ptrdiff_t next_step;
 };
 
 struct attn_decode_ops {
@@ -37,6 +38,21 @@ struct attn_decode_ops {
     void (*softcap)(float *s, int64_t n, float cap);
 };
 
+/* A step of 128 numbers of a query as bytes: number = scale * code, a scale for each block of 32. */
+enum { ATTN_DECODE_Q8 = 128 };
+struct attn_decode_q8 {
+    int8_t code[ATTN_DECODE_Q8];
+    int32_t offset[ATTN_DECODE_Q8 / 4]; /* -128 times the sum of each four codes */
+    float scale[16];                    /* of each block, four times */
+};
+
+/* ATTN_Q8_0 against queries that are rounded to bytes; rows of q are q_row steps apart. */
+struct attn_decode_q8_ops {
+    void (*logits)(struct attn_decode_rows k, int64_t dim, const struct attn_decode_q8 *q, int64_t q_row, int64_t rows, float *s);
+    void (*values)(struct attn_decode_rows v, int64_t dim, const float *p, int64_t rows, float *o, int64_t o_row);
+};
+
 extern const struct attn_decode_ops attn_decode_ops__portable, attn_decode_ops__avx2, attn_decode_ops__avx512, attn_decode_ops__neon;
+extern const struct attn_decode_q8_ops attn_decode_q8_ops__avx512_bf16;
 
 #endif

@@ -26,16 +26,17 @@ VEC_INLINE vec vec_i8(const int8_t *x) {
     return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)(const void *)x)));
 }
 
-/* Halves and quarters are added, then four lanes of each of the four: (0 + 2) + (1 + 3). */
-VEC_INLINE __m128 vec_quarter(vec x) {
-    const __m256 half = _mm256_add_ps(_mm512_castps512_ps256(x), _mm512_extractf32x8_ps(x, 1));
-    return _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1));
+/* (0 + 2) + (1 + 3) of each four lanes, then the fours in the same order. */
+VEC_INLINE vec vec_quarters(vec a, vec b, vec c, vec d) {
+    const __m512d ab = _mm512_castps_pd(_mm512_add_ps(_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b)));
+    const __m512d cd = _mm512_castps_pd(_mm512_add_ps(_mm512_unpacklo_ps(c, d), _mm512_unpackhi_ps(c, d)));
+    return _mm512_add_ps(_mm512_castpd_ps(_mm512_unpacklo_pd(ab, cd)), _mm512_castpd_ps(_mm512_unpackhi_pd(ab, cd)));
 }
-VEC_INLINE void vec_sum4(float *to, vec a, vec b, vec c, vec d) {
-    const __m128 w = vec_quarter(a), x = vec_quarter(b), y = vec_quarter(c), z = vec_quarter(d);
-    const __m128 wx = _mm_add_ps(_mm_unpacklo_ps(w, x), _mm_unpackhi_ps(w, x));
-    const __m128 yz = _mm_add_ps(_mm_unpacklo_ps(y, z), _mm_unpackhi_ps(y, z));
-    _mm_storeu_ps(to, _mm_add_ps(_mm_movelh_ps(wx, yz), _mm_movehl_ps(yz, wx)));
+VEC_INLINE vec vec_add_fours(vec a, vec b) {
+    return _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x88), _mm512_shuffle_f32x4(a, b, 0xdd));
+}
+VEC_INLINE vec vec_join(const vec *x) {
+    return vec_add_fours(vec_add_fours(x[0], x[1]), vec_add_fours(x[2], x[3]));
 }
 
 #endif

@@ -35,10 +35,13 @@ VEC_INLINE vec vec_i8(const int8_t *x) {
     memcpy(&four, x, sizeof four);
     return vcvtq_f32_s32(vmovl_s16(vget_low_s16(vmovl_s8(vreinterpret_s8_s32(vdup_n_s32(four))))));
 }
-VEC_INLINE void vec_sum4(float *to, vec a, vec b, vec c, vec d) {
+VEC_INLINE vec vec_quarters(vec a, vec b, vec c, vec d) {
     vec r[4] = {a, b, c, d};
     vec_transpose(r);
-    vec_store(to, vec_add(vec_add(r[0], r[2]), vec_add(r[1], r[3])));
+    return vec_add(vec_add(r[0], r[2]), vec_add(r[1], r[3]));
+}
+VEC_INLINE vec vec_join(const vec *x) {
+    return x[0];
 }
 
 #endif

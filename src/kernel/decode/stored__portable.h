@@ -27,10 +27,13 @@ VEC_INLINE vec vec_f16_set1(const uint16_t *x) {
 VEC_INLINE vec vec_i8(const int8_t *x) {
     return (vec){(float)x[0], (float)x[1], (float)x[2], (float)x[3]};
 }
-VEC_INLINE void vec_sum4(float *to, vec a, vec b, vec c, vec d) {
+VEC_INLINE vec vec_quarters(vec a, vec b, vec c, vec d) {
     vec r[4] = {a, b, c, d};
     vec_transpose(r);
-    vec_store(to, vec_add(vec_add(r[0], r[2]), vec_add(r[1], r[3])));
+    return vec_add(vec_add(r[0], r[2]), vec_add(r[1], r[3]));
+}
+VEC_INLINE vec vec_join(const vec *x) {
+    return x[0];
 }
 
 #endif

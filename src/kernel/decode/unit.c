@@ -17,22 +17,26 @@ static int64_t stored_bytes(attn_dtype type, int64_t elements) {
     return elements * (type == ATTN_F32 ? 4 : 2);
 }
 
-/* Keys from j on, at most n, as far as they lie in one block. */
+/* Rows of keys or values from key j on, at most n, as far as they lie in one block. */
 static struct attn_decode_rows stored_rows(const struct attn_decode_work *w, const struct attn_array *a, int64_t j, int64_t n) {
     const struct attn_exec *x = w->x;
     const attn_dtype type = x->shape->kv_dtype;
-    int64_t row = w->seq.k_row + j, left = w->end - j;
-    int64_t at = w->sequence * a->b + w->kv_head * a->h + row * a->t, next = at;
+    int64_t row = w->seq.k_row + j, first = w->sequence * a->b;
     if (x->block_table) {
-        const int64_t size = x->shape->block_tokens, place = row % size, last = (w->seq.k_row + w->end - 1) / size;
-        const int32_t *block = x->block_table + w->sequence * x->block_table_stride + row / size;
-        at = block[0] * a->b + w->kv_head * a->h + place * a->t;
-        next = block[row / size < last ? 1 : 0] * a->b + w->kv_head * a->h;
-        left = size - place;
-        n = attn_min64(n, left);
+        const int64_t size = x->shape->block_tokens;
+        first = x->block_table[w->sequence * x->block_table_stride + row / size] * a->b;
+        row %= size;
+        n = attn_min64(n, size - row);
     }
-    const char *data = a->data;
-    return (struct attn_decode_rows){data + stored_bytes(type, at), stored_bytes(type, a->t), n, left, data + stored_bytes(type, next)};
+    const char *at = (const char *)a->data + stored_bytes(type, first + w->kv_head * a->h + row * a->t);
+    return (struct attn_decode_rows){.at = at, .step = stored_bytes(type, a->t), .n = n, .next = at};
+}
+
+/* What is read after these rows: those of `a` from key j on. */
+static void set_next(const struct attn_decode_work *w, struct attn_decode_rows *rows, const struct attn_array *a, int64_t j) {
+    const struct attn_decode_rows next = stored_rows(w, a, j, 1);
+    rows->next = next.at;
+    rows->next_step = next.step;
 }
 
 static void pack_queries(const struct attn_decode_work *w) {
@@ -64,9 +68,9 @@ static bool open_tile(const struct attn_decode_work *w, int64_t begin, int64_t e
     t->first = begin + runs[0].begin;
     t->end = begin + runs[count - 1].end;
     t->full = true;
+    for (int i = 0; i < count; i++) t->full = t->full && runs[i].full && (i == 0 || runs[i].begin == runs[i - 1].end);
     int32_t at = runs[0].begin;
-    for (int i = 0; i < count; i++) {
-        t->full = t->full && runs[i].full && runs[i].begin == at;
+    for (int i = 0; i < count && !t->full; i++) {
         for (; at < runs[i].begin; at++) t->words[at] = 0;
         for (; at < runs[i].end; at++)
             if (runs[i].full) t->words[at] = all;
@@ -86,8 +90,16 @@ static void tile_logits(const struct attn_decode_work *w, const struct tile *t) 
     const bool whole = t->end - t->first == ATTN_DECODE_TILE, adjusted = isfinite(shape->softcap) || w->x->alibi.data || w->x->bias.data;
     if (!whole) clear_outside(w, t);
     for (int64_t j = t->first; j < t->end;) {
-        const struct attn_decode_rows k = stored_rows(w, &w->x->k, j, t->end - j);
-        w->ops->logits(shape->kv_dtype, k, shape->dim, w->q, w->cut->q_row, w->rows, w->s + (j - t->begin));
+        struct attn_decode_rows k = stored_rows(w, &w->x->k, j, t->end - j);
+        if (j + k.n < t->end)
+            set_next(w, &k, &w->x->k, j + k.n);
+        else
+            set_next(w, &k, &w->x->v, t->first);
+        float *s = w->s + (j - t->begin);
+        if (w->q8_ops)
+            w->q8_ops->logits(k, shape->dim, w->q8, w->cut->q8_row, w->rows, s);
+        else
+            w->ops->logits(shape->kv_dtype, k, shape->dim, w->q, w->cut->q_row, w->rows, s);
         j += k.n;
     }
     if (adjusted) attn_decode_adjust(w, t->first, t->end - t->first);
@@ -115,10 +127,19 @@ static void tile_weights(const struct attn_decode_work *w) {
 /* Values of the keys [j, end) into the rows [r, r + rows). */
 static void add_values(const struct attn_decode_work *w, const struct tile *t, int64_t j, int64_t end, int64_t r, int64_t rows) {
     const struct attn_shape *shape = w->x->shape;
+    const int64_t next_tile = t->begin + ATTN_DECODE_TILE;
     while (j < end) {
-        const struct attn_decode_rows v = stored_rows(w, &w->x->v, j, end - j);
-        w->ops->values(shape->kv_dtype, v, shape->v_dim, w->s + r * ATTN_DECODE_TILE + (j - t->begin), rows, w->o + r * w->cut->o_row,
-                       w->cut->o_row);
+        struct attn_decode_rows v = stored_rows(w, &w->x->v, j, end - j);
+        if (j + v.n < end)
+            set_next(w, &v, &w->x->v, j + v.n);
+        else if (next_tile < w->end)
+            set_next(w, &v, &w->x->k, next_tile);
+        const float *p = w->s + r * ATTN_DECODE_TILE + (j - t->begin);
+        float *o = w->o + r * w->cut->o_row;
+        if (w->q8_ops)
+            w->q8_ops->values(v, shape->v_dim, p, rows, o, w->cut->o_row);
+        else
+            w->ops->values(shape->kv_dtype, v, shape->v_dim, p, rows, o, w->cut->o_row);
         j += v.n;
     }
 }
@@ -149,11 +170,13 @@ void attn_decode_unit(struct attn_decode_work *w, int64_t k0, int64_t k1) {
         w->l[r] = 0.0f;
     }
     bool packed = false;
-    w->end = k1;
     while (from < k1 && attn_mask_next_keys(&w->view, w->q0, q1, from, &begin, &end) && begin < k1) {
-        if (!packed) pack_queries(w);
+        if (!packed) {
+            pack_queries(w);
+            if (w->q8_ops) attn_decode_round(w);
+        }
         packed = true;
-        end = attn_min64(end, k1);
+        end = w->end = attn_min64(end, k1);
         from = begin / ATTN_DECODE_TILE * ATTN_DECODE_TILE;
         for (; from < end; from += ATTN_DECODE_TILE) {
             if (!open_tile(w, from, attn_min64(from + ATTN_DECODE_TILE, k1), &t)) continue;

@@ -1,4 +1,4 @@
-/* Microkernels of decoding in plain C: logits of 4 keys x 1 to 4 queries a step, values of 1 query x 32 columns or 2 to 4 x 8. */
+/* Microkernels of decoding in plain C: logits of 4 keys a step, values of 1 query x 32 columns or 2 x 8. */
 #include "kernel/decode/stored__portable.h"
 
 #define KEYS(rows) 4

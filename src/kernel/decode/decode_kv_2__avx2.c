@@ -1,8 +1,8 @@
-/* Microkernels of decoding for AVX2: logits of 4 keys x 1 to 4 queries a step (from 4 on some sums are spilled), values of 1 query x 64 columns, 2 x 32 or 4 x 16. */
+/* Microkernels of decoding for AVX2: logits of 8 keys x 1 query or 4 x 2 a step, values of 1 query x 64 columns or 2 x 32. */
 #include "kernel/decode/stored__avx2.h"
 
-#define KEYS(rows) 4
-#define WIDE(rows) ((rows) > 2 ? 2 : (rows) > 1 ? 4 : 8)
+#define KEYS(rows) ((rows) > 1 ? 4 : 8)
+#define WIDE(rows) ((rows) > 1 ? 4 : 8)
 
 #include "kernel/decode/decode_template.h"
 

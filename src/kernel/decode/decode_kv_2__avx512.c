@@ -1,8 +1,8 @@
-/* Microkernels of decoding for AVX-512: logits of 8 keys x 2 queries or 4 x 4 a step, values of 2 queries x 128 columns or 4 x 64. */
+/* Microkernels of decoding for AVX-512: logits of 16 keys x 1 query or 8 x 2 a step, values of 128 columns. */
 #include "kernel/decode/stored__avx512.h"
 
-#define KEYS(rows) ((rows) > 2 ? 4 : 8)
-#define WIDE(rows) ((rows) > 2 ? 4 : 8)
+#define KEYS(rows) ((rows) > 1 ? 8 : 16)
+#define WIDE(rows) 8
 
 #include "kernel/decode/decode_template.h"
 
