@@ -16,7 +16,7 @@ fi
 declare -A isa
 case $($cc -dumpmachine) in
 x86_64*) isa=([avx2]="-mavx2 -mfma -mf16c" [avx512]="-mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma -mtune=znver3"
-    [avx512_bf16]="-mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma -mtune=znver3 -mavx512bf16") ;;
+    [avx512_bf16]="-mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma -mtune=znver3 -mavx512bf16 -mavx512vnni") ;;
 aarch64*) isa=([neon]="") ;;
 esac
 for name in "${!isa[@]}"; do
