@@ -52,7 +52,8 @@ FetchContent_MakeAvailable(attn)
 add_executable(consumer ../consumer.c)
 target_link_libraries(consumer PRIVATE attn::attn m)
 END
-quiet cmake -S subproject -B subproject/build -DCMAKE_BUILD_TYPE=Release
+quiet cmake -S subproject -B subproject/build
+grep -rq --include=flags.make -e '-O3' subproject/build/_deps || { echo "a subproject of no build type is not optimised"; exit 1; }
 quiet cmake --build subproject/build --parallel 2
 quiet subproject/build/consumer
 if grep -iE 'PNG|CBLAS|cmocka' subproject/build/CMakeCache.txt; then

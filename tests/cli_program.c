@@ -188,6 +188,7 @@ static void unfitting_arrays_are_refused_and_leave_no_file(void **state) {
         {"--q q.npy --k k.npy --v v.npy --softcap 0", "--softcap 0"},
         {"--q q.npy --k k.npy --v v.npy --dropout 1", "--dropout 1"},
         {"--q q.npy --k k.npy --v v.npy --lse out.npy", "--out and --lse are the same file out.npy"},
+        {"--q q.npy --k k.npy --v v.npy --lse ./k.npy", "--lse ./k.npy: expected another file than that of --k"},
         {"--q q.npy --k k.npy --v v.npy --lse ./out.npy", "--out and --lse are the same file ./out.npy"},
         {"--q q.npy --k k.npy --v v.npy --lse no/such/lse.npy", "no/such/lse.npy: cannot be written: No such file"},
     };

@@ -22,6 +22,14 @@ static attn_status check_outputs(struct attn_apply_job *job) {
         if (!plain)
             return attn_fail(job->ctx, ATTN_EINVAL, "apply: --%s %s: expected the name of a tensor behind the colon, in plain letters",
                              attn_apply_output_names[i], a->out[i]);
+        for (int j = 0; j < ATTN_APPLY_INPUTS; j++) {
+            struct attn_place input;
+            if (a->in[j] == NULL) continue;
+            attn_apply_place(a->in[j], attn_apply_input_names[j], &input);
+            if (attn_file_same(place[i].path, input.path))
+                return attn_fail(job->ctx, ATTN_EINVAL, "apply: --%s %s: expected another file than that of --%s, which it would replace",
+                                 attn_apply_output_names[i], a->out[i], attn_apply_input_names[j]);
+        }
         for (int j = 0; j < i; j++)
             if (a->out[j] != NULL && attn_file_same(place[i].path, place[j].path) &&
                 (name == NULL || place[j].tensor == NULL || strcmp(name, place[j].tensor) == 0))
