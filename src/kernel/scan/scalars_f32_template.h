@@ -2,9 +2,11 @@
  * reads none behind it, and what lies before the chunk joined to each row. */
 
 /* e^x. Backward multiplies hundreds of these that lie just below 1, so their errors must not have a common sign: vec_exp2 of AVX-512, which
- * is made for single weights, would be off by 1e-8 in each. There x = k log 2 + r, and e^r by its series to the seventh power. */
+ * is made for single weights, would be off by 1e-8 in each. There x = k log 2 + r, and e^r by its series to the seventh power; from -128 down, where
+ * the result is 0, x is cut: r is small only where k has few digits. */
 #if defined(__AVX512F__)
 VEC_INLINE vec exp_of(vec x) {
+    x = vec_max(vec_set1(-128.0f), x); /* NaN stays */
     const vec k = _mm512_roundscale_ps(vec_mul(x, vec_set1((float)M_LOG2E)), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
     const float high = 0x1.62e4p-1f; /* log 2 to 14 bits: its multiples are exact */
     vec r = _mm512_fnmadd_ps(k, vec_set1(high), x), p = vec_set1(1.0f / 5040.0f);
@@ -15,7 +17,7 @@ VEC_INLINE vec exp_of(vec x) {
     p = vec_fma(p, r, vec_set1(1.0f / 6.0f));
     p = vec_fma(p, r, vec_set1(0.5f));
     p = vec_fma(vec_mul(p, r), r, r);
-    return _mm512_scalef_ps(vec_add(p, vec_set1(1.0f)), k); /* of -inf: NaN scaled by -inf, which is 0 */
+    return _mm512_scalef_ps(vec_add(p, vec_set1(1.0f)), k);
 }
 #else
 VEC_INLINE vec exp_of(vec x) {
