@@ -15,7 +15,8 @@
  * have it for themselves; all others may run at the same time.
  *
  * Statuses: ATTN_EINVAL (NULL, a number that is no size), ATTN_ESHAPE (a sequence or token that is not there, more than max_tokens, a plan of
- * another shape), ATTN_EFULL (the pool has too few free blocks), ATTN_ENOMEM, ATTN_ESYSTEM (files).
+ * another shape), ATTN_EFULL (the pool has too few free blocks), ATTN_EUNSUPPORTED (saved in a version of the form that this one does not
+ * read), ATTN_ENOMEM, ATTN_ESYSTEM (files); of executing those of attn_forward.
  */
 #ifndef ATTN_CACHE_H
 #define ATTN_CACHE_H
@@ -92,7 +93,8 @@ ATTN_API attn_status attn_cache_truncate(attn_cache *cache, int32_t sequence, in
 /* Drops tokens [begin, end) of a sequence: with begin the number of sinks, end - begin the tokens that leave the window, what stays is sinks
  * and window (Xiao et al. 2023). Stored keys keep their rotation and the next position stays what it was, so rotary distances are still those
  * of the whole text. Masks and ALiBi count what is left: token `end` is now token `begin`. Costs a copy of the tokens behind, and free
- * blocks for those of them that are shared; none where begin and end - begin are multiples of block_tokens. */
+ * blocks for those of their places that are shared; where end - begin is a multiple of block_tokens, of the tokens of one block at most, and
+ * of none where begin is a multiple too. */
 ATTN_API attn_status attn_cache_evict(attn_cache *cache, int32_t sequence, int64_t begin, int64_t end) ATTN_CHECKED;
 
 /* Makes sequence `to` the same as `from`, sharing its blocks. Needs no free block; what `to` held is dropped. */

@@ -127,6 +127,34 @@ static void an_evicted_range_leaves_rotations_and_positions_as_they_were(void **
     attn_cache_destroy(cut);
 }
 
+/* Of shared blocks, dropping as many tokens as whole blocks have copies the one that it begins in; dropping nothing, none. */
+static void what_evicting_needs_of_the_pool(void **state) {
+    (void)state;
+    attn_cache_config config = small_config();
+    config.blocks = 6;
+    attn_cache *cache = make(config);
+    float whole[18 * 16], cut[14 * 16];
+    fill(cache, 0, 18, 7);
+    must(attn_cache_fork(cache, 0, 1));
+    must(attn_cache_read(cache, 0, 0, 18, whole, NULL));
+    refused(attn_cache_evict(cache, 1, 2, 5), ATTN_EFULL, "evict needs 4 more blocks; 1 of 6 are free");
+    must(attn_cache_evict(cache, 1, 2, 6));
+    assert_int_equal(attn_cache_free_blocks(cache), 0);
+    must(attn_cache_evict(cache, 0, 3, 3));
+    must(attn_cache_evict(cache, 0, 18, 18));
+    assert_int_equal(attn_cache_length(cache, 0), 18);
+    refused(attn_cache_evict(cache, 0, 9, 13), ATTN_EFULL, "evict needs 1 more block; 0 of 6 are free");
+    must(attn_cache_evict(cache, 1, 2, 6)); /* that block is its own now */
+    must(attn_cache_read(cache, 1, 0, 10, cut, NULL));
+    assert_memory_equal(cut, whole, 2 * 16 * sizeof(float));
+    assert_memory_equal(cut + 2 * 16, whole + 10 * 16, 8 * 16 * sizeof(float));
+    must(attn_cache_evict(cache, 1, 2, 10));
+    assert_int_equal(attn_cache_length(cache, 1), 2);
+    must(attn_cache_read(cache, 0, 0, 14, cut, NULL));
+    assert_memory_equal(cut, whole, sizeof cut);
+    attn_cache_destroy(cache);
+}
+
 /* --------------------------------------------------------------------------------------------- saved sequences */
 
 static void every_wrong_byte_and_length_of_a_saved_sequence_is_refused(void **state) {
@@ -278,6 +306,7 @@ static void wrong_calls_are_refused_and_change_nothing(void **state) {
     refused(attn_cache_append(cache, 1, 1, k, 0, v, 0, -5), ATTN_EINVAL, "position is -5");
     refused(attn_cache_truncate(cache, 0, 19), ATTN_ESHAPE, "length is 19");
     refused(attn_cache_evict(cache, 0, 4, 19), ATTN_ESHAPE, "tokens 4 to 19");
+    refused(attn_cache_evict(cache, 0, INT64_MIN, INT64_MAX), ATTN_ESHAPE, "of sequence 0, which has 18");
     refused(attn_cache_fork(cache, 0, -1), ATTN_ESHAPE, "sequence is -1");
     refused(attn_cache_reorder(cache, from, 2), ATTN_ESHAPE, "sequence is 2");
     refused(attn_cache_reorder(cache, from, 3), ATTN_ESHAPE, "count is 3");
@@ -459,6 +488,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keys_and_queries_are_rotated_by_the_formula_in_both_orders),
         cmocka_unit_test(an_evicted_range_leaves_rotations_and_positions_as_they_were),
+        cmocka_unit_test(what_evicting_needs_of_the_pool),
         cmocka_unit_test(every_wrong_byte_and_length_of_a_saved_sequence_is_refused),
         cmocka_unit_test(files_keep_a_sequence_and_say_what_does_not_fit),
         cmocka_unit_test(a_wrong_description_is_refused_by_field),

@@ -465,6 +465,8 @@ static void wrong_tables_and_strides_are_refused(void **state) {
     refused(attn_run(shared, &p, &args, NULL), ATTN_ESHAPE, "need 7 blocks; args.max_blocks is 6");
     args.max_blocks = -2;
     refused(attn_run(shared, &p, &args, NULL), ATTN_EINVAL, "args.max_blocks is -2");
+    args.max_blocks = INT64_MAX;
+    refused(attn_run(shared, &p, &args, NULL), ATTN_EINVAL, "args.max_blocks is 9223372036854775807, expected 0 to 2147483647");
     args.max_blocks = -1;
     args.blocks = -1;
     refused(attn_run(shared, &p, &args, NULL), ATTN_EINVAL, "args.blocks is -1");

@@ -302,8 +302,9 @@ static void rows_of_weights(void **state) {
     reset();
     expect(attn_weights(plan, &args, 2, 0, 0, 1, m.d_o), ATTN_ESHAPE, "sequence is 2, expected 0 to 1");
     expect(attn_weights(plan, &args, 0, 4, 0, 1, m.d_o), ATTN_ESHAPE, "head is 4, expected 0 to 3");
-    expect(attn_weights(plan, &args, 0, 0, 5, 2, m.d_o), ATTN_ESHAPE, "rows 5 to 7 of a sequence of 6");
-    expect(attn_weights(plan, &args, 0, 0, -1, 2, m.d_o), ATTN_ESHAPE, "rows -1");
+    expect(attn_weights(plan, &args, 0, 0, 5, 2, m.d_o), ATTN_ESHAPE, "2 rows from 5 on of a sequence of 6");
+    expect(attn_weights(plan, &args, 0, 0, INT64_MAX, INT64_MAX, m.d_o), ATTN_ESHAPE, "of a sequence of 6");
+    expect(attn_weights(plan, &args, 0, 0, -1, 2, m.d_o), ATTN_ESHAPE, "rows from -1 on");
     expect(attn_weights(plan, &args, 0, 0, 0, 1, NULL), ATTN_EINVAL, "weights is NULL");
     args.lse.data = NULL;
     expect(attn_weights(plan, &args, 0, 0, 0, 1, m.d_o), ATTN_EINVAL, "args.lse is NULL");

@@ -62,7 +62,7 @@ attn_status attn_cache_append(attn_cache *cache, int32_t sequence, int64_t token
     if (copy) {
         const int32_t shared = blocks[last];
         blocks[last] = attn_cache_take(cache);
-        attn_cache_copy(cache, shared, blocks[last], used);
+        attn_cache_move(cache, shared, 0, blocks[last], 0, used);
         attn_cache_drop(cache, shared);
     }
     for (int64_t t = 0; t < tokens; t++) {

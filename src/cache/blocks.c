@@ -17,11 +17,11 @@ void attn_cache_drop(attn_cache *cache, int32_t block) {
 }
 
 /* The tokens of a head lie side by side. */
-void attn_cache_copy(attn_cache *cache, int32_t from, int32_t to, int64_t tokens) {
+void attn_cache_move(attn_cache *cache, int32_t from, int64_t from_offset, int32_t to, int64_t to_offset, int64_t tokens) {
     for (int side = 0; side < 2; side++)
         for (int32_t g = 0; g < cache->config.kv_heads; g++)
-            memcpy(attn_cache_row(cache, side, to, g, 0), attn_cache_row(cache, side, from, g, 0),
-                   (size_t)tokens * cache->at.row_bytes[side]);
+            memmove(attn_cache_row(cache, side, to, g, to_offset), attn_cache_row(cache, side, from, g, from_offset),
+                    (size_t)tokens * cache->at.row_bytes[side]);
 }
 
 int64_t attn_cache_available(const attn_cache *cache, int32_t sequence) {

@@ -52,10 +52,10 @@ static inline unsigned char *attn_cache_row(const attn_cache *cache, int side, i
     return cache->pool[side] + (size_t)row * cache->at.row_bytes[side];
 }
 
-/* blocks.c: takes a free block (there is one); lets go of one; copies the first `tokens` tokens of a block. */
+/* blocks.c: takes a free block (there is one); lets go of one; copies tokens from block to block, or within one. */
 int32_t attn_cache_take(attn_cache *cache);
 void attn_cache_drop(attn_cache *cache, int32_t block);
-void attn_cache_copy(attn_cache *cache, int32_t from, int32_t to, int64_t tokens);
+void attn_cache_move(attn_cache *cache, int32_t from, int64_t from_offset, int32_t to, int64_t to_offset, int64_t tokens);
 /* Blocks that are free, or would be if this sequence were empty. */
 int64_t attn_cache_available(const attn_cache *cache, int32_t sequence);
 attn_status attn_cache_need(const attn_cache *cache, const char *what, int64_t needed, int64_t available);

@@ -25,54 +25,75 @@ attn_status attn_cache_truncate(attn_cache *cache, int32_t sequence, int64_t len
 
 /* ------------------------------------------------------------------------------------------------- evict */
 
-static void copy_token(attn_cache *cache, int32_t from, int64_t from_offset, int32_t to, int64_t to_offset) {
-    for (int side = 0; side < 2; side++)
-        for (int32_t g = 0; g < cache->config.kv_heads; g++)
-            memcpy(attn_cache_row(cache, side, to, g, to_offset), attn_cache_row(cache, side, from, g, from_offset),
-                   cache->at.row_bytes[side]);
-}
-
-/* Tokens behind `end` move to `begin`, one after the other: what is read lies behind what is written, so nothing is lost. A block that
- * others hold is replaced before it is written; its old content is still read from the tables of those others, and from here through
+/* Tokens behind `end` move to `begin`, a stretch of a block at a time: what is read lies behind what is written, so nothing is lost. A block
+ * that others hold is replaced before it is written; its old content is still read from the tables of those others, and from here through
  * `spare`, which holds the old blocks. */
 static void move_tokens(attn_cache *cache, int32_t sequence, int64_t begin, int64_t end) {
-    const int64_t size = cache->config.block_tokens, length = cache->lengths[sequence];
+    const int64_t size = cache->config.block_tokens, length = cache->lengths[sequence], left = length - (end - begin);
     int32_t *blocks = attn_cache_blocks_of(cache, sequence), *old = cache->spare;
     memcpy(old, blocks, (size_t)attn_cache_blocks_for(cache, length) * sizeof *old);
-    for (int64_t j = begin; j < length - (end - begin); j++) {
+    for (int64_t j = begin, tokens; j < left; j += tokens) {
         const int64_t n = j / size, from = j + end - begin;
         if ((j == begin || j % size == 0) && cache->holders[blocks[n]] > 1) {
             blocks[n] = attn_cache_take(cache);
-            attn_cache_copy(cache, old[n], blocks[n], j % size);
+            attn_cache_move(cache, old[n], 0, blocks[n], 0, j % size);
         }
-        copy_token(cache, old[from / size], from % size, blocks[n], j % size);
+        tokens = attn_min64(left - j, size - attn_max64(j % size, from % size));
+        attn_cache_move(cache, old[from / size], from % size, blocks[n], j % size, tokens);
     }
-    for (int64_t n = begin / size; n < attn_cache_blocks_for(cache, length - (end - begin)); n++)
+    for (int64_t n = begin / size; n < attn_cache_blocks_for(cache, left); n++)
         if (old[n] != blocks[n]) attn_cache_drop(cache, old[n]);
+}
+
+static attn_status evict_tokens(attn_cache *cache, int32_t sequence, int64_t begin, int64_t end) {
+    const int64_t length = cache->lengths[sequence], left = length - (end - begin);
+    const int64_t kept = attn_cache_blocks_for(cache, left), count = attn_cache_blocks_for(cache, length);
+    const int32_t *blocks = attn_cache_blocks_of(cache, sequence);
+    int64_t shared = 0;
+    for (int64_t n = begin / cache->config.block_tokens; n < kept && left > begin; n++) shared += cache->holders[blocks[n]] > 1;
+    const attn_status status = attn_cache_need(cache, "evict", shared, cache->free_count);
+    if (status) return status;
+    if (left > begin) move_tokens(cache, sequence, begin, end);
+    for (int64_t n = kept; n < count; n++) attn_cache_drop(cache, blocks[n]);
+    return ATTN_OK;
+}
+
+/* As many tokens as whole blocks have: `end` lies in its block where `begin` lies in its own. What comes after it there goes behind `begin`, and
+ * all other blocks stay as they are. */
+static attn_status evict_blocks(attn_cache *cache, int32_t sequence, int64_t begin, int64_t end) {
+    const int64_t size = cache->config.block_tokens, length = cache->lengths[sequence], offset = begin % size;
+    const int64_t into = begin / size, from = end / size, first = attn_div_up(begin, size), last = attn_div_up(end, size);
+    const int64_t tokens = offset ? attn_min64(size, length - from * size) - offset : 0;
+    int32_t *blocks = attn_cache_blocks_of(cache, sequence);
+    if (tokens > 0) {
+        const int32_t old = blocks[into];
+        const bool shared = cache->holders[old] > 1;
+        const attn_status status = attn_cache_need(cache, "evict", shared, cache->free_count);
+        if (status) return status;
+        if (shared) {
+            blocks[into] = attn_cache_take(cache);
+            attn_cache_move(cache, old, 0, blocks[into], 0, offset);
+            attn_cache_drop(cache, old);
+        }
+        attn_cache_move(cache, blocks[from], offset, blocks[into], offset, tokens);
+    }
+    for (int64_t n = first; n < last; n++) attn_cache_drop(cache, blocks[n]);
+    memmove(blocks + first, blocks + last, (size_t)(attn_cache_blocks_for(cache, length) - last) * sizeof *blocks);
+    return ATTN_OK;
 }
 
 attn_status attn_cache_evict(attn_cache *cache, int32_t sequence, int64_t begin, int64_t end) {
     attn_status status = attn_cache_check_sequence(cache, sequence);
     if (status) return status;
-    const int64_t size = cache->config.block_tokens, length = cache->lengths[sequence], left = length - (end - begin);
+    const int32_t length = cache->lengths[sequence];
     if (begin < 0 || end < begin || end > length)
-        return attn_fail(cache->ctx, ATTN_ESHAPE, "cache: tokens %lld to %lld of sequence %d, which has %lld", (long long)begin,
-                         (long long)end, sequence, (long long)length);
-    int32_t *blocks = attn_cache_blocks_of(cache, sequence);
-    const int64_t first = begin / size, kept = attn_cache_blocks_for(cache, left), count = attn_cache_blocks_for(cache, length);
-    if (begin % size == 0 && (end - begin) % size == 0) {
-        for (int64_t n = first; n < end / size; n++) attn_cache_drop(cache, blocks[n]);
-        memmove(blocks + first, blocks + end / size, (size_t)(count - end / size) * sizeof *blocks);
-    } else {
-        int64_t shared = 0;
-        for (int64_t n = first; n < kept && left > begin; n++) shared += cache->holders[blocks[n]] > 1;
-        status = attn_cache_need(cache, "evict", shared, cache->free_count);
-        if (status) return status;
-        if (left > begin) move_tokens(cache, sequence, begin, end);
-        for (int64_t n = kept; n < count; n++) attn_cache_drop(cache, blocks[n]);
-    }
-    cache->lengths[sequence] = (int32_t)left;
-    return ATTN_OK;
+        return attn_fail(cache->ctx, ATTN_ESHAPE, "cache: tokens %lld to %lld of sequence %d, which has %d", (long long)begin,
+                         (long long)end, sequence, length);
+    if (begin == end) return ATTN_OK;
+    const bool whole = (end - begin) % cache->config.block_tokens == 0;
+    status = whole ? evict_blocks(cache, sequence, begin, end) : evict_tokens(cache, sequence, begin, end);
+    if (!status) cache->lengths[sequence] = length - (int32_t)(end - begin);
+    return status;
 }
 
 /* ---------------------------------------------------------------------------------------- fork and reorder */

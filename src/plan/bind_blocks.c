@@ -26,9 +26,9 @@ attn_status attn_bind_blocks(const attn_plan *plan, const attn_args *args, struc
         return attn_fail(ctx, ATTN_EINVAL, "execute: args.block_table is given, but the plan is not paged; set problem.block_tokens");
     if (!size) return ATTN_OK;
     x->block_table_stride = args->max_blocks == -1 ? attn_div_up(plan->problem.kv_len, size) : args->max_blocks;
-    if (x->block_table_stride < 0)
-        return attn_fail(ctx, ATTN_EINVAL, "execute: args.max_blocks is %lld, expected at least 0, or -1 for those of problem.kv_len",
-                         (long long)args->max_blocks);
+    if (x->block_table_stride < 0 || x->block_table_stride > INT32_MAX)
+        return attn_fail(ctx, ATTN_EINVAL, "execute: args.max_blocks is %lld, expected 0 to %d, or -1 for those of problem.kv_len",
+                         (long long)args->max_blocks, INT32_MAX);
     if (args->blocks < 0 || args->blocks > INT32_MAX)
         return attn_fail(ctx, ATTN_EINVAL, "execute: args.blocks is %lld, expected the number of blocks in the pools, at most %d",
                          (long long)args->blocks, INT32_MAX);
