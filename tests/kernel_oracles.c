@@ -1,4 +1,4 @@
-/* What follows from the formula of attention alone, for every kernel that computes in float32, on every instruction set: shifts of the
+/* What follows from the formula of attention alone, for every kernel with a backward pass, on every instruction set: shifts of the
  * keys, linearity in the values, documents in another order, masks written in two ways, hard shapes against the naive kernel in double,
  * arrays of more than 2^31 elements, signs of zero, NaN in a sink, an execution of no sequences.
  */
