@@ -15,7 +15,8 @@
  * same bits as b pushes of one. Memory is 8 H (E + 2) bytes of state and 4 H D of query, whatever the number of tokens; a push costs
  * 2 (D + E) FLOPs and one exponential for each token and head.
  *
- * A token whose score is -inf has no weight, and its v is not read; a NaN in k or v makes the heads that read it NaN until attn_stream_reset.
+ * A token whose score is -inf has no weight, and its v is not read. A NaN in k or v, a score of +inf, and from the next token on an infinity
+ * in v make the heads that read it NaN until attn_stream_reset.
  *
  * Threads: one at a time may change a stream; any number may read one that nobody changes. Errors are in the context's sentence.
  */

@@ -250,6 +250,13 @@ static void no_size_of_score_overflows(void **state) {
     must(ctx, attn_stream_push(stream, 1, &q, 0, &q, 0));
     must(ctx, attn_stream_read(stream, &o, NULL));
     assert_true(isnan(o));
+    const float infinite[] = {0.0f, INFINITY, 0.0f}, finite[3] = {0.0f};
+    for (int in_v = 0; in_v < 2; in_v++) {
+        attn_stream_reset(stream);
+        must(ctx, attn_stream_push(stream, 3, in_v ? finite : infinite, 1, in_v ? infinite : finite, 1));
+        must(ctx, attn_stream_read(stream, &o, NULL));
+        assert_true(isnan(o));
+    }
     attn_stream_destroy(stream);
     attn_ctx_destroy(ctx);
 }
@@ -298,6 +305,20 @@ static void a_restored_stream_goes_on_as_if_it_had_not_stopped(void **state) {
     }
 }
 
+static uint32_t crc32_of(const uint8_t *bytes, size_t count) {
+    uint32_t sum = 0xffffffff;
+    for (size_t i = 0; i < count; i++) {
+        sum ^= bytes[i];
+        for (int bit = 0; bit < 8; bit++) sum = sum & 1 ? sum >> 1 ^ 0xedb88320 : sum >> 1;
+    }
+    return ~sum;
+}
+
+static void set_checksum(uint8_t *bytes, size_t size) {
+    const uint32_t sum = crc32_of(bytes, size - 4);
+    for (size_t i = 0; i < 4; i++) bytes[size - 4 + i] = (uint8_t)(sum >> (8 * i));
+}
+
 static void the_saved_form_is_the_documented_one(void **state) {
     (void)state;
     attn_ctx *ctx = test_context(1);
@@ -315,6 +336,10 @@ static void the_saved_form_is_the_documented_one(void **state) {
     assert_int_equal(attn_stream_save_bytes(stream), sizeof bytes);
     must(ctx, attn_stream_save(stream, bytes, sizeof bytes));
     assert_memory_equal(bytes, want, sizeof want);
+    uint8_t again[sizeof bytes];
+    memcpy(again, bytes, sizeof bytes);
+    set_checksum(again, sizeof again);
+    assert_memory_equal(again, bytes, sizeof bytes);
     attn_stream_destroy(stream);
     attn_ctx_destroy(ctx);
 }
@@ -365,6 +390,42 @@ static void damaged_bytes_are_refused_and_change_nothing(void **state) {
     free(bytes);
     free(before);
     free(after);
+    close_pair(p);
+}
+
+/* A maximum and a sum of the first head, in bytes whose checksum is right. */
+static void what_no_stream_holds_is_refused(void **state) {
+    (void)state;
+    static const struct {
+        double m, c;
+        bool good;
+    } states[] = {{1.5, 50.0, true},
+                  {1.5, (double)NAN, true},
+                  {-(double)INFINITY, 0.0, true},
+                  {1.5, 0.0, false},
+                  {1.5, -1.0, false},
+                  {1.5, 50.5, false},
+                  {1.5, (double)INFINITY, false},
+                  {-(double)INFINITY, 1.0, false},
+                  {(double)INFINITY, 1.0, false},
+                  {(double)NAN, 1.0, false}};
+    struct pair *p = open_pair(55);
+    push(p, p->one, 0, 50);
+    const size_t size = attn_stream_save_bytes(p->one);
+    uint8_t *bytes = bytes_of(p, p->one), *before = bytes_of(p, p->two);
+    for (size_t n = 0; n < sizeof states / sizeof states[0]; n++) {
+        memcpy(bytes + 40, &states[n].m, 8); /* tests run on little-endian machines */
+        memcpy(bytes + 48, &states[n].c, 8);
+        set_checksum(bytes, size);
+        attn_stream_reset(p->two);
+        const attn_status status = attn_stream_restore(p->two, bytes, size);
+        uint8_t *after = bytes_of(p, p->two);
+        assert_memory_equal(after, states[n].good ? bytes : before, size);
+        free(after);
+        if (!states[n].good) refused(p, status, ATTN_EINVAL, "after 50 tokens; no stream has");
+    }
+    free(bytes);
+    free(before);
     close_pair(p);
 }
 
@@ -496,6 +557,7 @@ int main(void) {
         cmocka_unit_test(a_restored_stream_goes_on_as_if_it_had_not_stopped),
         cmocka_unit_test(the_saved_form_is_the_documented_one),
         cmocka_unit_test(damaged_bytes_are_refused_and_change_nothing),
+        cmocka_unit_test(what_no_stream_holds_is_refused),
         cmocka_unit_test(wrong_arguments_are_refused_by_name),
         cmocka_unit_test(a_stream_keeps_to_its_memory_and_to_its_tokens),
         cmocka_unit_test(pushing_allocates_nothing_and_a_refused_stream_is_no_memory),

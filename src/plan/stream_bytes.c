@@ -109,9 +109,10 @@ static attn_status check_header(const attn_stream *stream, const uint8_t *at, si
     return ATTN_OK;
 }
 
-/* What no stream can hold: a sum that is negative, or that is 0 where there is a maximum. */
-static bool is_state(double m, double c) {
-    return isnan(c) || c > 0.0 || (c == 0.0 && isinf(m) && m < 0.0);
+/* Can a stream hold it? The sum is 0 before the first token of a weight, NaN after a NaN; else each token has added at most 1. */
+static bool is_state(double m, double c, int64_t tokens) {
+    if (isnan(c)) return true;
+    return c == 0.0 ? m == -(double)INFINITY : c > 0.0 && c <= (double)tokens && isfinite(m);
 }
 
 attn_status attn_stream_restore(attn_stream *stream, const void *from, size_t bytes) {
@@ -121,12 +122,13 @@ attn_status attn_stream_restore(attn_stream *stream, const void *from, size_t by
     const attn_status status = check_header(stream, at, bytes);
     if (status) return status;
     const size_t count = numbers(stream), step = (size_t)stream->v_dim + 2;
+    const int64_t tokens = (int64_t)get(at + 32, 8);
     for (size_t n = 0; n < count; n += step)
-        if (!is_state(number_at(at, n), number_at(at, n + 1)))
+        if (!is_state(number_at(at, n), number_at(at, n + 1), tokens))
             return attn_fail(stream->ctx, ATTN_EINVAL,
-                             "stream: head %zu of what was saved has the maximum %g and the sum %g; no stream has", n / step,
-                             number_at(at, n), number_at(at, n + 1));
+                             "stream: head %zu of what was saved has the maximum %g and the sum %g after %lld tokens; no stream has",
+                             n / step, number_at(at, n), number_at(at, n + 1), (long long)tokens);
     for (size_t n = 0; n < count; n++) stream->cells[n] = number_at(at, n);
-    stream->tokens = (int64_t)get(at + 32, 8);
+    stream->tokens = tokens;
     return ATTN_OK;
 }

@@ -32,7 +32,8 @@ static double join(const struct attn_cell *cell, double m, double keep, double a
 void attn_cell_push(const struct attn_cell *cell, float score, const float *v) {
     const double s = (double)score, m = *cell->m;
     if (score == -INFINITY) return;
-    const double weight = s <= m ? join(cell, m, 1.0, exp(s - m)) : join(cell, s, exp(m - s), 1.0);
+    const double one = 1.0 + (s - s); /* NaN for +inf, whose weight beside other scores is unknown */
+    const double weight = s <= m ? join(cell, m, 1.0, exp(s - m)) : join(cell, s, exp(m - s), one);
     for (int64_t e = 0; e < cell->width; e++) cell->o[e] += weight * ((double)v[e] - cell->o[e]);
 }
 
