@@ -27,16 +27,15 @@ static attn_status check_room(const attn_cache *cache, int32_t sequence, int64_t
 }
 
 static void write_token(const attn_cache *cache, int32_t block, int64_t offset, const float *k, const float *v, int64_t position) {
-    for (int32_t g = 0; g < cache->config.kv_heads; g++) {
-        const float *key = k + (int64_t)g * cache->config.dim;
-        if (cache->config.rotary) {
-            memcpy(cache->row, key, (size_t)cache->config.dim * sizeof(float));
-            attn_cache_rotate_row(cache, cache->row, position);
-            key = cache->row;
-        }
-        attn_cache_encode(cache, ATTN_CACHE_KEYS, key, attn_cache_row(cache, ATTN_CACHE_KEYS, block, g, offset));
-        attn_cache_encode(cache, ATTN_CACHE_VALUES, v + (int64_t)g * cache->config.v_dim,
-                          attn_cache_row(cache, ATTN_CACHE_VALUES, block, g, offset));
+    const attn_cache_config *c = &cache->config;
+    if (c->rotary) {
+        memcpy(cache->token, k, (size_t)c->kv_heads * (size_t)c->dim * sizeof *k);
+        attn_cache_rotate_token(cache, c->kv_heads, cache->token, position);
+        k = cache->token;
+    }
+    for (int32_t g = 0; g < c->kv_heads; g++, k += c->dim, v += c->v_dim) {
+        attn_cache_encode(cache, ATTN_CACHE_KEYS, k, attn_cache_row(cache, ATTN_CACHE_KEYS, block, g, offset));
+        attn_cache_encode(cache, ATTN_CACHE_VALUES, v, attn_cache_row(cache, ATTN_CACHE_VALUES, block, g, offset));
     }
 }
 

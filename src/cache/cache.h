@@ -14,7 +14,7 @@
 
 /* Where the parts of a cache lie in its memory. */
 struct attn_cache_layout {
-    size_t frequencies, table, spare, lengths, spare_lengths, positions, spare_positions, holders, free_list, row, pool[2], total;
+    size_t frequencies, table, spare, lengths, spare_lengths, positions, spare_positions, holders, free_list, token, pool[2], total;
     size_t row_bytes[2]; /* of a stored row of keys, of values */
     int64_t max_blocks;  /* of a sequence */
 };
@@ -30,7 +30,7 @@ struct attn_cache {
     int64_t *positions, *spare_positions; /* [sequences], of the next token */
     int32_t *holders, *free_list;         /* [blocks] */
     int64_t free_count;
-    float *row;             /* [dim], a key while it is rotated */
+    float *token;           /* [kv_heads][dim], keys while they are rotated; with rotary alone */
     unsigned char *pool[2]; /* keys, values: [blocks][kv_heads][block_tokens] rows */
 };
 
@@ -64,7 +64,7 @@ attn_status attn_cache_need(const attn_cache *cache, const char *what, int64_t n
 void attn_cache_encode(const attn_cache *cache, int side, const float *from, void *to);
 void attn_cache_decode(const attn_cache *cache, int side, const void *from, float *to);
 
-/* rotary.c: one row by its position. */
-void attn_cache_rotate_row(const attn_cache *cache, float *x, int64_t position);
+/* rotary.c: the rows [heads][dim] of a token by its position. */
+void attn_cache_rotate_token(const attn_cache *cache, int32_t heads, float *x, int64_t position);
 
 #endif

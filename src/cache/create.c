@@ -14,7 +14,7 @@ static void set_places(attn_cache *c) {
     c->spare_positions = (int64_t *)(void *)(base + c->at.spare_positions);
     c->holders = (int32_t *)(void *)(base + c->at.holders);
     c->free_list = (int32_t *)(void *)(base + c->at.free_list);
-    c->row = (float *)(void *)(base + c->at.row);
+    c->token = (float *)(void *)(base + c->at.token);
     for (int side = 0; side < 2; side++) c->pool[side] = base + c->at.pool[side];
 }
 

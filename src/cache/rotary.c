@@ -4,15 +4,18 @@
 
 #include <math.h>
 
-void attn_cache_rotate_row(const attn_cache *cache, float *x, int64_t position) {
-    const int32_t pairs = cache->config.rotary_dim / 2;
+void attn_cache_rotate_token(const attn_cache *cache, int32_t heads, float *x, int64_t position) {
+    const int32_t pairs = cache->config.rotary_dim / 2, dim = cache->config.dim;
     const bool halves = cache->config.rotary == ATTN_ROTARY_HALVES;
-    for (int32_t i = 0; i < pairs; i++) {
+    for (int32_t i = 0; i < pairs; i++) { /* one sine for all heads: it costs more than they do */
         const double angle = (double)position * cache->frequencies[i], c = cos(angle), s = sin(angle);
-        float *a = halves ? &x[i] : &x[2 * i], *b = halves ? &x[i + pairs] : &x[2 * i + 1];
-        const double first = (double)*a, second = (double)*b;
-        *a = (float)(first * c - second * s);
-        *b = (float)(first * s + second * c);
+        const int32_t a = halves ? i : 2 * i, b = halves ? i + pairs : 2 * i + 1;
+        for (int32_t h = 0; h < heads; h++) {
+            float *row = x + (int64_t)h * dim;
+            const double first = (double)row[a], second = (double)row[b];
+            row[a] = (float)(first * c - second * s);
+            row[b] = (float)(first * s + second * c);
+        }
     }
 }
 
@@ -28,7 +31,6 @@ attn_status attn_cache_rotate(const attn_cache *cache, int64_t tokens, int32_t h
                          (long long)(heads * dim));
     if (position < 0 || position > (int64_t)1 << 40)
         return attn_fail(cache->ctx, ATTN_EINVAL, "cache: position is %lld, expected 0 to 2^40", (long long)position);
-    for (int64_t t = 0; t < tokens && cache->config.rotary; t++)
-        for (int32_t h = 0; h < heads; h++) attn_cache_rotate_row(cache, x + t * step + h * dim, position + t);
+    for (int64_t t = 0; t < tokens && cache->config.rotary; t++) attn_cache_rotate_token(cache, heads, x + t * step, position + t);
     return ATTN_OK;
 }
