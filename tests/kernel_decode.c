@@ -139,8 +139,8 @@ static void make_trial(struct trial *t, attn_ctx *ctx, attn_dtype type, uint64_t
     const int32_t step = type == ATTN_Q8_0 ? 32 : 1;
     p->kv_heads = 1 + (int32_t)attn_random_below(&t->random, 3);
     p->heads = p->kv_heads * (1 + (int32_t)attn_random_below(&t->random, 6));
-    p->dim = step * (1 + (int32_t)attn_random_below(&t->random, step == 32 ? 4 : 140));
-    p->v_dim = step * (1 + (int32_t)attn_random_below(&t->random, step == 32 ? 4 : 140));
+    p->dim = step * (1 + (int32_t)attn_random_below(&t->random, step == 32 ? 10 : 140));
+    p->v_dim = step * (1 + (int32_t)attn_random_below(&t->random, step == 32 ? 10 : 140));
     p->batch = SEQUENCES;
     p->q_len = 1 + (int64_t)attn_random_below(&t->random, 3 * (seed % 4) + 1);
     p->kv_len = 1 + (int64_t)attn_random_below(&t->random, seed % 4 ? 200 : 1500);
