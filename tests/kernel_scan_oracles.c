@@ -69,9 +69,8 @@ static void execute(attn_ctx *ctx, const struct scan *s) {
 /* ------------------------------------------------------------------------------------------------ forward */
 
 enum scores { NORMAL, NORMAL_100, EQUAL, RISING, FALLING, SPIKE_FIRST, SPIKE_LAST, LOW, GIANT, EXTREME, SCORES };
-static const char *const score_names[SCORES] = {"N(0,1)",  "N(0,100)",       "equal",        "rising",
-                                                "falling", "spike at start", "spike at end", "all -1e4",
-                                                "1e30 N(0,1)", "-3e38, 0, 3e38"};
+static const char *const score_names[SCORES] = {"N(0,1)",         "N(0,100)",     "equal",    "rising",      "falling",
+                                                "spike at start", "spike at end", "all -1e4", "1e30 N(0,1)", "-3e38, 0, 3e38"};
 
 static float score_of(enum scores kind, int64_t i, int64_t n, struct attn_random *r) {
     const float normal = (float)attn_random_normal(r);

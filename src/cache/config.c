@@ -79,8 +79,8 @@ static bool lay_out(const attn_cache_config *c, struct attn_cache_layout *y) {
            place(y, &y->lengths, sequences, sizeof(int32_t)) && place(y, &y->spare_lengths, sequences, sizeof(int32_t)) &&
            place(y, &y->positions, sequences, sizeof(int64_t)) && place(y, &y->spare_positions, sequences, sizeof(int64_t)) &&
            place(y, &y->holders, blocks, sizeof(int32_t)) && place(y, &y->free_list, blocks, sizeof(int32_t)) &&
-           place(y, &y->token, c->rotary ? (size_t)c->kv_heads * (size_t)c->dim : 0, sizeof(float)) && place(y, &y->pool[0], rows, y->row_bytes[0]) &&
-           place(y, &y->pool[1], rows, y->row_bytes[1]);
+           place(y, &y->token, c->rotary ? (size_t)c->kv_heads * (size_t)c->dim : 0, sizeof(float)) &&
+           place(y, &y->pool[0], rows, y->row_bytes[0]) && place(y, &y->pool[1], rows, y->row_bytes[1]);
 }
 
 attn_status attn_cache_check(attn_ctx *ctx, const attn_cache_config *in, attn_cache_config *out, struct attn_cache_layout *layout) {

@@ -14,8 +14,8 @@ static attn_status check_rows(const attn_plan *plan, const struct attn_exec *x, 
         return attn_fail(ctx, ATTN_ESHAPE, "weights: head is %d, expected 0 to %d", head, plan->shape.heads - 1);
     const int64_t length = attn_exec_seq(x, sequence).q_len;
     if (q0 < 0 || rows < 0 || q0 > length || rows > length - q0)
-        return attn_fail(ctx, ATTN_ESHAPE, "weights: %lld rows from %lld on of a sequence of %lld queries", (long long)rows,
-                         (long long)q0, (long long)length);
+        return attn_fail(ctx, ATTN_ESHAPE, "weights: %lld rows from %lld on of a sequence of %lld queries", (long long)rows, (long long)q0,
+                         (long long)length);
     if (!weights && rows > 0) return attn_fail(ctx, ATTN_EINVAL, "weights: weights is NULL, expected room for rows times keys");
     return ATTN_OK;
 }

@@ -196,7 +196,8 @@ static void share_task(void *arg, int64_t share, int worker) {
     for (int64_t n = share * places / f->shares; n < (share + 1) * places / f->shares; n++) {
         const int64_t unit = n / f->span, now = chunk_of(f, f->step, n % f->span), before = now + f->span;
         const struct attn_scan_piece a = open_chunk(f, unit, f->step - 1, before), b = open_chunk(f, unit, f->step, now);
-        const struct attn_scan_back_group group_a = slots_of(f, unit, attn_max64(before, 0)), group_b = slots_of(f, unit, attn_max64(now, 0));
+        const struct attn_scan_back_group group_a = slots_of(f, unit, attn_max64(before, 0)),
+                                          group_b = slots_of(f, unit, attn_max64(now, 0));
         for (int64_t first = last_piece(f, ATTN_SCAN_CHUNK); first >= 0; first -= f->piece) {
             const struct attn_scan_piece piece_a = attn_scan_piece_of(&a, first, f->piece);
             const struct attn_scan_piece piece_b = attn_scan_piece_of(&b, first, f->piece);

@@ -2,8 +2,8 @@
  * reads none behind it, and what lies before the chunk joined to each row. */
 
 /* e^x. Backward multiplies hundreds of these that lie just below 1, so their errors must not have a common sign: vec_exp2 of AVX-512, which
- * is made for single weights, would be off by 1e-8 in each. There x = k log 2 + r, and e^r by its series to the seventh power; from -128 down, where
- * the result is 0, x is cut: r is small only where k has few digits. */
+ * is made for single weights, would be off by 1e-8 in each. There x = k log 2 + r, and e^r by its series to the seventh power; below -128, where
+ * e^x is 0, x counts as -128: far below, k would be rounded, and r be great. */
 #if defined(__AVX512F__)
 VEC_INLINE vec exp_of(vec x) {
     x = vec_max(vec_set1(-128.0f), x); /* NaN stays */
