@@ -73,8 +73,8 @@ ATTN_API int64_t attn_cache_free_blocks(const attn_cache *cache);
 
 /* Adds `tokens` tokens at the end of a sequence. k is [tokens, G, D] and v [tokens, G, E], float32; k_stride and v_stride elements lie between
  * tokens (0: contiguous). Keys are rotated by their positions: `position` (at most 2^40) and the following ones; -1: the sequence's
- * next ones. Then both are rounded to the stored type; numbers beyond 127 * 65504 in ATTN_Q8_0 are cut to it, and a NaN makes its block of
- * 32 NaN. */
+ * next ones. Then both are rounded to the stored type; in ATTN_Q8_0 finite numbers beyond 127 * 65504 are cut to it, a NaN or an infinity
+ * makes its block of 32 NaN, and a block of numbers up to 127 * 2^-25 becomes 0. */
 ATTN_API attn_status attn_cache_append(attn_cache *cache, int32_t sequence, int64_t tokens, const float *k, int64_t k_stride,
                                        const float *v, int64_t v_stride, int64_t position) ATTN_CHECKED;
 
