@@ -26,10 +26,10 @@ static bool random_round(attn_ctx *ctx, uint64_t seed, const struct test_options
     test_case_make(&c, ctx, seed, options);
     assert_true(test_run(&c, ATTN_F64, "naive", 1, &exact));
     assert_true(test_run(&c, ATTN_F32, "naive", 1, &plain));
-    assert_true(test_run(&c, ATTN_F32, "decode", 1, &got));
+    assert_true(test_run(&c, ATTN_F32, test_best_of(ctx, "decode", ATTN_F32), 1, &got));
     bool good = test_result_bounded(&c, &got, &exact, &plain);
     for (int threads = 2; threads <= 3; threads++) {
-        assert_true(test_run(&c, ATTN_F32, "decode", threads, &again));
+        assert_true(test_run(&c, ATTN_F32, test_best_of(ctx, "decode", ATTN_F32), threads, &again));
         good = test_result_same(&got, &again) && good;
         test_result_free(&again);
     }
@@ -191,7 +191,7 @@ static void set_pool(const struct trial *t, attn_args *args, const void *k, cons
 
 static float *run(const struct trial *t, attn_dtype type, int32_t block, int threads, const attn_args *args, float *out) {
     attn_problem p = t->problem;
-    p.kernel = "decode";
+    p.kernel = test_best_of(t->ctx, "decode", ATTN_F32);
     p.threads = threads;
     p.kv_dtype = type;
     p.block_tokens = block;
@@ -506,6 +506,22 @@ static void the_planner_takes_decode_for_few_queries_over_many_keys(void **state
     }
 }
 
+/* Whatever the head size: one that fills no wide vector is no reason for narrow ones. */
+static void check_choice(attn_ctx *ctx, const struct attn_kernel *kernel) {
+    for (int32_t dim = 1; dim <= 128; dim += dim < 40 ? 1 : 11) {
+        attn_problem p = cache_problem();
+        attn_plan *plan;
+        p.dim = dim;
+        p.kv_len = 4096;
+        p.kernel = "decode";
+        must(ctx, attn_plan_create(ctx, &p, &plan));
+        if (strcmp(kernel->isa, "portable") != 0 && strcmp(attn_plan_isa(plan), "portable") == 0)
+            fail_msg("head size %d on %s: %s", dim, attn_ctx_isa(ctx), attn_plan_isa(plan));
+        attn_plan_destroy(plan);
+    }
+}
+ON_EVERY_SET(the_planner_takes_vectors_of_the_instruction_set_for_any_head_size, check_choice)
+
 /* With the dot product of bytes. */
 static void queries_as_bytes_are_within_the_bound_on_their_rounded_numbers(void **state) {
     (void)state;
@@ -536,6 +552,7 @@ int main(void) {
         cmocka_unit_test(what_has_no_form_is_refused_by_name),
         cmocka_unit_test(wrong_tables_and_strides_are_refused),
         cmocka_unit_test(the_planner_takes_decode_for_few_queries_over_many_keys),
+        cmocka_unit_test(the_planner_takes_vectors_of_the_instruction_set_for_any_head_size),
     };
     return cmocka_run_group_tests_name("kernel: decode", tests, open_context, close_context);
 }

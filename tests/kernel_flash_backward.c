@@ -2,6 +2,7 @@
  * kernel in double on random problems of every feature, around the edges of its tiles, with NaN in rows that a mask excludes, and the
  * same bits for any number of threads. */
 #include "kernel/flash/backward_tile.h"
+#include "support/each_kernel.h"
 #include "support/parts.h"
 #include "support/problem.h"
 
@@ -34,7 +35,8 @@ static attn_ctx *context_of(const char *isa) {
 
 /* The kernel that is made for the instruction set and the type. */
 static const char *kernel_for(const struct test_case *c) {
-    return c->storage == ATTN_BF16 && strcmp(attn_ctx_isa(c->ctx), "avx512_bf16") == 0 ? "flash-pairs" : "flash";
+    const bool pairs = c->storage == ATTN_BF16 && strcmp(attn_ctx_isa(c->ctx), "avx512_bf16") == 0;
+    return test_best_of(c->ctx, pairs ? "flash-pairs" : "flash", c->storage);
 }
 
 /* A parallel loop that runs everything on one worker, the last index first: what depends on the order of units shows. */
@@ -229,7 +231,8 @@ static void a_long_sum_is_rounded_tile_by_tile(void **state) {
         attn_problem_init(&p);
         attn_args_init(&args);
         attn_gradients_init(&g);
-        p.features = ATTN_BACKWARD, p.kernel = "flash", p.heads = 1, p.dim = DIM, p.q_len = QUERIES, p.kv_len = 1;
+        p.features = ATTN_BACKWARD, p.kernel = test_best_of(ctx, "flash", ATTN_F32), p.heads = 1, p.dim = DIM, p.q_len = QUERIES,
+        p.kv_len = 1;
         args.q.data = args.k.data = args.v.data = zeros, args.o.data = o, args.lse.data = lse;
         g.d_o.data = d_o, g.dq.data = dq, g.dk.data = dk, g.dv.data = dv;
         assert_int_equal(attn_run(ctx, &p, &args, &g), ATTN_OK);
@@ -264,7 +267,8 @@ static void a_key_of_minus_infinity_has_no_gradient(void **state) {
         attn_problem_init(&p);
         attn_args_init(&args);
         attn_gradients_init(&g);
-        p.features = ATTN_BACKWARD, p.kernel = "flash", p.heads = 1, p.dim = DIM, p.q_len = QUERIES, p.kv_len = KEYS;
+        p.features = ATTN_BACKWARD, p.kernel = test_best_of(ctx, "flash", ATTN_F32), p.heads = 1, p.dim = DIM, p.q_len = QUERIES,
+        p.kv_len = KEYS;
         p.scale = 0.4; /* times log2(e) it is less than the float next to it: the rest has the other sign */
         args.q.data = q, args.k.data = k, args.v.data = v, args.o.data = o, args.lse.data = lse;
         g.d_o.data = d_o, g.dq.data = dq, g.dk.data = dk, g.dv.data = dv;

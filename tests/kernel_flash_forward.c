@@ -44,7 +44,7 @@ static void check_rounds(attn_ctx *ctx, const struct attn_kernel *kernel) {
     int64_t bad = 0;
     if (strncmp(kernel->name, "flash", 5) != 0) return;
     options.storage = kernel->dtype;
-    for (int64_t r = 0; r < n; r++) bad += !forward_round(ctx, kernel->name, seed + (uint64_t)r);
+    for (int64_t r = 0; r < n; r++) bad += !forward_round(ctx, test_full_name(kernel), seed + (uint64_t)r);
     if (bad)
         fail_msg("%s %s %s: %lld of %lld problems", kernel->name, kernel->isa, attn_dtype_name(kernel->dtype), (long long)bad,
                  (long long)n);

@@ -56,10 +56,10 @@ static void check_kernel(const struct test_case *c, const struct test_scan *scan
     struct test_case on = *c;
     struct test_result one, more;
     on.ctx = scan->ctx;
-    assert_true(test_run(&on, ATTN_F32, scan->kernel->name, 1, &one));
+    assert_true(test_run(&on, ATTN_F32, test_full_name(scan->kernel), 1, &one));
     if (!test_result_bounded(c, &one, want, plain)) fail_msg("%s %s", scan->kernel->name, scan->kernel->isa);
     for (int threads = 2; threads <= 3; threads++) {
-        assert_true(test_run(&on, ATTN_F32, scan->kernel->name, threads, &more));
+        assert_true(test_run(&on, ATTN_F32, test_full_name(scan->kernel), threads, &more));
         if (!test_result_same(&one, &more)) {
             test_case_print(c);
             fail_msg("%s %s: %d threads give other bits than one", scan->kernel->name, scan->kernel->isa, threads);
@@ -219,7 +219,7 @@ static void run_wide(attn_ctx *ctx, const struct wide *in, const attn_mask *mask
     p.v_dim = WIDTH;
     p.q_len = ROWS;
     p.kv_len = KEYS;
-    p.kernel = "pointer";
+    p.kernel = test_best_of(ctx, "pointer", ATTN_F32);
     args.q.data = in->q;
     args.k.data = in->k;
     args.v.data = in->v;

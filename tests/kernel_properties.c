@@ -46,9 +46,9 @@ static void check_threads(attn_ctx *ctx, const struct attn_kernel *kernel) {
         struct test_case c;
         struct test_result one, more;
         test_case_make(&c, ctx, seed, &options);
-        assert_true(test_run(&c, kernel->dtype, kernel->name, 1, &one));
+        assert_true(test_run(&c, kernel->dtype, test_full_name(kernel), 1, &one));
         for (int threads = 2; threads <= 3; threads++) {
-            assert_true(test_run(&c, kernel->dtype, kernel->name, threads, &more));
+            assert_true(test_run(&c, kernel->dtype, test_full_name(kernel), threads, &more));
             if (!test_result_same(&one, &more)) complain(&c, kernel);
             test_result_free(&more);
         }
@@ -126,19 +126,19 @@ static void check_exclusion(attn_ctx *ctx, const struct attn_kernel *kernel) {
         const int64_t b = (int64_t)seed % c.batch, rows = test_span_of(&c, b, 0).length, keys = test_span_of(&c, b, 1).length;
         if (c.mask && rows > 0 && keys > 0) {
             const int64_t i = (int64_t)(seed * 7) % rows, j = (int64_t)(seed * 13) % keys;
-            assert_true(test_run(&c, kernel->dtype, kernel->name, 1, &clean));
+            assert_true(test_run(&c, kernel->dtype, test_full_name(kernel), 1, &clean));
             poison(&c, c.k, b, 1, p->kv_heads, j, p->dim);
             poison(&c, c.v, b, 1, p->kv_heads, j, p->v_dim);
-            assert_true(test_run(&c, kernel->dtype, kernel->name, 2, &dirty));
+            assert_true(test_run(&c, kernel->dtype, test_full_name(kernel), 2, &dirty));
             if (!key_is_unseen(&c, b, j, &clean, &dirty)) complain(&c, kernel);
             test_result_free(&clean);
             test_result_free(&dirty);
             test_case_free(&c);
             test_case_make(&c, ctx, seed, &options);
-            assert_true(test_run(&c, kernel->dtype, kernel->name, 1, &clean));
+            assert_true(test_run(&c, kernel->dtype, test_full_name(kernel), 1, &clean));
             poison(&c, c.q, b, 0, p->heads, i, p->dim);
             poison(&c, c.d_o, b, 0, p->heads, i, p->v_dim);
-            assert_true(test_run(&c, kernel->dtype, kernel->name, 2, &dirty));
+            assert_true(test_run(&c, kernel->dtype, test_full_name(kernel), 2, &dirty));
             if (!query_is_unseen(&c, b, i, &clean, &dirty)) complain(&c, kernel);
             test_result_free(&clean);
             test_result_free(&dirty);
@@ -164,7 +164,7 @@ static void check_excluded_bias(attn_ctx *ctx, const struct attn_kernel *kernel)
         struct test_case c;
         struct test_result clean, dirty;
         test_case_make(&c, ctx, seed, &options);
-        assert_true(test_run(&c, kernel->dtype, kernel->name, 1, &clean));
+        assert_true(test_run(&c, kernel->dtype, test_full_name(kernel), 1, &clean));
         for (int64_t b = 0; b < c.batch; b++)
             for (int32_t h = 0; h < c.problem.heads; h++)
                 for (int64_t i = 0; i < test_span_of(&c, b, 0).length; i++)
@@ -172,7 +172,7 @@ static void check_excluded_bias(attn_ctx *ctx, const struct attn_kernel *kernel)
                         if (!test_allowed(&c, b, h, i, j))
                             c.bias[((b * c.bias_extent[1] + h) * c.bias_extent[2] + i + c.q_offset) * c.bias_extent[3] + j + c.kv_offset] =
                                 (i + j) % 2 ? NAN : INFINITY;
-        assert_true(test_run(&c, kernel->dtype, kernel->name, 1, &dirty));
+        assert_true(test_run(&c, kernel->dtype, test_full_name(kernel), 1, &dirty));
         if (!test_result_same(&clean, &dirty)) complain(&c, kernel);
         test_result_free(&clean);
         test_result_free(&dirty);
@@ -218,7 +218,7 @@ static void check_counts(attn_ctx *ctx, const struct attn_kernel *kernel) {
     p.v_dim = E;
     p.q_len = T;
     p.kv_len = S;
-    p.kernel = kernel->name;
+    p.kernel = test_full_name(kernel);
     args.q.data = q;
     args.k.data = k;
     args.v.data = v;
@@ -268,7 +268,7 @@ static void check_huge_scores(attn_ctx *ctx, const struct attn_kernel *kernel) {
         scale_values(c.q, c.planes * c.problem.heads * c.q_len * c.problem.dim, factor);
         scale_values(c.k, c.planes * c.problem.kv_heads * c.kv_len * c.problem.dim, factor);
         c.accumulate = 0;
-        assert_true(test_run(&c, kernel->dtype, kernel->name, 1, &got));
+        assert_true(test_run(&c, kernel->dtype, test_full_name(kernel), 1, &got));
         for (int64_t n = 0; n < got.count[TEST_O]; n++)
             if (!isfinite(got.data[TEST_O][n])) complain(&c, kernel);
         for (int64_t n = 0; n < got.count[TEST_LSE]; n++)

@@ -67,7 +67,7 @@ static attn_problem problem(const struct attn_kernel *kernel) {
     p.softcap = 4.0;
     p.dropout = 0.2;
     p.bias_broadcast = ATTN_SHARE_BATCH | ATTN_SHARE_HEAD;
-    p.kernel = kernel->name;
+    p.kernel = test_full_name(kernel);
     p.dtype = kernel->dtype;
     p.o_dtype = p.grad_dtype = ATTN_F32;
     return p;

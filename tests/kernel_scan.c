@@ -65,7 +65,7 @@ static void check_order(const struct test_case *c, const struct test_scan *scan,
     setenv("ATTN_ISA", scan->kernel->isa, 1);
     assert_int_equal(attn_ctx_create(&config, &last_first.ctx, NULL, 0), ATTN_OK);
     unsetenv("ATTN_ISA");
-    assert_true(test_run(&last_first, c->storage, scan->kernel->name, 2, &got));
+    assert_true(test_run(&last_first, c->storage, test_full_name(scan->kernel), 2, &got));
     if (!test_result_same(want, &got)) {
         test_case_print(c);
         fail_msg("%s %s: units run in another order give other bits", scan->kernel->name, scan->kernel->isa);
@@ -79,10 +79,10 @@ static void check_scan(const struct test_case *c, const struct test_scan *scan, 
     struct test_case on = *c;
     struct test_result one, more;
     on.ctx = scan->ctx;
-    assert_true(test_run(&on, c->storage, scan->kernel->name, 1, &one));
+    assert_true(test_run(&on, c->storage, test_full_name(scan->kernel), 1, &one));
     if (!test_result_bounded(c, &one, want, plain)) fail_msg("%s %s", scan->kernel->name, scan->kernel->isa);
     for (int threads = 2; threads <= 3; threads++) {
-        assert_true(test_run(&on, c->storage, scan->kernel->name, threads, &more));
+        assert_true(test_run(&on, c->storage, test_full_name(scan->kernel), threads, &more));
         if (!test_result_same(&one, &more)) {
             test_case_print(c);
             fail_msg("%s %s: %d threads give other bits than one", scan->kernel->name, scan->kernel->isa, threads);

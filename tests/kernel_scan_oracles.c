@@ -170,8 +170,8 @@ static void check_scores(struct test_scan *scans, int count, attn_ctx *ctx, enum
     make_scores(&r, kind, n, d, q, k, v);
     direct_rows(n, d, k, v, want, want_lse);
     for (int i = 0; i < count; i++) {
-        const struct scan s = {.n = n, .d = d, .q = q, .k = k, .v = v, .o = o, .lse = lse, .kernel = scans[i].kernel->name};
-        if (!quadratic && strcmp(s.kernel, "naive") == 0) continue;
+        const struct scan s = {.n = n, .d = d, .q = q, .k = k, .v = v, .o = o, .lse = lse, .kernel = test_full_name(scans[i].kernel)};
+        if (!quadratic && strcmp(scans[i].kernel->name, "naive") == 0) continue;
         execute(scans[i].ctx, &s);
         check_rows(s.kernel, kind, &s, want, want_lse);
     }
@@ -379,7 +379,7 @@ static void check_gradients(float size) {
     run_narrow(scans[0].ctx, "naive", &plain);
     for (int i = 0; i < count; i++) {
         got = w;
-        run_narrow(scans[i].ctx, scans[i].kernel->name, &got);
+        run_narrow(scans[i].ctx, test_full_name(scans[i].kernel), &got);
         const float *const ours[] = {got.dq, got.dk, got.dv}, *const theirs[] = {plain.dq, plain.dk, plain.dv};
         const double *const wanted[] = {dq, dk, dv};
         const int64_t counts[] = {LONG_D, LONG_N * LONG_D, LONG_N * LONG_D};
@@ -416,12 +416,12 @@ static void no_later_token_changes_a_bit_of_an_earlier_row(void **state) {
     attn_random_fill_normal(&r, w.d_o, LONG_N * LONG_D, 1.0f);
     for (int i = 0; i < count; i++) {
         before = w;
-        run_narrow(scans[i].ctx, scans[i].kernel->name, &before);
+        run_narrow(scans[i].ctx, test_full_name(scans[i].kernel), &before);
         for (int cut = 1; cut < LONG_N; cut += getenv("ATTN_TEST_QUICK") ? 233 : 37) {
             after = w;
             for (int t = cut; t < LONG_N; t++)
                 for (int c = 0; c < LONG_D; c++) after.k[t * LONG_D + c] = after.v[t * LONG_D + c] = t % 2 ? NAN : 1e30f;
-            run_narrow(scans[i].ctx, scans[i].kernel->name, &after);
+            run_narrow(scans[i].ctx, test_full_name(scans[i].kernel), &after);
             assert_memory_equal(after.o, before.o, (size_t)cut * LONG_D * sizeof(float));
             assert_memory_equal(after.lse, before.lse, (size_t)cut * sizeof(float));
         }
@@ -442,7 +442,7 @@ static void two_pieces_with_a_carried_state_are_the_whole(void **state) {
     make_scores(&r, NORMAL, LONG_N, LONG_D, w.q, w.k, w.v);
     attn_random_fill_normal(&r, w.d_o, LONG_N * LONG_D, 1.0f);
     for (int i = 0; i < count; i++) {
-        run_narrow(scans[i].ctx, scans[i].kernel->name, &w);
+        run_narrow(scans[i].ctx, test_full_name(scans[i].kernel), &w);
         for (int64_t cut = 1; cut < LONG_N; cut += 233) {
             const int64_t at = cut * LONG_D, last = at - LONG_D;
             got = w;
@@ -451,7 +451,7 @@ static void two_pieces_with_a_carried_state_are_the_whole(void **state) {
             memset(d_lse, 0, sizeof d_lse);
             struct scan first = {.n = cut,
                                  .d = LONG_D,
-                                 .kernel = scans[i].kernel->name,
+                                 .kernel = test_full_name(scans[i].kernel),
                                  .q = got.q,
                                  .k = got.k,
                                  .v = got.v,

@@ -1,9 +1,16 @@
 /* The table is the list of kernels, so a new one is tested by being there. */
 #include "support/each_kernel.h"
 
+#include "base/context.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 /* NULL: not on this machine. */
 static attn_ctx *context_of(const struct attn_kernel *kernel) {
@@ -38,11 +45,27 @@ void test_kernels_named(const char *name, test_kernel_check check) {
     check_kernels(check, name);
 }
 
+const char *test_full_name(const struct attn_kernel *kernel) {
+    static char name[64];
+    snprintf(name, sizeof name, "%s/%s", kernel->name, kernel->isa);
+    return name;
+}
+
+const char *test_best_of(const attn_ctx *ctx, const char *name, attn_dtype dtype) {
+    const struct attn_kernel *best = NULL;
+    for (int n = 0; n < attn_kernel_count; n++) { /* later ones are for greater instruction sets */
+        const struct attn_kernel *kernel = attn_kernels[n];
+        if (strcmp(kernel->name, name) == 0 && kernel->dtype == dtype && (kernel->isa_bits & ctx->isa) == kernel->isa_bits) best = kernel;
+    }
+    return best ? test_full_name(best) : name;
+}
+
 int test_scans_open(attn_score score, attn_dtype dtype, struct test_scan scans[TEST_SCANS]) {
     int count = 0;
     for (int n = 0; n < attn_kernel_count; n++) {
         const struct attn_kernel *kernel = attn_kernels[n];
-        if (kernel->dtype != dtype || kernel->score != score || count == TEST_SCANS) continue;
+        if (kernel->dtype != dtype || kernel->score != score) continue;
+        if (count == TEST_SCANS) fail_msg("more than %d kernels of a score; make room for them", TEST_SCANS);
         scans[count] = (struct test_scan){context_of(kernel), kernel};
         count += scans[count].ctx != NULL;
     }

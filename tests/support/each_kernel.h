@@ -13,8 +13,14 @@ void test_each_kernel(test_kernel_check check);
 /* The same for the kernels of one name, with a backward pass or without. */
 void test_kernels_named(const char *name, test_kernel_check check);
 
+/* "flash/avx512": what a problem has to name for this kernel. A bare name is that of one for each instruction set, of which the planner takes
+ * the one that it predicts to be fastest. The text holds until the next call of these two. */
+const char *test_full_name(const struct attn_kernel *kernel);
+/* The full name of the kernel so called for the greatest instruction set that the context has. */
+const char *test_best_of(const attn_ctx *ctx, const char *name, attn_dtype dtype);
+
 /* The kernels of a score for arrays of one type, each with a context of three workers that is forced to its instruction set. Returns how
- * many this machine can run; the others are named on stdout. */
+ * many this machine can run; the others are named on stdout. More than TEST_SCANS fail the test. */
 struct test_scan {
     attn_ctx *ctx;
     const struct attn_kernel *kernel;

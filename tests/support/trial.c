@@ -4,6 +4,7 @@
 #include "base/random.h"
 #include "kernel/convert/convert.h"
 #include "plan/plan.h"
+#include "support/each_kernel.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -52,7 +53,7 @@ attn_problem test_trial_problem(const struct test_trial *t) {
     p.v_dim = t->x.v_dim;
     p.q_len = t->x.queries;
     p.kv_len = t->x.keys;
-    p.kernel = t->kernel->name;
+    p.kernel = test_full_name(t->kernel);
     if (t->cu) {
         p.layout = ATTN_THD;
         p.batch = t->documents;
