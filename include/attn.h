@@ -431,7 +431,8 @@ ATTN_API attn_status attn_wisdom_import(attn_ctx *ctx, const char *text, size_t 
 ATTN_API attn_status attn_wisdom_load(attn_ctx *ctx, const char *path) ATTN_CHECKED;
 
 /* Writes the wisdom to a file: a temporary one beside it, synced, then renamed, so that `path` holds either what it held or all of it.
- * To keep what another process has saved meanwhile, load the file first. Statuses: ATTN_EINVAL (the path), ATTN_ESYSTEM, ATTN_ENOMEM. */
+ * To keep what another process has saved meanwhile, export, load the file, import what was exported (the later entry for a problem holds), save.
+ * Statuses: ATTN_EINVAL (the path), ATTN_ESYSTEM, ATTN_ENOMEM. */
 ATTN_API attn_status attn_wisdom_save(attn_ctx *ctx, const char *path) ATTN_CHECKED;
 
 /* Forgets all wisdom of the context. Plans stay as they are. */

@@ -224,6 +224,17 @@ static void apply_writes_what_was_asked_for_and_nothing_else(void **state) {
 }
 
 /* Measured once, then used: by the option, by the environment, in any number of runs; what the file held for others stays. */
+/* The text with the times of its last line cut to those of the chosen kernel: what a version with fewer kernels has left. */
+static void make_stale(char *text) {
+    char kernel[64];
+    char *times = strrchr(text, '|') + 2, *scope = times - 2;
+    while (*--scope != '|') continue;
+    char *chosen = scope - 1;
+    while (chosen[-1] != '|') chosen--;
+    snprintf(kernel, sizeof kernel, "%.*s", (int)(scope - 2 - chosen), chosen + 1);
+    sprintf(times, "%s 1 us\n", kernel);
+}
+
 static void wisdom_is_read_used_and_written(void **state) {
     static const char measure[] = "apply --q q.npy --k k.npy --v v.npy --effort measure --wisdom w.txt --json";
     static char output[OUTPUT];
@@ -246,6 +257,16 @@ static void wisdom_is_read_used_and_written(void **state) {
     output[fread(output, 1, OUTPUT - 1, file)] = 0;
     fclose(file);
     assert_string_equal(output, text); /* nothing was measured again */
+    make_stale(output);
+    file = fopen(path, "w");
+    fputs(output, file);
+    fclose(file);
+    expect(measure, 0, "\"kernel\":");
+    file = fopen(path, "r");
+    text[fread(text, 1, sizeof text - 1, file)] = 0;
+    fclose(file);
+    assert_null(strstr(text, strrchr(output, '|'))); /* what was measured took the place of the stale line */
+    assert_non_null(strstr(strrchr(text, '|'), ", "));
     setenv("ATTN_WISDOM", "w.txt", 1);
     expect("doctor --python none", 0, "wisdom        w.txt: 1 entry for this processor and instruction set, 1 kept for others");
     expect("doctor --python none --json", 0, "\"wisdom\":\"w.txt\",\"wisdom_entries\":1,\"wisdom_others\":1");

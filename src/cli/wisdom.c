@@ -1,6 +1,8 @@
 /* The program's wisdom: where it lies, when it is read and written. */
 #include "cli/wisdom.h"
 
+#include "base/context.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -30,10 +32,23 @@ int attn_cli_wisdom_open(attn_ctx *ctx, const char *command, struct attn_cli_wis
     return loaded == ATTN_OK ? -1 : attn_complain_status(ctx, loaded);
 }
 
+/* Keeps what another process has saved meanwhile. Ours is imported again behind it: of two entries for a problem the later one holds, and the
+ * file's may be the stale one that was measured anew. */
+static attn_status save(attn_ctx *ctx, const char *path) {
+    const size_t bytes = attn_wisdom_export(ctx, NULL, 0);
+    char *own = attn_alloc(ctx, bytes + 1);
+    if (own == NULL) return attn_no_memory(ctx, "wisdom", bytes + 1);
+    attn_wisdom_export(ctx, own, bytes + 1);
+    attn_status status = load(ctx, path);
+    if (status == ATTN_OK) status = attn_wisdom_import(ctx, own, bytes);
+    if (status == ATTN_OK) status = attn_wisdom_save(ctx, path);
+    attn_free(ctx, own);
+    return status;
+}
+
 int attn_cli_wisdom_close(attn_ctx *ctx, const struct attn_cli_wisdom *w, int status) {
     const bool measured = status == ATTN_EXIT_DONE || status == ATTN_EXIT_SURPRISE || status == ATTN_EXIT_STOPPED;
     if (!measured || !w->named || w->effort != ATTN_MEASURE) return status;
-    attn_status saved = load(ctx, w->path);
-    if (saved == ATTN_OK) saved = attn_wisdom_save(ctx, w->path);
+    const attn_status saved = save(ctx, w->path);
     return saved == ATTN_OK ? status : attn_complain_status(ctx, saved);
 }
