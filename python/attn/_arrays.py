@@ -3,7 +3,7 @@ the CPU, anything with a buffer that NumPy reads. And new arrays like theirs."""
 import ctypes
 import sys
 
-from ._library import UnsupportedError, abi, invalid
+from ._library import UnsupportedError, abi, invalid, whole
 
 # name: attn_dtype, bytes, name of the log-sum-exp's type. The names are those of NumPy (ml_dtypes for bfloat16) and PyTorch.
 DTYPES = {
@@ -63,6 +63,8 @@ def _torch(x, name):
     dtype, _ = _names.get(x.dtype) or _name_of(x.dtype, name)
     if not x.is_cpu:
         raise invalid("%s is on %s, expected the CPU" % (name, x.device))
+    if x.is_neg():
+        raise invalid("%s is negated when it is read, not in memory: %s.resolve_neg()" % (name, name))
     if x.requires_grad and sys.modules["torch"].is_grad_enabled():
         raise invalid("%s requires a gradient, which this function would lose: attn.torch.attention, or %s.detach()" % (name, name))
     return Array(x.data_ptr(), tuple(x.shape), x.stride(), 1, dtype, True, x.is_contiguous(), x)
@@ -179,27 +181,30 @@ def float32_array(x, name):
 
 def int32_array(x, name):
     """(address, count, owner) of int32: a contiguous array of int32 as it is, anything else copied."""
-    return _integers(x, name, "int32", ctypes.c_int32, 31)
+    return _integers(x, name, "int32", ctypes.c_int32, 32)
 
 
 def int64_list(x, name):
     """The same of int64."""
-    return _integers(x, name, "int64", ctypes.c_int64, 63)
+    return _integers(x, name, "int64", ctypes.c_int64, 64)
 
 
 def _integers(x, name, dtype, ctype, bits):
     if not isinstance(x, (list, tuple, range)):
-        array = describe(x, name)
-        if len(array.shape) != 1:
+        try:
+            array = describe(x, name)
+        except UnsupportedError:
+            if not hasattr(x, "tolist"):
+                raise
+            array = None  # integers of other sizes
+        if array is not None and len(array.shape) != 1:
             raise invalid("%s has %d axes, expected 1" % (name, len(array.shape)))
-        if array.dtype == dtype and array.contiguous:
+        if array is not None and array.dtype == dtype and array.contiguous:
             return array.data, array.shape[0], array
         x = x.tolist()
-    for n, value in enumerate(x):
-        if not isinstance(value, int) or not -2 ** bits <= value < 2 ** bits:
-            raise invalid("%s[%d] is %r, expected an integer of %d bits" % (name, n, value, bits + 1))
-    memory = (ctype * len(x))(*x)
-    return ctypes.addressof(memory), len(x), memory
+    numbers = [whole("%s[%d]" % (name, n), value, bits) for n, value in enumerate(x)]
+    memory = (ctype * len(numbers))(*numbers)
+    return ctypes.addressof(memory), len(numbers), memory
 
 
 def int64_array(x):

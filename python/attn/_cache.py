@@ -4,9 +4,9 @@ import os
 
 from . import _bind as b
 from . import _rows
-from ._arrays import give_back, int32_array, new
+from ._arrays import describe, give_back, int32_array, new
 from ._context import default_context
-from ._library import abi, invalid, lib, mismatch
+from ._library import abi, invalid, lib, mismatch, whole
 from ._plan import STORED, Plan, choice
 
 _ROTARY = {"none": abi.ATTN_ROTARY_NONE, "interleaved": abi.ATTN_ROTARY_INTERLEAVED, "halves": abi.ATTN_ROTARY_HALVES}
@@ -29,11 +29,14 @@ class Cache:
         self.context = context or default_context()
         config = abi.attn_cache_config()
         lib.attn_cache_config_init(ctypes.byref(config))
-        config.kv_heads, config.dim, config.blocks, config.block_tokens, config.sequences = kv_heads, dim, blocks, block_tokens, sequences
         config.dtype, config.rotary, config.rotary_base = choice("dtype", dtype, STORED), choice("rotary", rotary, _ROTARY), rotary_base
-        for name, value in (("v_dim", v_dim), ("max_tokens", max_tokens), ("rotary_dim", rotary_dim)):
+        for name, value in (("kv_heads", kv_heads), ("dim", dim), ("block_tokens", block_tokens), ("sequences", sequences), ("v_dim", v_dim),
+                            ("rotary_dim", rotary_dim)):
             if value is not None:
-                setattr(config, name, value)
+                setattr(config, name, whole(name, value))
+        for name, value in (("blocks", blocks), ("max_tokens", max_tokens)):
+            if value is not None:
+                setattr(config, name, whole(name, value, 64))
         self.pointer = self.context.make(lib.attn_cache_create, ctypes.byref(config))
         self._handle = self.context.own(self.pointer, lib.attn_cache_destroy)
         self.kv_heads, self.dim, self.dtype, self.block_tokens, self.sequences = kv_heads, dim, dtype, block_tokens, sequences
@@ -69,7 +72,8 @@ class Cache:
 
     def rotate(self, x, position):
         """Rotates queries in place, as append rotates keys: x is [tokens, heads, dim] float32, token t at position + t."""
-        heads = x.shape[-2]
+        shape = describe(x, "x").shape
+        heads = shape[-2] if len(shape) > 1 else 1
         data, count, stride, owner = _rows.tokens(x, "x", heads, self.dim)
         if not owner.writable:
             raise invalid("x is read-only, and is rotated in place")
@@ -131,8 +135,11 @@ class Cache:
         """Attention of new queries over what the sequences hold: O, or (O, LSE).
 
         q: [sequence, head, token, dim] ("bhtd") or [sequence, token, head, dim] ("bthd") float32, of the sequences from `first` on. Query
-        i of T stands for token S - T + i of a sequence of S under the mask "causal:bottom-right". Options: attn.attention's.
+        i of T stands for token S - T + i of a sequence of S under the mask "causal:bottom-right". Options: attn.attention's but bias and dropout.
         """
+        for name in ("bias", "dropout"):
+            if options.get(name) is not None:
+                raise invalid("%s is given, which attention over a cache does not have" % name)
         tq = b.tensor(q, layout, "q")
         count, heads, q_len, _ = tq.extents
         plan = self._plan(layout, heads, q_len, options, (scale, softcap, alibi_align, threads, kernel))
@@ -145,8 +152,8 @@ class Cache:
             b.put(call.args, b.OFFSET_Q, tq.data, *tq.strides)
             keep = b.set_options(call, plan, count, q_len, plan.kv_len, mask=mask, kv_lens=lengths, **options)
             holes = plan._holes(call.args) if "q_lens" in options or "q_starts" in options else None
-            out = new(q, tuple(q.shape[:-1]) + (self.v_dim,), "float32", holes and 0) if made_o else out
-            lse = new(q, plan.lse_shape(q.shape), "float32", holes) if made_lse else lse
+            out = new(q, tq.array.shape[:-1] + (self.v_dim,), "float32", holes and 0) if made_o else out
+            lse = new(q, plan.lse_shape(tq.array.shape), "float32", holes) if made_lse else lse
             to = plan._output(out, tq, "out")
             b.need_writable(to, "out")
             b.put(call.args, b.OFFSET_O, to.data, *to.strides)

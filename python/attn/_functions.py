@@ -62,8 +62,8 @@ def backward(d_o, q, k, v, o, lse, mask=None, *, d_lse=None, dq=None, dk=None, d
 
 def weights(q, k, lse, rows=None, mask=None, *, sequence=0, head=0, layout="bhtd", context=None, scale=None, softcap=None,
             alibi_align="bottom-right", threads=0, kernel=None, **options):
-    """Exact weights [rows, keys] of one sequence and head from q, k and the lse that attention returned; rows: a slice or range of
-    queries, None for all. Never more than these rows are held."""
+    """Exact weights [rows, keys] of one sequence and head from q, k and the lse that attention returned; rows: a query, a slice or
+    range of them, None for all. Never more than these rows are held."""
     tq, tk = b.tensor(q, layout, "q"), b.tensor(k, layout, "k")
     plan = _plan(tq, tk, tk.extents[3], mask, options, layout, None, context, _strided(tq, tk), None,
                  (scale, softcap, alibi_align, threads, kernel, "estimate", None))

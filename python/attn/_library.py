@@ -5,6 +5,7 @@ one that the system's loader finds. Its version has to be the one whose headers 
 """
 import ctypes
 import os
+from operator import index
 
 try:
     from . import _abi as abi
@@ -69,6 +70,17 @@ def invalid(text):
 
 def mismatch(text):
     return ShapeError(text, "ATTN_ESHAPE")
+
+
+def whole(name, value, bits=32):
+    """The integer, which ctypes would cut to its bits without a word."""
+    try:
+        number = index(value)
+    except TypeError:
+        number = None
+    if number is None or not -2 ** (bits - 1) <= number < 2 ** (bits - 1):
+        raise invalid("%s is %r, expected an integer of %d bits" % (name, value, bits))
+    return number
 
 
 def _load():

@@ -6,7 +6,7 @@ from operator import index
 from . import _bind as b
 from ._arrays import DTYPES, describe, give_back, new
 from ._context import default_context
-from ._library import abi, invalid, lib, mismatch, text_of
+from ._library import abi, invalid, lib, mismatch, text_of, whole
 from ._mask import ALIGN
 
 Gradients = namedtuple("Gradients", "dq dk dv dbias dalibi dsink")
@@ -48,10 +48,13 @@ class Plan:
         p.dtype, p.layout = choice("dtype", dtype, DTYPES)[0], choice("layout", layout, b.LAYOUTS)
         p.alibi_align = choice("alibi_align", alibi_align, ALIGN)
         p.effort = choice("effort", effort, _EFFORTS)
-        for name, value in (("heads", heads), ("dim", dim), ("q_len", q_len), ("batch", batch), ("threads", threads),
-                            ("kv_heads", kv_heads), ("v_dim", v_dim), ("kv_len", kv_len), ("q_tokens", q_tokens), ("kv_tokens", kv_tokens)):
+        for name, value in (("heads", heads), ("dim", dim), ("threads", threads), ("kv_heads", kv_heads), ("v_dim", v_dim),
+                            ("block_tokens", block_tokens)):
             if value is not None:
-                setattr(p, name, index(value))
+                setattr(p, name, whole(name, value))
+        for name, value in (("q_len", q_len), ("batch", batch), ("kv_len", kv_len), ("q_tokens", q_tokens), ("kv_tokens", kv_tokens)):
+            if value is not None:
+                setattr(p, name, whole(name, value, 64))
         for name, value in (("scale", scale), ("softcap", softcap), ("measure_seconds", measure_seconds)):
             if value is not None:
                 setattr(p, name, value)
@@ -60,7 +63,6 @@ class Plan:
                 setattr(p, name, choice(name, value, DTYPES)[0])
         if kv_dtype not in (None, dtype):
             p.kv_dtype = choice("kv_dtype", kv_dtype, STORED)
-        p.block_tokens = block_tokens
         if dropout:
             p.dropout = dropout
         if kernel is not None:
@@ -106,9 +108,9 @@ class Plan:
             keep = self._inputs(call, tq, tk, tv, options)
             holes = None if not (made_o or made_lse) else self._holes(args)
             if made_o:
-                o = new(q, tuple(q.shape[:-1]) + (self.v_dim,), self.o_dtype, holes and 0)
+                o = new(q, tq.array.shape[:-1] + (self.v_dim,), self.o_dtype, holes and 0)
             if made_lse:
-                lse = new(q, self.lse_shape(q.shape), self.lse_dtype, holes)
+                lse = new(q, self.lse_shape(tq.array.shape), self.lse_dtype, holes)
             to = self._output(o, tq, "o")
             b.need_writable(to, "o")
             b.put(args, b.OFFSET_O, to.data, *to.strides)
@@ -152,11 +154,11 @@ class Plan:
             args.accumulate = self._accumulate(accumulate, outputs)
             results, made = dict.fromkeys(Gradients._fields), []
             holes = self._holes(args) is not None
-            for name, x, t in (("dq", q, tq), ("dk", k, tk), ("dv", v, tv)):
+            for name, t in (("dq", tq), ("dk", tk), ("dv", tv)):
                 out = outputs[name]
                 if out is None:
                     made.append(name)
-                    out = new(q, tuple(x.shape), self.grad_dtype, 0 if holes else None)
+                    out = new(q, t.array.shape, self.grad_dtype, 0 if holes else None)
                 tensor = b.tensor(out, self.layout, name)
                 b.need_extents(tensor, t.extents, name, "as " + name[1:])
                 b.need_dtype(tensor, self.grad_dtype, name)
@@ -193,7 +195,7 @@ class Plan:
             if has and options.get(name) is not None:
                 given = options[name]
                 shape = tuple(given.shape) if hasattr(given, "shape") else (len(given),)
-                results["d" + name] = new(like, shape, "float32")
+                results["d" + name] = new(like, shape, "float32", 0 if call.args.accumulate & abi.ATTN_ACCUMULATE_REST else None)
                 made.append("d" + name)
                 array = describe(results["d" + name], name)
                 strides = b.per_head_strides(array, call.args.batch, self.heads, name)
@@ -202,7 +204,7 @@ class Plan:
         return keep
 
     def weights(self, q, k, lse, rows=None, *, sequence=0, head=0, **options):
-        """Exact weights [rows, keys] of one sequence and head, without dropout: rows is a slice or range of queries, None for all."""
+        """Exact weights [rows, keys] of one sequence and head, without dropout: rows is a query, a slice or range of them, None for all."""
         tq, tk = b.tensor(q, self.layout, "q"), b.tensor(k, self.layout, "k")
         call = self._take()
         try:
@@ -303,7 +305,6 @@ class Plan:
 
     def lse_shape(self, shape):
         """The shape of LSE for a q of this shape: [batch, head, token], packed [head, token], without the axes that q lacks."""
-        shape = tuple(shape)
         if self.layout == "bhtd" or len(shape) == 2:
             return shape[:-1]
         return shape[:-3] + (shape[-2], shape[-3])
@@ -366,8 +367,11 @@ def _rows_of(rows, length):
     """First row and number of rows."""
     if rows is None:
         return 0, length
-    if isinstance(rows, int):
-        rows = slice(rows, rows + 1)
+    if not isinstance(rows, (slice, range)):
+        row = index(rows)
+        if not -length <= row < length:
+            raise mismatch("weights: row is %d, expected %d to %d" % (row, -length, length - 1))
+        return row % length, 1
     if isinstance(rows, slice):
         rows = range(*rows.indices(length))
     if rows.step != 1:

@@ -64,7 +64,7 @@ def scan_backward(d_o, q, k, v, o, lse, *, d_lse=None, state=None, dq=None, dk=N
     if d_lse is not None:
         keep.append(x.put_lse(call.gradients, b.GRADIENTS["d_lse"], d_lse, "d_lse"))
     results, made = dict.fromkeys(ScanGradients._fields), []
-    for name, given, shape, fill in (("dq", dq, x.q.shape, None), ("dk", dk, tuple(k.shape), x.holes), ("dv", dv, tuple(v.shape), x.holes)):
+    for name, given, shape, fill in (("dq", dq, x.q.shape, None), ("dk", dk, x.k.array.shape, x.holes), ("dv", dv, x.v.array.shape, x.holes)):
         if given is None:
             made.append(name)
             given = new(k, shape, x.grad_dtype, 0 if fill else None)
@@ -137,7 +137,7 @@ class _Problem:
         if len(self.q.shape) == 3 and self.q.shape[0] != self.batch:
             raise mismatch("q has the shape %s, expected %d sequences" % (list(self.q.shape), self.batch))
         self.holes = layout == "thd" or bool(lengths)
-        self.o_shape, self.lse_shape = self._shapes(tuple(k.shape))
+        self.o_shape, self.lse_shape = self._shapes(self.k.array.shape)
         self.state_shape = {"state_o": (self.batch, self.heads, self.v_dim), "state_lse": (self.batch, self.heads)}
 
     def _shapes(self, shape):

@@ -5,7 +5,7 @@ from . import _bind as b
 from . import _rows
 from ._arrays import give_back, int64_list, new
 from ._context import default_context, on_fork
-from ._library import abi, lib, mismatch
+from ._library import abi, lib, mismatch, whole
 
 _workspaces = b.Workspaces()
 
@@ -24,11 +24,11 @@ def topk(q, k, top, *, begins=None, ends=None, scores=True, index=None, score=No
     tq, tk = _rows.table(q, "q"), _rows.table(k, "k")
     if tq.shape[-1] != tk.shape[-1] or len(tk.shape) != 2:
         raise mismatch("q has the shape %s and k %s, expected [n, dim] and [keys, dim]" % (list(tq.shape), list(tk.shape)))
-    n = tq.shape[0] if len(tq.shape) == 2 else 1
+    n, top = tq.shape[0] if len(tq.shape) == 2 else 1, whole("top", top)
     shape = tq.shape[:-1] + (top,)
     s = abi.attn_search()
     lib.attn_search_init(ctypes.byref(s))
-    s.queries, s.keys, s.dim, s.top, s.threads = n, tk.shape[0], tq.shape[-1], top, threads
+    s.queries, s.keys, s.dim, s.top, s.threads = n, tk.shape[0], tq.shape[-1], top, whole("threads", threads)
     s.q, s.k = tq.data, tk.data
     s.q_stride, s.k_stride = tq.strides[0] if len(tq.shape) == 2 else 0, tk.strides[0]
     if kernel is not None:

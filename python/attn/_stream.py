@@ -5,7 +5,7 @@ import threading
 from . import _rows
 from ._arrays import give_back, new
 from ._context import default_context
-from ._library import abi, lib, mismatch
+from ._library import abi, lib, mismatch, whole
 
 
 class Stream:
@@ -24,15 +24,17 @@ class Stream:
         lib.attn_stream_config_init(ctypes.byref(config))
         config.heads, config.dim, config.q = a.shape[0], a.shape[1], a.data
         config.q_stride = a.strides[0] if a.shape[0] > 1 else 0
-        for name, value in (("kv_heads", kv_heads), ("v_dim", v_dim), ("scale", scale)):
+        for name, value in (("kv_heads", kv_heads), ("v_dim", v_dim)):
             if value is not None:
-                setattr(config, name, value)
+                setattr(config, name, whole(name, value))
+        if scale is not None:
+            config.scale = scale
         self.pointer = self.context.make(lib.attn_stream_create, ctypes.byref(config))
         self._handle = self.context.own(self.pointer, lib.attn_stream_destroy)
         self.heads, self.dim = a.shape
         self.kv_heads = self.heads if kv_heads is None else kv_heads
         self.v_dim = self.dim if v_dim is None else v_dim
-        self._like = q[:0]
+        self._like = q[:0] if hasattr(q, "__getitem__") else q  # for the kind of what is read
         self._lock = threading.RLock()  # a stream may be merged with itself
 
     def push(self, k, v):

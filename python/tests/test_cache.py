@@ -107,6 +107,8 @@ class Caches(unittest.TestCase):
                 (attn.Error, "", lambda: cache.truncate(10)),
                 (attn.Error, "", lambda: cache.load(b"nonsense")),
                 (attn.ShapeError, "q has the extents", lambda: cache.attention(self.q[..., :8])),
+                (attn.InvalidError, "bias is given", lambda: cache.attention(self.q, bias=np.zeros((3, 9), "f4"))),
+                (attn.InvalidError, "dropout is given", lambda: cache.attention(self.q, dropout=(0.5, 1))),
                 (attn.InvalidError, "rotary is 'full'", lambda: self.make(rotary="full"))):
             with self.subTest(words), self.assertRaisesRegex(kind, words) as caught:
                 call()

@@ -115,11 +115,32 @@ class Errors(unittest.TestCase):
         _, lse = attn.attention(self.q, self.k, self.v, return_lse=True)
         self.refused(attn.ShapeError, "sequence is 2", attn.weights, self.q, self.k, lse, sequence=2)
         self.refused(attn.ShapeError, "head is 4", attn.weights, self.q, self.k, lse, head=4)
+        every = attn.weights(self.q, self.k, lse)
+        for row, place in ((np.int64(1), 1), (-1, 4), (slice(-2, None), slice(3, 5))):
+            self.assertTrue(np.array_equal(attn.weights(self.q, self.k, lse, row), every[place].reshape(-1, 5)))
+        for row in (5, -6):
+            self.refused(attn.ShapeError, "row is %d, expected -5 to 4" % row, attn.weights, self.q, self.k, lse, row)
+        self.refused(TypeError, "float", attn.weights, self.q, self.k, lse, 1.0)
         self.refused(attn.InvalidError, "step 2", attn.weights, self.q, self.k, lse, range(0, 4, 2))
         mask = attn.Mask.parse("causal")
         self.refused(attn.MaskError, "is not compiled", lambda: mask.area)
         self.refused(IndexError, "query 5", mask.compile(5).row, 5)
         self.refused(attn.InvalidError, "not within", mask.compile(5).tile, 0, 6, 0, 5)
+
+    def test_numbers_of_other_kinds_are_numbers_and_none_is_cut(self):
+        want = attn.attention(self.q, self.k, self.v, kv_lens=[3, 4])
+        for lens in ([np.int64(3), np.uint8(4)], np.array([3, 4], "i2"), np.array([3, 4], "u4"), np.array([3, 4], "u8"), (3, 4)):
+            self.assertTrue(np.array_equal(attn.attention(self.q, self.k, self.v, kv_lens=lens), want))
+        self.refused(attn.InvalidError, "kv_lens\\[1\\] is 4.5, expected an integer of 32 bits", attn.attention, self.q, self.k, self.v,
+                     kv_lens=[3, 4.5])
+        huge = 2 ** 32 + 4
+        for name in ("heads", "dim", "threads", "kv_heads", "v_dim", "block_tokens"):
+            self.refused(attn.InvalidError, "%s is %d, expected an integer of 32 bits" % (name, huge), attn.Plan,
+                         **{**dict(heads=4, dim=8, q_len=5), name: huge})
+        self.refused(attn.InvalidError, "q_len is", attn.Plan, heads=4, dim=8, q_len=2 ** 64 + 5)
+        self.refused(attn.InvalidError, "top is %d" % huge, attn.topk, self.q[0, 0], self.k[0, 0], huge)
+        self.refused(attn.InvalidError, "kv_heads is %d" % huge, attn.Cache, kv_heads=huge, dim=8, blocks=4)
+        self.refused(attn.InvalidError, "v_dim is %d" % huge, attn.Stream, self.q[0, :, 0], v_dim=huge)
 
     def test_arrays_of_numbers_are_no_masks(self):
         self.refused(attn.InvalidError, "float32, expected bool.*bias", attn.attention, self.q, self.k, self.v, np.zeros((5, 5), "f4"))

@@ -15,7 +15,7 @@ from support import random_arrays
 class Dlpack:
     """An array that is known by __dlpack__ alone."""
     def __init__(self, array, device=(1, 0)):
-        self.array, self.device, self.shape = array, device, array.shape
+        self.array, self.device = array, device
 
     def __dlpack__(self, **_):
         return self.array.__dlpack__()
@@ -79,6 +79,16 @@ class Lifetimes(unittest.TestCase):
         o = np.zeros_like(want)
         attn.attention(Dlpack(self.q), self.k, self.v, out=Dlpack(o))
         self.assertTrue(np.array_equal(o, want))
+        _, lse = attn.attention(self.q, self.k, self.v, return_lse=True)
+        g = attn.backward(Dlpack(want), Dlpack(self.q), Dlpack(self.k), Dlpack(self.v), Dlpack(want), Dlpack(lse))
+        self.assertTrue(np.array_equal(g.dk, attn.backward(want, self.q, self.k, self.v, want, lse).dk))
+        query = self.q[0, :, 0].copy()
+        self.assertTrue(np.array_equal(attn.scan(Dlpack(query), Dlpack(self.k), Dlpack(self.v)), attn.scan(query, self.k, self.v)))
+        self.assertEqual(attn.Stream(Dlpack(query), kv_heads=2, v_dim=6).read()[0].shape, (4, 6))
+        cache = attn.Cache(kv_heads=2, dim=8, blocks=1)
+        cache.append(Dlpack(np.ones((3, 2, 8), "f4")), Dlpack(np.ones((3, 2, 8), "f4")))
+        cache.rotate(Dlpack(query.reshape(1, 4, 8)), 0)
+        self.assertTrue((cache.attention(Dlpack(self.q[:1])) == 1).all())
         with self.assertRaisesRegex(attn.InvalidError, "DLPack device"):
             attn.attention(Dlpack(self.q, (2, 0)), self.k, self.v)
         with self.assertRaisesRegex(attn.UnsupportedError, "data type int16"):

@@ -66,6 +66,16 @@ class Plans(unittest.TestCase):
         plan.forward(q, k[:, :, 9:], v[:, :, 9:], o2, lse2, accumulate=True)
         assert_close(self, o2, attn.attention(q, k, v), "merged")
 
+    def test_what_is_new_does_not_add_to_what_memory_held(self):
+        q, k, v, d_o = (self.x[n] for n in ("q", "k", "v", "d_o"))
+        options = dict(bias=np.zeros((4, 1, 20), "f4"), alibi=np.full(4, 0.1, "f4"), sink=np.ones(4, "f4"))
+        o, lse = attn.attention(q, k, v, return_lse=True, **options)
+        once = attn.backward(d_o, q, k, v, o, lse, **options)
+        del [np.full(4, 1e9, "f4") for _ in range(200)][:]  # what new memory finds
+        twice = attn.backward(d_o, q, k, v, o, lse, accumulate="dbias", dbias=once.dbias.copy(), **options)
+        assert_close(self, twice.dbias, 2 * once.dbias, "dbias")
+        self.assertTrue(np.array_equal(twice.dalibi, once.dalibi) and np.array_equal(twice.dsink, once.dsink))
+
     def test_dbias_is_not_computed_where_it_is_not_wanted(self):
         q, k, v, d_o = (self.x[n] for n in ("q", "k", "v", "d_o"))
         bias = np.zeros((20, 20), "f4")

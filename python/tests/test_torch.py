@@ -143,6 +143,14 @@ class Gradients(unittest.TestCase):
         with self.assertRaisesRegex(attn.InvalidError, "out is given"):
             attn.torch.attention(q, k, v, out=torch.empty_like(q))
 
+    def test_a_tensor_that_is_negated_when_it_is_read_is_refused(self):
+        q, k, v = tensors(grad=False)
+        turned = torch.complex(k, k).conj().imag
+        self.assertTrue(turned.is_neg())
+        with self.assertRaisesRegex(attn.InvalidError, "k is negated when it is read.*k.resolve_neg"):
+            attn.attention(q, turned, v)
+        self.assertTrue(torch.equal(attn.attention(q, turned.resolve_neg(), v), attn.attention(q, -k, v)))
+
     def test_a_tiny_model_learns(self):
         torch.manual_seed(1)
         table = torch.zeros(2, 1, 8, requires_grad=True)
