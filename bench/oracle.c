@@ -7,6 +7,7 @@
 
 #include "base/context.h"
 #include "base/random.h"
+#include "bench/statistics.h"
 #include "kernel/convert/convert.h"
 
 #include <math.h>
@@ -63,7 +64,7 @@ static void compare(struct oracle *r, int which, const void *array, int64_t row,
     const attn_dtype type = which == DEV_LSE ? lse_type(r->c) : r->out->dtype;
     for (int32_t d = 0; d < dim; d++) {
         const double difference = fabs(load_as(type, array, row * dim + d) - expected[d]);
-        dev->greatest = difference > dev->greatest || isnan(difference) ? difference : dev->greatest;
+        dev->greatest = attn_worse(dev->greatest, difference);
         dev->magnitude = fmax(dev->magnitude, fabs(expected[d]));
     }
 }
@@ -156,7 +157,7 @@ attn_status attn_oracle_error(struct attn_case *c, const struct attn_outputs *ou
     *error = 0.0;
     for (int i = 0; i < DEVS; i++) {
         const double relative = r.dev[i].magnitude > 0.0 ? r.dev[i].greatest / r.dev[i].magnitude : r.dev[i].greatest;
-        *error = relative > *error || isnan(relative) ? relative : *error;
+        *error = attn_worse(*error, relative);
     }
     return ATTN_OK;
 }
@@ -166,7 +167,7 @@ static double array_difference(const void *ours, attn_dtype our_type, const void
     for (int64_t i = 0; i < count; i++) {
         const double a = load_as(our_type, ours, i), b = load_as(their_type, theirs, i);
         const double difference = a == b || (isnan(a) && isnan(b)) ? 0.0 : fabs(a - b);
-        greatest = difference > greatest || isnan(difference) ? difference : greatest;
+        greatest = attn_worse(greatest, difference);
         magnitude = isfinite(a) ? fmax(magnitude, fabs(a)) : magnitude;
     }
     return magnitude > 0.0 ? greatest / magnitude : greatest;
@@ -189,7 +190,7 @@ double attn_oracle_difference(const struct attn_case *c, const struct attn_outpu
         if (arrays[i].theirs == NULL) continue;
         const attn_dtype ours = arrays[i].is_lse ? lse_type(c) : s->dtype, theirs = arrays[i].is_lse ? lse_type(c) : outputs->dtype;
         const double difference = array_difference(arrays[i].ours, ours, arrays[i].theirs, theirs, arrays[i].count);
-        most = difference > most || isnan(difference) ? difference : most;
+        most = attn_worse(most, difference);
     }
     return most;
 }

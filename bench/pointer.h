@@ -24,8 +24,9 @@ double attn_pointer_case_flops(const struct attn_pointer_case *c, enum attn_dire
 attn_status attn_pointer_case_open(struct attn_pointer_case *c, attn_ctx *ctx, const attn_problem *shape, uint64_t seed);
 void attn_pointer_case_close(struct attn_pointer_case *c);
 
-/* Runs once, and row 0 of each head of the first sequence also by attn_weights. *error: the greatest difference of two weights. */
-attn_status attn_pointer_case_check(struct attn_pointer_case *c, double *error);
+/* Runs the first rows of the first sequence alone, and the reference in double. *error: the greatest difference of two weights, or of two
+ * elements of a gradient over the gradient's greatest; less than that where dim or keys are many. */
+attn_status attn_pointer_case_check(const struct attn_pointer_case *c, double *error);
 
 /* Opens the same in PyTorch and runs forward and backward of both once. *difference: the greatest of two weights, or of two elements of a
  * gradient over the gradient's greatest. */

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/context.h"
 #include "base/random.h"
+#include "bench/statistics.h"
 
 #include <math.h>
 #include <string.h>
@@ -47,13 +48,13 @@ void attn_search_case_close(struct attn_search_case *c) {
     for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++) attn_free(c->ctx, owned[i]);
 }
 
-/* The greatest difference of two scores at the same place, over the greatest score; infinite where one list is longer. */
+/* The greatest difference of two scores at the same place, over the greatest score; NaN or infinite where one list is longer. */
 static double difference_of(const float *a, const float *b, size_t count) {
     double most = 0.0, off = 0.0;
     for (size_t n = 0; n < count; n++) {
         if (isinf(a[n]) && a[n] == b[n]) continue;
         most = fmax(most, fabs((double)a[n]));
-        off = fmax(off, isfinite(b[n]) ? fabs((double)a[n] - (double)b[n]) : (double)INFINITY);
+        off = attn_worse(off, fabs((double)a[n] - (double)b[n]));
     }
     return most > 0.0 ? off / most : off;
 }
@@ -95,7 +96,7 @@ attn_status attn_search_case_torch(void *self, struct attn_torch *torch, char *n
         status = attn_fail(c->ctx, ATTN_EUNSUPPORTED, "PyTorch gave %zu scores", score.count);
     *difference = 0.0;
     for (int64_t i = 0, top = attn_min64(s->top, s->keys); i < s->queries && status == ATTN_OK; i++)
-        *difference = fmax(*difference, difference_of((const float *)score.data + i * top, s->score + i * s->top, (size_t)top));
+        *difference = attn_worse(*difference, difference_of((const float *)score.data + i * top, s->score + i * s->top, (size_t)top));
     attn_npy_free(c->ctx, &score);
     return status;
 }

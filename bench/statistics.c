@@ -24,3 +24,7 @@ double attn_median(double *values, int count) {
     attn_sort(values, count);
     return attn_quantile(values, count, 0.5);
 }
+
+double attn_worse(double a, double b) {
+    return isnan(a) || isnan(b) ? (double)NAN : fmax(a, b);
+}

@@ -1,4 +1,4 @@
-/* Order statistics of measured times. */
+/* Order statistics of measured times, and the greatest of errors. */
 #ifndef ATTN_BENCH_STATISTICS_H
 #define ATTN_BENCH_STATISTICS_H
 
@@ -10,5 +10,8 @@ double attn_quantile(const double *sorted, int count, double p);
 
 /* Median of values in any order; they are sorted in place. */
 double attn_median(double *values, int count);
+
+/* The greater one; NaN if one of them is, which fmax would forget. */
+double attn_worse(double a, double b);
 
 #endif
