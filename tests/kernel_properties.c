@@ -23,23 +23,21 @@ static void complain(const struct test_case *c, const struct attn_kernel *kernel
     fail();
 }
 
-static void options_of(const struct attn_kernel *kernel, struct test_options *options) {
-    test_options_init(options);
-    options->storage = kernel->dtype;
-    if (!kernel->backward) options->features = ATTN_ALIBI | ATTN_BIAS | ATTN_SINK; /* what decode has */
-}
-
-static void each_kernel(test_kernel_check check) {
-    test_each_kernel(check);
-    test_kernels_named("decode", check);
-}
-
 /* --------------------------------------------------------------------------------------------- same bits */
+
+/* That may appear in its problems. */
+static uint32_t features_of(const struct attn_kernel *kernel) {
+    struct test_options options;
+    test_options_init(&options);
+    return kernel->backward ? options.features : ATTN_ALIBI | ATTN_BIAS | ATTN_SINK; /* "decode" */
+}
 
 static void check_threads(attn_ctx *ctx, const struct attn_kernel *kernel) {
     struct test_options options;
     uint64_t seed;
-    options_of(kernel, &options);
+    test_options_init(&options);
+    options.features = features_of(kernel);
+    options.storage = kernel->dtype;
     options.max_len = 150;
     const int64_t rounds = test_rounds(25, &seed);
     for (const uint64_t end = seed + (uint64_t)rounds; seed < end; seed++) {
@@ -59,7 +57,7 @@ static void check_threads(attn_ctx *ctx, const struct attn_kernel *kernel) {
 
 static void one_two_and_three_threads_give_the_same_bits(void **state) {
     (void)state;
-    each_kernel(check_threads);
+    test_every_kernel(check_threads);
 }
 
 /* --------------------------------------------------------------------------------------- exact exclusion */
@@ -115,7 +113,9 @@ static bool query_is_unseen(const struct test_case *c, int64_t b, int64_t i, con
 static void check_exclusion(attn_ctx *ctx, const struct attn_kernel *kernel) {
     struct test_options options;
     uint64_t seed;
-    options_of(kernel, &options);
+    test_options_init(&options);
+    options.features = features_of(kernel);
+    options.storage = kernel->dtype;
     options.max_len = 100;
     const int64_t rounds = test_rounds(40, &seed);
     for (const uint64_t end = seed + (uint64_t)rounds; seed < end; seed++) {
@@ -149,14 +149,16 @@ static void check_exclusion(attn_ctx *ctx, const struct attn_kernel *kernel) {
 
 static void an_excluded_pair_leaves_no_bit_in_either_direction(void **state) {
     (void)state;
-    each_kernel(check_exclusion);
+    test_every_kernel(check_exclusion);
 }
 
 /* The bias of excluded pairs alone: every element of it is other bits, no output may change. */
 static void check_excluded_bias(attn_ctx *ctx, const struct attn_kernel *kernel) {
     struct test_options options;
-    options_of(kernel, &options);
-    options.always = ATTN_BIAS | (kernel->backward ? ATTN_BACKWARD : 0);
+    test_options_init(&options);
+    options.storage = kernel->dtype;
+    options.features = features_of(kernel);
+    options.always = ATTN_BIAS | (kernel->backward ? ATTN_BACKWARD : 0u);
     options.bias_broadcast = 0;
     options.layout = ATTN_BHTD;
     options.max_len = 70;
@@ -182,7 +184,7 @@ static void check_excluded_bias(attn_ctx *ctx, const struct attn_kernel *kernel)
 
 static void the_bias_of_an_excluded_pair_leaves_no_bit(void **state) {
     (void)state;
-    each_kernel(check_excluded_bias);
+    test_every_kernel(check_excluded_bias);
 }
 
 /* ----------------------------------------------------------------------------------------- counting keys */
@@ -244,7 +246,7 @@ static void check_counts(attn_ctx *ctx, const struct attn_kernel *kernel) {
 
 static void every_key_of_a_long_row_counts_exactly_once(void **state) {
     (void)state;
-    each_kernel(check_counts);
+    test_every_kernel(check_counts);
 }
 
 /* ------------------------------------------------------------------------------------------- huge scores */
@@ -257,8 +259,9 @@ static void check_huge_scores(attn_ctx *ctx, const struct attn_kernel *kernel) {
     static const float wide[] = {1e2f, 1e15f, 1e-20f}, narrow[] = {1e2f, 2e3f, 1e-6f}; /* float16 ends at 65504 */
     const float *factors = kernel->dtype == ATTN_F16 ? narrow : wide;
     struct test_options options;
-    options_of(kernel, &options);
-    options.features &= ~(uint32_t)(ATTN_BACKWARD | ATTN_BIAS_GRAD);
+    test_options_init(&options);
+    options.storage = kernel->dtype;
+    options.features = features_of(kernel) & ~(uint32_t)(ATTN_BACKWARD | ATTN_BIAS_GRAD);
     options.max_len = 90;
     for (uint64_t seed = 1; seed <= 30; seed++) {
         const float factor = factors[seed % 3];
@@ -280,7 +283,7 @@ static void check_huge_scores(attn_ctx *ctx, const struct attn_kernel *kernel) {
 
 static void scores_up_to_1e31_and_denormal_ones_give_finite_results(void **state) {
     (void)state;
-    each_kernel(check_huge_scores);
+    test_every_kernel(check_huge_scores);
 }
 
 int main(void) {

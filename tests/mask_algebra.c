@@ -17,15 +17,18 @@ struct dense {
     bool at[LEN * LEN];
 };
 
-static int64_t below(struct attn_random *r, int64_t n) { return n > 0 ? (int64_t)attn_random_below(r, (uint64_t)n) : 0; }
+static int64_t below(struct attn_random *r, int64_t n) {
+    return n > 0 ? (int64_t)attn_random_below(r, (uint64_t)n) : 0;
+}
 
 static void must(attn_ctx *ctx, attn_status status) {
     char error[1024];
-    if (status != ATTN_OK)
-        fail_msg("%s: %s", attn_status_name(status), attn_ctx_error(ctx, error, sizeof error));
+    if (status != ATTN_OK) fail_msg("%s: %s", attn_status_name(status), attn_ctx_error(ctx, error, sizeof error));
 }
 
-static int quick(int count) { return getenv("ATTN_TEST_QUICK") ? count / 20 + 1 : count; }
+static int quick(int count) {
+    return getenv("ATTN_TEST_QUICK") ? count / 20 + 1 : count;
+}
 
 static int hint_exact(void *user, int64_t q0, int64_t q1, int64_t k0, int64_t k1) {
     const struct dense *d = user;
@@ -46,16 +49,14 @@ static int pair_of(void *user, int64_t q, int64_t k) {
 static void fill_band(struct dense *d, int64_t low, int64_t high, attn_align align) {
     int64_t shift = align == ATTN_BOTTOM_RIGHT ? d->k_len - d->q_len : 0;
     for (int64_t q = 0; q < d->q_len; q++)
-        for (int64_t k = 0; k < d->k_len; k++)
-            d->at[q * d->k_len + k] = k - q - shift >= low && k - q - shift <= high;
+        for (int64_t k = 0; k < d->k_len; k++) d->at[q * d->k_len + k] = k - q - shift >= low && k - q - shift <= high;
 }
 
 /* Dense bits in blobs of random size, so that tiles of all classes occur. */
 static void fill_blobs(struct dense *d, struct attn_random *r) {
     int64_t n = 1 + below(r, 40);
     for (int64_t q = 0; q < d->q_len; q++)
-        for (int64_t k = 0; k < d->k_len; k++)
-            d->at[q * d->k_len + k] = ((q / n) * 7 + (k / n) * 5 + (q / n) * (k / n)) % 3 == 0;
+        for (int64_t k = 0; k < d->k_len; k++) d->at[q * d->k_len + k] = ((q / n) * 7 + (k / n) * 5 + (q / n) * (k / n)) % 3 == 0;
 }
 
 static attn_mask *band(attn_ctx *ctx, struct dense *d, struct attn_random *r) {
@@ -77,13 +78,10 @@ static attn_mask *slices(attn_ctx *ctx, struct dense *d, struct attn_random *r) 
     for (int64_t n = 0; n < count; n++) {
         int64_t q0 = below(r, d->q_len + 1), k0 = below(r, d->k_len + 1), low = below(r, 2 * LEN) - LEN;
         s[n] = (attn_slice){q0, q0 + below(r, d->q_len - q0 + 1), k0, k0 + below(r, d->k_len - k0 + 1), low, low + below(r, LEN) - 3};
-        if (below(r, 2))
-            s[n].low = -ATTN_UNLIMITED;
-        if (below(r, 3) == 0)
-            s[n].high = ATTN_UNLIMITED;
+        if (below(r, 2)) s[n].low = -ATTN_UNLIMITED;
+        if (below(r, 3) == 0) s[n].high = ATTN_UNLIMITED;
         for (int64_t q = s[n].q_begin; q < s[n].q_end; q++)
-            for (int64_t k = s[n].k_begin; k < s[n].k_end; k++)
-                d->at[q * d->k_len + k] |= k - q >= s[n].low && k - q <= s[n].high;
+            for (int64_t k = s[n].k_begin; k < s[n].k_end; k++) d->at[q * d->k_len + k] |= k - q >= s[n].low && k - q <= s[n].high;
     }
     must(ctx, attn_mask_slices(ctx, d->q_len, d->k_len, s, count, &m));
     return m;
@@ -96,8 +94,7 @@ static attn_mask *bits(attn_ctx *ctx, struct dense *d, struct attn_random *r) {
     fill_blobs(d, r);
     for (int64_t q = 0; q < d->q_len; q++)
         for (int64_t k = 0; k < d->k_len; k++)
-            if (d->at[q * d->k_len + k])
-                packed[(size_t)q * row + (size_t)k / 8] |= (uint8_t)(1 << k % 8);
+            if (d->at[q * d->k_len + k]) packed[(size_t)q * row + (size_t)k / 8] |= (uint8_t)(1 << k % 8);
     must(ctx, attn_mask_bits(ctx, d->q_len, d->k_len, packed, row, &m));
     return m;
 }
@@ -113,19 +110,14 @@ static attn_mask *predicate(attn_ctx *ctx, struct dense *d, struct attn_random *
 /* A random tree; *tiles says whether a tile map is needed. kept: one dense array for each predicate. */
 static attn_mask *tree(attn_ctx *ctx, struct dense *d, int depth, bool dense_leaves, struct dense *kept, int *used, struct attn_random *r) {
     int kind = depth == 0 ? (int)below(r, dense_leaves ? 4 : 2) : 4 + (int)below(r, 3);
-    if (kind == 0)
-        return band(ctx, d, r);
-    if (kind == 1)
-        return slices(ctx, d, r);
-    if (kind == 2)
-        return bits(ctx, d, r);
-    if (kind == 3)
-        return predicate(ctx, d, r, &kept[(*used)++]);
+    if (kind == 0) return band(ctx, d, r);
+    if (kind == 1) return slices(ctx, d, r);
+    if (kind == 2) return bits(ctx, d, r);
+    if (kind == 3) return predicate(ctx, d, r, &kept[(*used)++]);
     struct dense *other = malloc(sizeof *other);
     *other = *d;
     attn_mask *m = NULL, *a = tree(ctx, d, depth - 1, dense_leaves, kept, used, r), *b = NULL;
-    if (kind != 6)
-        b = tree(ctx, other, depth - 1 - (int)below(r, depth), dense_leaves, kept, used, r);
+    if (kind != 6) b = tree(ctx, other, depth - 1 - (int)below(r, depth), dense_leaves, kept, used, r);
     for (int64_t i = 0; i < d->q_len * d->k_len; i++)
         d->at[i] = kind == 4 ? d->at[i] && other->at[i] : kind == 5 ? d->at[i] || other->at[i] : !d->at[i];
     must(ctx, kind == 4 ? attn_mask_and(ctx, a, b, &m) : kind == 5 ? attn_mask_or(ctx, a, b, &m) : attn_mask_not(ctx, a, &m));
@@ -155,8 +147,12 @@ static void check_trees(attn_ctx *ctx, int count, bool dense_leaves) {
     free(d);
 }
 
-static void trees_of_bands_and_slices_are_what_they_say(void **state) { check_trees(*state, 4000, false); }
-static void trees_with_bits_and_predicates_are_what_they_say(void **state) { check_trees(*state, 1000, true); }
+static void trees_of_bands_and_slices_are_what_they_say(void **state) {
+    check_trees(*state, 4000, false);
+}
+static void trees_with_bits_and_predicates_are_what_they_say(void **state) {
+    check_trees(*state, 1000, true);
+}
 
 static void compiled_masks_and_cuts_are_operands_too(void **state) {
     attn_ctx *ctx = *state;
@@ -179,15 +175,13 @@ static void compiled_masks_and_cuts_are_operands_too(void **state) {
         cut->q_len = q1 - q0;
         cut->k_len = k1 - k0;
         for (int64_t q = q0; q < q1; q++)
-            for (int64_t k = k0; k < k1; k++)
-                cut->at[(q - q0) * cut->k_len + k - k0] = d->at[q * d->k_len + k];
+            for (int64_t k = k0; k < k1; k++) cut->at[(q - q0) * cut->k_len + k - k0] = d->at[q * d->k_len + k];
         check_mask(deeper, cut->at, "cut of a cut", n % 2 == 0, &r);
-        must(ctx, attn_mask_not(ctx, deeper, &not));
+        must(ctx, attn_mask_not(ctx, deeper, &not ));
         must(ctx, attn_mask_compile(ctx, not, cut->q_len, cut->k_len, &again));
-        for (int64_t i = 0; i < cut->q_len * cut->k_len; i++)
-            cut->at[i] = !cut->at[i];
+        for (int64_t i = 0; i < cut->q_len * cut->k_len; i++) cut->at[i] = !cut->at[i];
         check_mask(again, cut->at, "not of a cut", n % 2 == 0, &r);
-        attn_mask_destroy(not);
+        attn_mask_destroy(not );
         attn_mask_destroy(deeper);
         attn_mask_destroy(again);
     }
@@ -208,16 +202,14 @@ static void offsets_show_a_part_of_the_whole(void **state) {
         attn_mask *a = band(ctx, &d, &r), *compiled = NULL;
         part = d;
         attn_mask *b = band(ctx, &part, &r), *both = NULL;
-        for (int64_t i = 0; i < d.q_len * d.k_len; i++)
-            d.at[i] = d.at[i] && part.at[i];
+        for (int64_t i = 0; i < d.q_len * d.k_len; i++) d.at[i] = d.at[i] && part.at[i];
         must(ctx, attn_mask_and(ctx, a, b, &both));
         must(ctx, attn_mask_compile(ctx, both, d.q_len, d.k_len, &compiled));
         int64_t q0 = below(&r, d.q_len), k0 = below(&r, d.k_len);
         part.q_len = 1 + below(&r, d.q_len - q0);
         part.k_len = 1 + below(&r, d.k_len - k0);
         for (int64_t q = 0; q < part.q_len; q++)
-            for (int64_t k = 0; k < part.k_len; k++)
-                part.at[q * part.k_len + k] = d.at[(q0 + q) * d.k_len + k0 + k];
+            for (int64_t k = 0; k < part.k_len; k++) part.at[q * part.k_len + k] = d.at[(q0 + q) * d.k_len + k0 + k];
         for (int c = 0; c < 2; c++) {
             const attn_mask *m = c ? compiled : both;
             struct attn_mask_view v;
@@ -292,8 +284,7 @@ static void blocks_are_their_rectangles(void **state) {
             for (int64_t b = 0; b < count[1]; b++) {
                 keep[a * count[1] + b] = below(&r, 3) == 0 && a % 5 != 3;
                 for (int64_t q = cuts[0][a]; q < cuts[0][a + 1]; q++)
-                    for (int64_t k = cuts[1][b]; k < cuts[1][b + 1]; k++)
-                        d.at[q * d.k_len + k] = keep[a * count[1] + b];
+                    for (int64_t k = cuts[1][b]; k < cuts[1][b + 1]; k++) d.at[q * d.k_len + k] = keep[a * count[1] + b];
             }
         attn_mask *m = NULL, *compiled = NULL;
         must(ctx, attn_mask_blocks(ctx, cuts[0], count[0], cuts[1], count[1], keep, &m));
@@ -335,7 +326,9 @@ static void pooled_scores_are_products_of_means(void **state) {
     assert_memory_equal(scores, want, sizeof want);
 }
 
-static int make_context(void **state) { return attn_ctx_create(NULL, (attn_ctx **)state, NULL, 0) != ATTN_OK; }
+static int make_context(void **state) {
+    return attn_ctx_create(NULL, (attn_ctx **)state, NULL, 0) != ATTN_OK;
+}
 static int free_context(void **state) {
     attn_ctx_destroy(*state);
     return 0;
@@ -343,14 +336,10 @@ static int free_context(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(trees_of_bands_and_slices_are_what_they_say),
-        cmocka_unit_test(trees_with_bits_and_predicates_are_what_they_say),
-        cmocka_unit_test(compiled_masks_and_cuts_are_operands_too),
-        cmocka_unit_test(offsets_show_a_part_of_the_whole),
-        cmocka_unit_test(tile_maps_of_many_tiles_lose_no_pair),
-        cmocka_unit_test(blocks_are_their_rectangles),
-        cmocka_unit_test(the_best_blocks_of_each_row_are_kept),
-        cmocka_unit_test(pooled_scores_are_products_of_means),
+        cmocka_unit_test(trees_of_bands_and_slices_are_what_they_say), cmocka_unit_test(trees_with_bits_and_predicates_are_what_they_say),
+        cmocka_unit_test(compiled_masks_and_cuts_are_operands_too),    cmocka_unit_test(offsets_show_a_part_of_the_whole),
+        cmocka_unit_test(tile_maps_of_many_tiles_lose_no_pair),        cmocka_unit_test(blocks_are_their_rectangles),
+        cmocka_unit_test(the_best_blocks_of_each_row_are_kept),        cmocka_unit_test(pooled_scores_are_products_of_means),
     };
     return cmocka_run_group_tests(tests, make_context, free_context);
 }

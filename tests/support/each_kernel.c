@@ -26,11 +26,11 @@ static attn_ctx *context_of(const struct attn_kernel *kernel) {
     return ctx;
 }
 
-static void check_kernels(test_kernel_check check, const char *name) {
+static void check_kernels(test_kernel_check check, const char *name, bool forward_too) {
     for (int n = 0; n < attn_kernel_count; n++) {
         const struct attn_kernel *kernel = attn_kernels[n];
-        if (kernel->dtype == ATTN_F64 || kernel->score != ATTN_SCORE_DOT || (name ? strcmp(kernel->name, name) != 0 : !kernel->backward))
-            continue;
+        if (kernel->dtype == ATTN_F64 || kernel->score != ATTN_SCORE_DOT) continue;
+        if ((name && strcmp(kernel->name, name) != 0) || (!forward_too && !kernel->backward)) continue;
         attn_ctx *ctx = context_of(kernel);
         if (ctx) check(ctx, kernel);
         attn_ctx_destroy(ctx);
@@ -38,11 +38,15 @@ static void check_kernels(test_kernel_check check, const char *name) {
 }
 
 void test_each_kernel(test_kernel_check check) {
-    check_kernels(check, NULL);
+    check_kernels(check, NULL, false);
 }
 
 void test_kernels_named(const char *name, test_kernel_check check) {
-    check_kernels(check, name);
+    check_kernels(check, name, true);
+}
+
+void test_every_kernel(test_kernel_check check) {
+    check_kernels(check, NULL, true);
 }
 
 const char *test_full_name(const struct attn_kernel *kernel) {

@@ -10,8 +10,9 @@ typedef void (*test_kernel_check)(attn_ctx *ctx, const struct attn_kernel *kerne
 /* Runs the check for each of these kernels of ATTN_SCORE_DOT that has a backward pass, in a context of three workers that is forced to the kernel's instruction set. Kernels that this
  * machine cannot run are named on stdout. */
 void test_each_kernel(test_kernel_check check);
-/* The same for the kernels of one name, with a backward pass or without. */
+/* The same for the kernels of one name, or all, with a backward pass or without. */
 void test_kernels_named(const char *name, test_kernel_check check);
+void test_every_kernel(test_kernel_check check);
 
 /* "flash/avx512": what a problem has to name for this kernel. A bare name is that of one for each instruction set, of which the planner takes
  * the one that it predicts to be fastest. The text holds until the next call of these two. */

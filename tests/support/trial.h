@@ -29,17 +29,18 @@ struct test_trial {
 void test_trial_make(struct test_trial *t, const struct attn_kernel *kernel, struct test_extents x, uint64_t seed);
 void test_trial_free(struct test_trial *t);
 
-/* The problem of the trial: its kernel, its type, backward; outputs are float32. */
+/* The problem of the trial: its kernel, its type, backward where the kernel has it; outputs are float32. */
 attn_problem test_trial_problem(const struct test_trial *t);
 
 /* Arguments from arrays, and from the trial's own, whose inputs of 16 bits are made anew. */
 void test_trial_bind(const struct test_trial *t, void *const data[TEST_ARRAYS], attn_args *args, attn_gradients *g);
 void test_trial_bind_own(const struct test_trial *t, attn_args *args, attn_gradients *g);
 
-/* Forward and backward. */
+/* Forward, and backward where the kernel has it; the last array that is written. */
 void test_trial_run(attn_ctx *ctx, const struct test_trial *t, const attn_mask *mask);
+int test_trial_last(const struct test_trial *t);
 
-/* Each fails the test, with the kernel's name, where it does not hold. */
+/* Each fails the test, with the kernel's name, where it does not hold; of arrays, those that are written. */
 void test_must(attn_ctx *ctx, attn_status status);
 void test_expect(const struct test_trial *t, const char *what, bool good);
 void test_expect_near(const struct test_trial *t, const char *what, double got, double want, double tolerance);
