@@ -60,14 +60,31 @@ static void assert_same(const struct answer *a, const struct answer *b) {
     assert_memory_equal(a->score, b->score, sizeof(a->score));
 }
 
+/* Contexts that `check` makes take their microkernels from each instruction set of this machine in turn. */
+static void on_each_set(void (*check)(void)) {
+    static const char *const sets[] = {"portable", "neon", "avx2", "avx512"};
+    for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++) {
+        attn_ctx *ctx;
+        setenv("ATTN_ISA", sets[i], 1);
+        const bool usable = attn_ctx_create(NULL, &ctx, NULL, 0) == ATTN_OK;
+        attn_ctx_destroy(ctx);
+        if (usable) check();
+        unsetenv("ATTN_ISA");
+    }
+}
+#define ON_EACH_SET(test, check)                                                                                                           \
+    static void test(void **state) {                                                                                                       \
+        (void)state;                                                                                                                       \
+        on_each_set(check);                                                                                                                \
+    }
+
 /* Hands out the last index first, and to the workers in turn. */
 static void backwards(void *executor, int64_t count, int workers, attn_task_fn task, void *arg) {
     (void)executor;
     for (int64_t i = count; i-- > 0;) task(arg, i, (int)(i % workers));
 }
 
-static void the_same_bits_for_any_number_of_threads_and_any_order_of_units(void **state) {
-    (void)state;
+static void check_threads(void) {
     static struct answer one, other;
     attn_ctx *ctx = test_context(1);
     assert_int_equal(run(ctx, whole_search(&one)), ATTN_OK);
@@ -85,9 +102,9 @@ static void the_same_bits_for_any_number_of_threads_and_any_order_of_units(void 
             attn_ctx_destroy(ctx);
         }
 }
+ON_EACH_SET(the_same_bits_for_any_number_of_threads_and_any_order_of_units, check_threads)
 
-static void the_same_bits_one_query_at_a_time_or_three_and_for_a_range_as_an_array_of_its_own(void **state) {
-    (void)state;
+static void check_ranges(void) {
     static struct answer together, alone;
     static int64_t begins[QUERIES], ends[QUERIES];
     attn_ctx *ctx = test_context(2);
@@ -113,6 +130,7 @@ static void the_same_bits_one_query_at_a_time_or_three_and_for_a_range_as_an_arr
     assert_same(&together, &alone);
     attn_ctx_destroy(ctx);
 }
+ON_EACH_SET(the_same_bits_one_query_at_a_time_or_three_and_for_a_range_as_an_array_of_its_own, check_ranges)
 
 /* `count` queries at once, and cut into calls of `each`, at least five. */
 static void assert_cut_is_whole(attn_ctx *ctx, int64_t count, int64_t each, int32_t top) {
@@ -143,14 +161,14 @@ static void assert_cut_is_whole(attn_ctx *ctx, int64_t count, int64_t each, int3
     free(many);
 }
 
-static void the_same_bits_for_five_queries_and_more_however_they_are_cut(void **state) {
-    (void)state;
+static void check_cuts(void) {
     attn_ctx *ctx = test_context(2);
     assert_cut_is_whole(ctx, 70, 5, TOP);
     assert_cut_is_whole(ctx, 2 * 97, 97, TOP);        /* two beyond the most that are searched for together */
     assert_cut_is_whole(ctx, 18, 9, ATTN_SEARCH_TOP); /* two beyond a batch of lists so long */
     attn_ctx_destroy(ctx);
 }
+ON_EACH_SET(the_same_bits_for_five_queries_and_more_however_they_are_cut, check_cuts)
 
 static void scores_need_not_be_wanted_and_a_larger_workspace_serves_smaller_searches(void **state) {
     (void)state;
