@@ -59,8 +59,8 @@ typedef struct attn_search {
 ATTN_API void attn_search_init(attn_search *search);
 
 /* Bytes of workspace that attn_search_run needs: a multiple of 64, for these numbers of queries and keys and fewer, dim, top, threads and
- * kernel. About threads * (64 * D * 4 bytes + at most 1024 queries * (2 top + 64, at least top + 128) * 8 bytes, or 2 MiB where that is more). No array is read.
- * Statuses: ATTN_EINVAL, ATTN_ESHAPE. */
+ * kernel. About threads * (64 * D * 4 + lists * 8 * (2 top + 64, at least top + 128)) bytes, with a list for each query, but no more than 1024
+ * of them, nor than 2 MiB hold, or 16. No array is read. Statuses: ATTN_EINVAL, ATTN_ESHAPE. */
 ATTN_API attn_status attn_search_workspace(attn_ctx *ctx, const attn_search *search, size_t *bytes) ATTN_CHECKED;
 
 /* Searches. Allocates nothing. Thread-safe with a workspace for each call. Outputs must not overlap any other array of the call.
