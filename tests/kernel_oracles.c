@@ -257,7 +257,36 @@ static void check_shapes(attn_ctx *ctx, const struct attn_kernel *kernel) {
         }
 }
 
+/* The twelve patterns of the benchmark, whose pairs mask_patterns compares with their formulas; every third of them where time is short. */
+static void check_patterns(attn_ctx *ctx, const struct attn_kernel *kernel) {
+    static const char *const patterns[] = {"full",
+                                           "causal",
+                                           "full_document:40,1,90",
+                                           "causal_document:40,1,90",
+                                           "sliding_window:17,30",
+                                           "sliding_window_causal:40",
+                                           "share_question:40,1,30,60",
+                                           "causal_blockwise:40,30,61",
+                                           "prefix_lm_causal:50",
+                                           "prefix_lm_document:20;40,10,81",
+                                           "global_sliding_window:9",
+                                           "block_causal_document:16;70,61"};
+    static const struct test_extents x = {2, 1, 131, 131, 24, 16};
+    struct test_trial t;
+    test_trial_make(&t, kernel, x, 21);
+    for (size_t n = 0; n < sizeof(patterns) / sizeof(patterns[0]); n += getenv("ATTN_TEST_QUICK") ? 3 : 1) {
+        attn_mask *mask, *compiled;
+        test_must(ctx, attn_mask_parse(ctx, patterns[n], &mask));
+        test_must(ctx, attn_mask_compile(ctx, mask, x.queries, x.keys, &compiled));
+        check_against_double(ctx, &t, compiled);
+        attn_mask_destroy(mask);
+        attn_mask_destroy(compiled);
+    }
+    test_trial_free(&t);
+}
+
 FOR_EACH_KERNEL(prime_lengths_and_uneven_heads_equal_double_precision, check_shapes)
+FOR_EACH_KERNEL(every_pattern_of_the_benchmark_equals_double_precision, check_patterns)
 
 /* Logits up to 8192 either way, exact but for what the second element adds to them: O and LSE in double, for all rows the same. A float of
  * that size is rounded by 2^-11 at most; some such roundings move a logit, and a weight by as much of itself. */
@@ -416,6 +445,7 @@ int main(void) {
         cmocka_unit_test(documents_of_one_token_return_their_value),
         cmocka_unit_test(all_blocks_are_full_and_blocks_cut_by_the_diagonal_are_causal),
         cmocka_unit_test(prime_lengths_and_uneven_heads_equal_double_precision),
+        cmocka_unit_test(every_pattern_of_the_benchmark_equals_double_precision),
         cmocka_unit_test(great_logits_choose_the_keys_that_they_belong_to),
         cmocka_unit_test(arrays_of_more_than_2_31_elements_give_the_same_bits),
         cmocka_unit_test(an_excluded_value_does_not_turn_the_sign_of_zero),
