@@ -22,6 +22,7 @@ struct attn_decode_spec {
 
 struct attn_decode_figures {
     const char *kernel, *isa;
+    bool wrong; /* more than 1e-5 in max_error; of int8, 5e-4 in mean_error. Then nothing is timed: repeats is 0 */
     int repeats;
     double median, min, p20, p80;
     double bytes;      /* of keys and values as they are stored */
@@ -30,7 +31,6 @@ struct attn_decode_figures {
     double of_first;   /* median of each run's time over that of the first type beside it */
     double max_error;  /* of O against double on the stored numbers, over the greatest |O|; rounding queries is a part of it */
     double mean_error; /* squares of O's differences from double on the numbers before they were stored, over the squares of O */
-    bool wrong;        /* more than 1e-5 in max_error; of int8, 5e-4 in mean_error. Then nothing is timed: repeats is 0 */
 };
 
 /* On failure `message` (1024 bytes) says why. */
