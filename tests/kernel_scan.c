@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -74,22 +75,28 @@ static void check_order(const struct test_case *c, const struct test_scan *scan,
     attn_ctx_destroy(last_first.ctx);
 }
 
-static void check_scan(const struct test_case *c, const struct test_scan *scan, const struct test_result *want,
-                       const struct test_result *plain) {
-    struct test_case on = *c;
-    struct test_result one, more;
-    on.ctx = scan->ctx;
-    assert_true(test_run(&on, c->storage, test_full_name(scan->kernel), 1, &one));
-    if (!test_result_bounded(c, &one, want, plain)) fail_msg("%s %s", scan->kernel->name, scan->kernel->isa);
-    for (int threads = 2; threads <= 3; threads++) {
-        assert_true(test_run(&on, c->storage, test_full_name(scan->kernel), threads, &more));
-        if (!test_result_same(&one, &more)) {
-            test_case_print(c);
+/* `one`: of one thread. */
+static void check_threads(const struct test_case *on, const struct test_scan *scan, const struct test_result *one, int most) {
+    struct test_result more;
+    for (int threads = 2; threads <= most; threads++) {
+        assert_true(test_run(on, on->storage, test_full_name(scan->kernel), threads, &more));
+        if (!test_result_same(one, &more)) {
+            test_case_print(on);
             fail_msg("%s %s: %d threads give other bits than one", scan->kernel->name, scan->kernel->isa, threads);
         }
         test_result_free(&more);
     }
-    check_order(c, scan, &one);
+    check_order(on, scan, one);
+}
+
+static void check_scan(const struct test_case *c, const struct test_scan *scan, const struct test_result *want,
+                       const struct test_result *plain) {
+    struct test_case on = *c;
+    struct test_result one;
+    on.ctx = scan->ctx;
+    assert_true(test_run(&on, c->storage, test_full_name(scan->kernel), 1, &one));
+    if (!test_result_bounded(c, &one, want, plain)) fail_msg("%s %s", scan->kernel->name, scan->kernel->isa);
+    check_threads(&on, scan, &one, 3);
     test_result_free(&one);
 }
 
@@ -148,6 +155,41 @@ static void long_problems_are_within_the_bound(void **state) {
     check_rounds(6, &options);
 }
 
+/* One head of many chunks: workers take several at a time, and sum some while they compute the rows of others. */
+static void check_long_head(const struct test_case *c, const struct test_scan *scan) {
+    struct test_case on = *c;
+    struct test_result one;
+    on.ctx = scan->ctx;
+    assert_true(test_run(&on, c->storage, test_full_name(scan->kernel), 1, &one));
+    check_threads(&on, scan, &one, 5);
+    test_result_free(&one);
+}
+
+static void a_long_head_has_the_same_bits_for_any_number_of_threads(void **state) {
+    (void)state;
+    enum { RUNS_OF_TWO_CHUNKS = 2 * 8 * 2 * 256 }; /* rows at which two workers take more than one chunk at a time */
+    struct test_scan scans[TEST_SCANS];
+    const int count = test_scans_open(ATTN_SCORE_LEARNED_QUERY, ATTN_F32, scans);
+    struct test_options options;
+    uint64_t seed;
+    int64_t left = test_rounds(4, &seed);
+    scan_options(&options);
+    options.features = 0;
+    options.max_len = 3 * RUNS_OF_TWO_CHUNKS;
+    options.max_batch = options.max_heads = 1;
+    options.max_dim = 40;
+    for (; left > 0; seed++) {
+        struct test_case c;
+        test_case_make(&c, scans[0].ctx, seed, &options);
+        const bool wanted = c.q_len >= RUNS_OF_TWO_CHUNKS && (c.problem.dim == c.problem.v_dim || left % 4 == 1);
+        for (int i = 0; i < count && wanted; i++)
+            if (strcmp(scans[i].kernel->name, "scan") == 0) check_long_head(&c, &scans[i]);
+        left -= wanted;
+        test_case_free(&c);
+    }
+    test_scans_close(scans, count);
+}
+
 /* Sequences beyond the parts that dq is summed by. */
 static void many_sequences_are_within_the_bound(void **state) {
     (void)state;
@@ -163,7 +205,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_double_kernel_equals_brute_force),   cmocka_unit_test(small_problems_of_every_layout_are_within_the_bound),
         cmocka_unit_test(arrays_of_16_bits_are_within_the_bound), cmocka_unit_test(long_problems_are_within_the_bound),
-        cmocka_unit_test(many_sequences_are_within_the_bound),
+        cmocka_unit_test(many_sequences_are_within_the_bound),    cmocka_unit_test(a_long_head_has_the_same_bits_for_any_number_of_threads),
     };
     return cmocka_run_group_tests_name("kernel: scan", tests, NULL, NULL);
 }

@@ -6,6 +6,7 @@
  */
 #include "base/parallel.h"
 
+#include <sched.h>
 #include <stdatomic.h>
 
 #if defined(ATTN_EXECUTOR_OPENMP)
@@ -111,6 +112,10 @@ void attn_parallel(attn_ctx *ctx, int64_t count, int workers, attn_task_fn task,
         ctx->config.parallel(ctx->config.executor, count, workers, run_one, &loop);
     else
         run(ctx, &loop, workers);
+}
+
+void attn_parallel_wait(void) {
+    sched_yield();
 }
 
 const char *attn_parallel_name(void) {

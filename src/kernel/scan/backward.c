@@ -54,10 +54,10 @@ static int64_t read_rows(const struct attn_scan_back *f, const struct attn_scan_
     rows->lse = w->lse + first;
     rows->g = g_rows.row + first * g_rows.stride;
     rows->g_stride = g_rows.stride;
-    rows->g_ahead = attn_scan_ahead(&x->d_o, rows->e);
+    rows->g_ahead = attn_scan_ahead(&x->d_o, rows->e, ATTN_SCAN_BACKWARD_AHEAD);
     rows->o = o_rows.row + first * o_rows.stride;
     rows->o_stride = o_rows.stride;
-    rows->o_ahead = attn_scan_ahead(&o, rows->e);
+    rows->o_ahead = attn_scan_ahead(&o, rows->e, ATTN_SCAN_BACKWARD_AHEAD);
     return first;
 }
 
@@ -94,8 +94,8 @@ void attn_scan_back_second_pass(const struct attn_scan_back *f, const struct att
     float *dk = target(&x->dk, p, f->q, w.dk, &all.dk_stride), *dv = target(&x->dv, p, f->v, w.dv, &all.dv_stride);
     all.k_stride = k.stride;
     all.v_stride = v.stride;
-    all.k_ahead = attn_scan_ahead(&x->k, all.d);
-    all.v_ahead = attn_scan_ahead(&x->v, all.e);
+    all.k_ahead = attn_scan_ahead(&x->k, all.d, ATTN_SCAN_BACKWARD_AHEAD);
+    all.v_ahead = attn_scan_ahead(&x->v, all.e, ATTN_SCAN_BACKWARD_AHEAD);
     for (int32_t r = 0; r < f->group; r++) {
         const struct attn_scan_back_state state = attn_scan_back_head(f, group, r);
         struct attn_scan_back_rows rows = all;

@@ -6,8 +6,6 @@
 
 #include <string.h>
 
-enum { AHEAD_BYTES = 4096 }; /* from memory at about its latency times its bandwidth */
-
 bool attn_scan_chunk_of(const struct attn_exec *x, int64_t unit, int64_t chunk, struct attn_scan_piece *p) {
     const int64_t b = unit / x->shape->kv_heads, first = chunk * ATTN_SCAN_CHUNK;
     const struct attn_seq s = attn_exec_seq(x, b);
@@ -49,8 +47,8 @@ void attn_scan_round(const struct attn_exec *x, const struct attn_array_out *a, 
         attn_flash_write_rows(x->convert, a, at, copy, pad, n, width, add);
 }
 
-int64_t attn_scan_ahead(const struct attn_array *a, int64_t width) {
-    return attn_dtype_is_half(a->type) ? 0 : attn_div_up(AHEAD_BYTES, width * (int64_t)sizeof(float));
+int64_t attn_scan_ahead(const struct attn_array *a, int64_t width, int64_t bytes) {
+    return attn_dtype_is_half(a->type) ? 0 : attn_div_up(bytes, width * (int64_t)sizeof(float));
 }
 
 void attn_scan_query(const struct attn_exec *x, int64_t b, int32_t h, float *q) {

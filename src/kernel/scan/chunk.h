@@ -64,8 +64,9 @@ struct attn_scan_floats attn_scan_read(const struct attn_exec *x, const struct a
 void attn_scan_round(const struct attn_exec *x, const struct attn_array_out *a, int64_t b, int64_t h, int64_t row, int64_t n, int64_t width,
                      bool add, const float *copy);
 
-/* So many rows further on are fetched, of arrays that are read where they lie. */
-int64_t attn_scan_ahead(const struct attn_array *a, int64_t width);
+/* So many rows further on are fetched, of arrays that are read where they lie: from memory at about its latency times its bandwidth. */
+enum { ATTN_SCAN_FORWARD_AHEAD = 6144, ATTN_SCAN_BACKWARD_AHEAD = 4096 };
+int64_t attn_scan_ahead(const struct attn_array *a, int64_t width, int64_t bytes);
 
 /* So many floats of output would not stay in cache anyway: they are written past it. */
 static inline bool attn_scan_streams(int64_t floats) {

@@ -5,9 +5,9 @@
  * of means never drifts, and what lies before a chunk is needed only at its end.
  *
  * Who computes the chunks when changes no bit: where there are heads enough, a worker takes all chunks of a key/value head in order, and
- * reads each key and value once; where there are few, workers take chunks: first their sums, then, with what lies before each chunk
- * known, their rows, some chunks at a time so that the second reading finds the values in cache. That choice depends on the number of
- * workers; the results do not.
+ * reads each key and value once; where there are few, workers take chunks, some at a time: first their sums, then, with what lies before
+ * each chunk known, their rows, so soon that the second reading finds the values in cache. That choice depends on the number of workers;
+ * the results do not.
  */
 #ifndef ATTN_KERNEL_SCAN_SCAN_H
 #define ATTN_KERNEL_SCAN_SCAN_H
@@ -18,7 +18,8 @@
 /* How the work is shared out. */
 struct attn_scan_plan {
     int64_t units;  /* sequences times key/value heads, at the capacities */
-    int64_t span;   /* chunks of each unit that are worked on at once; 0: a worker takes all chunks of a unit */
+    int64_t run;    /* forward: chunks that a worker takes at once; 0: a worker takes all chunks of a unit */
+    int64_t span;   /* backward: chunks of each unit that are worked on at once; 0: likewise */
     int64_t shares; /* tasks that these chunks of all units are cut into */
 };
 struct attn_scan_plan attn_scan_plan_of(const struct attn_shape *shape);

@@ -2,9 +2,11 @@
 #include "base/cpu.h"
 #include "kernel/vector__avx2.h"
 
-#define SCAN_FETCH(address)     _mm_prefetch((const char *)(address), _MM_HINT_T0)
-#define SCAN_STREAM(address, x) _mm256_stream_ps(address, x)
-#define SCAN_FENCE()            _mm_sfence()
+#define SCAN_FETCH(address)      _mm_prefetch((const char *)(address), _MM_HINT_T0)
+#define SCAN_FETCH_PAST(address) _mm_prefetch((const char *)(address), _MM_HINT_NTA)
+#define SCAN_STREAM(address, x)  _mm256_stream_ps(address, x)
+#define SCAN_FENCE()             _mm_sfence()
+#define SCAN_TOGETHER            1
 #include "kernel/scan/scan_f32_template.h"
 
 #define KERNEL(symbol, type) ATTN_SCAN_KERNEL(symbol, "avx2", ATTN_ISA_AVX2, type, 10, 0.14, 25, 0.4)

@@ -1,17 +1,23 @@
 /* The microkernels of the scan schedule in float32, in the names of kernel/vector_template.h; what each computes stands in scan_ops.h. A file
- * NAME__ISA.c includes vector__ISA.h, defines SCAN_STREAM(address, x) and SCAN_FENCE() where the processor can write past its cache, and
- * includes this: it gets the table `ops`.
+ * NAME__ISA.c includes vector__ISA.h, defines SCAN_STREAM(address, x) and SCAN_FENCE() where the processor can write past its cache,
+ * SCAN_TOGETHER as 1 where memory is the limit, and includes this: it gets the table `ops`.
  */
 #include "kernel/scan/scan.h"
 
 #include <math.h>
 
 #if !defined(SCAN_FETCH)
-#define SCAN_FETCH(address) __builtin_prefetch(address, 0, 3)
+#define SCAN_FETCH(address)      __builtin_prefetch(address, 0, 3)
+#define SCAN_FETCH_PAST(address) __builtin_prefetch(address, 0, 3)
 #endif
 #if !defined(SCAN_STREAM)
 #define SCAN_STREAM(address, x) vec_store(address, x)
 #define SCAN_FENCE()            ((void)0)
+#endif
+
+/* Keys, values and outputs row by row together: more in registers at once, and memory read and written evenly. */
+#if !defined(SCAN_TOGETHER)
+#define SCAN_TOGETHER 0
 #endif
 
 /* Columns are taken in blocks of at most four vectors, whose sums stay in registers over the rows. `rest`: columns of the last one. */
@@ -40,6 +46,10 @@ VEC_INLINE void write_columns(int vectors, int64_t rest, bool past_cache, float 
 VEC_INLINE void fetch_columns(int vectors, const float *p) {
     for (int j = 0; j < VEC_LANES * vectors; j += 16) SCAN_FETCH(p + j);
 }
+/* Of rows that are read once: without a copy in the second-level cache. */
+VEC_INLINE void fetch_past(int vectors, const float *p) {
+    for (int j = 0; j < VEC_LANES * vectors; j += 16) SCAN_FETCH_PAST(p + j);
+}
 
 /* Calls body(vectors, rest, first column, ...) for each block of the columns: the number of vectors is a constant in each call. */
 #define SCAN_BLOCKS(columns, body, ...)                                                                                                    \
@@ -64,6 +74,7 @@ VEC_INLINE void fetch_columns(int vectors, const float *p) {
 static const struct attn_scan_ops ops = {
     .sum = sum,
     .emit = emit,
+    .sum_and_emit = sum_and_emit,
     .join = join,
     .back_sum = back_sum,
     .back = back,

@@ -72,6 +72,11 @@ struct attn_scan_ops {
     /* The same with o and lse, to the bit. */
     void (*emit)(const struct attn_scan_rows *rows, int64_t n, const struct attn_scan_sums *own, const struct attn_scan_carry *before);
 
+    /* Both for n rows each: `in` and in_own of a chunk that comes from memory, `out`, own and before of one that is in cache and `scored`;
+     * to the bit as by one after the other. */
+    void (*sum_and_emit)(const struct attn_scan_rows *in, const struct attn_scan_sums *in_own, const struct attn_scan_rows *out,
+                         const struct attn_scan_sums *own, const struct attn_scan_carry *before, int64_t n);
+
     /* What lies before the next chunk. */
     void (*join)(const struct attn_scan_sums *own, int64_t e, const struct attn_scan_carry *carry);
 
