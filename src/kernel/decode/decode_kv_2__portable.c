@@ -1,6 +1,7 @@
 /* Microkernels of decoding in plain C: logits of 4 keys a step, values of 1 query x 32 columns or 2 x 8. */
 #include "kernel/decode/stored__portable.h"
 
+#define ROWS       2
 #define KEYS(rows) 4
 #define WIDE(rows) ((rows) > 1 ? 2 : 8)
 

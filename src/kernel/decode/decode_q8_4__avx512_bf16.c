@@ -110,7 +110,7 @@ VEC_INLINE void add_blocks(int blocks, int rows, const struct attn_q8 *const row
 }
 
 /* The keys [j, end) against `rows` queries. */
-VEC_INLINE void logits_rows(int rows, const struct attn_decode_rows *k, int64_t j, int64_t end, int64_t ahead, int64_t dim,
+VEC_INLINE void logits_rows(int rows, const struct attn_decode_rows *k, int64_t j, int64_t end, struct ahead *ahead, int64_t dim,
                             const struct attn_decode_q8 *q, int64_t q_row, float *s) {
     const int64_t whole = dim / ATTN_DECODE_Q8, left = dim % ATTN_DECODE_Q8 / ATTN_Q8_BLOCK;
     for (; j < end; j += KEYS(rows)) {
@@ -118,7 +118,7 @@ VEC_INLINE void logits_rows(int rows, const struct attn_decode_rows *k, int64_t 
         for (int g = 0; g < KEYS(rows) / 4; g++) {
             const struct attn_q8 *row[4];
             vec *to = quarter + g * rows;
-            fetch(rows, k, j + 4 * g, ahead, bytes_of(dim));
+            fetch(ahead, k, bytes_of(dim));
             four_blocks(k, j + 4 * g, 0, row);
             for (int r = 0; r < rows; r++) to[r] = vec_set1(0.0f);
             for (int64_t step = 0; step < whole; step++) {
@@ -133,11 +133,12 @@ VEC_INLINE void logits_rows(int rows, const struct attn_decode_rows *k, int64_t 
 
 VEC_INLINE void logits_near(int64_t dim, const struct attn_decode_rows *k, const struct attn_decode_q8 *q, int64_t q_row, int64_t rows,
                             float *s) {
+    struct ahead ahead = ahead_of(ATTN_Q8_0, rows, (rows + ROWS - 1) / ROWS, bytes_of(dim), k->n);
     for (int64_t j = 0; j < k->n; j += NEAR) {
         const int64_t end = j + NEAR < k->n ? j + NEAR : k->n;
+        ahead_begin(&ahead, j);
         for (int64_t r = 0; r < rows; r += ROWS) {
-            const int64_t ahead = rows_ahead(rows, bytes_of(dim), r == 0, k->n);
-            BY_NUMBER(logits_rows, rows - r, k, j, end, ahead, dim, q + r * q_row, q_row, s + r * ATTN_DECODE_TILE)
+            BY_NUMBER(logits_rows, rows - r, k, j, end, &ahead, dim, q + r * q_row, q_row, s + r * ATTN_DECODE_TILE)
         }
     }
 }
@@ -168,22 +169,22 @@ VEC_INLINE void scale_weights(int blocks, int rows, const struct attn_decode_row
 }
 
 /* The columns of some blocks from block `block` of each row on, whose weights begin at weight[r] and whose sums at o. */
-VEC_INLINE void add_columns(int blocks, int rows, const struct attn_decode_rows *v, int64_t j, int64_t end, int64_t ahead, size_t bytes,
-                            int64_t block, const float *weight, float *o, int64_t o_row) {
+VEC_INLINE void add_columns(int blocks, int rows, const struct attn_decode_rows *v, int64_t j, int64_t end, struct ahead *ahead,
+                            size_t bytes, int64_t block, const float *weight, float *o, int64_t o_row) {
     vec acc[ROWS][2 * BLOCKS];
     for (int r = 0; r < rows; r++)
         for (int i = 0; i < 2 * blocks; i++) acc[r][i] = vec_load(o + r * o_row + i * VEC_LANES);
     const char *at = v->at + j * v->step;
     for (; j < end; j += 4) {
-        fetch(rows, v, j, ahead, bytes);
+        fetch(ahead, v, bytes);
         for (int n = 0; n < 4 && j + n < end; n++, at += v->step, weight += BLOCKS) {
             const struct attn_q8 *row = (const struct attn_q8 *)(const void *)at + block;
             for (int b = 0; b < blocks; b++) {
-                const vec first = vec_i8(row[b].code), second = vec_i8(row[b].code + VEC_LANES);
+                const vec low = vec_i8(row[b].code), high = vec_i8(row[b].code + VEC_LANES);
                 for (int r = 0; r < rows; r++) {
                     const vec w = vec_set1(weight[r * NEAR * BLOCKS + b]);
-                    acc[r][2 * b] = vec_fma(w, first, acc[r][2 * b]);
-                    acc[r][2 * b + 1] = vec_fma(w, second, acc[r][2 * b + 1]);
+                    acc[r][2 * b] = vec_fma(w, low, acc[r][2 * b]);
+                    acc[r][2 * b + 1] = vec_fma(w, high, acc[r][2 * b + 1]);
                 }
             }
         }
@@ -192,34 +193,46 @@ VEC_INLINE void add_columns(int blocks, int rows, const struct attn_decode_rows 
         for (int i = 0; i < 2 * blocks; i++) vec_store(o + r * o_row + i * VEC_LANES, acc[r][i]);
 }
 
-/* The columns of 1 to 4 blocks; the first ones fetch for all. */
-VEC_INLINE void add_blocks_of_values(int blocks, int rows, const struct attn_decode_rows *v, int64_t j, int64_t end, int64_t ahead,
+/* The blocks of a pass of add_columns. */
+VEC_INLINE int wide_of(int rows, int blocks) {
+    return rows > 2 && blocks > 2 ? 2 : blocks;
+}
+
+/* The columns of 1 to 4 blocks. */
+VEC_INLINE void add_blocks_of_values(int blocks, int rows, const struct attn_decode_rows *v, int64_t j, int64_t end, struct ahead *ahead,
                                      size_t bytes, int64_t block, const float *p, float *o, int64_t o_row) {
     float weight[ROWS][NEAR * BLOCKS];
-    const int wide = rows > 2 && blocks > 2 ? 2 : blocks;
+    const int wide = wide_of(rows, blocks);
     scale_weights(blocks, rows, v, j, end, block, p, weight);
     add_columns(wide, rows, v, j, end, ahead, bytes, block, weight[0], o, o_row);
     if (wide < blocks)
-        add_columns(blocks - wide, rows, v, j, end, 0, bytes, block + wide, weight[0] + wide, o + wide * ATTN_Q8_BLOCK, o_row);
+        add_columns(blocks - wide, rows, v, j, end, ahead, bytes, block + wide, weight[0] + wide, o + wide * ATTN_Q8_BLOCK, o_row);
 }
 
-VEC_INLINE void values_rows(int rows, const struct attn_decode_rows *v, int64_t j, int64_t end, int64_t ahead, int64_t dim, const float *p,
-                            float *o, int64_t o_row) {
+VEC_INLINE int passes_of(int rows, int64_t dim) {
+    const int64_t blocks = dim / ATTN_Q8_BLOCK, whole = blocks / BLOCKS, left = blocks % BLOCKS;
+    return (int)(whole * (BLOCKS / wide_of(rows, BLOCKS)) + (left > 0) + (left > wide_of(rows, (int)left)));
+}
+
+VEC_INLINE void values_rows(int rows, const struct attn_decode_rows *v, int64_t j, int64_t end, struct ahead *ahead, int64_t dim,
+                            const float *p, float *o, int64_t o_row) {
     const int64_t blocks = dim / ATTN_Q8_BLOCK;
     const size_t bytes = bytes_of(dim);
     int64_t block = 0;
-    for (; block + BLOCKS <= blocks; block += BLOCKS, ahead = 0)
+    for (; block + BLOCKS <= blocks; block += BLOCKS)
         add_blocks_of_values(BLOCKS, rows, v, j, end, ahead, bytes, block, p, o + block * ATTN_Q8_BLOCK, o_row);
     if (block < blocks)
         BY_NUMBER(add_blocks_of_values, blocks - block, rows, v, j, end, ahead, bytes, block, p, o + block * ATTN_Q8_BLOCK, o_row)
 }
 
 VEC_INLINE void values_near(int64_t dim, const struct attn_decode_rows *v, const float *p, int64_t rows, float *o, int64_t o_row) {
+    const int whole = passes_of(ROWS, dim), last = rows % ROWS ? passes_of((int)(rows % ROWS), dim) : 0;
+    struct ahead ahead = ahead_of(ATTN_Q8_0, rows, rows / ROWS * whole + last, bytes_of(dim), v->n);
     for (int64_t j = 0; j < v->n; j += NEAR) {
         const int64_t end = j + NEAR < v->n ? j + NEAR : v->n;
+        ahead_begin(&ahead, j);
         for (int64_t r = 0; r < rows; r += ROWS) {
-            const int64_t ahead = rows_ahead(rows, bytes_of(dim), r == 0, v->n);
-            BY_NUMBER(values_rows, rows - r, v, j, end, ahead, dim, p + r * ATTN_DECODE_TILE, o + r * o_row, o_row)
+            BY_NUMBER(values_rows, rows - r, v, j, end, &ahead, dim, p + r * ATTN_DECODE_TILE, o + r * o_row, o_row)
         }
     }
 }

@@ -6,35 +6,53 @@
 
 /* Rows are fetched in the order in which they are read: the keys of a tile, its values, the keys of the next tile; into the first-level cache,
  * without a copy in the second. A prefetch is dropped when as many lines as a core may ask for are under way. One query row leaves so little to do
- * between two lines that the processor itself runs far enough ahead to make up for that. With more, each line is asked for several times. */
+ * between two lines that the processor itself runs far enough ahead to make up for that; on floats, which need no conversion, even far enough
+ * to do better alone. With more query rows, each line is asked for several times. */
 enum {
     LINE = 64,
     AHEAD = 16384, /* bytes, of one query row */
-    APART = 6144,  /* of several, from attempt to attempt */
-    ATTEMPTS = 2,
-    ATTEMPTS_LONG = 4, /* for rows of LONG bytes */
-    LONG = 512,
+    APART = 4096,  /* of several, from attempt to attempt */
+    ATTEMPTS = 3,
     NEAR = 32 /* rows that stay in the first-level cache while all queries and columns take them */
 };
 
-VEC_INLINE int attempts_of(int64_t queries, size_t bytes) {
-    return queries == 1 ? 1 : bytes < LONG ? ATTEMPTS : ATTEMPTS_LONG;
+/* What is fetched while near rows are taken: as many rows as those are, 4 at a time, shared out evenly among all passes over them, so that
+ * memory never waits. */
+struct ahead {
+    int64_t rows; /* between a row and what is first fetched beside it, a multiple of 4; 0: nothing is fetched */
+    int64_t at;   /* the near row beside which rows are fetched next */
+    int passes;   /* over the near rows */
+    int wait;     /* steps until then */
+    int attempts;
+};
+
+VEC_INLINE int attempts_of(int64_t queries) {
+    return queries == 1 ? 1 : ATTEMPTS;
 }
 
-/* Rows between a row and what is first fetched beside it, for n rows of so many bytes, a multiple of 4; 0: nothing. Not beyond as many rows after
- * them: in pages, what is read then lies elsewhere. */
-VEC_INLINE int64_t rows_ahead(int64_t queries, size_t bytes, bool first, int64_t n) {
-    const int64_t rows = (int64_t)((queries == 1 ? AHEAD : APART) / (4 * bytes) + 1) * 4, most = n / attempts_of(queries, bytes) / 4 * 4;
-    return !first ? 0 : rows < most ? rows : most;
+/* For n rows of so many bytes. Not beyond as many rows after them: in pages, what is read then lies elsewhere. */
+VEC_INLINE struct ahead ahead_of(attn_dtype type, int64_t queries, int64_t passes, size_t bytes, int64_t n) {
+    const int64_t rows = (int64_t)((queries == 1 ? AHEAD : APART) / (4 * bytes) + 1) * 4, most = n / attempts_of(queries) / 4 * 4;
+    const bool alone = type == ATTN_F32 && queries == 1;
+    return (struct ahead){.rows = alone ? 0 : rows < most ? rows : most, .passes = (int)passes, .attempts = attempts_of(queries)};
 }
 
-/* What is to be fetched beside the rows [j, j + 4), all at once: a prefetch among others is less often dropped than one alone. */
-VEC_INLINE void fetch(int queries, const struct attn_decode_rows *rows, int64_t j, int64_t ahead, size_t bytes) {
-    if (ahead == 0) return;
+/* The near rows from row j on come next. */
+VEC_INLINE void ahead_begin(struct ahead *a, int64_t j) {
+    a->at = j;
+    a->wait = 1;
+}
+
+/* A step over 4 near rows. Rows are fetched all at once: a prefetch among others is less often dropped than one alone. */
+VEC_INLINE void fetch(struct ahead *a, const struct attn_decode_rows *rows, size_t bytes) {
+    if (a->rows == 0 || --a->wait > 0) return;
+    a->wait = a->passes;
     const bool together = bytes % LINE != 0 && rows->step == (ptrdiff_t)bytes; /* they share lines */
-    for (int attempt = 0; attempt < attempts_of(queries, bytes); attempt++) {
-        j += ahead;
-        const char *row = j < rows->n ? rows->at + j * rows->step : rows->next + (j - rows->n) * rows->next_step;
+    int64_t to = a->at;
+    a->at += 4;
+    for (int attempt = 0; attempt < a->attempts; attempt++) {
+        to += a->rows;
+        const char *row = to < rows->n ? rows->at + to * rows->step : rows->next + (to - rows->n) * rows->next_step;
         for (size_t line = 0; line < 4 * bytes && together; line += LINE) __builtin_prefetch(row + line, 0, 0);
         for (int i = 0; i < 4 && !together; i++, row += rows->step)
             for (size_t line = 0; line < bytes; line += LINE) __builtin_prefetch(row + line, 0, 0);

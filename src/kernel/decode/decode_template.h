@@ -4,8 +4,10 @@
  *                   then 0; vec_f16_set1(x);
  *                   vec_quarters(a, b, c, d): in each four lanes the sums of the same four lanes of a, b, c and d;
  *                   vec_join(x): the sums over all fours of VEC_LANES / 4 such vectors, those of x[0] first
+ *                   vec_hold(&x): x stays in a register: compilers would load it again for each use
+ *   ROWS            query rows of a pass, at most: 2 or 4
  *   KEYS(rows)      see decode_step_template.h
- *   WIDE(rows)      vectors of columns that 1 or 2 rows of sums are kept in registers for; divides a span or is a multiple of one
+ *   WIDE(rows)      vectors of columns that so many rows of sums are kept in registers for; divides a span or is a multiple of one
  *
  * A stored type is a constant of the inlined body, so that each has its own loop. The element's value is exact in float, hence the bits are
  * those of the same numbers stored as float.
@@ -18,7 +20,26 @@
 
 #include <math.h>
 
-enum { ROWS = 2, SPAN = 32, SPAN_VECTORS = SPAN / VEC_LANES }; /* query rows of a pass, at most; elements of a span */
+enum { SPAN = 32, SPAN_VECTORS = SPAN / VEC_LANES }; /* elements of a span */
+
+/* call(type, n, ...) with a constant n: query rows, at most ROWS. */
+#if ROWS == 4
+#define BY_ROWS(call, type, n, ...)                                                                                                        \
+    if ((n) == 1)                                                                                                                          \
+        call(type, 1, __VA_ARGS__);                                                                                                        \
+    else if ((n) == 2)                                                                                                                     \
+        call(type, 2, __VA_ARGS__);                                                                                                        \
+    else if ((n) == 3)                                                                                                                     \
+        call(type, 3, __VA_ARGS__);                                                                                                        \
+    else                                                                                                                                   \
+        call(type, 4, __VA_ARGS__);
+#else
+#define BY_ROWS(call, type, n, ...)                                                                                                        \
+    if ((n) == 1)                                                                                                                          \
+        call(type, 1, __VA_ARGS__);                                                                                                        \
+    else                                                                                                                                   \
+        call(type, 2, __VA_ARGS__);
+#endif
 
 /* Where a span begins. */
 VEC_INLINE const char *span_of(attn_dtype type, const char *row, int64_t span) {
@@ -47,37 +68,43 @@ VEC_INLINE size_t bytes_of(attn_dtype type, int64_t dim) {
     return (size_t)(type == ATTN_Q8_0 ? dim / SPAN * (int64_t)sizeof(struct attn_q8) : dim * (type == ATTN_F32 ? 4 : 2));
 }
 
-/* Products of a key with each of `rows` queries, summed in two chains. */
-VEC_INLINE void products(attn_dtype type, int rows, const char *row, int64_t dim, const float *q, int64_t q_row, vec *to) {
+/* Products of 4 keys with each of `rows` queries. */
+VEC_INLINE void products(attn_dtype type, int rows, const char *const row[4], int64_t dim, const float *q, int64_t q_row, vec to[4][ROWS]) {
     const int64_t spans = dim / SPAN;
-    vec even[ROWS], odd[ROWS];
-    for (int r = 0; r < rows; r++) even[r] = odd[r] = vec_set1(0.0f);
+    for (int i = 0; i < 4; i++)
+        for (int r = 0; r < rows; r++) to[i][r] = vec_set1(0.0f);
     for (int64_t c = 0; c < spans; c++)
-        for (int v = 0; v < SPAN_VECTORS; v += 2) {
-            const float *left = q + c * SPAN + v * VEC_LANES;
-            const vec first = load(type, span_of(type, row, c), v), second = load(type, span_of(type, row, c), v + 1);
-            for (int r = 0; r < rows; r++) even[r] = vec_fma(vec_load(left + r * q_row), first, even[r]);
-            for (int r = 0; r < rows; r++) odd[r] = vec_fma(vec_load(left + r * q_row + VEC_LANES), second, odd[r]);
+        for (int v = 0; v < SPAN_VECTORS; v++) {
+            vec key[4];
+            for (int i = 0; i < 4; i++) {
+                key[i] = load(type, span_of(type, row[i], c), v);
+                if (rows > 1) vec_hold(&key[i]);
+            }
+            for (int r = 0; r < rows; r++) {
+                vec query = vec_load(q + r * q_row + c * SPAN + v * VEC_LANES);
+                vec_hold(&query);
+                for (int i = 0; i < 4; i++) to[i][r] = vec_fma(query, key[i], to[i][r]);
+            }
         }
     if (type != ATTN_Q8_0)
-        for (int v = 0; spans * SPAN + v * VEC_LANES < dim; v++) {
-            const vec right = load_first(type, span_of(type, row, spans), v, (int)(dim - spans * SPAN) - v * VEC_LANES);
-            for (int r = 0; r < rows; r++) even[r] = vec_fma(vec_load(q + r * q_row + spans * SPAN + v * VEC_LANES), right, even[r]);
-        }
-    for (int r = 0; r < rows; r++) to[r] = vec_add(even[r], odd[r]);
+        for (int v = 0; spans * SPAN + v * VEC_LANES < dim; v++)
+            for (int i = 0; i < 4; i++) {
+                const vec key = load_first(type, span_of(type, row[i], spans), v, (int)(dim - spans * SPAN) - v * VEC_LANES);
+                for (int r = 0; r < rows; r++) to[i][r] = vec_fma(vec_load(q + r * q_row + spans * SPAN + v * VEC_LANES), key, to[i][r]);
+            }
 }
 
 /* The keys [j, end) against `rows` queries. */
-VEC_INLINE void logits_rows(attn_dtype type, int rows, const struct attn_decode_rows *k, int64_t j, int64_t end, int64_t ahead, int64_t dim,
-                            const float *q, int64_t q_row, float *s) {
+VEC_INLINE void logits_rows(attn_dtype type, int rows, const struct attn_decode_rows *k, int64_t j, int64_t end, struct ahead *ahead,
+                            int64_t dim, const float *q, int64_t q_row, float *s) {
     for (; j < end; j += KEYS(rows)) {
         vec quarter[16];
         for (int g = 0; g < KEYS(rows) / 4; g++) {
             const char *row[4];
             vec x[4][ROWS];
             four_rows(k, j + 4 * g, row);
-            fetch(rows, k, j + 4 * g, ahead, bytes_of(type, dim));
-            for (int i = 0; i < 4; i++) products(type, rows, row[i], dim, q, q_row, x[i]);
+            fetch(ahead, k, bytes_of(type, dim));
+            products(type, rows, row, dim, q, q_row, x);
             for (int r = 0; r < rows; r++) quarter[g * rows + r] = vec_quarters(x[0][r], x[1][r], x[2][r], x[3][r]);
         }
         store_logits(rows, k->n, j, quarter, s);
@@ -86,38 +113,37 @@ VEC_INLINE void logits_rows(attn_dtype type, int rows, const struct attn_decode_
 
 VEC_INLINE void logits_near(attn_dtype type, int64_t dim, const struct attn_decode_rows *k, const float *q, int64_t q_row, int64_t rows,
                             float *s) {
+    struct ahead ahead = ahead_of(type, rows, (rows + ROWS - 1) / ROWS, bytes_of(type, dim), k->n);
     for (int64_t j = 0; j < k->n; j += NEAR) {
         const int64_t end = j + NEAR < k->n ? j + NEAR : k->n;
-        for (int64_t r = 0; r < rows; r += ROWS) {
-            const int64_t ahead = rows_ahead(rows, bytes_of(type, dim), r == 0, k->n);
-            float *to = s + r * ATTN_DECODE_TILE;
-            if (rows - r == 1)
-                logits_rows(type, 1, k, j, end, ahead, dim, q + r * q_row, q_row, to);
-            else
-                logits_rows(type, ROWS, k, j, end, ahead, dim, q + r * q_row, q_row, to);
-        }
+        ahead_begin(&ahead, j);
+        for (int64_t r = 0; r < rows; r += ROWS)
+            BY_ROWS(logits_rows, type, rows - r, k, j, end, &ahead, dim, q + r * q_row, q_row, s + r * ATTN_DECODE_TILE)
     }
 }
 
-/* Sums of `vectors` vectors of columns from vector `first` of span c on, over the values [j, end); `left`: columns that exist from there, for the
- * last vector. */
-VEC_INLINE void values_step(attn_dtype type, int rows, int vectors, const struct attn_decode_rows *v, int64_t j, int64_t end, int64_t ahead,
-                            size_t bytes, int64_t c, int first, int left, const float *p, float *o, int64_t o_row) {
+/* Sums of `vectors` vectors of columns from vector `at` of span c on, over the values [j, end); `left`: columns that exist from there, for
+ * the last vector. */
+VEC_INLINE void values_step(attn_dtype type, int rows, int vectors, const struct attn_decode_rows *v, int64_t j, int64_t end,
+                            struct ahead *ahead, size_t bytes, int64_t c, int at, int left, const float *p, float *o, int64_t o_row) {
     vec acc[ROWS][32];
-    float *to = o + c * SPAN + first * VEC_LANES;
+    float *to = o + c * SPAN + at * VEC_LANES;
     for (int r = 0; r < rows; r++)
         for (int i = 0; i < vectors; i++) acc[r][i] = vec_load(to + r * o_row + i * VEC_LANES);
     const char *row = v->at + j * v->step;
     for (; j < end; j += 4) {
-        fetch(rows, v, j, ahead, bytes);
+        fetch(ahead, v, bytes);
         for (int n = 0; n < 4 && j + n < end; n++, row += v->step) {
-            vec weight[ROWS];
-            for (int r = 0; r < rows; r++) weight[r] = vec_set1(p[r * ATTN_DECODE_TILE + j + n]);
+            vec value[32];
             for (int i = 0; i < vectors; i++) {
-                const char *span = span_of(type, row, c + (first + i) / SPAN_VECTORS);
-                const int at = (first + i) % SPAN_VECTORS;
-                const vec value = left < VEC_LANES ? load_first(type, span, at, left) : load(type, span, at);
-                for (int r = 0; r < rows; r++) acc[r][i] = vec_fma(weight[r], value, acc[r][i]);
+                const char *span = span_of(type, row, c + (at + i) / SPAN_VECTORS);
+                const int number = (at + i) % SPAN_VECTORS;
+                value[i] = left < VEC_LANES ? load_first(type, span, number, left) : load(type, span, number);
+                if (rows > 1) vec_hold(&value[i]);
+            }
+            for (int r = 0; r < rows; r++) {
+                const vec weight = vec_set1(p[r * ATTN_DECODE_TILE + j + n]);
+                for (int i = 0; i < vectors; i++) acc[r][i] = vec_fma(weight, value[i], acc[r][i]);
             }
         }
     }
@@ -125,37 +151,42 @@ VEC_INLINE void values_step(attn_dtype type, int rows, int vectors, const struct
         for (int i = 0; i < vectors; i++) vec_store(to + r * o_row + i * VEC_LANES, acc[r][i]);
 }
 
-/* The first columns fetch for all. */
-VEC_INLINE void values_rows(attn_dtype type, int rows, const struct attn_decode_rows *v, int64_t j, int64_t end, int64_t ahead, int64_t dim,
-                            const float *p, float *o, int64_t o_row) {
+/* The passes of values_rows. */
+VEC_INLINE int passes_of(attn_dtype type, int rows, int64_t dim) {
+    const int64_t spans = dim / SPAN, left = type == ATTN_Q8_0 ? 0 : (dim % SPAN + VEC_LANES - 1) / VEC_LANES;
+    (void)rows; /* where WIDE is a constant */
+    const int64_t wide = WIDE(rows) > SPAN_VECTORS ? WIDE(rows) / SPAN_VECTORS : 1;
+    const int64_t narrow = WIDE(rows) < SPAN_VECTORS ? WIDE(rows) : SPAN_VECTORS;
+    return (int)((spans / wide + spans % wide) * (SPAN_VECTORS / narrow) + left);
+}
+
+VEC_INLINE void values_rows(attn_dtype type, int rows, const struct attn_decode_rows *v, int64_t j, int64_t end, struct ahead *ahead,
+                            int64_t dim, const float *p, float *o, int64_t o_row) {
     enum { WHOLE = VEC_LANES };
     const int64_t spans = dim / SPAN;
     const size_t bytes = bytes_of(type, dim);
     const int narrow = WIDE(rows) < SPAN_VECTORS ? WIDE(rows) : SPAN_VECTORS;
     int64_t c = 0;
     if (WIDE(rows) > SPAN_VECTORS)
-        for (; c + WIDE(rows) / SPAN_VECTORS <= spans; c += WIDE(rows) / SPAN_VECTORS, ahead = 0)
+        for (; c + WIDE(rows) / SPAN_VECTORS <= spans; c += WIDE(rows) / SPAN_VECTORS)
             values_step(type, rows, WIDE(rows), v, j, end, ahead, bytes, c, 0, WHOLE, p, o, o_row);
     for (; c < spans; c++)
-        for (int at = 0; at < SPAN_VECTORS; at += narrow, ahead = 0)
+        for (int at = 0; at < SPAN_VECTORS; at += narrow)
             values_step(type, rows, narrow, v, j, end, ahead, bytes, c, at, WHOLE, p, o, o_row);
     if (type != ATTN_Q8_0)
-        for (int n = 0; spans * SPAN + n * VEC_LANES < dim; n++, ahead = 0)
+        for (int n = 0; spans * SPAN + n * VEC_LANES < dim; n++)
             values_step(type, rows, 1, v, j, end, ahead, bytes, spans, n, (int)(dim - spans * SPAN) - n * VEC_LANES, p, o, o_row);
 }
 
 VEC_INLINE void values_near(attn_dtype type, int64_t dim, const struct attn_decode_rows *v, const float *p, int64_t rows, float *o,
                             int64_t o_row) {
+    const int whole = passes_of(type, ROWS, dim), last = rows % ROWS ? passes_of(type, (int)(rows % ROWS), dim) : 0;
+    struct ahead ahead = ahead_of(type, rows, rows / ROWS * whole + last, bytes_of(type, dim), v->n);
     for (int64_t j = 0; j < v->n; j += NEAR) {
         const int64_t end = j + NEAR < v->n ? j + NEAR : v->n;
-        for (int64_t r = 0; r < rows; r += ROWS) {
-            const int64_t ahead = rows_ahead(rows, bytes_of(type, dim), r == 0, v->n);
-            const float *from = p + r * ATTN_DECODE_TILE;
-            if (rows - r == 1)
-                values_rows(type, 1, v, j, end, ahead, dim, from, o + r * o_row, o_row);
-            else
-                values_rows(type, ROWS, v, j, end, ahead, dim, from, o + r * o_row, o_row);
-        }
+        ahead_begin(&ahead, j);
+        for (int64_t r = 0; r < rows; r += ROWS)
+            BY_ROWS(values_rows, type, rows - r, v, j, end, &ahead, dim, p + r * ATTN_DECODE_TILE, o + r * o_row, o_row)
     }
 }
 

@@ -41,4 +41,8 @@ VEC_INLINE vec vec_join(const vec *x) {
     return _mm256_add_ps(_mm256_permute2f128_ps(x[0], x[1], 0x20), _mm256_permute2f128_ps(x[0], x[1], 0x31));
 }
 
+VEC_INLINE void vec_hold(vec *x) {
+    __asm__("" : "+x"(*x));
+}
+
 #endif

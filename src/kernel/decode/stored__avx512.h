@@ -39,4 +39,8 @@ VEC_INLINE vec vec_join(const vec *x) {
     return vec_add_fours(vec_add_fours(x[0], x[1]), vec_add_fours(x[2], x[3]));
 }
 
+VEC_INLINE void vec_hold(vec *x) {
+    __asm__("" : "+v"(*x));
+}
+
 #endif

@@ -44,4 +44,8 @@ VEC_INLINE vec vec_join(const vec *x) {
     return x[0];
 }
 
+VEC_INLINE void vec_hold(vec *x) {
+    __asm__("" : "+w"(*x));
+}
+
 #endif

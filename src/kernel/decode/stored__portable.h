@@ -36,4 +36,8 @@ VEC_INLINE vec vec_join(const vec *x) {
     return x[0];
 }
 
+VEC_INLINE void vec_hold(const vec *x) {
+    (void)x;
+}
+
 #endif

@@ -1,8 +1,9 @@
-/* Microkernels of decoding for AVX-512: logits of 16 keys x 1 query or 8 x 2 a step, values of 128 columns. */
+/* Microkernels of decoding for AVX-512: logits of 16 keys x 1 query, 8 x 2 or 4 x 3 and 4 a step, values of 128 or 64 columns. */
 #include "kernel/decode/stored__avx512.h"
 
-#define KEYS(rows) ((rows) > 1 ? 8 : 16)
-#define WIDE(rows) 8
+#define ROWS       4
+#define KEYS(rows) ((rows) > 2 ? 4 : (rows) > 1 ? 8 : 16)
+#define WIDE(rows) ((rows) > 2 ? 4 : 8)
 
 #include "kernel/decode/decode_template.h"
 
