@@ -1,0 +1,17 @@
+# libattn_train: src/tape. Needs a CBLAS; without one it is left out. attn_train_f64 is the same files with attn_real = double, for
+# the tests of gradients.
+find_library(ATTN_CBLAS NAMES openblas cblas)
+find_path(ATTN_CBLAS_INCLUDE cblas.h PATH_SUFFIXES openblas ${CMAKE_LIBRARY_ARCHITECTURE} ${CMAKE_LIBRARY_ARCHITECTURE}/openblas-pthread)
+if(NOT ATTN_CBLAS OR NOT ATTN_CBLAS_INCLUDE)
+  message(STATUS "attn: no CBLAS; libattn_train and the row-panel peer are left out (Debian: libopenblas-dev)")
+  return()
+endif()
+file(GLOB_RECURSE train_sources CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} src/tape/*.c)
+foreach(name attn_train attn_train_f64)
+  add_library(${name} STATIC ${train_sources})
+  target_include_directories(${name} PUBLIC $<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}/include>)
+  target_include_directories(${name} PRIVATE ${ATTN_CBLAS_INCLUDE})
+  target_link_libraries(${name} PUBLIC attn ${ATTN_CBLAS} PRIVATE attn_common ${ATTN_PRIVATE_LIBS})
+endforeach()
+target_compile_definitions(attn_train_f64 PUBLIC ATTN_TRAIN_DOUBLE)
+set_target_properties(attn_train_f64 PROPERTIES EXCLUDE_FROM_ALL ON)

@@ -1,0 +1,172 @@
+/* attn_train.h - automatic differentiation for models built on libattn: tensors, a tape, operators.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ *
+ *   attn_tape *tape;
+ *   attn_tape_create(ctx, &tape);
+ *   attn_tensor *w = attn_parameter(tape, 2, (int64_t[]){16, 8});           (lives as long as the tape; fill attn_data(w))
+ *   for (each step) {
+ *       attn_tensor *x = attn_tensor_input(tape, 2, (int64_t[]){32, 8}, batch);    (lives until the next attn_tape_reset)
+ *       attn_tensor *loss = attn_mean_all(attn_square(attn_linear(x, w, NULL)));
+ *       if (attn_tape_backward(loss)) break;                                (attn_grad(w) holds the gradient)
+ *       ... change attn_data(w) ...
+ *       attn_tape_reset(tape);
+ *   }
+ *
+ * Tensors have 1 to ATTN_TENSOR_DIMS axes, the last one contiguous in what operators return, and hold attn_real: float. The same
+ * operators are built once more with double (ATTN_TRAIN_DOUBLE), for checks of gradients; nothing else differs.
+ *
+ * Errors: an operator that cannot do what is asked returns NULL, its sentence goes to the context (attn_ctx_error), and the tape is
+ * spoiled: every further operator on it returns NULL too, also on NULL tensors. A model is therefore written without checks;
+ * attn_tape_backward and attn_tape_status say at the end what went wrong first. attn_tape_reset makes the tape usable again.
+ *
+ * Memory: what operators return lives in the tape's arena, and goes with attn_tape_reset; the arena keeps its memory for the next step, so
+ * that a step like the one before allocates nothing. Parameters live as long as the tape. Tensors are never freed one by one.
+ *
+ * Threads: one tape is used by one thread at a time; operators run on the context's threads. Results and gradients are the same bits
+ * for any number of threads: work is cut by shapes alone.
+ */
+#ifndef ATTN_TRAIN_H
+#define ATTN_TRAIN_H
+
+#include "attn.h"
+
+#include <stdbool.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(ATTN_TRAIN_DOUBLE)
+typedef double attn_real;
+#else
+typedef float attn_real;
+#endif
+
+/* --------------------------------------------------------------------------------------------------- tape */
+
+/* What has been computed since the last reset, so that gradients can be computed backwards. */
+typedef struct attn_tape attn_tape;
+
+/* An array of attn_real with its place on the tape. */
+typedef struct attn_tensor attn_tensor;
+
+enum { ATTN_TENSOR_DIMS = 5 };
+
+/* Makes an empty tape that records. *out is owned by the caller: attn_tape_destroy. The context must outlive it. Statuses: ATTN_EINVAL,
+ * ATTN_ENOMEM. */
+ATTN_API attn_status attn_tape_create(attn_ctx *ctx, attn_tape **out) ATTN_CHECKED;
+
+/* Frees the tape, its parameters and every tensor on it. NULL is allowed. */
+ATTN_API void attn_tape_destroy(attn_tape *tape);
+
+/* Forgets everything but the parameters: their gradients are 0 again, the status is ATTN_OK, and other tensors are gone. */
+ATTN_API void attn_tape_reset(attn_tape *tape);
+
+/* Evaluation (false): operators compute as before and record nothing, dropout passes everything. Tapes begin recording. */
+ATTN_API void attn_tape_record(attn_tape *tape, bool record);
+
+/* The first error since the last reset. */
+ATTN_API attn_status attn_tape_status(const attn_tape *tape);
+
+/* Computes the gradient of a tensor of one element with respect to everything it was computed from, and adds it to attn_grad of the
+ * parameters. Once between two resets. Statuses: the tape's; ATTN_EINVAL: loss is NULL, has more than one element, or nothing was recorded. */
+ATTN_API attn_status attn_tape_backward(attn_tensor *loss) ATTN_CHECKED;
+
+/* Bytes that the tape holds, and how often it has asked the context's allocator for memory: after the first step of a loop whose steps are
+ * alike, neither grows. */
+ATTN_API size_t attn_tape_bytes(const attn_tape *tape);
+ATTN_API int64_t attn_tape_allocations(const attn_tape *tape);
+
+/* ------------------------------------------------------------------------------------------------ tensors */
+
+/* A parameter: zeros, with a gradient, until the tape is destroyed. NULL: the tape is spoiled. */
+ATTN_API attn_tensor *attn_parameter(attn_tape *tape, int dims, const int64_t *size);
+
+/* The caller's numbers, contiguous: not copied, not changed, and needed until the next reset. No gradient flows into them. */
+ATTN_API attn_tensor *attn_tensor_input(attn_tape *tape, int dims, const int64_t *size, const attn_real *data);
+
+/* A tensor that is the same number everywhere. */
+ATTN_API attn_tensor *attn_constant(attn_tape *tape, int dims, const int64_t *size, attn_real value);
+
+/* Axes, the size of one (negative: from the last, -1), elements in all. */
+ATTN_API int attn_dims(const attn_tensor *x);
+ATTN_API int64_t attn_size(const attn_tensor *x, int axis);
+ATTN_API int64_t attn_count(const attn_tensor *x);
+
+/* Its numbers: of parameters to read and write, of others to read. Contiguous but in views that are not (attn_narrow, attn_permute):
+ * attn_contiguous. NULL for NULL. */
+ATTN_API attn_real *attn_data(attn_tensor *x);
+
+/* Its gradient after attn_tape_backward, laid out like its numbers. NULL: none has reached it. Parameters always have one. */
+ATTN_API attn_real *attn_grad(attn_tensor *x);
+
+/* -------------------------------------------------------------------------------------------------- views */
+
+/* Views share numbers and gradient with x and compute nothing. */
+
+/* The same numbers in other axes; one size may be -1: what is left. x must be contiguous, which all but narrowed and permuted tensors
+ * are. */
+ATTN_API attn_tensor *attn_reshape(attn_tensor *x, int dims, const int64_t *size);
+
+/* [begin, begin + n) of an axis. */
+ATTN_API attn_tensor *attn_narrow(attn_tensor *x, int axis, int64_t begin, int64_t n);
+
+/* Axis i of the result is axis order[i] of x. */
+ATTN_API attn_tensor *attn_permute(attn_tensor *x, const int *order);
+
+/* x itself where it is contiguous, else a copy. */
+ATTN_API attn_tensor *attn_contiguous(attn_tensor *x);
+
+/* Tensors side by side along an axis: a copy. All other sizes must be equal. */
+ATTN_API attn_tensor *attn_concat(int count, attn_tensor *const *x, int axis);
+
+/* -------------------------------------------------------------------------------- elementwise, with broadcasting */
+
+/* Sizes are matched from the last axis on; a size of 1, or an axis that is missing, is repeated (as in NumPy). */
+ATTN_API attn_tensor *attn_add(attn_tensor *a, attn_tensor *b);
+ATTN_API attn_tensor *attn_sub(attn_tensor *a, attn_tensor *b);
+ATTN_API attn_tensor *attn_mul(attn_tensor *a, attn_tensor *b);
+ATTN_API attn_tensor *attn_div(attn_tensor *a, attn_tensor *b);
+
+/* factor * x + addend. */
+ATTN_API attn_tensor *attn_affine(attn_tensor *x, attn_real factor, attn_real addend);
+
+ATTN_API attn_tensor *attn_exp(attn_tensor *x);
+ATTN_API attn_tensor *attn_ln(attn_tensor *x); /* the natural logarithm */
+ATTN_API attn_tensor *attn_square(attn_tensor *x);
+ATTN_API attn_tensor *attn_sqrt(attn_tensor *x);
+ATTN_API attn_tensor *attn_sin(attn_tensor *x);
+ATTN_API attn_tensor *attn_cos(attn_tensor *x);
+ATTN_API attn_tensor *attn_tanh(attn_tensor *x);
+ATTN_API attn_tensor *attn_sigmoid(attn_tensor *x);  /* 1 / (1 + e^-x) */
+ATTN_API attn_tensor *attn_softplus(attn_tensor *x); /* log(1 + e^x) */
+ATTN_API attn_tensor *attn_relu(attn_tensor *x);     /* max(x, 0); its derivative at 0 is 0 */
+ATTN_API attn_tensor *attn_elu(attn_tensor *x);      /* x > 0: x, else e^x - 1 */
+ATTN_API attn_tensor *attn_silu(attn_tensor *x);     /* x sigmoid(x) */
+ATTN_API attn_tensor *attn_gelu(attn_tensor *x);     /* x Phi(x), with the error function (Hendrycks and Gimpel 2016) */
+
+/* --------------------------------------------------------------------------------------------- reductions */
+
+/* Along one axis, which disappears (negative: from the last); a tensor of one axis becomes one of size 1. */
+ATTN_API attn_tensor *attn_sum(attn_tensor *x, int axis);
+ATTN_API attn_tensor *attn_mean(attn_tensor *x, int axis);
+
+/* Of all elements, in one of size 1. */
+ATTN_API attn_tensor *attn_sum_all(attn_tensor *x);
+ATTN_API attn_tensor *attn_mean_all(attn_tensor *x);
+
+/* --------------------------------------------------------------------------------------------- products */
+
+/* Matrix product over the last two axes; axes before them are the same in both, or b has none. a [..., M, K] (transpose_a: [..., K, M]), b [..., K, N]
+ * (transpose_b: [..., N, K]); result [..., M, N]. */
+ATTN_API attn_tensor *attn_matmul(attn_tensor *a, bool transpose_a, attn_tensor *b, bool transpose_b);
+
+/* x [..., K] through weights w [N, K] and bias [N] (NULL: none): x w^T + bias, [..., N]. */
+ATTN_API attn_tensor *attn_linear(attn_tensor *x, attn_tensor *w, attn_tensor *bias);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,79 @@
+/* How a product is cut. Blocks are large enough for BLAS to be near its peak, and small enough for a few threads to share them; k is never
+ * cut, so a number of c comes from one call. */
+#include "tape/blas.h"
+
+#include "base/parallel.h"
+
+#include <cblas.h>
+#include <limits.h>
+
+enum { ROWS = 256, COLUMNS = 512, LEAST_ROWS = 64, LEAST_COLUMNS = 128, BLOCKS = 16 };
+
+#if defined(ATTN_TRAIN_DOUBLE)
+#define GEMM cblas_dgemm
+#else
+#define GEMM cblas_sgemm
+#endif
+
+/* OpenBLAS's own threads would nest in ours. Declared weak: other libraries have other names, and their manuals say how to set them to 1. */
+extern void openblas_set_num_threads(int threads);
+#pragma weak openblas_set_num_threads
+
+struct job {
+    const struct attn_product *p;
+    const struct attn_product_place *places;
+    const attn_real *a, *b;
+    attn_real *c;
+    int64_t rows, columns; /* of a block */
+    int64_t down, across;  /* blocks of one product */
+};
+
+static void block(void *arg, int64_t index, int worker) {
+    const struct job *job = arg;
+    const struct attn_product *p = job->p;
+    const int64_t row = index / job->across % job->down * job->rows, column = index % job->across * job->columns;
+    const int64_t m = attn_min64(job->rows, p->m - row), n = attn_min64(job->columns, p->n - column);
+    const struct attn_product_place *place = &job->places[index / (job->across * job->down)];
+    const attn_real *a = job->a + place->a + (p->transpose_a ? row : row * p->lda);
+    const attn_real *b = job->b + place->b + (p->transpose_b ? column * p->ldb : column);
+    attn_real *c = job->c + place->c + row * p->ldc + column;
+    (void)worker;
+    GEMM(CblasRowMajor, p->transpose_a ? CblasTrans : CblasNoTrans, p->transpose_b ? CblasTrans : CblasNoTrans, (int)m, (int)n, (int)p->k, 1, a,
+         (int)p->lda, b, (int)p->ldb, p->keep, c, (int)p->ldc);
+}
+
+/* k = 0: nothing is added. */
+static void clear(const struct attn_product *p, int64_t count, const struct attn_product_place *places, attn_real *c) {
+    for (int64_t i = 0; i < count; i++)
+        for (int64_t row = 0; row < p->m; row++)
+            for (int64_t column = 0; column < p->n; column++) c[places[i].c + row * p->ldc + column] = 0;
+}
+
+attn_status attn_products(attn_ctx *ctx, const struct attn_product *p, int64_t count, const struct attn_product_place *places, const attn_real *a,
+                          const attn_real *b, attn_real *c) {
+    struct job job = {.p = p, .places = places, .a = a, .b = b, .c = c, .rows = ROWS, .columns = COLUMNS};
+    if (p->m == 0 || p->n == 0 || count == 0) return ATTN_OK;
+    if (p->m > INT_MAX || p->n > INT_MAX || p->k > INT_MAX || p->lda > INT_MAX || p->ldb > INT_MAX || p->ldc > INT_MAX)
+        return attn_fail(ctx, ATTN_ESHAPE, "matrix product: sizes beyond %d are more than BLAS takes", INT_MAX);
+    if (p->k == 0) {
+        if (p->keep == 0) clear(p, count, places, c);
+        return ATTN_OK;
+    }
+    while (count * attn_div_up(p->m, job.rows) * attn_div_up(p->n, job.columns) < BLOCKS) {
+        if (job.columns > LEAST_COLUMNS && job.columns > job.rows)
+            job.columns /= 2;
+        else if (job.rows > LEAST_ROWS)
+            job.rows /= 2;
+        else
+            break;
+    }
+    job.down = attn_div_up(p->m, job.rows);
+    job.across = attn_div_up(p->n, job.columns);
+    if (openblas_set_num_threads != NULL) openblas_set_num_threads(1);
+    attn_parallel(ctx, count * job.down * job.across, ctx->config.threads, block, &job);
+    return ATTN_OK;
+}
+
+attn_status attn_product(attn_ctx *ctx, const struct attn_product *p, const attn_real *a, const attn_real *b, attn_real *c) {
+    return attn_products(ctx, p, 1, &(struct attn_product_place){0, 0, 0}, a, b, c);
+}

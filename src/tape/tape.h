@@ -1,0 +1,103 @@
+/* The inside of a tape, for the operators.
+ *
+ * An operator checks its tensors, makes its result with attn_tensor_new, computes it, and, where attn_recording(result, inputs) says that a
+ * gradient will be wanted, leaves a node: a struct of its own that begins with struct attn_node, from attn_node_new. Nodes are walked
+ * backwards; one whose result no gradient has reached is passed over.
+ *
+ * Gradients: those of a tensor and its views are one array, as their numbers are. An operator's backward adds to it (attn_grad_add); where it would
+ * write every element, attn_grad_write says whether there is something to add to: first contributions are then written without
+ * the array having been filled with 0.
+ */
+#ifndef ATTN_TAPE_TAPE_H
+#define ATTN_TAPE_TAPE_H
+
+#include "tape/arena.h"
+#include "tape/real.h"
+
+/* The gradient's array of a tensor that owns its numbers. */
+struct attn_gradient {
+    attn_real *at;
+    int64_t count;
+    bool filled; /* holds a gradient; else no number is valid */
+    bool pieces; /* a view may write a part of it: it must be filled before */
+};
+
+struct attn_tensor {
+    attn_tape *tape;
+    int dims;
+    int64_t size[ATTN_TENSOR_DIMS], step[ATTN_TENSOR_DIMS]; /* step: elements from one index to the next */
+    int64_t count;
+    attn_real *data;
+    struct attn_gradient *gradient; /* NULL: none is wanted */
+    int64_t offset;                 /* of data in the array of the owner */
+};
+
+struct attn_node {
+    void (*backward)(struct attn_node *node);
+    attn_tensor *out;
+    struct attn_node *before;
+};
+
+/* Parameters form a list. */
+struct attn_kept {
+    attn_tensor tensor;
+    struct attn_gradient gradient;
+    struct attn_kept *before;
+};
+
+struct attn_tape {
+    attn_ctx *ctx;
+    struct attn_arena kept, step; /* memory of parameters; of everything else */
+    struct attn_kept *parameters; /* the newest */
+    struct attn_node *newest;
+    attn_status status;
+    bool record, done; /* done: attn_tape_backward has run */
+};
+
+/* The sentence goes to the context, the tape is spoiled. Returns NULL, as an operator does. */
+attn_tensor *attn_tape_fail(attn_tape *tape, attn_status status, const char *format, ...) ATTN_PRINTF(3, 4);
+
+/* True: all tensors are there and their tape is not spoiled. Else an operator returns NULL. */
+bool attn_usable(int count, attn_tensor *const *x);
+
+/* Memory of this step. NULL: the tape is spoiled. */
+void *attn_tape_take(attn_tape *tape, size_t bytes);
+
+/* A contiguous result, its numbers not yet written. like: the same axes. */
+attn_tensor *attn_tensor_new(attn_tape *tape, int dims, const int64_t *size);
+attn_tensor *attn_tensor_like(const attn_tensor *x);
+/* Another look at x: the same owner, axes as x; offset is added to that of x. */
+attn_tensor *attn_tensor_view(attn_tensor *x, int64_t offset);
+
+bool attn_is_contiguous(const attn_tensor *x);
+/* Axis number `axis` counted from the front; -1: there is none (the sentence is written, with the operator's name). */
+int attn_axis_of(attn_tensor *x, int axis, const char *operator_name);
+/* "[2, 3, 4]" */
+enum { ATTN_SHAPE_TEXT = 128 };
+const char *attn_shape_text(const attn_tensor *x, char text[ATTN_SHAPE_TEXT]);
+
+/* Whether to leave a node: the tape records and a gradient is wanted of one of the inputs. The result then has a gradient. */
+bool attn_recording(attn_tensor *out, int count, attn_tensor *const *inputs);
+/* A node of so many bytes behind the newest; NULL: the tape is spoiled. */
+void *attn_node_new(attn_tensor *out, size_t bytes, void (*backward)(struct attn_node *node));
+
+/* Whether backward computes it. */
+static inline bool attn_wants(const attn_tensor *x) {
+    return x && x->gradient;
+}
+/* The gradient of a result, in backward. */
+static inline const attn_real *attn_grad_of(const attn_tensor *x) {
+    return x->gradient->at + x->offset;
+}
+/* Where to add, laid out like x's numbers: filled with 0 if nothing has been there. NULL: the tape is spoiled. */
+attn_real *attn_grad_add(attn_tensor *x);
+/* Where to write every element, for a contiguous x: *add says whether to add to what is there instead. NULL: the tape is spoiled. */
+attn_real *attn_grad_write(attn_tensor *x, bool *add);
+
+/* Runs body(arg, begin, end) over [0, count) in pieces of `piece` on the context's threads. Pieces depend on no number of threads. */
+typedef void (*attn_range_fn)(void *arg, int64_t begin, int64_t end);
+void attn_range(attn_tape *tape, int64_t count, int64_t piece, attn_range_fn body, void *arg);
+/* Elements of a piece of cheap work: 16 KiB of floats. */
+enum { ATTN_PIECE = 4096 };
+
+#endif

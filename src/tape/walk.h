@@ -1,0 +1,29 @@
+/* A walk over several tensors of one shape, row after row, axes joined where all tensors allow it. A step of 0 repeats: so are tensors
+ * broadcast, and so are gradients summed over what was repeated. */
+#ifndef ATTN_TAPE_WALK_H
+#define ATTN_TAPE_WALK_H
+
+#include "tape/tape.h"
+
+enum { ATTN_WALK_MOST = 4 };
+
+struct attn_walk {
+    int tensors, dims;
+    int64_t size[ATTN_TENSOR_DIMS], step[ATTN_WALK_MOST][ATTN_TENSOR_DIMS];
+    int64_t rows, row; /* rows of so many elements: the last axis */
+};
+
+/* One row: at[t] is the first element's offset in tensor t, step[t] from one element to the next. */
+struct attn_walk_row {
+    int64_t at[ATTN_WALK_MOST], step[ATTN_WALK_MOST], n;
+};
+typedef void (*attn_walk_fn)(void *arg, const struct attn_walk_row *row);
+
+/* The walk over `dims` axes of these sizes; steps[t][i] of tensor t along axis i. */
+void attn_walk_make(struct attn_walk *w, int dims, const int64_t *size, int tensors, const int64_t *const *steps);
+
+/* Calls body for all rows or pieces of rows, on the context's threads; no two threads have the same element of tensor 0, which may
+ * have steps of 0. */
+void attn_walk_run(attn_tape *tape, const struct attn_walk *w, attn_walk_fn body, void *arg);
+
+#endif

@@ -1,0 +1,181 @@
+/* Every operator's gradients against central differences, in double, on odd shapes, repeated and strided operands. */
+#include "support/gradients.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#define X x[0]
+#define Y x[1]
+#define Z x[2]
+
+/* A case: its name is its expression. */
+#define COMPUTE(name, ...)                                                                                                                 \
+    static attn_tensor *name(attn_tensor *const *x) {                                                                                      \
+        return __VA_ARGS__;                                                                                                                \
+    }
+#define SIZES(...) (const int64_t[]){__VA_ARGS__}
+#define ORDER(...) (const int[]){__VA_ARGS__}
+
+static void run(const struct test_gradient_case *cases, size_t count) {
+    for (size_t i = 0; i < count; i++) test_gradients(&cases[i]);
+}
+#define RUN(cases) run(cases, sizeof(cases) / sizeof *(cases))
+
+/* ---------------------------------------------------------------------------------------------- functions of a number */
+
+COMPUTE(affine, attn_affine(X, 3, -1))
+COMPUTE(exponential, attn_exp(X))
+COMPUTE(logarithm, attn_ln(X))
+COMPUTE(square, attn_square(X))
+COMPUTE(root, attn_sqrt(X))
+COMPUTE(sine, attn_sin(X))
+COMPUTE(cosine, attn_cos(X))
+COMPUTE(hyperbolic, attn_tanh(X))
+COMPUTE(sigmoid, attn_sigmoid(X))
+COMPUTE(softplus, attn_softplus(X))
+COMPUTE(relu, attn_relu(X))
+COMPUTE(elu, attn_elu(X))
+COMPUTE(silu, attn_silu(X))
+COMPUTE(gelu, attn_gelu(X))
+COMPUTE(of_a_view, attn_tanh(attn_permute(attn_narrow(X, 1, 1, 2), ORDER(1, 0))))
+
+static void gradients_of_functions_of_a_number_are_their_differences(void **state) {
+    (void)state;
+    static const struct test_gradient_case cases[] = {
+        {"affine", affine, {{3, 5}}, 0, 0},
+        {"exp", exponential, {{3, 5}}, 0, 0},
+        {"ln", logarithm, {{3, 5}}, 0.5, 3},
+        {"square", square, {{7}}, 0, 0},
+        {"sqrt", root, {{3, 5}}, 0.5, 3},
+        {"sin", sine, {{3, 5}}, 0, 0},
+        {"cos", cosine, {{3, 5}}, 0, 0},
+        {"tanh", hyperbolic, {{3, 5}}, 0, 0},
+        {"sigmoid", sigmoid, {{3, 5}}, -6, 6},
+        {"softplus", softplus, {{3, 5}}, -6, 6},
+        {"relu", relu, {{3, 5}}, 0, 0},
+        {"elu", elu, {{3, 5}}, 0, 0},
+        {"silu", silu, {{3, 5}}, -6, 6},
+        {"gelu", gelu, {{3, 5}}, -3, 3},
+        {"tanh of a permuted piece", of_a_view, {{3, 5}}, 0, 0},
+    };
+    RUN(cases);
+}
+
+/* ------------------------------------------------------------------------------------------------- two operands */
+
+COMPUTE(add, attn_add(X, Y))
+COMPUTE(sub, attn_sub(X, Y))
+COMPUTE(mul, attn_mul(X, Y))
+COMPUTE(divide, attn_div(X, Y))
+COMPUTE(with_itself, attn_mul(attn_add(X, X), X))
+COMPUTE(with_its_transpose, attn_div(X, attn_permute(X, ORDER(1, 0))))
+
+static void gradients_of_two_operands_are_summed_over_what_was_repeated(void **state) {
+    (void)state;
+    static const struct test_gradient_case cases[] = {
+        {"add", add, {{2, 3, 4}, {2, 3, 4}}, 0, 0},
+        {"add of a row", add, {{2, 3, 4}, {4}}, 0, 0},
+        {"add to a row", add, {{4}, {2, 3, 4}}, 0, 0},
+        {"sub of a column", sub, {{3, 4}, {3, 1}}, 0, 0},
+        {"sub of a middle axis", sub, {{2, 3, 4}, {3, 1}}, 0, 0},
+        {"sub of the first axis", sub, {{2, 3, 4}, {2, 1, 1}}, 0, 0},
+        {"mul", mul, {{5, 1, 3}, {2, 1}}, 0, 0},
+        {"mul by one number", mul, {{2, 3, 4}, {1}}, 0, 0},
+        {"mul of five axes", mul, {{2, 1, 3, 1, 2}, {1, 2, 3, 2, 1}}, 0, 0},
+        {"div", divide, {{3, 4}, {3, 4}}, 0.5, 2},
+        {"div by a row", divide, {{2, 3, 4}, {1, 4}}, 0.5, 2},
+        {"div of a column", divide, {{3, 1}, {3, 4}}, 0.5, 2},
+        {"a tensor used three times", with_itself, {{3, 4}}, 0, 0},
+        {"a tensor and its transpose", with_its_transpose, {{4, 4}}, 0.5, 2},
+        {"many rows summed into one", mul, {{300, 3}, {3}}, 0, 0},
+        {"long rows summed into columns", mul, {{3, 300}, {3, 1}}, 0, 0},
+    };
+    RUN(cases);
+}
+
+/* -------------------------------------------------------------------------------------------- views and reductions */
+
+COMPUTE(reshape, attn_square(attn_reshape(X, 2, SIZES(-1, 6))))
+COMPUTE(narrow, attn_square(attn_narrow(X, -2, 1, 2)))
+COMPUTE(permute, attn_square(attn_permute(X, ORDER(2, 0, 1))))
+COMPUTE(pieces, attn_mul(attn_narrow(X, 0, 0, 3), attn_narrow(X, 0, 1, 3)))
+COMPUTE(concat, attn_square(attn_concat(3, (attn_tensor *const[]){X, Y, X}, 1)))
+COMPUTE(concat_views, attn_concat(2, (attn_tensor *const[]){attn_permute(X, ORDER(1, 0)), attn_narrow(Y, 1, 1, 3)}, 0))
+COMPUTE(sum_first, attn_square(attn_sum(X, 0)))
+COMPUTE(sum_middle, attn_square(attn_sum(X, 1)))
+COMPUTE(mean_last, attn_square(attn_mean(X, -1)))
+COMPUTE(mean_of_a_view, attn_square(attn_mean(attn_permute(X, ORDER(1, 2, 0)), 1)))
+COMPUTE(sum_all, attn_square(attn_sum_all(X)))
+COMPUTE(mean_all, attn_square(attn_mean_all(attn_narrow(X, 2, 1, 2))))
+
+static void gradients_pass_through_views_copies_and_sums(void **state) {
+    (void)state;
+    static const struct test_gradient_case cases[] = {
+        {"reshape", reshape, {{4, 3, 2}}, 0, 0},
+        {"narrow", narrow, {{2, 4, 3}}, 0, 0},
+        {"permute", permute, {{2, 3, 4}}, 0, 0},
+        {"overlapping pieces", pieces, {{4, 3}}, 0, 0},
+        {"concat", concat, {{2, 3}, {2, 2}}, 0, 0},
+        {"concat of views", concat_views, {{3, 2}, {4, 5}}, 0, 0},
+        {"sum along the first axis", sum_first, {{4, 3, 2}}, 0, 0},
+        {"sum along the middle axis", sum_middle, {{4, 3, 2}}, 0, 0},
+        {"mean along the last axis", mean_last, {{4, 3, 2}}, 0, 0},
+        {"mean of a view", mean_of_a_view, {{4, 3, 2}}, 0, 0},
+        {"sum of one axis alone", sum_first, {{5}}, 0, 0},
+        {"sum of all", sum_all, {{3, 2}}, 0, 0},
+        {"mean of all of a view", mean_all, {{2, 3, 4}}, 0, 0},
+    };
+    RUN(cases);
+}
+
+/* ------------------------------------------------------------------------------------------------------ products */
+
+COMPUTE(product, attn_matmul(X, false, Y, false))
+COMPUTE(product_ta, attn_matmul(X, true, Y, false))
+COMPUTE(product_tb, attn_matmul(X, false, Y, true))
+COMPUTE(product_tt, attn_matmul(X, true, Y, true))
+COMPUTE(product_of_views, attn_matmul(attn_permute(X, ORDER(1, 0)), false, attn_narrow(Y, 1, 1, 3), false))
+COMPUTE(product_of_heads, attn_matmul(attn_permute(X, ORDER(0, 2, 1, 3)), false, attn_permute(Y, ORDER(0, 2, 1, 3)), true))
+COMPUTE(product_strided, attn_matmul(attn_permute(X, ORDER(2, 1, 0)), true, Y, false))
+COMPUTE(with_its_own_transpose, attn_matmul(X, false, X, true))
+COMPUTE(linear, attn_linear(X, Y, Z))
+COMPUTE(linear_plain, attn_linear(X, Y, NULL))
+COMPUTE(linear_twice, attn_linear(attn_tanh(attn_linear(X, Y, Z)), Y, Z))
+
+static void gradients_of_products_are_their_differences(void **state) {
+    (void)state;
+    static const struct test_gradient_case cases[] = {
+        {"matmul", product, {{3, 5}, {5, 2}}, 0, 0},
+        {"matmul, a transposed", product_ta, {{5, 3}, {5, 2}}, 0, 0},
+        {"matmul, b transposed", product_tb, {{3, 5}, {2, 5}}, 0, 0},
+        {"matmul, both transposed", product_tt, {{5, 3}, {2, 5}}, 0, 0},
+        {"matmul of a batch", product, {{2, 2, 3, 4}, {2, 2, 4, 3}}, 0, 0},
+        {"matmul of a batch, transposed", product_tt, {{3, 4, 2}, {3, 3, 4}}, 0, 0},
+        {"matmul of a batch by one matrix", product, {{2, 3, 4}, {4, 5}}, 0, 0},
+        {"matmul of a batch by one matrix, transposed", product_tt, {{2, 4, 3}, {5, 4}}, 0, 0},
+        {"matmul of one element", product, {{1, 1}, {1, 1}}, 0, 0},
+        {"matmul of a row and a column", product, {{1, 4}, {4, 1}}, 0, 0},
+        {"matmul of views", product_of_views, {{5, 3}, {5, 6}}, 0, 0},
+        {"matmul of heads", product_of_heads, {{2, 3, 2, 4}, {2, 5, 2, 4}}, 0, 0},
+        {"matmul of a view that BLAS cannot read", product_strided, {{2, 3, 4}, {4, 3, 5}}, 0, 0},
+        {"matmul of a matrix by its own transpose", with_its_own_transpose, {{3, 4}}, 0, 0},
+        {"linear", linear, {{2, 3, 4}, {5, 4}, {5}}, 0, 0},
+        {"linear without bias", linear_plain, {{4}, {3, 4}}, 0, 0},
+        {"linear, the same weights twice", linear_twice, {{2, 3}, {3, 3}, {3}}, -0.5, 0.5},
+        {"linear of many rows", linear, {{140, 2}, {3, 2}, {3}}, 0, 0},
+    };
+    RUN(cases);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(gradients_of_functions_of_a_number_are_their_differences),
+        cmocka_unit_test(gradients_of_two_operands_are_summed_over_what_was_repeated),
+        cmocka_unit_test(gradients_pass_through_views_copies_and_sums),
+        cmocka_unit_test(gradients_of_products_are_their_differences),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
