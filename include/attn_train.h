@@ -165,6 +165,52 @@ ATTN_API attn_tensor *attn_matmul(attn_tensor *a, bool transpose_a, attn_tensor 
 /* x [..., K] through weights w [N, K] and bias [N] (NULL: none): x w^T + bias, [..., N]. */
 ATTN_API attn_tensor *attn_linear(attn_tensor *x, attn_tensor *w, attn_tensor *bias);
 
+/* ------------------------------------------------------------------------------------------------- rows */
+
+/* Rows of table [N, ...] by their numbers in [0, N): index has the sizes `size`, the result those and then the table's others. An embedding, or a
+ * choice of positions. index is copied. A row taken twice has the sum of both gradients. */
+ATTN_API attn_tensor *attn_rows(attn_tensor *table, int dims, const int64_t *size, const int32_t *index);
+
+/* ------------------------------------------------------------------------------- along the last axis, of N elements */
+
+/* e^x over its sum. */
+ATTN_API attn_tensor *attn_softmax(attn_tensor *x);
+
+/* (x - mean) / sqrt(variance + epsilon) * gain + bias; gain [N], bias [N] (Ba, Kiros and Hinton 2016). NULL: 1, 0. */
+ATTN_API attn_tensor *attn_layer_norm(attn_tensor *x, attn_tensor *gain, attn_tensor *bias, attn_real epsilon);
+
+/* x / sqrt(mean of x^2 + epsilon) * gain; gain [N] (Zhang and Sennrich 2019). NULL: 1. */
+ATTN_API attn_tensor *attn_rms_norm(attn_tensor *x, attn_tensor *gain, attn_real epsilon);
+
+/* The mean over the labelled rows of logits [..., N] of log(sum of e^logits) - logits[target], one element. target has a number for each row:
+ * in [0, N), or negative: the row has no label, and its gradient is 0. No label at all: the loss is 0. target is copied. */
+ATTN_API attn_tensor *attn_cross_entropy(attn_tensor *logits, const int32_t *target);
+
+/* ------------------------------------------------------------------------------------------------ dropout */
+
+/* What follows draws from this seed (tapes begin with 0). The draws begin anew here and at attn_tape_reset: the same seed and the same
+ * operators drop the same elements, on any number of threads. Give each step a seed of its own. */
+ATTN_API void attn_tape_seed(attn_tape *tape, uint64_t seed);
+
+/* Each element is 0 with probability p in [0, 1), else x / (1 - p) (Srivastava et al. 2014). Where the tape does not record, or p is 0: x. */
+ATTN_API attn_tensor *attn_dropout(attn_tensor *x, double p);
+
+/* ---------------------------------------------------------------------------------------------- attention */
+
+typedef struct attn_attention_config {
+    size_t size; /* sizeof(attn_attention_config), set by attn_attention_config_init */
+
+    const attn_mask *mask;  /* NULL (default): every query sees every key. Needed until the next reset; what attn_forward cannot execute as
+                               it is, attn_mask_compile makes executable */
+    double scale, softcap;  /* as in attn_problem. Default NaN: 1 / sqrt(D); INFINITY: none */
+    double dropout;         /* of the weights, where the tape records. Default 0 */
+} attn_attention_config;
+ATTN_API void attn_attention_config_init(attn_attention_config *config);
+
+/* O [B, T, H, E] of q [B, T, H, D], k [B, S, G, D], v [B, S, G, E] by libattn's plans (attn.h), which the tape keeps for each shape. Views whose
+ * last axis is contiguous are read in place, as the pieces of one projection are. config NULL: all defaults. */
+ATTN_API attn_tensor *attn_attention(attn_tensor *q, attn_tensor *k, attn_tensor *v, const attn_attention_config *config);
+
 #ifdef __cplusplus
 }
 #endif

@@ -30,19 +30,9 @@ struct sum_job {
     int64_t rows, columns;
 };
 
-/* Columns [begin, end); sums over many rows are made of sums over few. */
 static void sum_columns(void *arg, int64_t begin, int64_t end) {
-    enum { FEW = 128, WIDE = 64 };
     const struct sum_job *job = arg;
-    for (int64_t c = begin; c < end; c += WIDE) {
-        const int64_t n = attn_min64(WIDE, end - c);
-        for (int64_t i = 0; i < job->rows; i += FEW) {
-            attn_real sum[WIDE] = {0};
-            for (int64_t r = i; r < i + FEW && r < job->rows; r++)
-                for (int64_t l = 0; l < n; l++) sum[l] += job->dy[r * job->columns + c + l];
-            for (int64_t l = 0; l < n; l++) job->db[c + l] += sum[l];
-        }
-    }
+    attn_add_columns(job->rows, job->columns, begin, end, job->dy, job->db);
 }
 
 static void backward(struct attn_node *node) {

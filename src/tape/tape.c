@@ -18,6 +18,7 @@ attn_status attn_tape_create(attn_ctx *ctx, attn_tape **out) {
 
 void attn_tape_destroy(attn_tape *tape) {
     if (!tape) return;
+    attn_tape_free_plans(tape);
     attn_arena_close(&tape->step);
     attn_arena_close(&tape->kept);
     attn_free(tape->ctx, tape);
@@ -28,12 +29,18 @@ void attn_tape_reset(attn_tape *tape) {
     tape->newest = NULL;
     tape->status = ATTN_OK;
     tape->done = false;
+    tape->draws = 0;
     for (struct attn_kept *p = tape->parameters; p; p = p->before)
         if (p->gradient.filled) memset(p->gradient.at, 0, (size_t)p->gradient.count * sizeof(attn_real));
 }
 
 void attn_tape_record(attn_tape *tape, bool record) {
     tape->record = record;
+}
+
+void attn_tape_seed(attn_tape *tape, uint64_t seed) {
+    tape->seed = seed;
+    tape->draws = 0;
 }
 
 attn_status attn_tape_status(const attn_tape *tape) {

@@ -50,6 +50,8 @@ struct attn_tape {
     struct attn_arena kept, step; /* memory of parameters; of everything else */
     struct attn_kept *parameters; /* the newest */
     struct attn_node *newest;
+    struct attn_kept_plan *plans; /* attention.c: of every shape so far */
+    uint64_t seed, draws;         /* of dropout; calls since the seed was set */
     attn_status status;
     bool record, done; /* done: attn_tape_backward has run */
 };
@@ -93,6 +95,13 @@ static inline const attn_real *attn_grad_of(const attn_tensor *x) {
 attn_real *attn_grad_add(attn_tensor *x);
 /* Where to write every element, for a contiguous x: *add says whether to add to what is there instead. NULL: the tape is spoiled. */
 attn_real *attn_grad_write(attn_tensor *x, bool *add);
+
+/* attention.c: gives the plans back. */
+void attn_tape_free_plans(attn_tape *tape);
+
+/* Columns [begin, end) of the sums over rows: to[c] += sum of from[r * columns + c]. Sums over
+ * many rows are made of sums over few. */
+void attn_add_columns(int64_t rows, int64_t columns, int64_t begin, int64_t end, const attn_real *from, attn_real *to);
 
 /* Runs body(arg, begin, end) over [0, count) in pieces of `piece` on the context's threads. Pieces depend on no number of threads. */
 typedef void (*attn_range_fn)(void *arg, int64_t begin, int64_t end);

@@ -1,6 +1,7 @@
 /* Every operator's gradients against central differences, in double, on odd shapes, repeated and strided operands. */
 #include "support/gradients.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -170,12 +171,106 @@ static void gradients_of_products_are_their_differences(void **state) {
     RUN(cases);
 }
 
+/* ------------------------------------------------------------------------------------- rows and the last axis */
+
+static const int32_t some_rows[] = {3, 0, 3, 3, 1, 0};
+static const int32_t some_labels[] = {2, -1, 0, 2, -1, 4};
+static const int32_t no_labels[] = {-1, -1, -1, -1, -1, -1};
+
+COMPUTE(rows, attn_square(attn_rows(X, 2, SIZES(2, 3), some_rows)))
+COMPUTE(tied, attn_linear(attn_rows(X, 1, SIZES(6), some_rows), X, NULL))
+COMPUTE(softmax, attn_softmax(X))
+COMPUTE(layer_norm, attn_layer_norm(X, Y, Z, 1e-5))
+COMPUTE(layer_norm_plain, attn_layer_norm(X, NULL, NULL, 1e-2))
+COMPUTE(layer_norm_bias, attn_layer_norm(X, NULL, Y, 1e-5))
+COMPUTE(rms_norm, attn_rms_norm(X, Y, 1e-5))
+COMPUTE(rms_norm_plain, attn_rms_norm(X, NULL, 1e-5))
+COMPUTE(cross_entropy, attn_cross_entropy(X, some_labels))
+COMPUTE(cross_entropy_of_nothing, attn_cross_entropy(X, no_labels))
+COMPUTE(cross_entropy_and_more, attn_add(attn_cross_entropy(X, some_labels), attn_mean_all(attn_square(X))))
+COMPUTE(dropout, attn_add(attn_dropout(X, 0.4), attn_square(attn_dropout(attn_permute(X, ORDER(1, 0)), 0.1))))
+
+static void gradients_of_rows_and_of_the_last_axis_are_their_differences(void **state) {
+    (void)state;
+    static const struct test_gradient_case cases[] = {
+        {"rows", rows, {{4, 3}}, 0, 0},
+        {"rows of more axes", rows, {{4, 2, 2}}, 0, 0},
+        {"an embedding that is the output's weights too", tied, {{4, 3}}, 0, 0},
+        {"softmax", softmax, {{3, 5}}, 0, 0},
+        {"softmax of one column", softmax, {{3, 1}}, 0, 0},
+        {"softmax of far numbers", softmax, {{3, 5}}, -30, 30},
+        {"layer norm", layer_norm, {{2, 3, 5}, {5}, {5}}, 0, 0},
+        {"layer norm without gain and bias", layer_norm_plain, {{3, 5}}, 0, 0},
+        {"layer norm without gain", layer_norm_bias, {{3, 5}, {5}}, 0, 0},
+        {"layer norm of many rows", layer_norm, {{150, 3}, {3}, {3}}, 0, 0},
+        {"RMS norm", rms_norm, {{3, 5}, {5}}, 0, 0},
+        {"RMS norm without gain", rms_norm_plain, {{3, 5}}, 0, 0},
+        {"cross entropy", cross_entropy, {{2, 3, 5}}, 0, 0},
+        {"cross entropy without a label", cross_entropy_of_nothing, {{6, 5}}, 0, 0},
+        {"cross entropy of logits used twice", cross_entropy_and_more, {{6, 5}}, 0, 0},
+        {"dropout", dropout, {{5, 5}}, 0, 0},
+    };
+    RUN(cases);
+}
+
+/* ----------------------------------------------------------------------------------------------------- attention */
+
+static attn_mask *causal;
+static const int32_t a_row_twice[] = {1, 1};
+
+static attn_tensor *masked(attn_tensor *q, attn_tensor *k, attn_tensor *v, double scale, double softcap, double dropped) {
+    attn_attention_config config;
+    attn_attention_config_init(&config);
+    config.mask = causal;
+    config.scale = scale;
+    config.softcap = softcap;
+    config.dropout = dropped;
+    return attn_attention(q, k, v, &config);
+}
+
+COMPUTE(attention, attn_attention(X, Y, Z, NULL))
+COMPUTE(attention_of_itself, attn_attention(X, X, X, NULL))
+COMPUTE(attention_of_a_projection,
+        attn_attention(attn_narrow(X, 2, 0, 2), attn_narrow(X, 2, 2, 1), attn_narrow(X, 2, 3, 1), NULL))
+COMPUTE(attention_of_heads_in_front,
+        attn_attention(attn_permute(X, ORDER(0, 2, 1, 3)), attn_permute(Y, ORDER(0, 2, 1, 3)), attn_permute(Z, ORDER(0, 2, 1, 3)), NULL))
+COMPUTE(attention_of_a_transposed_head, attn_attention(attn_permute(X, ORDER(0, 1, 3, 2)), Y, Z, NULL))
+COMPUTE(attention_causal, masked(X, Y, Z, 0.7, (double)INFINITY, 0))
+COMPUTE(attention_capped, masked(X, Y, Z, 1, 1.5, 0))
+COMPUTE(attention_dropped, masked(X, Y, Z, 1, (double)INFINITY, 0.3))
+COMPUTE(attention_of_known_keys, attn_attention(X, attn_rows(Y, 1, SIZES(2), a_row_twice), attn_affine(Y, 2, 1), NULL))
+
+static void gradients_of_attention_are_their_differences(void **state) {
+    (void)state;
+    attn_ctx *ctx;
+    static const struct test_gradient_case cases[] = {
+        {"attention", attention, {{2, 3, 2, 3}, {2, 5, 2, 3}, {2, 5, 2, 4}}, 0, 0},
+        {"attention of grouped heads", attention, {{2, 3, 4, 3}, {2, 5, 2, 3}, {2, 5, 2, 2}}, 0, 0},
+        {"attention of one token", attention, {{1, 1, 1, 1}, {1, 1, 1, 1}, {1, 1, 1, 1}}, 0, 0},
+        {"attention of one tensor", attention_of_itself, {{2, 4, 2, 3}}, 0, 0},
+        {"attention of pieces of a projection", attention_of_a_projection, {{2, 3, 4, 3}}, 0, 0},
+        {"attention of heads in front of tokens", attention_of_heads_in_front, {{1, 2, 3, 2}, {1, 2, 4, 2}, {1, 2, 4, 2}}, 0, 0},
+        {"attention of a head stored across", attention_of_a_transposed_head, {{2, 3, 4, 2}, {2, 3, 2, 4}, {2, 3, 2, 2}}, 0, 0},
+        {"causal attention", attention_causal, {{2, 4, 2, 3}, {2, 4, 1, 3}, {2, 4, 1, 2}}, 0, 0},
+        {"causal attention with a soft-cap", attention_capped, {{1, 4, 2, 3}, {1, 4, 2, 3}, {1, 4, 2, 2}}, 0, 0},
+        {"causal attention with dropout", attention_dropped, {{2, 5, 2, 3}, {2, 5, 2, 3}, {2, 5, 2, 2}}, 0, 0},
+        {"attention of chosen keys", attention_of_known_keys, {{2, 3, 2, 3}, {2, 2, 2, 3}}, 0, 0},
+    };
+    assert_int_equal(attn_ctx_create(NULL, &ctx, NULL, 0), ATTN_OK);
+    assert_int_equal(attn_mask_band(ctx, -ATTN_UNLIMITED, 0, ATTN_BOTTOM_RIGHT, &causal), ATTN_OK);
+    RUN(cases);
+    attn_mask_destroy(causal);
+    attn_ctx_destroy(ctx);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gradients_of_functions_of_a_number_are_their_differences),
         cmocka_unit_test(gradients_of_two_operands_are_summed_over_what_was_repeated),
         cmocka_unit_test(gradients_pass_through_views_copies_and_sums),
         cmocka_unit_test(gradients_of_products_are_their_differences),
+        cmocka_unit_test(gradients_of_rows_and_of_the_last_axis_are_their_differences),
+        cmocka_unit_test(gradients_of_attention_are_their_differences),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,135 @@
+/* Layer norm and RMS norm along the last axis, N elements.
+ *
+ * forward   h = (x - m) r,  r = 1 / sqrt(mean of (x - m)^2 + epsilon), m the mean (RMS: 0);  y = gain h + bias
+ * backward  g = gain dy;  dx = r (g - mean of g - h mean of g h)   (RMS: without the mean of g)
+ *           dgain = sum over rows of dy h;  dbias = sum over rows of dy
+ */
+#include "tape/tape.h"
+
+struct norm {
+    struct attn_node node;
+    attn_tensor *x, *gain, *bias; /* NULL: none */
+    attn_real *h, *scale;         /* [rows, columns], r of each row */
+    attn_real epsilon;
+    int64_t rows, columns;
+    bool centred;
+};
+
+struct job {
+    const struct norm *n;
+    attn_real *y, *dx, *products;
+    const attn_real *dy;
+    attn_real *to;
+    bool add;
+};
+
+static void forward_rows(void *arg, int64_t begin, int64_t end) {
+    const struct job *job = arg;
+    const struct norm *n = job->n;
+    const int64_t columns = n->columns;
+    for (int64_t i = begin; i < end; i++) {
+        const attn_real *x = n->x->data + i * columns;
+        attn_real *h = n->h + i * columns, *y = job->y + i * columns, mean = 0, square = 0;
+        for (int64_t c = 0; c < columns && n->centred; c++) mean += x[c];
+        mean /= (attn_real)columns;
+        for (int64_t c = 0; c < columns; c++) square += (x[c] - mean) * (x[c] - mean);
+        const attn_real r = 1 / real_sqrt(square / (attn_real)columns + n->epsilon);
+        n->scale[i] = r;
+        for (int64_t c = 0; c < columns; c++) {
+            h[c] = (x[c] - mean) * r;
+            y[c] = (n->gain ? n->gain->data[c] : 1) * h[c] + (n->bias ? n->bias->data[c] : 0);
+        }
+    }
+}
+
+static void backward_rows(void *arg, int64_t begin, int64_t end) {
+    const struct job *job = arg;
+    const struct norm *n = job->n;
+    const int64_t columns = n->columns;
+    for (int64_t i = begin; i < end; i++) {
+        const attn_real *h = n->h + i * columns, *dy = job->dy + i * columns;
+        attn_real *dx = job->dx + i * columns, mean = 0, along = 0;
+        for (int64_t c = 0; c < columns; c++) {
+            const attn_real g = (n->gain ? n->gain->data[c] : 1) * dy[c];
+            mean += g;
+            along += g * h[c];
+        }
+        mean = n->centred ? mean / (attn_real)columns : 0;
+        along /= (attn_real)columns;
+        for (int64_t c = 0; c < columns; c++) {
+            const attn_real g = (n->gain ? n->gain->data[c] : 1) * dy[c];
+            dx[c] = (job->add ? dx[c] : 0) + n->scale[i] * (g - mean - h[c] * along);
+        }
+    }
+}
+
+static void multiply(void *arg, int64_t begin, int64_t end) {
+    const struct job *job = arg;
+    for (int64_t i = begin; i < end; i++) job->products[i] = job->dy[i] * job->n->h[i];
+}
+
+static void gain_columns(void *arg, int64_t begin, int64_t end) {
+    const struct job *job = arg;
+    attn_add_columns(job->n->rows, job->n->columns, begin, end, job->products, job->to);
+}
+
+static void bias_columns(void *arg, int64_t begin, int64_t end) {
+    const struct job *job = arg;
+    attn_add_columns(job->n->rows, job->n->columns, begin, end, job->dy, job->to);
+}
+
+static void backward(struct attn_node *node) {
+    const struct norm *n = (struct norm *)node;
+    attn_tape *tape = n->x->tape;
+    struct job job = {.n = n, .dy = attn_grad_of(node->out)};
+    if (attn_wants(n->x)) {
+        job.dx = attn_grad_write(n->x, &job.add);
+        if (job.dx) attn_range(tape, n->rows, attn_max64(1, ATTN_PIECE / n->columns), backward_rows, &job);
+    }
+    if (attn_wants(n->gain)) {
+        job.products = attn_tape_take(tape, (size_t)n->x->count * sizeof *job.products);
+        job.to = attn_grad_add(n->gain);
+        if (!job.products || !job.to) return;
+        attn_range(tape, n->x->count, ATTN_PIECE, multiply, &job);
+        attn_range(tape, n->columns, 64, gain_columns, &job);
+    }
+    if (attn_wants(n->bias)) {
+        job.to = attn_grad_add(n->bias);
+        if (job.to) attn_range(tape, n->columns, 64, bias_columns, &job);
+    }
+}
+
+static attn_tensor *norm(const char *name, attn_tensor *x, attn_tensor *gain, attn_tensor *bias, attn_real epsilon, bool centred) {
+    attn_tensor *inputs[3] = {attn_contiguous(x)};
+    int count = 1;
+    if (gain) inputs[count++] = gain = attn_contiguous(gain);
+    if (bias) inputs[count++] = bias = attn_contiguous(bias);
+    if (!attn_usable(count, inputs)) return NULL;
+    x = inputs[0];
+    attn_tape *tape = x->tape;
+    struct norm here = {.x = x, .gain = gain, .bias = bias, .epsilon = epsilon, .columns = x->size[x->dims - 1], .centred = centred};
+    for (int i = 1; i < count; i++)
+        if (inputs[i]->dims != 1 || inputs[i]->size[0] != here.columns)
+            return attn_tape_fail(tape, ATTN_ESHAPE, "%s: gain and bias must be [%lld], as x's last axis", name, (long long)here.columns);
+    attn_tensor *out = attn_tensor_like(x);
+    if (!out || here.columns == 0) return out;
+    here.rows = x->count / here.columns;
+    here.h = attn_tape_take(tape, (size_t)x->count * sizeof *here.h);
+    here.scale = attn_tape_take(tape, (size_t)here.rows * sizeof *here.scale);
+    if (!here.h || !here.scale) return NULL;
+    attn_range(tape, here.rows, attn_max64(1, ATTN_PIECE / here.columns), forward_rows, &(struct job){.n = &here, .y = out->data});
+    if (attn_recording(out, count, inputs)) {
+        struct norm *n = attn_node_new(out, sizeof *n, backward);
+        if (!n) return NULL;
+        here.node = n->node;
+        *n = here;
+    }
+    return tape->status ? NULL : out;
+}
+
+attn_tensor *attn_layer_norm(attn_tensor *x, attn_tensor *gain, attn_tensor *bias, attn_real epsilon) {
+    return norm("layer norm", x, gain, bias, epsilon, true);
+}
+attn_tensor *attn_rms_norm(attn_tensor *x, attn_tensor *gain, attn_real epsilon) {
+    return norm("RMS norm", x, gain, NULL, epsilon, false);
+}

@@ -1,0 +1,249 @@
+/* Memory, errors and the life of a tape. */
+#include "support/model.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define SIZES(...) (const int64_t[]){__VA_ARGS__}
+
+/* ------------------------------------------------------------------------------------------------------ memory */
+
+static void steps_like_the_first_allocate_nothing(void **state) {
+    attn_ctx *ctx;
+    struct test_model m;
+    float loss;
+    (void)state;
+    assert_int_equal(attn_ctx_create(NULL, &ctx, NULL, 0), ATTN_OK);
+    assert_int_equal(test_model_open(&m, ctx), ATTN_OK);
+    assert_int_equal(test_model_step(&m, 0, 0.1f, &loss), ATTN_OK);
+    const size_t bytes = attn_tape_bytes(m.tape);
+    const int64_t allocations = attn_tape_allocations(m.tape);
+    for (uint64_t i = 1; i < 20; i++) assert_int_equal(test_model_step(&m, i, 0.1f, &loss), ATTN_OK);
+    assert_int_equal(attn_tape_bytes(m.tape), bytes);
+    assert_int_equal(attn_tape_allocations(m.tape), allocations);
+    test_model_close(&m);
+    attn_ctx_destroy(ctx);
+}
+
+struct counting {
+    int64_t calls, fail_at, live;
+};
+
+static void *allocate(void *user, size_t bytes, size_t alignment) {
+    struct counting *c = user;
+    void *memory;
+    if (++c->calls == c->fail_at || posix_memalign(&memory, alignment < sizeof(void *) ? sizeof(void *) : alignment, bytes) != 0) return NULL;
+    c->live++;
+    return memory;
+}
+
+static void release(void *user, void *memory) {
+    struct counting *c = user;
+    if (memory) c->live--;
+    free(memory);
+}
+
+static attn_ctx *counting_context(struct counting *c, int threads) {
+    attn_ctx_config config;
+    attn_ctx *ctx;
+    attn_ctx_config_init(&config);
+    config.allocate = allocate;
+    config.release = release;
+    config.allocator_user = c;
+    config.threads = threads;
+    assert_int_equal(attn_ctx_create(&config, &ctx, NULL, 0), ATTN_OK);
+    return ctx;
+}
+
+static void a_second_step_asks_the_context_for_nothing_at_all(void **state) {
+    struct counting c = {0};
+    struct test_model m;
+    float loss;
+    (void)state;
+    attn_ctx *ctx = counting_context(&c, 2);
+    assert_int_equal(test_model_open(&m, ctx), ATTN_OK);
+    assert_int_equal(test_model_step(&m, 0, 0.1f, &loss), ATTN_OK);
+    const int64_t calls = c.calls;
+    assert_int_equal(test_model_step(&m, 1, 0.1f, &loss), ATTN_OK);
+    assert_int_equal(c.calls, calls);
+    test_model_close(&m);
+    attn_ctx_destroy(ctx);
+    assert_int_equal(c.live, 0);
+}
+
+static void whichever_allocation_fails_the_step_says_so_and_the_next_one_works(void **state) {
+    (void)state;
+    int64_t failures = 0;
+    for (int64_t n = 1;; n++) {
+        struct counting c = {0};
+        struct test_model m;
+        float loss = 0, again = 0;
+        attn_ctx *ctx = counting_context(&c, 1);
+        c.fail_at = c.calls + n;
+        attn_status status = test_model_open(&m, ctx);
+        const bool opened = status == ATTN_OK;
+        if (opened) status = test_model_step(&m, 0, 0.1f, &loss);
+        const bool reached = c.calls >= c.fail_at;
+        assert_int_equal(status, reached ? ATTN_ENOMEM : ATTN_OK);
+        if (opened) assert_int_equal(test_model_step(&m, 0, 0.1f, &again), ATTN_OK);
+        test_model_close(&m);
+        attn_ctx_destroy(ctx);
+        assert_int_equal(c.live, 0);
+        if (!reached) break;
+        failures++;
+    }
+    assert_true(failures >= 6); /* tape, mask, parameters, plan, step, and what they are made of */
+}
+
+/* ------------------------------------------------------------------------------------------------------- errors */
+
+struct fixture {
+    attn_ctx *ctx;
+    attn_tape *tape;
+    attn_tensor *p; /* [3, 4] */
+    char text[1024];
+};
+
+static int open_fixture(void **state) {
+    static struct fixture f;
+    *state = &f;
+    if (attn_ctx_create(NULL, &f.ctx, NULL, 0) || attn_tape_create(f.ctx, &f.tape)) return 1;
+    f.p = attn_parameter(f.tape, 2, SIZES(3, 4));
+    return f.p == NULL;
+}
+
+static int close_fixture(void **state) {
+    struct fixture *f = *state;
+    attn_tape_destroy(f->tape);
+    attn_ctx_destroy(f->ctx);
+    return 0;
+}
+
+/* The operator has failed with this status, and its sentence contains this; the tape is then made usable. */
+static void expect(struct fixture *f, const attn_tensor *result, attn_status status, const char *part) {
+    assert_null(result);
+    assert_int_equal(attn_tape_status(f->tape), status);
+    if (!strstr(attn_ctx_error(f->ctx, f->text, sizeof f->text), part)) fail_msg("\"%s\" lacks \"%s\"", f->text, part);
+    assert_null(attn_add(f->p, f->p)); /* spoiled */
+    attn_tape_reset(f->tape);
+    assert_non_null(attn_add(f->p, f->p));
+}
+
+static void mistakes_are_named_with_what_was_found_and_needed(void **state) {
+    struct fixture *f = *state;
+    attn_tensor *p = f->p;
+    static const int32_t beyond[] = {0, 3}, label[] = {1, 4, 0};
+    static const int twice[] = {0, 0};
+    expect(f, attn_add(p, attn_constant(f->tape, 2, SIZES(3, 5), 0)), ATTN_ESHAPE, "add: [3, 4] and [3, 5]");
+    expect(f, attn_matmul(p, false, p, false), ATTN_ESHAPE, "matmul: [3, 4] and [3, 4]");
+    expect(f, attn_matmul(attn_sum(p, 0), false, p, false), ATTN_ESHAPE, "two are needed");
+    expect(f, attn_linear(p, attn_constant(f->tape, 2, SIZES(5, 3), 0), NULL), ATTN_ESHAPE, "w [N, 4]");
+    expect(f, attn_reshape(p, 2, SIZES(5, -1)), ATTN_ESHAPE, "12 elements of [3, 4]");
+    expect(f, attn_reshape(p, 2, SIZES(-1, -1)), ATTN_ESHAPE, "do not fit");
+    expect(f, attn_reshape(attn_permute(p, (const int[]){1, 0}), 1, SIZES(12)), ATTN_EINVAL, "attn_contiguous");
+    expect(f, attn_narrow(p, 1, 2, 3), ATTN_ESHAPE, "an axis of 4");
+    expect(f, attn_narrow(p, 2, 0, 1), ATTN_ESHAPE, "axis 2; the tensor has 2");
+    expect(f, attn_permute(p, twice), ATTN_EINVAL, "named once");
+    expect(f, attn_sum(p, -3), ATTN_ESHAPE, "axis -3");
+    expect(f, attn_concat(2, (attn_tensor *const[]){p, attn_sum(p, 0)}, 0), ATTN_ESHAPE, "[4] does not fit beside [3, 4]");
+    expect(f, attn_rows(p, 1, SIZES(2), beyond), ATTN_EINVAL, "index 1 is 3; the table has 3 rows");
+    expect(f, attn_cross_entropy(p, label), ATTN_EINVAL, "target 1 is 4; logits have 4 columns");
+    expect(f, attn_layer_norm(p, attn_constant(f->tape, 1, SIZES(3), 1), NULL, 1e-5f), ATTN_ESHAPE, "must be [4]");
+    expect(f, attn_dropout(p, 1.0), ATTN_EINVAL, "probability 1");
+    expect(f, attn_attention(p, p, p, NULL), ATTN_ESHAPE, "they are [3, 4]");
+    expect(f, attn_constant(f->tape, 6, SIZES(1, 1, 1, 1, 1, 1), 0), ATTN_ESHAPE, "1 to 5 axes");
+    expect(f, attn_constant(f->tape, 2, SIZES(INT64_MAX / 2, 3), 0), ATTN_ESHAPE, "whose product fits");
+    expect(f, attn_tensor_input(f->tape, 1, SIZES(3), NULL), ATTN_EINVAL, "data is NULL");
+    expect(f, attn_add(p, NULL), ATTN_EINVAL, "NULL for a tensor");
+}
+
+static void the_first_mistake_is_the_one_reported(void **state) {
+    struct fixture *f = *state;
+    attn_tensor *wrong = attn_reshape(f->p, 1, SIZES(11));
+    expect(f, attn_tanh(attn_matmul(wrong, false, f->p, false)), ATTN_ESHAPE, "reshape");
+}
+
+static void backward_runs_once_from_one_element_that_depends_on_a_parameter(void **state) {
+    struct fixture *f = *state;
+    attn_tape_reset(f->tape);
+    assert_int_equal(attn_tape_backward(NULL), ATTN_EINVAL);
+    assert_int_equal(attn_tape_backward(attn_square(f->p)), ATTN_EINVAL);
+    attn_tape_reset(f->tape);
+    assert_int_equal(attn_tape_backward(attn_constant(f->tape, 1, SIZES(1), 2)), ATTN_EINVAL);
+    attn_tape_reset(f->tape);
+    attn_tape_record(f->tape, false);
+    assert_int_equal(attn_tape_backward(attn_sum_all(f->p)), ATTN_EINVAL);
+    attn_tape_record(f->tape, true);
+    attn_tape_reset(f->tape);
+    attn_tensor *loss = attn_sum_all(f->p);
+    assert_int_equal(attn_tape_backward(loss), ATTN_OK);
+    assert_true(attn_grad(f->p)[5] == 1);
+    assert_int_equal(attn_tape_backward(loss), ATTN_EINVAL);
+    attn_tape_reset(f->tape);
+    assert_true(attn_grad(f->p)[5] == 0);
+}
+
+static void tensors_of_two_tapes_do_not_mix(void **state) {
+    struct fixture *f = *state;
+    attn_tape *other;
+    assert_int_equal(attn_tape_create(f->ctx, &other), ATTN_OK);
+    expect(f, attn_add(f->p, attn_constant(other, 1, SIZES(1), 0)), ATTN_EINVAL, "two tapes");
+    attn_tape_destroy(other);
+}
+
+static void tensors_without_elements_pass_through_operators(void **state) {
+    struct fixture *f = *state;
+    attn_tape_reset(f->tape);
+    attn_tensor *none = attn_narrow(f->p, 0, 1, 0);
+    assert_int_equal(attn_count(none), 0);
+    attn_tensor *w = attn_constant(f->tape, 2, SIZES(2, 4), 1), *y = attn_gelu(attn_linear(none, w, NULL));
+    assert_int_equal(attn_count(y), 0);
+    assert_int_equal(attn_count(attn_softmax(y)), 0);
+    assert_int_equal(attn_count(attn_layer_norm(y, NULL, NULL, 1e-5f)), 0);
+    attn_tensor *product = attn_matmul(none, true, none, false); /* sums of no products */
+    assert_int_equal(attn_count(product), 16);
+    for (int i = 0; i < 16; i++) assert_true(attn_data(product)[i] == 0);
+    attn_tensor *loss = attn_add(attn_sum_all(product), attn_sum_all(attn_mul(y, y)));
+    assert_int_equal(attn_tape_backward(loss), ATTN_OK);
+    for (int i = 0; i < 12; i++) assert_true(attn_grad(f->p)[i] == 0);
+}
+
+/* ----------------------------------------------------------------------------------------------------- together */
+
+static void a_small_model_learns_to_copy_from_three_tokens_before(void **state) {
+    attn_ctx *ctx;
+    struct test_model m;
+    float first = 0, loss = 0;
+    (void)state;
+    assert_int_equal(attn_ctx_create(NULL, &ctx, NULL, 0), ATTN_OK);
+    assert_int_equal(test_model_open(&m, ctx), ATTN_OK);
+    for (uint64_t i = 0; i < 400; i++) {
+        assert_int_equal(test_model_step(&m, i, 0.5f, &loss), ATTN_OK);
+        if (i == 0) first = loss;
+    }
+    assert_true(fabsf(first - logf(TEST_VOCABULARY)) < 0.5f);
+    assert_true(loss < first / 2); /* knowing no position, it would stay at log 50 = 3.9 */
+    test_model_close(&m);
+    attn_ctx_destroy(ctx);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(steps_like_the_first_allocate_nothing),
+        cmocka_unit_test(a_second_step_asks_the_context_for_nothing_at_all),
+        cmocka_unit_test(whichever_allocation_fails_the_step_says_so_and_the_next_one_works),
+        cmocka_unit_test_setup_teardown(mistakes_are_named_with_what_was_found_and_needed, open_fixture, close_fixture),
+        cmocka_unit_test_setup_teardown(the_first_mistake_is_the_one_reported, open_fixture, close_fixture),
+        cmocka_unit_test_setup_teardown(backward_runs_once_from_one_element_that_depends_on_a_parameter, open_fixture, close_fixture),
+        cmocka_unit_test_setup_teardown(tensors_of_two_tapes_do_not_mix, open_fixture, close_fixture),
+        cmocka_unit_test_setup_teardown(tensors_without_elements_pass_through_operators, open_fixture, close_fixture),
+        cmocka_unit_test(a_small_model_learns_to_copy_from_three_tokens_before),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
