@@ -1,18 +1,29 @@
 #!/usr/bin/env bash
-# check_symbols.sh BUILD: the shared library exports exactly the functions that the public headers declare ATTN_API, its soname is that
-# of the major version, and every symbol with external linkage in the static library begins with attn_.
+# check_symbols.sh BUILD: the shared library exports exactly the functions that its public headers declare ATTN_API, its soname is that
+# of the major version, libattn_train.a (where it is built) defines exactly those of attn_train.h for others to use, and every symbol with
+# external linkage in the static libraries begins with attn_.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 build=$1
-declared=$(cat include/*.h | grep -v '^#' | tr '\n' ' ' | grep -oE 'ATTN_API [^;(]*\(' | grep -oE '[a-z_0-9]+\($' | tr -d '(' | LC_ALL=C sort)
-exported=$(nm -D --defined-only "$build/libattn.so" | awk '{ print $NF }' | grep -v '^__' | LC_ALL=C sort)
+declared_in() { # headers...
+    cat "$@" | grep -v '^#' | tr '\n' ' ' | grep -oE 'ATTN_API [^;(]*\(' | grep -oE '[a-z_0-9]+\($' | tr -d '(' | LC_ALL=C sort
+}
 status=0
-if [ "$declared" != "$exported" ]; then
-    echo "the shared library and include/*.h differ (< declared, > exported):"
-    diff <(echo "$declared") <(echo "$exported") || true
+compare() { # library, declared names, names that it has
+    [ "$2" != "$3" ] || return 0
+    echo "$1 and its headers differ (< declared, > exported):"
+    diff <(echo "$2") <(echo "$3") || true
     status=1
+}
+compare "the shared library" "$(declared_in $(ls include/*.h | grep -v attn_train.h))" \
+    "$(nm -D --defined-only "$build/libattn.so" | awk '{ print $NF }' | grep -v '^__' | LC_ALL=C sort)"
+libraries=("$build/libattn.a")
+if [ -f "$build/libattn_train.a" ]; then
+    libraries+=("$build/libattn_train.a")
+    compare libattn_train.a "$(declared_in include/attn_train.h)" "$(readelf -sW "$build/libattn_train.a" 2>/dev/null |
+        awk '$5 == "GLOBAL" && $6 == "DEFAULT" && $7 != "UND" { print $8 }' | grep -v '^__' | LC_ALL=C sort -u)"
 fi
-foreign=$(nm -g --defined-only "$build/libattn.a" 2>/dev/null | awk 'NF == 3 && $3 !~ /^attn_/ && $3 !~ /^(__odr_asan|__x86\.get_pc)/ { print $3 }')
+foreign=$(nm -g --defined-only "${libraries[@]}" 2>/dev/null | awk 'NF == 3 && $3 !~ /^attn_/ && $3 !~ /^(__odr_asan|__x86\.get_pc)/ { print $3 }')
 if [ -n "$foreign" ]; then
     echo "external symbols without the prefix attn_: $foreign"
     status=1
