@@ -200,16 +200,110 @@ ATTN_API attn_tensor *attn_dropout(attn_tensor *x, double p);
 typedef struct attn_attention_config {
     size_t size; /* sizeof(attn_attention_config), set by attn_attention_config_init */
 
-    const attn_mask *mask;  /* NULL (default): every query sees every key. Needed until the next reset; what attn_forward cannot execute as
+    const attn_mask *mask; /* NULL (default): every query sees every key. Needed until the next reset; what attn_forward cannot execute as
                                it is, attn_mask_compile makes executable */
-    double scale, softcap;  /* as in attn_problem. Default NaN: 1 / sqrt(D); INFINITY: none */
-    double dropout;         /* of the weights, where the tape records. Default 0 */
+    double scale, softcap; /* as in attn_problem. Default NaN: 1 / sqrt(D); INFINITY: none */
+    double dropout;        /* of the weights, where the tape records. Default 0 */
 } attn_attention_config;
 ATTN_API void attn_attention_config_init(attn_attention_config *config);
 
 /* O [B, T, H, E] of q [B, T, H, D], k [B, S, G, D], v [B, S, G, E] by libattn's plans (attn.h), which the tape keeps for each shape. Views whose
  * last axis is contiguous are read in place, as the pieces of one projection are. config NULL: all defaults. */
 ATTN_API attn_tensor *attn_attention(attn_tensor *q, attn_tensor *k, attn_tensor *v, const attn_attention_config *config);
+
+/* ------------------------------------------------------------------------------------------ initial numbers */
+
+/* Each fills a parameter (or any contiguous tensor) with numbers that depend on the seed and the element's number alone. */
+ATTN_API void attn_fill(attn_tensor *x, attn_real value);
+ATTN_API void attn_fill_uniform(attn_tensor *x, double low, double high, uint64_t seed);
+ATTN_API void attn_fill_normal(attn_tensor *x, double mean, double deviation, uint64_t seed);
+
+/* Of weights [out, in, ...]: uniform within gain * sqrt(6 / (in + out)) (Glorot and Bengio 2010), and within gain * sqrt(3 / in) (He et al. 2015); in and
+ * out are counted with the axes behind them. gain 1: the papers' own, but for the factor sqrt(2) that He et al. give to ReLU. */
+ATTN_API void attn_fill_glorot(attn_tensor *w, double gain, uint64_t seed);
+ATTN_API void attn_fill_he(attn_tensor *w, double gain, uint64_t seed);
+
+/* ---------------------------------------------------------------------------------------------- optimisers */
+
+/* What a step does to a parameter w with gradient g, at rate lr; t is the number of the step, from 1 on.
+ *
+ *   ATTN_SGD        m = momentum m + g';  w -= lr m        (momentum 0: w -= lr g')              with g' = g + decay w
+ *   ATTN_ADAM       m = b1 m + (1 - b1) g';  v = b2 v + (1 - b2) g'^2;  w -= lr m^ / (sqrt(v^) + epsilon),  m^ = m / (1 - b1^t), v^ likewise
+ *                   (Kingma and Ba 2015)
+ *   ATTN_ADAMW      the same with g for g', and w -= lr decay w before (Loshchilov and Hutter 2019)
+ *   ATTN_RADAM      as ATTN_ADAM; the step is lr m^ r / (sqrt(v^) + epsilon) once v's variance is finite (rho_t > 5), before that lr m^
+ *                   (Liu et al. 2020)
+ *   ATTN_ADAFACTOR  of matrices, only sums of g^2 over rows and over columns are kept (Shazeer and Stern 2018, alg. 4 and 5): v^ is their
+ *                   product over the total, b2 = 1 - t^-0.8, the step is limited to a root mean square of 1, and relative to w's (at least 1e-3)
+ *                   if `relative`; momentum b1 if it is not 0; decay as ATTN_ADAMW */
+typedef enum attn_optimizer_kind { ATTN_SGD = 0, ATTN_ADAM = 1, ATTN_ADAMW = 2, ATTN_RADAM = 3, ATTN_ADAFACTOR = 4 } attn_optimizer_kind;
+
+/* Parameters that are treated alike. */
+typedef struct attn_parameter_group {
+    attn_tensor *const *parameters;
+    int64_t count;
+    double rate;  /* factor of the rate, usually 1 */
+    double decay; /* weight decay */
+} attn_parameter_group;
+
+typedef struct attn_optimizer_config {
+    size_t size; /* sizeof(attn_optimizer_config), set by attn_optimizer_config_init */
+
+    attn_optimizer_kind kind; /* default ATTN_ADAMW */
+    double momentum;          /* ATTN_SGD. Default 0 */
+    double beta1, beta2;      /* default 0.9, 0.999. ATTN_ADAFACTOR: beta1 0 keeps no first moments, beta2 is not read */
+    double epsilon;           /* default 1e-8. ATTN_ADAFACTOR: not read, 1e-30 of squares */
+    bool relative;            /* ATTN_ADAFACTOR. Default true */
+} attn_optimizer_config;
+ATTN_API void attn_optimizer_config_init(attn_optimizer_config *config);
+
+/* The optimiser's numbers for some parameters of one tape. */
+typedef struct attn_optimizer attn_optimizer;
+
+/* Makes one; groups and lists of parameters are copied, parameters stay the tape's. *out is owned by the caller. Statuses: ATTN_EINVAL (a number
+ * out of its range, a tensor that is no parameter or comes twice), ATTN_ENOMEM. */
+ATTN_API attn_status attn_optimizer_create(attn_ctx *ctx, const attn_optimizer_config *config, const attn_parameter_group *groups,
+                                           int64_t count, attn_optimizer **out) ATTN_CHECKED;
+ATTN_API void attn_optimizer_destroy(attn_optimizer *optimizer);
+
+/* One step at this rate, from the gradients as they are. Allocates nothing. The same bits on any number of threads. */
+ATTN_API void attn_optimizer_step(attn_optimizer *optimizer, double rate);
+
+/* Steps done; bytes of state. */
+ATTN_API int64_t attn_optimizer_steps(const attn_optimizer *optimizer);
+ATTN_API size_t attn_optimizer_bytes(const attn_optimizer *optimizer);
+
+/* The state as bytes, to go on bit for bit: `bytes` must be attn_optimizer_bytes, of an optimiser made alike. Restoring checks nothing but the
+ * size: ATTN_EINVAL. */
+ATTN_API attn_status attn_optimizer_save(const attn_optimizer *optimizer, void *state, size_t bytes) ATTN_CHECKED;
+ATTN_API attn_status attn_optimizer_restore(attn_optimizer *optimizer, const void *state, size_t bytes) ATTN_CHECKED;
+
+/* Scales all gradients so that their norm, all taken together, is at most `most`; returns the norm before. An infinite or NaN norm changes
+ * nothing: the caller stops. */
+ATTN_API double attn_clip_norm(attn_optimizer *optimizer, double most);
+
+/* ----------------------------------------------------------------------------------------------- schedules */
+
+/* The rate of step number `step` from 0 on: peak times a factor that first rises linearly from 1 / warmup to 1 over `warmup` steps, then follows
+ *   ATTN_CONSTANT      1
+ *   ATTN_COSINE        floor + (1 - floor) (1 + cos(pi x)) / 2, x the share of the steps from warmup to `total`; floor from `total` on
+ *   ATTN_COSINE_EPOCH  the same with x the share of whole epochs of `period` steps: it changes between epochs only
+ *   ATTN_INVERSE_ROOT  sqrt(warmup / step), of warmup at least 1 (Vaswani et al. 2017)
+ *   ATTN_STEPS         `gamma` for each `period` of steps that has passed */
+typedef enum attn_schedule_kind {
+    ATTN_CONSTANT = 0,
+    ATTN_COSINE = 1,
+    ATTN_COSINE_EPOCH = 2,
+    ATTN_INVERSE_ROOT = 3,
+    ATTN_STEPS = 4
+} attn_schedule_kind;
+typedef struct attn_schedule {
+    attn_schedule_kind kind;
+    double peak;
+    int64_t warmup, total, period;
+    double floor, gamma;
+} attn_schedule;
+ATTN_API double attn_schedule_rate(const attn_schedule *schedule, int64_t step);
 
 #ifdef __cplusplus
 }

@@ -180,9 +180,10 @@ static bool shape_of(const attn_tensor *q, const attn_tensor *k, const attn_tens
     if (!four || q->size[0] != k->size[0] || q->size[3] != k->size[3] || k->size[0] != v->size[0] || k->size[1] != v->size[1] ||
         k->size[2] != v->size[2] || !fits(k->size[2]) || q->size[2] % k->size[2] != 0 || !fits(q->size[2]) || !fits(q->size[3]) ||
         !fits(v->size[3])) {
-        attn_tape_fail(q->tape, ATTN_ESHAPE,
-                       "attention: q [B, T, H, D], k [B, S, G, D] and v [B, S, G, E], H a multiple of G, are needed; they are %s, %s and %s",
-                       attn_shape_text(q, text_q), attn_shape_text(k, text_k), attn_shape_text(v, text_v));
+        attn_tape_fail(
+            q->tape, ATTN_ESHAPE,
+            "attention: q [B, T, H, D], k [B, S, G, D] and v [B, S, G, E], H a multiple of G, are needed; they are %s, %s and %s",
+            attn_shape_text(q, text_q), attn_shape_text(k, text_k), attn_shape_text(v, text_v));
         return false;
     }
     *shape = (struct shape){.batch = q->size[0],

@@ -38,8 +38,8 @@ static void block(void *arg, int64_t index, int worker) {
     const attn_real *b = job->b + place->b + (p->transpose_b ? column * p->ldb : column);
     attn_real *c = job->c + place->c + row * p->ldc + column;
     (void)worker;
-    GEMM(CblasRowMajor, p->transpose_a ? CblasTrans : CblasNoTrans, p->transpose_b ? CblasTrans : CblasNoTrans, (int)m, (int)n, (int)p->k, 1, a,
-         (int)p->lda, b, (int)p->ldb, p->keep, c, (int)p->ldc);
+    GEMM(CblasRowMajor, p->transpose_a ? CblasTrans : CblasNoTrans, p->transpose_b ? CblasTrans : CblasNoTrans, (int)m, (int)n, (int)p->k,
+         1, a, (int)p->lda, b, (int)p->ldb, p->keep, c, (int)p->ldc);
 }
 
 /* k = 0: nothing is added. */
@@ -49,8 +49,8 @@ static void clear(const struct attn_product *p, int64_t count, const struct attn
             for (int64_t column = 0; column < p->n; column++) c[places[i].c + row * p->ldc + column] = 0;
 }
 
-attn_status attn_products(attn_ctx *ctx, const struct attn_product *p, int64_t count, const struct attn_product_place *places, const attn_real *a,
-                          const attn_real *b, attn_real *c) {
+attn_status attn_products(attn_ctx *ctx, const struct attn_product *p, int64_t count, const struct attn_product_place *places,
+                          const attn_real *a, const attn_real *b, attn_real *c) {
     struct job job = {.p = p, .places = places, .a = a, .b = b, .c = c, .rows = ROWS, .columns = COLUMNS};
     if (p->m == 0 || p->n == 0 || count == 0) return ATTN_OK;
     if (p->m > INT_MAX || p->n > INT_MAX || p->k > INT_MAX || p->lda > INT_MAX || p->ldb > INT_MAX || p->ldc > INT_MAX)

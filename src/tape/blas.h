@@ -19,8 +19,8 @@ struct attn_product {
 struct attn_product_place {
     int64_t a, b, c;
 };
-attn_status attn_products(attn_ctx *ctx, const struct attn_product *p, int64_t count, const struct attn_product_place *places, const attn_real *a,
-                          const attn_real *b, attn_real *c);
+attn_status attn_products(attn_ctx *ctx, const struct attn_product *p, int64_t count, const struct attn_product_place *places,
+                          const attn_real *a, const attn_real *b, attn_real *c);
 
 /* One product. */
 attn_status attn_product(attn_ctx *ctx, const struct attn_product *p, const attn_real *a, const attn_real *b, attn_real *c);

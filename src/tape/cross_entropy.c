@@ -82,8 +82,7 @@ attn_tensor *attn_cross_entropy(attn_tensor *x, const int32_t *target) {
     if (!x) return NULL;
     attn_tape *tape = x->tape;
     struct cross_entropy here = {.x = x, .columns = x->size[x->dims - 1]};
-    if (here.columns == 0 || !target)
-        return attn_tape_fail(tape, ATTN_EINVAL, "cross entropy: logits of no columns, or no targets");
+    if (here.columns == 0 || !target) return attn_tape_fail(tape, ATTN_EINVAL, "cross entropy: logits of no columns, or no targets");
     here.rows = x->count / here.columns;
     attn_tensor *out = attn_constant(tape, 1, (const int64_t[]){1}, 0);
     attn_real *lse = attn_tape_take(tape, (size_t)here.rows * sizeof *lse);

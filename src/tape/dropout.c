@@ -55,11 +55,8 @@ attn_tensor *attn_dropout(attn_tensor *x, double p) {
     x = attn_contiguous(x);
     attn_tensor *out = x ? attn_tensor_like(x) : NULL;
     if (!out) return NULL;
-    struct dropout here = {.x = x,
-                           .seed = tape->seed,
-                           .call = tape->draws++,
-                           .threshold = (uint32_t)(p * 4294967296.0),
-                           .factor = (attn_real)(1 / (1 - p))};
+    struct dropout here = {
+        .x = x, .seed = tape->seed, .call = tape->draws++, .threshold = (uint32_t)(p * 4294967296.0), .factor = (attn_real)(1 / (1 - p))};
     attn_range(tape, x->count, ATTN_PIECE, piece, &(struct job){.n = &here, .from = x->data, .to = out->data});
     if (attn_recording(out, 1, &x)) {
         struct dropout *n = attn_node_new(out, sizeof *n, backward);

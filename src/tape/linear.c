@@ -49,14 +49,8 @@ static void backward(struct attn_node *node) {
     if (attn_wants(n->w) && !tape->status) {
         bool add;
         attn_real *dw = attn_grad_write(n->w, &add);
-        const struct attn_product p = {.m = n->out,
-                                       .n = n->in,
-                                       .k = n->rows,
-                                       .transpose_a = true,
-                                       .lda = n->out,
-                                       .ldb = n->in,
-                                       .ldc = n->in,
-                                       .keep = add ? 1 : 0};
+        const struct attn_product p = {
+            .m = n->out, .n = n->in, .k = n->rows, .transpose_a = true, .lda = n->out, .ldb = n->in, .ldc = n->in, .keep = add ? 1 : 0};
         if (dw) tape->status = attn_product(tape->ctx, &p, dy, n->x->data, dw);
     }
     if (attn_wants(n->bias) && !tape->status) {

@@ -48,8 +48,8 @@ attn_tensor *attn_rows(attn_tensor *table, int dims, const int64_t *size, const 
     if (!table) return NULL;
     attn_tape *tape = table->tape;
     if (dims < 1 || dims + table->dims - 1 > ATTN_TENSOR_DIMS || !index)
-        return attn_tape_fail(tape, ATTN_ESHAPE, "rows: an index of %d axes and a table of %d give more than %d, or there is no index", dims,
-                              table->dims, ATTN_TENSOR_DIMS);
+        return attn_tape_fail(tape, ATTN_ESHAPE, "rows: an index of %d axes and a table of %d give more than %d, or there is no index",
+                              dims, table->dims, ATTN_TENSOR_DIMS);
     for (int i = 0; i < dims; i++) whole[i] = size[i];
     for (int i = 1; i < table->dims; i++) whole[dims + i - 1] = table->size[i];
     attn_tensor *out = attn_tensor_new(tape, dims + table->dims - 1, whole);

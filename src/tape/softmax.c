@@ -40,8 +40,7 @@ static void backward_rows(void *arg, int64_t begin, int64_t end) {
 
 static void over_rows(const attn_tensor *x, attn_range_fn body, struct job *job) {
     job->columns = x->size[x->dims - 1];
-    if (job->columns > 0)
-        attn_range(x->tape, x->count / job->columns, attn_max64(1, ATTN_PIECE / job->columns), body, job);
+    if (job->columns > 0) attn_range(x->tape, x->count / job->columns, attn_max64(1, ATTN_PIECE / job->columns), body, job);
 }
 
 static void backward(struct attn_node *node) {

@@ -60,7 +60,8 @@ attn_tensor *attn_parameter(attn_tape *tape, int dims, const int64_t *size) {
     if (!gradient) return attn_tape_fail(tape, ATTN_ENOMEM, "parameter: no memory for %zu bytes", 2 * bytes);
     memset(data, 0, bytes);
     memset(gradient, 0, bytes);
-    *p = (struct attn_kept){.tensor = shape, .gradient = {.at = gradient, .count = shape.count, .filled = true}, .before = tape->parameters};
+    *p =
+        (struct attn_kept){.tensor = shape, .gradient = {.at = gradient, .count = shape.count, .filled = true}, .before = tape->parameters};
     p->tensor.data = data;
     p->tensor.gradient = &p->gradient;
     tape->parameters = p;

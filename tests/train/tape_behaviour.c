@@ -10,7 +10,10 @@
 
 #include <cmocka.h>
 
-#define SIZES(...) (const int64_t[]){__VA_ARGS__}
+#define SIZES(...)                                                                                                                         \
+    (const int64_t[]) {                                                                                                                    \
+        __VA_ARGS__                                                                                                                        \
+    }
 
 /* ------------------------------------------------------------------------------------------------------ memory */
 
@@ -38,7 +41,8 @@ struct counting {
 static void *allocate(void *user, size_t bytes, size_t alignment) {
     struct counting *c = user;
     void *memory;
-    if (++c->calls == c->fail_at || posix_memalign(&memory, alignment < sizeof(void *) ? sizeof(void *) : alignment, bytes) != 0) return NULL;
+    if (++c->calls == c->fail_at || posix_memalign(&memory, alignment < sizeof(void *) ? sizeof(void *) : alignment, bytes) != 0)
+        return NULL;
     c->live++;
     return memory;
 }

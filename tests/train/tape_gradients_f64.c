@@ -17,8 +17,14 @@
     static attn_tensor *name(attn_tensor *const *x) {                                                                                      \
         return __VA_ARGS__;                                                                                                                \
     }
-#define SIZES(...) (const int64_t[]){__VA_ARGS__}
-#define ORDER(...) (const int[]){__VA_ARGS__}
+#define SIZES(...)                                                                                                                         \
+    (const int64_t[]) {                                                                                                                    \
+        __VA_ARGS__                                                                                                                        \
+    }
+#define ORDER(...)                                                                                                                         \
+    (const int[]) {                                                                                                                        \
+        __VA_ARGS__                                                                                                                        \
+    }
 
 static void run(const struct test_gradient_case *cases, size_t count) {
     for (size_t i = 0; i < count; i++) test_gradients(&cases[i]);
@@ -230,8 +236,7 @@ static attn_tensor *masked(attn_tensor *q, attn_tensor *k, attn_tensor *v, doubl
 
 COMPUTE(attention, attn_attention(X, Y, Z, NULL))
 COMPUTE(attention_of_itself, attn_attention(X, X, X, NULL))
-COMPUTE(attention_of_a_projection,
-        attn_attention(attn_narrow(X, 2, 0, 2), attn_narrow(X, 2, 2, 1), attn_narrow(X, 2, 3, 1), NULL))
+COMPUTE(attention_of_a_projection, attn_attention(attn_narrow(X, 2, 0, 2), attn_narrow(X, 2, 2, 1), attn_narrow(X, 2, 3, 1), NULL))
 COMPUTE(attention_of_heads_in_front,
         attn_attention(attn_permute(X, ORDER(0, 2, 1, 3)), attn_permute(Y, ORDER(0, 2, 1, 3)), attn_permute(Z, ORDER(0, 2, 1, 3)), NULL))
 COMPUTE(attention_of_a_transposed_head, attn_attention(attn_permute(X, ORDER(0, 1, 3, 2)), Y, Z, NULL))

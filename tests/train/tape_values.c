@@ -54,7 +54,8 @@ static void products_are_sums_of_products(void **state) {
                       k = attn_random_between(&f->random, 1, 90);
         const bool ta = attn_random_below(&f->random, 2), tb = attn_random_below(&f->random, 2);
         attn_tape_reset(f->tape);
-        attn_tensor *a = normal(f, 2, (const int64_t[]){ta ? k : m, ta ? m : k}), *b = normal(f, 2, (const int64_t[]){tb ? n : k, tb ? k : n});
+        attn_tensor *a = normal(f, 2, (const int64_t[]){ta ? k : m, ta ? m : k}),
+                    *b = normal(f, 2, (const int64_t[]){tb ? n : k, tb ? k : n});
         attn_tensor *c = attn_matmul(a, ta, b, tb);
         assert_non_null(c);
         for (int64_t i = 0; i < m; i++)

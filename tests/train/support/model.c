@@ -5,8 +5,14 @@
 enum { EMBEDDING, POSITION, PROJECTION, OUT, WIDEN, NARROW, GAIN, BIAS };
 
 static const int64_t sizes[TEST_PARAMETERS][2] = {
-    {TEST_VOCABULARY, TEST_WIDTH}, {TEST_TOKENS, TEST_WIDTH},     {3 * TEST_WIDTH, TEST_WIDTH}, {TEST_WIDTH, TEST_WIDTH},
-    {2 * TEST_WIDTH, TEST_WIDTH},  {TEST_WIDTH, 2 * TEST_WIDTH}, {TEST_WIDTH, 0},              {TEST_WIDTH, 0},
+    {TEST_VOCABULARY, TEST_WIDTH},
+    {TEST_TOKENS, TEST_WIDTH},
+    {3 * TEST_WIDTH, TEST_WIDTH},
+    {TEST_WIDTH, TEST_WIDTH},
+    {2 * TEST_WIDTH, TEST_WIDTH},
+    {TEST_WIDTH, 2 * TEST_WIDTH},
+    {TEST_WIDTH, 0},
+    {TEST_WIDTH, 0},
 };
 
 attn_status test_model_open(struct test_model *m, attn_ctx *ctx) {
@@ -35,8 +41,8 @@ static attn_tensor *attend(struct test_model *m, attn_tensor *x) {
     attn_attention_config_init(&config);
     config.mask = m->mask;
     config.dropout = 0.1;
-    attn_tensor *qkv = attn_reshape(attn_linear(x, m->parameter[PROJECTION], NULL), 4,
-                                    (const int64_t[]){TEST_BATCH, TEST_TOKENS, 6, TEST_WIDTH / 2});
+    attn_tensor *qkv =
+        attn_reshape(attn_linear(x, m->parameter[PROJECTION], NULL), 4, (const int64_t[]){TEST_BATCH, TEST_TOKENS, 6, TEST_WIDTH / 2});
     for (int i = 0; i < 3; i++) piece[i] = attn_narrow(qkv, 2, 2 * i, 2);
     attn_tensor *o = attn_attention(piece[0], piece[1], piece[2], &config);
     return attn_linear(attn_reshape(o, 3, (const int64_t[]){TEST_BATCH, TEST_TOKENS, TEST_WIDTH}), m->parameter[OUT], NULL);
