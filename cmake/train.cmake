@@ -1,4 +1,4 @@
-# libattn_train: src/tape and src/nn. Needs a CBLAS; without one it is left out. attn_train_f64 is the same files with attn_real = double, for
+# libattn_train: src/tape, src/nn and src/system. Needs a CBLAS; without one it is left out. attn_train_f64 is the same files with attn_real = double, for
 # the tests of gradients.
 find_library(ATTN_CBLAS NAMES openblas cblas)
 find_path(ATTN_CBLAS_INCLUDE cblas.h PATH_SUFFIXES openblas ${CMAKE_LIBRARY_ARCHITECTURE} ${CMAKE_LIBRARY_ARCHITECTURE}/openblas-pthread)
@@ -6,7 +6,7 @@ if(NOT ATTN_CBLAS OR NOT ATTN_CBLAS_INCLUDE)
   message(STATUS "attn: no CBLAS; libattn_train and the row-panel peer are left out (Debian: libopenblas-dev)")
   return()
 endif()
-file(GLOB_RECURSE train_sources CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} src/tape/*.c src/nn/*.c)
+file(GLOB_RECURSE train_sources CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} src/tape/*.c src/nn/*.c src/system/*.c)
 foreach(name attn_train attn_train_f64)
   add_library(${name} STATIC ${train_sources})
   target_include_directories(${name} PUBLIC $<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}/include>)

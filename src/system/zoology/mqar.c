@@ -1,0 +1,93 @@
+/* Slots are drawn one after the other without replacement, each with a probability proportional to its weight among those left. That is the order
+ * of independent exponential times with the weights for rates (Efraimidis and Spirakis 2006), which takes one number for each slot. */
+#include "system/zoology/mqar.h"
+
+#include "base/context.h"
+#include "base/random.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A slot and the time at which it is drawn. */
+struct slot {
+    double time;
+    int64_t number;
+};
+
+static int64_t slots_of(const struct attn_mqar *t) {
+    return (t->length - 2 * t->pairs * t->passes) / 2;
+}
+
+attn_status attn_mqar_check(attn_ctx *ctx, const struct attn_mqar *t) {
+    if (t->vocabulary < 4 || t->vocabulary % 2 != 0)
+        return attn_fail(ctx, ATTN_EINVAL, "MQAR: a vocabulary of %d; an even number from 4 on is needed", t->vocabulary);
+    if (t->length < 4 || t->length % 2 != 0 || t->length >= t->vocabulary)
+        return attn_fail(ctx, ATTN_EINVAL, "MQAR: a length of %lld; an even number from 4 on, less than the vocabulary of %d, is needed",
+                         (long long)t->length, t->vocabulary);
+    if (t->passes < 1 || t->pairs < 1 || t->pairs > t->vocabulary / 2 - 1 || t->pairs > t->length / 2 / ((int64_t)t->passes + 1))
+        return attn_fail(
+            ctx, ATTN_EINVAL,
+            "MQAR: %lld pairs shown %d times; at least 1 of each, at most %d keys, and 2 x pairs x (passes + 1) within the length of "
+            "%lld are needed",
+            (long long)t->pairs, t->passes, t->vocabulary / 2 - 1, (long long)t->length);
+    if (!(t->power > 0) || !isfinite(t->power))
+        return attn_fail(ctx, ATTN_EINVAL, "MQAR: a power of %g; a number above 0 is needed", t->power);
+    return ATTN_OK;
+}
+
+/* Slots, then keys and values, then a bit for each token of half the vocabulary. */
+size_t attn_mqar_scratch(const struct attn_mqar *t) {
+    return (size_t)slots_of(t) * sizeof(struct slot) + 2 * (size_t)t->pairs * sizeof(int32_t) + (size_t)(t->vocabulary / 2 + 7) / 8;
+}
+
+/* `count` different numbers of [low, high), in the order of their draws. */
+static void draw_distinct(struct attn_random *random, int32_t low, int32_t high, int64_t count, unsigned char *seen, int32_t *to) {
+    memset(seen, 0, (size_t)(high - low + 7) / 8);
+    for (int64_t i = 0; i < count;) {
+        const int32_t n = (int32_t)attn_random_below(random, (uint64_t)(high - low));
+        if (seen[n / 8] >> n % 8 & 1) continue;
+        seen[n / 8] = (unsigned char)(seen[n / 8] | 1 << n % 8);
+        to[i++] = low + n;
+    }
+}
+
+static int earlier(const void *a, const void *b) {
+    const struct slot *x = a, *y = b;
+    if (x->time != y->time) return x->time < y->time ? -1 : 1;
+    return x->number < y->number ? -1 : 1;
+}
+
+static void draw_slots(struct attn_random *random, const struct attn_mqar *t, struct slot *slots) {
+    const int64_t count = slots_of(t);
+    for (int64_t g = 0; g < count; g++)
+        slots[g] = (struct slot){-log1p(-attn_random_uniform(random)) / pow((double)(g + 1), t->power - 1), g};
+    qsort(slots, (size_t)count, sizeof *slots, earlier);
+}
+
+void attn_mqar_example(const struct attn_mqar *t, uint64_t seed, uint64_t index, int32_t *tokens, int32_t *labels, void *scratch) {
+    struct slot *slots = scratch;
+    int32_t *keys = (int32_t *)(void *)(slots + slots_of(t)), *values = keys + t->pairs;
+    unsigned char *seen = (unsigned char *)(values + t->pairs);
+    struct attn_random random;
+    const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)}, counter[4] = {(uint32_t)index, (uint32_t)(index >> 32), 0, 0};
+    uint32_t own[4];
+    attn_philox(key, counter, own); /* a seed of its own for each example */
+    attn_random_init(&random, own[0] | (uint64_t)own[1] << 32);
+    draw_distinct(&random, 1, t->vocabulary / 2, t->pairs, seen, keys);
+    draw_distinct(&random, t->vocabulary / 2, t->vocabulary, t->pairs, seen, values);
+    draw_slots(&random, t, slots);
+    for (int64_t i = 0; i < t->length; i++) {
+        tokens[i] = t->random_filler ? (int32_t)attn_random_below(&random, (uint64_t)t->vocabulary) : 0;
+        labels[i] = ATTN_MQAR_NO_LABEL;
+    }
+    for (int64_t i = 0; i < t->pairs * t->passes; i++) {
+        tokens[2 * i] = keys[i % t->pairs];
+        tokens[2 * i + 1] = values[i % t->pairs];
+    }
+    for (int64_t i = 0; i < t->pairs; i++) {
+        const int64_t at = 2 * t->pairs * t->passes + 2 * slots[i].number;
+        tokens[at] = keys[i];
+        labels[at] = values[i];
+    }
+}

@@ -1,0 +1,181 @@
+/* What must hold of every example of multi-query associative recall, and how its slots are distributed. */
+#include "system/zoology/mqar.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { MOST = 1024 };
+
+static void *scratch_of(const struct attn_mqar *task) {
+    void *scratch = malloc(attn_mqar_scratch(task));
+    assert_non_null(scratch);
+    return scratch;
+}
+
+static attn_status check(const struct attn_mqar *task) {
+    attn_ctx *ctx;
+    assert_int_equal(attn_ctx_create(NULL, &ctx, NULL, 0), ATTN_OK);
+    const attn_status status = attn_mqar_check(ctx, task);
+    attn_ctx_destroy(ctx);
+    return status;
+}
+
+/* One example: keys and values are distinct and of their halves, each key is asked for once, with the value that followed it. */
+static void expect_invariants(const struct attn_mqar *t, const int32_t *tokens, const int32_t *labels) {
+    const int64_t begin = 2 * t->pairs * t->passes;
+    int64_t queries = 0;
+    for (int64_t i = 0; i < t->pairs; i++) {
+        assert_in_range(tokens[2 * i], 1, t->vocabulary / 2 - 1);
+        assert_in_range(tokens[2 * i + 1], t->vocabulary / 2, t->vocabulary - 1);
+        for (int64_t j = 0; j < i; j++) {
+            assert_int_not_equal(tokens[2 * i], tokens[2 * j]);
+            assert_int_not_equal(tokens[2 * i + 1], tokens[2 * j + 1]);
+        }
+        for (int pass = 1; pass < t->passes; pass++)
+            assert_memory_equal(tokens + 2 * (pass * t->pairs + i), tokens + 2 * i, 2 * sizeof *tokens);
+        int asked = 0;
+        for (int64_t j = begin; j < t->length; j++)
+            if (labels[j] == tokens[2 * i + 1]) {
+                assert_int_equal(tokens[j], tokens[2 * i]);
+                assert_int_equal((j - begin) % 2, 0);
+                asked++;
+            }
+        assert_int_equal(asked, 1);
+    }
+    for (int64_t j = 0; j < t->length; j++) {
+        if (labels[j] != ATTN_MQAR_NO_LABEL)
+            queries++;
+        else if (j >= begin && !t->random_filler)
+            assert_int_equal(tokens[j], 0);
+        assert_in_range(tokens[j], 0, t->vocabulary - 1);
+    }
+    assert_int_equal(queries, t->pairs);
+}
+
+static void every_example_has_each_key_once_in_context_and_once_as_a_query(void **state) {
+    (void)state;
+    static const struct attn_mqar tasks[] = {
+        {8192, 64, 4, 1, 0.01, false},   {8192, 128, 8, 1, 0.01, false}, {8192, 256, 16, 1, 0.01, true},
+        {8192, 512, 64, 1, 0.01, false}, {8192, 1024, 256, 1, 1, false}, /* every slot is used */
+        {20, 18, 3, 2, 0.5, true},       {10, 8, 1, 3, 0.01, false},     {66, 64, 16, 1, 2, false},
+        {128, 126, 31, 1, 0.01, false},  {34, 32, 8, 1, 0.01, true},     {18, 16, 4, 1, 1, false},
+    };
+    int32_t tokens[MOST], labels[MOST];
+    for (size_t n = 0; n < sizeof tasks / sizeof *tasks; n++) {
+        void *scratch = scratch_of(&tasks[n]);
+        assert_int_equal(check(&tasks[n]), ATTN_OK);
+        for (uint64_t i = 0; i < 1000; i++) {
+            attn_mqar_example(&tasks[n], 3, i, tokens, labels, scratch);
+            expect_invariants(&tasks[n], tokens, labels);
+        }
+        free(scratch);
+    }
+}
+
+/* All keys of a small vocabulary are used. */
+static void a_task_may_use_every_key_and_value_but_one(void **state) {
+    (void)state;
+    const struct attn_mqar task = {34, 32, 8, 1, 0.01, false}, whole = {18, 16, 4, 1, 1, false};
+    int32_t tokens[MOST], labels[MOST], most = 0;
+    void *scratch = scratch_of(&task);
+    for (uint64_t i = 0; i < 200; i++) {
+        attn_mqar_example(&task, 1, i, tokens, labels, scratch);
+        for (int j = 0; j < 8; j++) most = tokens[2 * j] > most ? tokens[2 * j] : most;
+    }
+    assert_int_equal(most, 16);
+    free(scratch);
+    scratch = scratch_of(&whole);
+    attn_mqar_example(&whole, 1, 0, tokens, labels, scratch); /* 4 slots for 4 queries */
+    for (int i = 8; i < 16; i += 2) assert_int_not_equal(labels[i], ATTN_MQAR_NO_LABEL);
+    free(scratch);
+}
+
+/* The slot of the first key is the first draw: its frequencies are the weights. Chi-squared of S - 1 degrees of freedom stays below its mean
+ * and four deviations. */
+static void slots_are_drawn_with_their_weights(void **state) {
+    (void)state;
+    static const double powers[] = {0.01, 0.5, 1, 2};
+    enum { EXAMPLES = 20000, SLOTS = 28 };
+    for (size_t n = 0; n < sizeof powers / sizeof *powers; n++) {
+        const struct attn_mqar task = {8192, 64, 4, 1, powers[n], false};
+        int32_t tokens[MOST], labels[MOST];
+        double count[SLOTS] = {0}, total = 0, chi = 0;
+        void *scratch = scratch_of(&task);
+        for (uint64_t i = 0; i < EXAMPLES; i++) {
+            attn_mqar_example(&task, 17, i, tokens, labels, scratch);
+            for (int g = 0; g < SLOTS; g++) count[g] += labels[8 + 2 * g] == tokens[1];
+        }
+        for (int g = 0; g < SLOTS; g++) total += pow(g + 1, powers[n] - 1);
+        for (int g = 0; g < SLOTS; g++) {
+            const double want = EXAMPLES * pow(g + 1, powers[n] - 1) / total;
+            chi += (count[g] - want) * (count[g] - want) / want;
+        }
+        if (!(chi < SLOTS - 1 + 4 * sqrt(2.0 * (SLOTS - 1)))) fail_msg("power %g: chi-squared %g", powers[n], chi);
+        free(scratch);
+    }
+}
+
+static void an_example_depends_on_seed_and_index_alone(void **state) {
+    (void)state;
+    const struct attn_mqar task = {8192, 64, 4, 1, 0.01, true};
+    int32_t tokens[4][MOST], labels[4][MOST];
+    void *scratch = scratch_of(&task), *other = scratch_of(&task);
+    attn_mqar_example(&task, 5, 7, tokens[0], labels[0], scratch);
+    attn_mqar_example(&task, 5, 8, tokens[1], labels[1], scratch);
+    attn_mqar_example(&task, 5, 7, tokens[2], labels[2], other);
+    attn_mqar_example(&task, 6, 7, tokens[3], labels[3], other);
+    assert_memory_equal(tokens[0], tokens[2], 64 * sizeof **tokens);
+    assert_memory_equal(labels[0], labels[2], 64 * sizeof **labels);
+    assert_memory_not_equal(tokens[0], tokens[1], 64 * sizeof **tokens);
+    assert_memory_not_equal(tokens[0], tokens[3], 64 * sizeof **tokens);
+    free(scratch);
+    free(other);
+}
+
+static int by_tokens(const void *a, const void *b) {
+    return memcmp(a, b, 64 * sizeof(int32_t));
+}
+
+static void training_and_test_examples_are_all_different(void **state) {
+    (void)state;
+    enum { TRAINING = 4000, TEST = 1000 };
+    const struct attn_mqar task = {8192, 64, 4, 1, 0.01, false};
+    int32_t labels[MOST], (*examples)[64] = malloc((TRAINING + TEST) * sizeof *examples);
+    void *scratch = scratch_of(&task);
+    assert_non_null(examples);
+    for (uint64_t i = 0; i < TRAINING; i++) attn_mqar_example(&task, 123, i, examples[i], labels, scratch);
+    for (uint64_t i = 0; i < TEST; i++) attn_mqar_example(&task, 123 + (1ull << 31), i, examples[TRAINING + i], labels, scratch);
+    qsort(examples, TRAINING + TEST, sizeof *examples, by_tokens);
+    for (int i = 1; i < TRAINING + TEST; i++) assert_memory_not_equal(examples[i - 1], examples[i], sizeof *examples);
+    free(scratch);
+    free(examples);
+}
+
+static void impossible_tasks_are_refused(void **state) {
+    (void)state;
+    static const struct attn_mqar tasks[] = {
+        {63, 32, 4, 1, 0.01, false},     {2, 32, 4, 1, 0.01, false},       {64, 33, 4, 1, 0.01, false},      {64, 64, 4, 1, 0.01, false},
+        {64, 0, 1, 1, 0.01, false},      {64, 32, 0, 1, 0.01, false},      {64, 32, 9, 1, 0.01, false},      {64, 32, 6, 2, 0.01, false},
+        {64, 32, 4, 0, 0.01, false},     {64, 32, 4, 1, 0, false},         {64, 32, 4, 1, -1, false},        {64, 32, 4, 1, NAN, false},
+        {64, 32, 4, 1, INFINITY, false}, {64, 32, INT64_MAX, 1, 1, false}, {64, 32, 1, INT32_MAX, 1, false}, {8, 6, 4, 1, 1, false},
+    };
+    for (size_t i = 0; i < sizeof tasks / sizeof *tasks; i++) assert_int_equal(check(&tasks[i]), ATTN_EINVAL);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_example_has_each_key_once_in_context_and_once_as_a_query),
+        cmocka_unit_test(a_task_may_use_every_key_and_value_but_one),
+        cmocka_unit_test(slots_are_drawn_with_their_weights),
+        cmocka_unit_test(an_example_depends_on_seed_and_index_alone),
+        cmocka_unit_test(training_and_test_examples_are_all_different),
+        cmocka_unit_test(impossible_tasks_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
