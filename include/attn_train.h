@@ -186,6 +186,12 @@ ATTN_API attn_tensor *attn_rms_norm(attn_tensor *x, attn_tensor *gain, attn_real
  * in [0, N), or negative: the row has no label, and its gradient is 0. No label at all: the loss is 0. target is copied. */
 ATTN_API attn_tensor *attn_cross_entropy(attn_tensor *logits, const int32_t *target);
 
+/* -------------------------------------------------------------------------------------------- convolutions */
+
+/* Causal, each channel by itself: y[i] = bias + sum over t of w[t] x[i - t], of x [..., T, D], w [taps, D], bias [D] (NULL: 0). Row 0 of w is the
+ * token's own tap; nothing stands before the first token. */
+ATTN_API attn_tensor *attn_short_convolution(attn_tensor *x, attn_tensor *w, attn_tensor *bias);
+
 /* ------------------------------------------------------------------------------------------------ dropout */
 
 /* What follows draws from this seed (tapes begin with 0). The draws begin anew here and at attn_tape_reset: the same seed and the same

@@ -219,6 +219,25 @@ static void gradients_of_rows_and_of_the_last_axis_are_their_differences(void **
     RUN(cases);
 }
 
+/* -------------------------------------------------------------------------------------------------- convolutions */
+
+COMPUTE(short_convolution, attn_short_convolution(X, Y, Z))
+COMPUTE(short_convolution_plain, attn_square(attn_short_convolution(X, Y, NULL)))
+COMPUTE(gated_convolution, attn_mul(attn_short_convolution(X, Y, Z), X))
+
+static void gradients_of_convolutions_are_their_differences(void **state) {
+    (void)state;
+    static const struct test_gradient_case cases[] = {
+        {"short convolution", short_convolution, {{2, 5, 3}, {3, 3}, {3}}, 0, 0},
+        {"short convolution without bias", short_convolution_plain, {{2, 5, 3}, {4, 3}}, 0, 0},
+        {"short convolution of more taps than tokens", short_convolution, {{3, 2, 3}, {4, 3}, {3}}, 0, 0},
+        {"short convolution of one sequence without an axis", short_convolution, {{6, 2}, {2, 2}, {2}}, 0, 0},
+        {"short convolution of many rows", short_convolution, {{2, 70, 3}, {2, 3}, {3}}, 0, 0},
+        {"gated convolution", gated_convolution, {{2, 2, 4, 3}, {3, 3}, {3}}, 0, 0},
+    };
+    RUN(cases);
+}
+
 /* ----------------------------------------------------------------------------------------------------- attention */
 
 static attn_mask *causal;
@@ -275,6 +294,7 @@ int main(void) {
         cmocka_unit_test(gradients_pass_through_views_copies_and_sums),
         cmocka_unit_test(gradients_of_products_are_their_differences),
         cmocka_unit_test(gradients_of_rows_and_of_the_last_axis_are_their_differences),
+        cmocka_unit_test(gradients_of_convolutions_are_their_differences),
         cmocka_unit_test(gradients_of_attention_are_their_differences),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
