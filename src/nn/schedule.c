@@ -10,20 +10,19 @@ static double cosine(double x, double floor) {
 
 double attn_schedule_rate(const attn_schedule *s, int64_t step) {
     const int64_t after = step - s->warmup, span = s->total - s->warmup, period = s->period > 0 ? s->period : 1;
+    const int64_t passed = after / period, epochs = (span + period - 1) / period;
     if (step < s->warmup) return s->peak * (double)(step + 1) / (double)s->warmup;
     switch (s->kind) {
     case ATTN_COSINE:
         return s->peak * (span > 0 ? cosine((double)after / (double)span, s->floor) : s->floor);
-    case ATTN_COSINE_EPOCH: {
-        const int64_t epochs = (span + period - 1) / period;
-        return s->peak * (epochs > 0 ? cosine((double)(after / period) / (double)epochs, s->floor) : s->floor);
-    }
+    case ATTN_COSINE_EPOCH:
+        return s->peak * (epochs > 0 ? cosine((double)passed / (double)epochs, s->floor) : s->floor);
     case ATTN_INVERSE_ROOT: {
         const double warmup = s->warmup > 0 ? (double)s->warmup : 1;
         return s->peak * (step > 0 ? fmin(1, sqrt(warmup / (double)step)) : 1);
     }
     case ATTN_STEPS:
-        return s->peak * pow(s->gamma, (double)(after / period));
+        return s->peak * pow(s->gamma, (double)passed);
     case ATTN_CONSTANT:
         break;
     }

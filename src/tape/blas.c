@@ -15,9 +15,16 @@ enum { ROWS = 256, COLUMNS = 512, LEAST_ROWS = 64, LEAST_COLUMNS = 128, BLOCKS =
 #define GEMM cblas_sgemm
 #endif
 
-/* OpenBLAS's own threads would nest in ours. Declared weak: other libraries have other names, and their manuals say how to set them to 1. */
-extern void openblas_set_num_threads(int threads);
+/* OpenBLAS's own threads would nest in ours. Weak: its header may belong to a library that is linked under another name. Other libraries' manuals say
+ * how to set their threads to 1. */
+#if defined(OPENBLAS_VERSION)
 #pragma weak openblas_set_num_threads
+static void one_thread_each(void) {
+    if (openblas_set_num_threads != NULL) openblas_set_num_threads(1);
+}
+#else
+static void one_thread_each(void) {}
+#endif
 
 struct job {
     const struct attn_product *p;
@@ -69,7 +76,7 @@ attn_status attn_products(attn_ctx *ctx, const struct attn_product *p, int64_t c
     }
     job.down = attn_div_up(p->m, job.rows);
     job.across = attn_div_up(p->n, job.columns);
-    if (openblas_set_num_threads != NULL) openblas_set_num_threads(1);
+    one_thread_each();
     attn_parallel(ctx, count * job.down * job.across, ctx->config.threads, block, &job);
     return ATTN_OK;
 }

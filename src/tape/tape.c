@@ -138,17 +138,18 @@ attn_real *attn_grad_write(attn_tensor *x, bool *add) {
     return g->at + x->offset;
 }
 
+static attn_status fail(attn_tape *tape, const char *text) {
+    attn_tape_fail(tape, ATTN_EINVAL, "%s", text);
+    return ATTN_EINVAL;
+}
+
 attn_status attn_tape_backward(attn_tensor *loss) {
     if (!loss) return ATTN_EINVAL; /* whose tape has the sentence */
     attn_tape *tape = loss->tape;
     if (tape->status) return tape->status;
-    if (loss->count != 1)
-        attn_tape_fail(tape, ATTN_EINVAL, "backward: the loss has %lld elements; it must have one", (long long)loss->count);
-    else if (tape->done)
-        attn_tape_fail(tape, ATTN_EINVAL, "backward: it has run; attn_tape_reset comes first");
-    else if (!attn_wants(loss))
-        attn_tape_fail(tape, ATTN_EINVAL, "backward: the loss depends on no parameter, or the tape does not record");
-    if (tape->status) return tape->status;
+    if (loss->count != 1) return fail(tape, "backward: the loss has more than one element, or none");
+    if (tape->done) return fail(tape, "backward: it has run; attn_tape_reset comes first");
+    if (!attn_wants(loss)) return fail(tape, "backward: the loss depends on no parameter, or the tape does not record");
     attn_real *start = attn_grad_add(loss);
     if (start) *start += (attn_real)1;
     tape->done = true;

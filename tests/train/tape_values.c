@@ -173,7 +173,7 @@ static void the_last_axis_is_normalised(void **state) {
         attn_tensor *weights = attn_softmax(x), *centred = attn_layer_norm(x, NULL, NULL, 1e-5f), *scaled = attn_rms_norm(x, NULL, 1e-5f);
         assert_non_null(scaled);
         for (int64_t i = 0; i < rows; i++) {
-            double most = -INFINITY, total = 0, mean = 0, square = 0, raw = 0;
+            double most = -(double)INFINITY, total = 0, mean = 0, square = 0, raw = 0;
             for (int64_t c = 0; c < n; c++) {
                 most = fmax(most, at2(x, i, c));
                 mean += at2(x, i, c) / (double)n;
