@@ -362,10 +362,10 @@ typedef struct attn_problem {
 
     /* What keys and values are stored in, where it is not dtype: with ATTN_F32 also ATTN_BF16, ATTN_F16 and ATTN_Q8_0 (dim and v_dim
      * multiples of 32). Queries and outputs are of dtype; the stored numbers are taken as they are, exactly (queries are not always: see
-     * ATTN_Q8_0). Default ATTN_DTYPE_SAME */
+     * ATTN_Q8_0). Forward only. Default ATTN_DTYPE_SAME */
     attn_dtype kv_dtype;
     /* Paged keys and values: k and v are pools of blocks of so many tokens, which attn_args.block_table gives to the sequences. Results are
-     * to the bit those of the same keys side by side. Not with ATTN_THD. Default 0: not paged */
+     * to the bit those of the same keys side by side. Forward only, of dtype ATTN_F32; not with ATTN_THD. Default 0: not paged */
     int32_t block_tokens;
 } attn_problem;
 

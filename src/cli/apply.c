@@ -5,9 +5,11 @@
 #include "cli/options.h"
 #include "cli/print.h"
 #include "cli/wisdom.h"
+#include "io/apply_job.h"
 #include "plan/plan.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char *const help_in[ATTN_APPLY_INPUTS] = {"queries [B,H,T,D]",
@@ -139,6 +141,20 @@ static int apply(attn_ctx *ctx, const struct attn_apply *a, const struct words *
     return attn_cli_wisdom_close(ctx, &w->wisdom, ATTN_EXIT_DONE);
 }
 
+/* What measuring has chosen would be written over an output. */
+static int check_wisdom(const struct attn_apply *a, const struct attn_cli_wisdom *w) {
+    const char *path = w->path != NULL ? w->path : getenv("ATTN_WISDOM");
+    const bool measured = path != NULL && w->effort_name != NULL && strcmp(w->effort_name, "measure") == 0;
+    for (int i = 0; i < ATTN_APPLY_OUTPUTS && measured; i++) {
+        struct attn_place place;
+        if (a->out[i] == NULL) continue;
+        attn_apply_place(a->out[i], attn_apply_output_names[i], &place);
+        if (attn_file_same(place.path, path))
+            return attn_complain("apply: --%s %s: expected another file than that of --wisdom", attn_apply_output_names[i], a->out[i]);
+    }
+    return -1;
+}
+
 int attn_cmd_apply(int argc, char **argv) {
     static char mask[65536];
     struct attn_apply a = {.scale = (double)NAN, .softcap = (double)INFINITY, .stopped = attn_stop_asked};
@@ -156,6 +172,7 @@ int attn_cmd_apply(int argc, char **argv) {
         count};
     int status = attn_options_parse(&usage, argc, argv, NULL);
     if (status < 0) status = choose_names(&a, &w);
+    if (status < 0) status = check_wisdom(&a, &w.wisdom);
     if (status >= 0) return status;
     if (!attn_words_and(&w.mask, mask, sizeof mask)) return attn_complain("apply: --mask: the text is longer than %zu bytes", sizeof mask);
     a.mask = w.mask.count > 0 ? mask : NULL;

@@ -82,6 +82,7 @@ static int run_one(attn_ctx *ctx, struct scan *s, struct attn_scan_spec *spec) {
         return -1;
     }
     if (status != ATTN_OK) return attn_complain("bench scan: %s", f.message);
+    if (!f.wrong && f.repeats == 0) return -1; /* stopped before the first run */
     const double limit = s->dtype[0] == 'b' ? 2e-2 : 1e-4;
     const bool differs = f.peer[0] && !(f.peer_difference <= limit);
     s->out.surprised = s->out.surprised || f.wrong || differs;
@@ -175,7 +176,7 @@ int attn_cmd_bench_scan(int argc, char **argv) {
     char kernels[] = "scan", passes[] = "fwd,bwd", *kernel_list = kernels, *pass_list = passes;
     const struct attn_option options[] = {
         {"kernel", ATTN_OPTION_TEXT, &kernel_list, "LIST", "scan (default), scan-serial, scan-hillis-steele, scan-blelloch, naive", 0, 0},
-        {"dtype", ATTN_OPTION_TEXT, &s.dtype, "TYPE", "f32 (default), bf16, f16, f64", 0, 0},
+        {"dtype", ATTN_OPTION_TEXT, &s.dtype, "TYPE", "f32 (default), bf16, f16; f64 with --kernel naive", 0, 0},
         {"pass", ATTN_OPTION_TEXT, &pass_list, "LIST", "fwd, bwd (default both)", 0, 0},
         {"batch", ATTN_OPTION_INTEGER, &s.batch, "B", "sequences (default 1)", 1, 1 << 20},
         {"heads", ATTN_OPTION_INTEGER, &s.heads, "H", "query heads (default 1)", 1, 1024},

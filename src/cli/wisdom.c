@@ -2,6 +2,8 @@
 #include "cli/wisdom.h"
 
 #include "base/context.h"
+#include "base/file.h"
+#include "plan/wisdom.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -23,13 +25,46 @@ static attn_status load(attn_ctx *ctx, const char *path) {
     return access(path, F_OK) == 0 ? attn_wisdom_load(ctx, path) : ATTN_OK;
 }
 
+/* Measuring writes the file anew: a line that is no wisdom would be lost, and with it perhaps a file that was named by mistake. */
+static int check_lines(const char *command, const char *path, const char *text, size_t bytes) {
+    const char *at = text, *end = text + bytes;
+    for (int number = 1; at < end; number++) {
+        const char *newline = memchr(at, '\n', (size_t)(end - at)), *stop = newline ? newline : end;
+        struct attn_wisdom_line line;
+        attn_wisdom_parse(at, (size_t)(stop - at), &line);
+        if (line.kind == ATTN_WISDOM_MALFORMED)
+            return attn_complain("%s: --wisdom %s: line %d: %s; --effort measure would write the file anew without that line", command,
+                                 path, number, line.complaint);
+        at = newline ? newline + 1 : end;
+    }
+    return -1;
+}
+
+/* The file can be replaced, and nothing in it is lost by that; found before time is spent on measuring. */
+static int check_replaceable(attn_ctx *ctx, const char *command, const char *path) {
+    uint8_t *data = NULL;
+    size_t bytes = 0;
+    if (access(path, F_OK) == 0) {
+        const attn_status read = attn_file_read(ctx, NULL, path, ATTN_WISDOM_BYTES, &data, &bytes);
+        if (read != ATTN_OK) return attn_complain_status(ctx, read);
+    }
+    const int status = check_lines(command, path, (const char *)data, bytes);
+    attn_free(ctx, data);
+    return status;
+}
+
 int attn_cli_wisdom_open(attn_ctx *ctx, const char *command, struct attn_cli_wisdom *w) {
     if (w->path == NULL) w->path = getenv("ATTN_WISDOM");
     w->named = w->path != NULL && w->path[0] != '\0';
     const int status = choose_effort(command, w);
     if (status >= 0 || !w->named) return status;
-    const attn_status loaded = load(ctx, w->path);
-    return loaded == ATTN_OK ? -1 : attn_complain_status(ctx, loaded);
+    if (w->effort == ATTN_MEASURE) {
+        const int replaceable = check_replaceable(ctx, command, w->path);
+        if (replaceable >= 0) return replaceable;
+    }
+    attn_status done = load(ctx, w->path);
+    if (done == ATTN_OK && w->effort == ATTN_MEASURE) done = attn_wisdom_save(ctx, w->path); /* an unwritable place is found now */
+    return done == ATTN_OK ? -1 : attn_complain_status(ctx, done);
 }
 
 /* Keeps what another process has saved meanwhile. Ours is imported again behind it: of two entries for a problem the later one holds, and the

@@ -13,7 +13,8 @@ struct attn_cli_wisdom {
 #define ATTN_WISDOM_EFFORT_HELP "estimate, measure, wisdom (default: estimate; with a file of wisdom: wisdom)"
 #define ATTN_WISDOM_FILE_HELP   "what measuring has chosen: read, and written after --effort measure (default: ATTN_WISDOM)"
 
-/* Resolves the words and loads the file; one that is not there yet is empty. -1: go on, else the exit status. */
+/* Resolves the words and loads the file; one that is not there yet is empty. Before measuring, a file that cannot be written, or that has a line
+ * which is no wisdom and would be lost, is refused. -1: go on, else the exit status. */
 int attn_cli_wisdom_open(attn_ctx *ctx, const char *command, struct attn_cli_wisdom *wisdom);
 
 /* After --effort measure: saves what the file holds by now and what was measured. Returns `status`, or what went wrong after success. */

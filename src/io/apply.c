@@ -47,6 +47,8 @@ static attn_status check_additive(const struct attn_apply_job *job) {
         if (a->in[alone[i]] != NULL)
             return attn_fail(job->ctx, ATTN_EINVAL, "apply: --%s is given, expected it only with --score additive",
                              attn_apply_input_names[alone[i]]);
+    if (!job->additive && a->out[ATTN_OUT_WEIGHTS] != NULL)
+        return attn_fail(job->ctx, ATTN_EINVAL, "apply: --weights is given, expected it only with --score additive");
     if (!job->additive) return ATTN_OK;
     if (a->in[ATTN_IN_W] == NULL)
         return attn_fail(job->ctx, ATTN_EINVAL, "apply: --w is missing; --score additive expects the vector of each head");
@@ -90,7 +92,7 @@ static attn_status check_together(struct attn_apply_job *job) {
         if ((a->in[which] != NULL) != (job->packed && !(job->learned && which == ATTN_IN_CU_Q)))
             return attn_fail(job->ctx, ATTN_EINVAL, "apply: --%s %s --layout thd", attn_apply_input_names[which],
                              job->packed && job->learned && which == ATTN_IN_CU_Q
-                                 ? "is given with --score learned-query, whose rows are cut by --cu-k; not in"
+                                 ? "is given, whose rows --cu-k cuts with --score learned-query in"
                              : job->packed ? "is missing; it cuts the sequences of"
                                            : "is given, expected it only with");
     for (int which = ATTN_IN_KV_LENS; which <= ATTN_IN_BLOCK_TABLE; which++)
