@@ -160,10 +160,22 @@ static void training_and_test_examples_are_all_different(void **state) {
 static void impossible_tasks_are_refused(void **state) {
     (void)state;
     static const struct attn_mqar tasks[] = {
-        {63, 32, 4, 1, 0.01, false},     {2, 32, 4, 1, 0.01, false},       {64, 33, 4, 1, 0.01, false},      {64, 64, 4, 1, 0.01, false},
-        {64, 0, 1, 1, 0.01, false},      {64, 32, 0, 1, 0.01, false},      {64, 32, 9, 1, 0.01, false},      {64, 32, 6, 2, 0.01, false},
-        {64, 32, 4, 0, 0.01, false},     {64, 32, 4, 1, 0, false},         {64, 32, 4, 1, -1, false},        {64, 32, 4, 1, NAN, false},
-        {64, 32, 4, 1, INFINITY, false}, {64, 32, INT64_MAX, 1, 1, false}, {64, 32, 1, INT32_MAX, 1, false}, {8, 6, 4, 1, 1, false},
+        {63, 32, 4, 1, 0.01, false},
+        {2, 32, 4, 1, 0.01, false},
+        {64, 33, 4, 1, 0.01, false},
+        {64, 64, 4, 1, 0.01, false},
+        {64, 0, 1, 1, 0.01, false},
+        {64, 32, 0, 1, 0.01, false},
+        {64, 32, 9, 1, 0.01, false},
+        {64, 32, 6, 2, 0.01, false},
+        {64, 32, 4, 0, 0.01, false},
+        {64, 32, 4, 1, 0, false},
+        {64, 32, 4, 1, -1, false},
+        {64, 32, 4, 1, (double)NAN, false},
+        {64, 32, 4, 1, (double)INFINITY, false},
+        {64, 32, INT64_MAX, 1, 1, false},
+        {64, 32, 1, INT32_MAX, 1, false},
+        {8, 6, 4, 1, 1, false},
     };
     for (size_t i = 0; i < sizeof tasks / sizeof *tasks; i++) assert_int_equal(check(&tasks[i]), ATTN_EINVAL);
 }
