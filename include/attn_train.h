@@ -73,6 +73,13 @@ ATTN_API attn_status attn_tape_status(const attn_tape *tape);
  * parameters. Once between two resets. Statuses: the tape's; ATTN_EINVAL: loss is NULL, has more than one element, or nothing was recorded. */
 ATTN_API attn_status attn_tape_backward(attn_tensor *loss) ATTN_CHECKED;
 
+/* Gradient checkpointing (Chen et al. 2016): compute(user, x) is computed now without being recorded, what it took is given back but for the result, and
+ * it is computed again, recorded, when backward comes by. The memory of a step then holds one such piece at a time beside their inputs and
+ * results, and the piece costs one forward pass more. All tensors that compute depends on must be in x, or parameters; it must compute
+ * the same both times, and dropout in it does. count is at most 8; user is needed until backward has run. Pieces may contain pieces. */
+typedef attn_tensor *(*attn_compute_fn)(void *user, attn_tensor *const *x);
+ATTN_API attn_tensor *attn_checkpoint(attn_compute_fn compute, void *user, int count, attn_tensor *const *x);
+
 /* Bytes that the tape holds, and how often it has asked the context's allocator for memory: after the first step of a loop whose steps are
  * alike, neither grows. */
 ATTN_API size_t attn_tape_bytes(const attn_tape *tape);

@@ -42,6 +42,15 @@ void *attn_arena_take(struct attn_arena *a, size_t bytes) {
     return memory;
 }
 
+struct attn_arena_mark attn_arena_mark(const struct attn_arena *a) {
+    return (struct attn_arena_mark){a->current, a->used};
+}
+
+void attn_arena_back(struct attn_arena *a, struct attn_arena_mark mark) {
+    a->current = mark.current ? mark.current : a->first;
+    a->used = mark.used;
+}
+
 void attn_arena_empty(struct attn_arena *a) {
     a->current = a->first;
     a->used = 0;

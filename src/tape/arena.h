@@ -17,6 +17,13 @@ struct attn_arena {
 
 /* Memory aligned to 64; NULL: none is left. */
 void *attn_arena_take(struct attn_arena *a, size_t bytes);
+/* Where it is, and back to there: what was taken since is gone. */
+struct attn_arena_mark {
+    struct attn_arena_block *current;
+    size_t used;
+};
+struct attn_arena_mark attn_arena_mark(const struct attn_arena *a);
+void attn_arena_back(struct attn_arena *a, struct attn_arena_mark mark);
 /* Empties it and keeps the blocks. */
 void attn_arena_empty(struct attn_arena *a);
 /* Gives the blocks back. */

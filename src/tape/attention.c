@@ -232,7 +232,7 @@ attn_tensor *attn_attention(attn_tensor *q, attn_tensor *k, attn_tensor *v, cons
     if (!config) config = &usual;
     if (!attn_usable(3, x) || !shape_of(x[0], x[1], x[2], &shape)) return NULL;
     attn_tape *tape = x[0]->tape;
-    shape.backward = tape->record && (attn_wants(x[0]) || attn_wants(x[1]) || attn_wants(x[2]));
+    shape.backward = tape->record && !tape->quiet && (attn_wants(x[0]) || attn_wants(x[1]) || attn_wants(x[2]));
     shape.scale = config->scale;
     shape.softcap = config->softcap;
     shape.dropout = tape->record ? config->dropout : 0;

@@ -28,7 +28,7 @@ void attn_tape_reset(attn_tape *tape) {
     attn_arena_empty(&tape->step);
     tape->newest = NULL;
     tape->status = ATTN_OK;
-    tape->done = false;
+    tape->done = tape->quiet = false;
     tape->draws = 0;
     for (struct attn_kept *p = tape->parameters; p; p = p->before)
         if (p->gradient.filled) memset(p->gradient.at, 0, (size_t)p->gradient.count * sizeof(attn_real));
@@ -97,7 +97,7 @@ static struct attn_gradient *new_gradient(attn_tape *tape, int64_t count) {
 }
 
 bool attn_recording(attn_tensor *out, int count, attn_tensor *const *inputs) {
-    if (!out || !out->tape->record) return false;
+    if (!out || !out->tape->record || out->tape->quiet) return false;
     for (int i = 0; i < count; i++)
         if (attn_wants(inputs[i])) {
             out->gradient = new_gradient(out->tape, out->count);
@@ -138,6 +138,11 @@ attn_real *attn_grad_write(attn_tensor *x, bool *add) {
     return g->at + x->offset;
 }
 
+void attn_walk_back(attn_tape *tape) {
+    for (struct attn_node *node = tape->newest; node && !tape->status; node = node->before)
+        if (node->out->gradient->filled) node->backward(node);
+}
+
 static attn_status fail(attn_tape *tape, const char *text) {
     attn_tape_fail(tape, ATTN_EINVAL, "%s", text);
     return ATTN_EINVAL;
@@ -153,8 +158,7 @@ attn_status attn_tape_backward(attn_tensor *loss) {
     attn_real *start = attn_grad_add(loss);
     if (start) *start += (attn_real)1;
     tape->done = true;
-    for (struct attn_node *node = tape->newest; node && !tape->status; node = node->before)
-        if (node->out->gradient->filled) node->backward(node);
+    attn_walk_back(tape);
     return tape->status;
 }
 

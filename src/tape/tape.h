@@ -54,6 +54,7 @@ struct attn_tape {
     uint64_t seed, draws;         /* of dropout; calls since the seed was set */
     attn_status status;
     bool record, done; /* done: attn_tape_backward has run */
+    bool quiet;        /* inside a checkpoint's forward pass: as when recording, without nodes */
 };
 
 /* The sentence goes to the context, the tape is spoiled. Returns NULL, as an operator does. */
@@ -80,6 +81,8 @@ const char *attn_shape_text(const attn_tensor *x, char text[ATTN_SHAPE_TEXT]);
 
 /* Whether to leave a node: the tape records and a gradient is wanted of one of the inputs. The result then has a gradient. */
 bool attn_recording(attn_tensor *out, int count, attn_tensor *const *inputs);
+/* Runs the backward functions from the newest node on. */
+void attn_walk_back(attn_tape *tape);
 /* A node of so many bytes behind the newest; NULL: the tape is spoiled. */
 void *attn_node_new(attn_tensor *out, size_t bytes, void (*backward)(struct attn_node *node));
 

@@ -34,6 +34,46 @@ static void steps_like_the_first_allocate_nothing(void **state) {
     attn_ctx_destroy(ctx);
 }
 
+enum { DEEP = 12, ROWS = 2000, WIDE = 32 };
+
+static attn_tensor *layer(void *user, attn_tensor *const *x) {
+    (void)user;
+    return attn_add(x[0], attn_gelu(attn_linear(attn_layer_norm(attn_dropout(x[0], 0.1), NULL, NULL, 1e-5f), x[1], NULL)));
+}
+
+/* Loss and gradient of a deep chain; bytes that the tape has held. */
+static size_t chain(bool checkpoints, float *loss, float gradient[WIDE * WIDE]) {
+    attn_ctx *ctx;
+    attn_tape *tape;
+    assert_int_equal(attn_ctx_create(NULL, &ctx, NULL, 0), ATTN_OK);
+    assert_int_equal(attn_tape_create(ctx, &tape), ATTN_OK);
+    attn_tensor *w = attn_parameter(tape, 2, SIZES(WIDE, WIDE)), *x = attn_constant(tape, 2, SIZES(ROWS, WIDE), 0);
+    attn_fill_normal(w, 0, 0.2, 1);
+    attn_fill_normal(x, 0, 1, 2);
+    for (int i = 0; i < DEEP; i++) {
+        attn_tensor *const both[] = {x, w};
+        x = checkpoints ? attn_checkpoint(layer, NULL, 2, both) : layer(NULL, both);
+    }
+    attn_tensor *mean = attn_mean_all(attn_square(x));
+    assert_int_equal(attn_tape_backward(mean), ATTN_OK);
+    *loss = *attn_data(mean);
+    memcpy(gradient, attn_grad(w), sizeof(float) * WIDE * WIDE);
+    const size_t bytes = attn_tape_bytes(tape);
+    attn_tape_destroy(tape);
+    attn_ctx_destroy(ctx);
+    return bytes;
+}
+
+static void checkpoints_give_the_same_bits_in_less_memory(void **state) {
+    static float gradient[2][WIDE * WIDE];
+    float loss[2];
+    (void)state;
+    const size_t all = chain(false, &loss[0], gradient[0]), pieces = chain(true, &loss[1], gradient[1]);
+    assert_memory_equal(&loss[0], &loss[1], sizeof loss[0]);
+    assert_memory_equal(gradient[0], gradient[1], sizeof gradient[0]);
+    assert_true(pieces < all * 2 / 5);
+}
+
 struct counting {
     int64_t calls, fail_at, live;
 };
@@ -240,6 +280,7 @@ static void a_small_model_learns_to_copy_from_three_tokens_before(void **state) 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(steps_like_the_first_allocate_nothing),
+        cmocka_unit_test(checkpoints_give_the_same_bits_in_less_memory),
         cmocka_unit_test(a_second_step_asks_the_context_for_nothing_at_all),
         cmocka_unit_test(whichever_allocation_fails_the_step_says_so_and_the_next_one_works),
         cmocka_unit_test_setup_teardown(mistakes_are_named_with_what_was_found_and_needed, open_fixture, close_fixture),

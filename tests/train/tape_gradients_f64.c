@@ -238,6 +238,36 @@ static void gradients_of_convolutions_are_their_differences(void **state) {
     RUN(cases);
 }
 
+/* -------------------------------------------------------------------------------------------------- checkpoints */
+
+static attn_tensor *mixed(void *user, attn_tensor *const *x) {
+    (void)user;
+    return attn_permute(attn_tanh(attn_linear(attn_dropout(attn_square(X), 0.3), Y, NULL)), ORDER(1, 0));
+}
+static attn_tensor *nested(void *user, attn_tensor *const *x) {
+    return attn_mul(attn_checkpoint(mixed, user, 2, x), attn_narrow(attn_checkpoint(mixed, user, 2, x), 0, 0, 1));
+}
+static attn_tensor *itself(void *user, attn_tensor *const *x) {
+    (void)user;
+    return X;
+}
+COMPUTE(checkpoint, attn_square(attn_checkpoint(mixed, NULL, 2, x)))
+COMPUTE(checkpoint_twice,
+        attn_add(attn_checkpoint(mixed, NULL, 2, x), attn_permute(attn_dropout(attn_linear(X, Y, NULL), 0.5), ORDER(1, 0))))
+COMPUTE(checkpoints_inside, attn_square(attn_checkpoint(nested, NULL, 2, x)))
+COMPUTE(checkpoint_of_nothing, attn_mul(attn_checkpoint(itself, NULL, 1, x), X))
+
+static void gradients_pass_through_checkpoints(void **state) {
+    (void)state;
+    static const struct test_gradient_case cases[] = {
+        {"checkpoint", checkpoint, {{3, 4}, {5, 4}}, 0, 0},
+        {"checkpoint with dropout before and behind it", checkpoint_twice, {{3, 4}, {5, 4}}, 0, 0},
+        {"checkpoints in a checkpoint", checkpoints_inside, {{3, 4}, {5, 4}}, 0, 0},
+        {"checkpoint that returns its input", checkpoint_of_nothing, {{3, 4}}, 0, 0},
+    };
+    RUN(cases);
+}
+
 /* ----------------------------------------------------------------------------------------------------- attention */
 
 static attn_mask *causal;
@@ -295,6 +325,7 @@ int main(void) {
         cmocka_unit_test(gradients_of_products_are_their_differences),
         cmocka_unit_test(gradients_of_rows_and_of_the_last_axis_are_their_differences),
         cmocka_unit_test(gradients_of_convolutions_are_their_differences),
+        cmocka_unit_test(gradients_pass_through_checkpoints),
         cmocka_unit_test(gradients_of_attention_are_their_differences),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

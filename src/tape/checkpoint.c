@@ -1,0 +1,86 @@
+/* Gradient checkpointing.
+ *
+ * forward   y = f(x), without nodes; the arena goes back to where it was, and y is moved there
+ * backward  y' = f(x) once more, with nodes; dy goes into y', those nodes run, the arena goes back
+ *
+ * What f takes lies behind the mark in the arena, so y is moved towards it or stays. Gradients of x must lie before the mark: they are made before.
+ */
+#include "tape/tape.h"
+
+#include <string.h>
+
+enum { MOST = 8 };
+
+struct checkpoint {
+    struct attn_node node;
+    attn_compute_fn compute;
+    void *user;
+    uint64_t draws; /* of dropout, where it began */
+    int count;
+    attn_tensor *x[MOST];
+};
+
+struct add_job {
+    const attn_real *from;
+    attn_real *to;
+};
+
+static void add_piece(void *arg, int64_t begin, int64_t end) {
+    const struct add_job *job = arg;
+    for (int64_t i = begin; i < end; i++) job->to[i] += job->from[i];
+}
+
+static void backward(struct attn_node *node) {
+    const struct checkpoint *n = (struct checkpoint *)node;
+    attn_tape *tape = node->out->tape;
+    struct attn_node *const newest = tape->newest;
+    const uint64_t draws = tape->draws;
+    for (int i = 0; i < n->count; i++)
+        if (attn_wants(n->x[i]) && !attn_grad_add(n->x[i])) return;
+    const struct attn_arena_mark mark = attn_arena_mark(&tape->step);
+    tape->newest = NULL;
+    tape->draws = n->draws;
+    attn_tensor *again = attn_contiguous(n->compute(n->user, n->x));
+    if (again && attn_wants(again)) {
+        struct add_job job = {attn_grad_of(node->out), attn_grad_add(again)};
+        if (job.to) attn_range(tape, again->count, ATTN_PIECE, add_piece, &job);
+        attn_walk_back(tape);
+    }
+    tape->newest = newest;
+    tape->draws = draws;
+    attn_arena_back(&tape->step, mark);
+}
+
+/* The result's shape and numbers, at the mark. */
+static attn_tensor *keep(attn_tape *tape, struct attn_arena_mark mark, const attn_tensor *y) {
+    const attn_tensor copy = *y; /* its own place may be written over */
+    attn_arena_back(&tape->step, mark);
+    attn_tensor *out = attn_tensor_new(tape, copy.dims, copy.size);
+    if (out) memmove(out->data, copy.data, (size_t)copy.count * sizeof *copy.data);
+    return out;
+}
+
+attn_tensor *attn_checkpoint(attn_compute_fn compute, void *user, int count, attn_tensor *const *x) {
+    if (count < 1 || !attn_usable(count < MOST ? count : MOST, x)) return NULL;
+    attn_tape *tape = x[0]->tape;
+    if (count > MOST || !compute)
+        return attn_tape_fail(tape, ATTN_EINVAL, "checkpoint: %d inputs; 1 to %d and a function are needed", count, MOST);
+    if (!tape->record || tape->quiet) return compute(user, x);
+    const struct attn_arena_mark mark = attn_arena_mark(&tape->step);
+    const uint64_t draws = tape->draws;
+    tape->quiet = true;
+    const attn_tensor *y = attn_contiguous(compute(user, x));
+    tape->quiet = false;
+    attn_tensor *out = y && !tape->status ? keep(tape, mark, y) : NULL;
+    /* Parameters inside want gradients even where no input does. */
+    if (!out || (out->gradient = attn_tape_take(tape, sizeof *out->gradient)) == NULL) return NULL;
+    *out->gradient = (struct attn_gradient){.count = out->count};
+    struct checkpoint *n = attn_node_new(out, sizeof *n, backward);
+    if (!n) return NULL;
+    n->compute = compute;
+    n->user = user;
+    n->draws = draws;
+    n->count = count;
+    memcpy(n->x, x, (size_t)count * sizeof *x);
+    return out;
+}
