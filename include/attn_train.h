@@ -24,7 +24,8 @@
  * that a step like the one before allocates nothing. Parameters live as long as the tape. Tensors are never freed one by one.
  *
  * Threads: one tape is used by one thread at a time; operators run on the context's threads. Results and gradients are the same bits
- * for any number of threads: work is cut by shapes alone.
+ * for any number of threads: work is cut by shapes alone. OpenBLAS, where it is the BLAS, is told to use one thread, for the whole process:
+ * products are shared out by this library.
  */
 #ifndef ATTN_TRAIN_H
 #define ATTN_TRAIN_H
@@ -292,7 +293,7 @@ ATTN_API attn_status attn_optimizer_save(const attn_optimizer *optimizer, void *
 ATTN_API attn_status attn_optimizer_restore(attn_optimizer *optimizer, const void *state, size_t bytes) ATTN_CHECKED;
 
 /* Scales all gradients so that their norm, all taken together, is at most `most`; returns the norm before. An infinite or NaN norm changes
- * nothing: the caller stops. */
+ * nothing: the caller stops. Nor does a negative `most`. */
 ATTN_API double attn_clip_norm(attn_optimizer *optimizer, double most);
 
 /* ----------------------------------------------------------------------------------------------- schedules */

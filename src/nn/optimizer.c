@@ -39,6 +39,12 @@ static attn_status check(attn_ctx *ctx, const attn_optimizer_config *c) {
     return ATTN_OK;
 }
 
+static bool is_parameter(const attn_tensor *w) {
+    for (const struct attn_kept *p = w ? w->tape->parameters : NULL; p; p = p->before)
+        if (&p->tensor == w) return true;
+    return false;
+}
+
 /* All parameters, their groups' numbers and sizes are legal; counted. */
 static attn_status check_groups(attn_ctx *ctx, const attn_parameter_group *groups, int64_t count, int64_t *parameters) {
     *parameters = 0;
@@ -48,7 +54,7 @@ static attn_status check_groups(attn_ctx *ctx, const attn_parameter_group *group
                              (long long)g, groups[g].rate, groups[g].decay);
         for (int64_t i = 0; i < groups[g].count; i++) {
             const attn_tensor *w = groups[g].parameters[i];
-            if (!w || !w->gradient || w->offset != 0 || w->count != w->gradient->count || !w->gradient->filled)
+            if (!is_parameter(w))
                 return attn_fail(ctx, ATTN_EINVAL, "optimizer: tensor %lld of group %lld is no parameter", (long long)i, (long long)g);
         }
         *parameters += groups[g].count;
@@ -313,7 +319,7 @@ double attn_clip_norm(attn_optimizer *o, double most) {
         square += mean_square(g->at, g->count) * (double)g->count;
     }
     const double norm = sqrt(square);
-    if (!(norm > most) || !isfinite(norm)) return norm;
+    if (!(norm > most) || !isfinite(norm) || !(most >= 0)) return norm;
     for (int64_t i = 0; i < o->count; i++) {
         const struct attn_gradient *g = o->slots[i].w->gradient;
         for (int64_t n = 0; n < g->count; n++) g->at[n] *= (attn_real)(most / norm);

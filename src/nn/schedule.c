@@ -10,7 +10,7 @@ static double cosine(double x, double floor) {
 
 double attn_schedule_rate(const attn_schedule *s, int64_t step) {
     const int64_t after = step - s->warmup, span = s->total - s->warmup, period = s->period > 0 ? s->period : 1;
-    const int64_t passed = after / period, epochs = (span + period - 1) / period;
+    const int64_t passed = after / period, epochs = span > 0 ? (span - 1) / period + 1 : 0;
     if (step < s->warmup) return s->peak * (double)(step + 1) / (double)s->warmup;
     switch (s->kind) {
     case ATTN_COSINE:

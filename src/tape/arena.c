@@ -25,7 +25,7 @@ static struct attn_arena_block *new_block(struct attn_arena *a, size_t bytes) {
 
 void *attn_arena_take(struct attn_arena *a, size_t bytes) {
     if (bytes > SIZE_MAX - HEAD) return NULL;
-    const size_t size = attn_round64(bytes);
+    const size_t size = attn_round64(bytes > 0 ? bytes : 1); /* places differ, those of nothing too */
     while (!a->current || a->current->size - a->used < size) {
         struct attn_arena_block **next = a->current ? &a->current->next : &a->first;
         if (!*next || (*next)->size < size) {

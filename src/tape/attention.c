@@ -102,11 +102,33 @@ static attn_input input_of(const attn_tensor *x) {
 
 /* --------------------------------------------------------------------------------------------------- backward */
 
-/* Where the gradient of x goes: in place, or, where x needs none or another of the three has the same place, beside. */
+/* Where the gradient of x goes: in place, or, where x needs none or shares elements with another of the three, beside. */
 struct target {
     attn_tensor *x;
     attn_real *in_place, *beside;
 };
+
+/* The elements from a's first on, `distance` before b's first, are not b's: pieces side by side along one axis of the same rows, or ranges apart. */
+static bool lie_apart(const attn_tensor *a, const attn_tensor *b, int64_t distance) {
+    int64_t length = 1;
+    bool same_steps = true;
+    for (int i = 0; i < 4; i++) {
+        length += (a->size[i] - 1) * a->step[i];
+        same_steps = same_steps && a->step[i] == b->step[i];
+    }
+    if (distance >= length) return true;
+    for (int i = 1; i < 4 && same_steps; i++) {
+        const int64_t step = a->step[i], rows = step > 0 ? distance / step : 0;
+        if (step > 0 && distance % step == 0 && rows >= a->size[i] && (rows + b->size[i]) * step <= a->step[i - 1]) return true;
+    }
+    return false;
+}
+
+/* Both gradients may be added to at once. */
+static bool are_apart(const attn_tensor *a, const attn_tensor *b) {
+    if (a->gradient != b->gradient || a->count == 0 || b->count == 0) return true;
+    return a->offset <= b->offset ? lie_apart(a, b, b->offset - a->offset) : lie_apart(b, a, a->offset - b->offset);
+}
 
 static bool open_target(struct target *t, attn_tensor *x, const struct target *others, int count) {
     *t = (struct target){.x = x};
@@ -115,7 +137,7 @@ static bool open_target(struct target *t, attn_tensor *x, const struct target *o
         t->in_place = attn_grad_add(x);
         if (!t->in_place) return false;
     }
-    for (int i = 0; i < count; i++) shared = shared || (t->in_place && others[i].in_place == t->in_place);
+    for (int i = 0; i < count; i++) shared = shared || (t->in_place && others[i].in_place && !are_apart(x, others[i].x));
     if (t->in_place && !shared) return true;
     t->beside = attn_tape_take(x->tape, (size_t)x->count * sizeof(attn_real));
     return t->beside != NULL;
@@ -230,7 +252,12 @@ attn_tensor *attn_attention(attn_tensor *q, attn_tensor *k, attn_tensor *v, cons
     attn_args args;
     attn_attention_config_init(&usual);
     if (!config) config = &usual;
-    if (!attn_usable(3, x) || !shape_of(x[0], x[1], x[2], &shape)) return NULL;
+    if (!attn_usable(3, x)) return NULL;
+    if (config->size != sizeof *config || !(config->dropout >= 0 && config->dropout < 1))
+        return attn_tape_fail(x[0]->tape, ATTN_EINVAL,
+                              "attention: config must be set by attn_attention_config_init, and its dropout, %g, lie in [0, 1)",
+                              config->dropout);
+    if (!shape_of(x[0], x[1], x[2], &shape)) return NULL;
     attn_tape *tape = x[0]->tape;
     shape.backward = tape->record && !tape->quiet && (attn_wants(x[0]) || attn_wants(x[1]) || attn_wants(x[2]));
     shape.scale = config->scale;

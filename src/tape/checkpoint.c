@@ -15,7 +15,7 @@ struct checkpoint {
     struct attn_node node;
     attn_compute_fn compute;
     void *user;
-    uint64_t draws; /* of dropout, where it began */
+    uint64_t seed, draws; /* of dropout, where it began */
     int count;
     attn_tensor *x[MOST];
 };
@@ -30,24 +30,35 @@ static void add_piece(void *arg, int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; i++) job->to[i] += job->from[i];
 }
 
+static bool same_shape(const attn_tensor *a, const attn_tensor *b) {
+    bool same = a && a->dims == b->dims;
+    for (int i = 0; same && i < a->dims; i++) same = a->size[i] == b->size[i];
+    return same;
+}
+
 static void backward(struct attn_node *node) {
     const struct checkpoint *n = (struct checkpoint *)node;
     attn_tape *tape = node->out->tape;
-    struct attn_node *const newest = tape->newest;
-    const uint64_t draws = tape->draws;
+    const attn_tape before = *tape; /* what the piece sees of the tape is as it was in forward */
     for (int i = 0; i < n->count; i++)
         if (attn_wants(n->x[i]) && !attn_grad_add(n->x[i])) return;
     const struct attn_arena_mark mark = attn_arena_mark(&tape->step);
     tape->newest = NULL;
+    tape->seed = n->seed;
     tape->draws = n->draws;
+    tape->record = true;
     attn_tensor *again = attn_contiguous(n->compute(n->user, n->x));
-    if (again && attn_wants(again)) {
+    if (!same_shape(again, node->out)) {
+        attn_tape_fail(tape, ATTN_EINVAL, "checkpoint: the function gave another shape, or nothing, when it was computed again");
+    } else if (attn_wants(again)) {
         struct add_job job = {attn_grad_of(node->out), attn_grad_add(again)};
         if (job.to) attn_range(tape, again->count, ATTN_PIECE, add_piece, &job);
         attn_walk_back(tape);
     }
-    tape->newest = newest;
-    tape->draws = draws;
+    tape->newest = before.newest;
+    tape->seed = before.seed;
+    tape->draws = before.draws;
+    tape->record = before.record;
     attn_arena_back(&tape->step, mark);
 }
 
@@ -61,17 +72,18 @@ static attn_tensor *keep(attn_tape *tape, struct attn_arena_mark mark, const att
 }
 
 attn_tensor *attn_checkpoint(attn_compute_fn compute, void *user, int count, attn_tensor *const *x) {
-    if (count < 1 || !attn_usable(count < MOST ? count : MOST, x)) return NULL;
+    if (!attn_usable(count < 1 ? 1 : count < MOST ? count : MOST, x)) return NULL;
     attn_tape *tape = x[0]->tape;
-    if (count > MOST || !compute)
+    if (count < 1 || count > MOST || !compute)
         return attn_tape_fail(tape, ATTN_EINVAL, "checkpoint: %d inputs; 1 to %d and a function are needed", count, MOST);
     if (!tape->record || tape->quiet) return compute(user, x);
     const struct attn_arena_mark mark = attn_arena_mark(&tape->step);
-    const uint64_t draws = tape->draws;
+    const uint64_t seed = tape->seed, draws = tape->draws;
     tape->quiet = true;
     const attn_tensor *y = attn_contiguous(compute(user, x));
     tape->quiet = false;
-    attn_tensor *out = y && !tape->status ? keep(tape, mark, y) : NULL;
+    if (!y) return attn_tape_fail(tape, ATTN_EINVAL, "checkpoint: the function gave nothing");
+    attn_tensor *out = !tape->status ? keep(tape, mark, y) : NULL;
     /* Parameters inside want gradients even where no input does. */
     if (!out || (out->gradient = attn_tape_take(tape, sizeof *out->gradient)) == NULL) return NULL;
     *out->gradient = (struct attn_gradient){.count = out->count};
@@ -79,6 +91,7 @@ attn_tensor *attn_checkpoint(attn_compute_fn compute, void *user, int count, att
     if (!n) return NULL;
     n->compute = compute;
     n->user = user;
+    n->seed = seed;
     n->draws = draws;
     n->count = count;
     memcpy(n->x, x, (size_t)count * sizeof *x);

@@ -41,13 +41,13 @@ typedef void (*backward_fn)(const struct attn_walk_row *row, attn_real *target, 
                 target[i] += d[i] * (expression);                                                                                          \
             }                                                                                                                              \
         else if (step == 0) {                                                                                                              \
-            attn_real sum = 0;                                                                                                             \
+            double sum = 0;                                                                                                                \
             for (int64_t i = 0; i < n; i++) {                                                                                              \
                 const attn_real x = a[i * step_a], y = b[i * step_b];                                                                      \
                 (void)x, (void)y;                                                                                                          \
-                sum += d[i] * (expression);                                                                                                \
+                sum += (double)(d[i] * (expression));                                                                                      \
             }                                                                                                                              \
-            *target += sum;                                                                                                                \
+            *target += (attn_real)sum;                                                                                                     \
         } else                                                                                                                             \
             for (int64_t i = 0; i < n; i++) {                                                                                              \
                 const attn_real x = a[i * step_a], y = b[i * step_b];                                                                      \
@@ -65,7 +65,7 @@ BACKWARD(minus, (attn_real)-1)
 BACKWARD(times_b, y)
 BACKWARD(times_a, x)
 BACKWARD(over_b, 1 / y)
-BACKWARD(quotient_by_b, -x / (y * y))
+BACKWARD(quotient_by_b, -(x / y) / y)
 
 static const struct operation {
     const char *name;

@@ -78,7 +78,9 @@ attn_tensor *attn_linear(attn_tensor *x, attn_tensor *w, attn_tensor *bias) {
     size[last] = w->size[0];
     attn_tensor *out = attn_tensor_new(tape, x->dims, size);
     if (!out) return NULL;
-    const int64_t columns = w->size[0], rows = columns > 0 ? out->count / columns : 0;
+    const int64_t columns = w->size[0];
+    int64_t rows = 1; /* also where there are no columns */
+    for (int i = 0; i < last; i++) rows *= x->size[i];
     const struct attn_product p = {.m = rows,
                                    .n = columns,
                                    .k = w->size[1],

@@ -117,6 +117,8 @@ static attn_tensor *open_product(struct matmul *n, attn_tensor *a, bool transpos
                               transpose_a ? " transposed" : "", attn_shape_text(b, text_b), transpose_b ? " transposed" : "");
     n->batch = 1;
     for (int i = 0; i + 2 < a->dims; i++) n->batch *= size[i] = a->size[i];
+    if (n->batch > INT64_MAX / (int64_t)sizeof *n->places)
+        return attn_tape_fail(a->tape, ATTN_ESHAPE, "matmul: %lld products are too many", (long long)n->batch);
     size[a->dims - 2] = n->a.rows;
     size[a->dims - 1] = n->b.columns;
     attn_tensor *out = attn_tensor_new(a->tape, a->dims, size);

@@ -31,13 +31,13 @@ static void sum_row(void *arg, const struct attn_walk_row *row) {
         for (int64_t i = 0; i < row->n; i++) to[i * row->step[0]] += job->factor * from[i * step];
         return;
     }
-    attn_real total = 0;
+    double total = 0;
     for (int64_t i = 0; i < row->n; i += SHORT) {
         attn_real sum = 0;
         for (int64_t j = i; j < i + SHORT && j < row->n; j++) sum += from[j * step];
-        total += sum;
+        total += (double)sum;
     }
-    *to += job->factor * total;
+    *to += job->factor * (attn_real)total;
 }
 
 /* Tensors 0: dx, 1: dy. */

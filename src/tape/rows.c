@@ -47,7 +47,7 @@ attn_tensor *attn_rows(attn_tensor *table, int dims, const int64_t *size, const 
     table = attn_contiguous(table);
     if (!table) return NULL;
     attn_tape *tape = table->tape;
-    if (dims < 1 || dims + table->dims - 1 > ATTN_TENSOR_DIMS || !index)
+    if (dims < 1 || dims > ATTN_TENSOR_DIMS + 1 - table->dims || !size || !index)
         return attn_tape_fail(tape, ATTN_ESHAPE, "rows: an index of %d axes and a table of %d give more than %d, or there is no index",
                               dims, table->dims, ATTN_TENSOR_DIMS);
     for (int i = 0; i < dims; i++) whole[i] = size[i];

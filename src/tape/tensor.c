@@ -4,13 +4,18 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Sizes are positive or 0, their product is within int64_t. -1: they are not. */
+/* Sizes are positive or 0; the bytes of all that are not 0, taken together, are within int64_t: steps are products of some. -1: they are not. */
 static int64_t count_of(int dims, const int64_t *size) {
-    int64_t count = 1;
-    if (dims < 1 || dims > ATTN_TENSOR_DIMS) return -1;
-    for (int i = 0; i < dims; i++)
-        if (size[i] < 0 || __builtin_mul_overflow(count, size[i], &count) || count > INT64_MAX / (int64_t)sizeof(attn_real)) return -1;
-    return count;
+    int64_t product = 1;
+    bool empty = false;
+    if (dims < 1 || dims > ATTN_TENSOR_DIMS || !size) return -1;
+    for (int i = 0; i < dims; i++) {
+        if (size[i] < 0 || __builtin_mul_overflow(product, size[i] > 0 ? size[i] : 1, &product) ||
+            product > INT64_MAX / (int64_t)sizeof(attn_real))
+            return -1;
+        empty = empty || size[i] == 0;
+    }
+    return empty ? 0 : product;
 }
 
 /* Contiguous, without numbers. False: the sizes are wrong. */
