@@ -3,6 +3,7 @@
  * forward   L = mean over labelled rows of (lse_i - x_i[t_i]),  lse_i = log sum_c e^(x_ic)
  * backward  dx_ic = dL / rows * (e^(x_ic - lse_i) - [c = t_i])
  */
+#include "tape/functions.h"
 #include "tape/tape.h"
 
 #include <string.h>
@@ -11,6 +12,7 @@ struct cross_entropy {
     struct attn_node node;
     attn_tensor *x;
     const int32_t *target;
+    const struct attn_functions *functions;
     const attn_real *lse;
     int64_t rows, columns, labelled;
 };
@@ -26,10 +28,8 @@ static void forward_rows(void *arg, int64_t begin, int64_t end) {
     const int64_t columns = job->n->columns;
     for (int64_t i = begin; i < end; i++) {
         const attn_real *x = job->n->x->data + i * columns;
-        attn_real most = -(attn_real)INFINITY, total = 0;
         if (job->n->target[i] < 0) continue;
-        for (int64_t c = 0; c < columns; c++) most = x[c] > most ? x[c] : most;
-        for (int64_t c = 0; c < columns; c++) total += real_exp(x[c] - most);
+        const attn_real most = job->n->functions->greatest(columns, x), total = job->n->functions->exp_sum(columns, x, most, NULL);
         job->lse[i] = most + real_log(total);
     }
 }
@@ -45,7 +45,7 @@ static void backward_rows(void *arg, int64_t begin, int64_t end) {
             if (!job->add) memset(dx, 0, (size_t)columns * sizeof *dx);
             continue;
         }
-        for (int64_t c = 0; c < columns; c++) dx[c] = (job->add ? dx[c] : 0) + job->factor * real_exp(x[c] - job->n->lse[i]);
+        job->n->functions->exp_scaled(columns, x, job->n->lse[i], job->factor, dx, job->add);
         dx[target] -= job->factor;
     }
 }
@@ -81,7 +81,7 @@ attn_tensor *attn_cross_entropy(attn_tensor *x, const int32_t *target) {
     x = attn_contiguous(x);
     if (!x) return NULL;
     attn_tape *tape = x->tape;
-    struct cross_entropy here = {.x = x, .columns = x->size[x->dims - 1]};
+    struct cross_entropy here = {.x = x, .functions = attn_functions_for(tape->ctx), .columns = x->size[x->dims - 1]};
     if (here.columns == 0 || !target) return attn_tape_fail(tape, ATTN_EINVAL, "cross entropy: logits of no columns, or no targets");
     here.rows = x->count / here.columns;
     attn_tensor *out = attn_constant(tape, 1, (const int64_t[]){1}, 0);

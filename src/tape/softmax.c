@@ -3,6 +3,7 @@
  * forward   y = e^(x - max) / sum of those
  * backward  dx = y (dy - sum of dy y)
  */
+#include "tape/functions.h"
 #include "tape/tape.h"
 
 struct softmax {
@@ -11,6 +12,7 @@ struct softmax {
 };
 
 struct job {
+    const struct attn_functions *functions;
     const attn_real *x, *y, *dy;
     attn_real *to;
     int64_t columns;
@@ -21,9 +23,8 @@ static void forward_rows(void *arg, int64_t begin, int64_t end) {
     const struct job *job = arg;
     for (int64_t i = begin; i < end; i++) {
         const attn_real *x = job->x + i * job->columns;
-        attn_real *y = job->to + i * job->columns, most = -(attn_real)INFINITY, total = 0;
-        for (int64_t c = 0; c < job->columns; c++) most = x[c] > most ? x[c] : most;
-        for (int64_t c = 0; c < job->columns; c++) total += y[c] = real_exp(x[c] - most);
+        attn_real *y = job->to + i * job->columns;
+        const attn_real total = job->functions->exp_sum(job->columns, x, job->functions->greatest(job->columns, x), y);
         for (int64_t c = 0; c < job->columns; c++) y[c] /= total;
     }
 }
@@ -55,7 +56,7 @@ attn_tensor *attn_softmax(attn_tensor *x) {
     if (!x) return NULL;
     attn_tensor *out = attn_tensor_like(x);
     if (!out) return NULL;
-    over_rows(x, forward_rows, &(struct job){.x = x->data, .to = out->data});
+    over_rows(x, forward_rows, &(struct job){.functions = attn_functions_for(x->tape->ctx), .x = x->data, .to = out->data});
     if (attn_recording(out, 1, &x)) {
         struct softmax *n = attn_node_new(out, sizeof *n, backward);
         if (!n) return NULL;

@@ -1,0 +1,67 @@
+/* Loops over functions of one number, and over the exponentials of a softmax.
+ *
+ * There is a table of them for the plain C of <math.h>, which has all of them and is the reference, and one for each instruction set, in
+ * float alone, which has those that <math.h> is slow in. What a loop makes of a number depends on no other number of the range, so a range
+ * may be cut anywhere; sums and the greatest number depend on the whole row.
+ */
+#ifndef ATTN_TAPE_FUNCTIONS_H
+#define ATTN_TAPE_FUNCTIONS_H
+
+#include "base/context.h"
+#include "tape/real.h"
+
+enum attn_function {
+    ATTN_FN_AFFINE, /* constant[0] x + constant[1] */
+    ATTN_FN_EXP,
+    ATTN_FN_LN,
+    ATTN_FN_SQUARE,
+    ATTN_FN_SQRT,
+    ATTN_FN_SIN,
+    ATTN_FN_COS,
+    ATTN_FN_TANH,
+    ATTN_FN_SIGMOID,
+    ATTN_FN_SOFTPLUS,
+    ATTN_FN_RELU,
+    ATTN_FN_ELU,
+    ATTN_FN_SILU,
+    ATTN_FN_GELU,
+    ATTN_FN_COUNT
+};
+
+struct attn_loops {
+    /* y = f(x) */
+    void (*forward)(int64_t n, const attn_real *x, attn_real *y, const attn_real *constant);
+    /* dx = dy * f'(x), or dx += that; y = f(x) */
+    void (*backward)(int64_t n, const attn_real *x, const attn_real *y, const attn_real *dy, attn_real *dx, bool add,
+                     const attn_real *constant);
+};
+
+struct attn_functions {
+    uint32_t isa_bits;                      /* what the table needs of attn_ctx.isa */
+    struct attn_loops loops[ATTN_FN_COUNT]; /* NULL: as in the portable table */
+    /* The greatest number, NaNs passed over; -inf of none. */
+    attn_real (*greatest)(int64_t n, const attn_real *x);
+    /* y = e^(x - most), and their sum; y may be NULL, or x. */
+    attn_real (*exp_sum)(int64_t n, const attn_real *x, attn_real most, attn_real *y);
+    /* dx = factor * e^(x - lse), or dx += that */
+    void (*exp_scaled)(int64_t n, const attn_real *x, attn_real lse, attn_real factor, attn_real *dx, bool add);
+};
+
+/* The table of the context's instruction sets; for one function its loops, from the portable table where that has none. */
+const struct attn_functions *attn_functions_for(const attn_ctx *ctx);
+const struct attn_loops *attn_loops_for(const attn_ctx *ctx, enum attn_function function);
+
+extern const struct attn_functions attn_functions__portable;
+#if !defined(ATTN_TRAIN_DOUBLE)
+#if defined(ATTN_HAVE_AVX512)
+extern const struct attn_functions attn_functions__avx512;
+#endif
+#if defined(ATTN_HAVE_AVX2)
+extern const struct attn_functions attn_functions__avx2;
+#endif
+#if defined(ATTN_HAVE_NEON)
+extern const struct attn_functions attn_functions__neon;
+#endif
+#endif
+
+#endif

@@ -1,0 +1,100 @@
+/* Loops over functions of one number in the functions of <math.h>, for any attn_real. */
+#include "tape/functions.h"
+
+/* `value` in x, `derivative` in x and y; c: two constants. */
+#define FUNCTION(name, value, derivative)                                                                                                  \
+    static void name(int64_t n, const attn_real *x_of, attn_real *y_of, const attn_real *c) {                                              \
+        (void)c;                                                                                                                           \
+        for (int64_t i = 0; i < n; i++) {                                                                                                  \
+            const attn_real x = x_of[i];                                                                                                   \
+            y_of[i] = value;                                                                                                               \
+        }                                                                                                                                  \
+    }                                                                                                                                      \
+    static void name##_backward(int64_t n, const attn_real *x_of, const attn_real *y_of, const attn_real *dy, attn_real *dx, bool add,     \
+                                const attn_real *c) {                                                                                      \
+        (void)c;                                                                                                                           \
+        for (int64_t i = 0; i < n; i++) {                                                                                                  \
+            const attn_real x = x_of[i], y = y_of[i], d = dy[i] * (derivative);                                                            \
+            (void)x, (void)y;                                                                                                              \
+            dx[i] = add ? dx[i] + d : d;                                                                                                   \
+        }                                                                                                                                  \
+    }
+
+/* x p where p is 0 long before x is infinite: 0 then, and no NaN. */
+static attn_real vanishing(attn_real x, attn_real p) {
+    return p == 0 ? 0 : x * p;
+}
+static attn_real sigmoid_of(attn_real x) {
+    if (x >= 0) return 1 / (1 + real_exp(-x));
+    const attn_real e = real_exp(x); /* no infinity on the way */
+    return e / (1 + e);
+}
+static attn_real softplus_of(attn_real x) {
+    return (x > 0 ? x : 0) + real_log1p(real_exp(-real_fabs(x)));
+}
+static attn_real normal_cdf(attn_real x) {
+    return (attn_real)0.5 * (1 + real_erf(x * (attn_real)M_SQRT1_2));
+}
+static attn_real normal_density(attn_real x) {
+    return (attn_real)(M_2_SQRTPI * M_SQRT1_2 / 2) * real_exp(x * x / -2);
+}
+
+FUNCTION(affine, c[0] * x + c[1], c[0])
+FUNCTION(exponential, real_exp(x), y)
+FUNCTION(logarithm, real_log(x), 1 / x)
+FUNCTION(square, x *x, 2 * x)
+FUNCTION(root, real_sqrt(x), (attn_real)0.5 / y)
+FUNCTION(sine, real_sin(x), real_cos(x))
+FUNCTION(cosine, real_cos(x), -real_sin(x))
+FUNCTION(hyperbolic, real_tanh(x), 1 - y * y)
+FUNCTION(sigmoid, sigmoid_of(x), y *(1 - y))
+FUNCTION(softplus, softplus_of(x), sigmoid_of(x))
+FUNCTION(relu, x > 0 ? x : 0, x > 0 ? (attn_real)1 : 0)
+FUNCTION(elu, x > 0 ? x : real_expm1(x), x > 0 ? 1 : y + 1)
+FUNCTION(silu, vanishing(x, sigmoid_of(x)), sigmoid_of(x) + vanishing(y, 1 - sigmoid_of(x)))
+FUNCTION(gelu, vanishing(x, normal_cdf(x)), normal_cdf(x) + vanishing(x, normal_density(x)))
+
+static attn_real greatest(int64_t n, const attn_real *x) {
+    attn_real most = -(attn_real)INFINITY;
+    for (int64_t i = 0; i < n; i++) most = x[i] > most ? x[i] : most;
+    return most;
+}
+
+static attn_real exp_sum(int64_t n, const attn_real *x, attn_real most, attn_real *y) {
+    attn_real total = 0;
+    for (int64_t i = 0; i < n; i++) {
+        const attn_real e = real_exp(x[i] - most);
+        if (y) y[i] = e;
+        total += e;
+    }
+    return total;
+}
+
+static void exp_scaled(int64_t n, const attn_real *x, attn_real lse, attn_real factor, attn_real *dx, bool add) {
+    for (int64_t i = 0; i < n; i++) dx[i] = (add ? dx[i] : 0) + factor * real_exp(x[i] - lse);
+}
+
+#define LOOPS(name)                                                                                                                        \
+    { name, name##_backward }
+const struct attn_functions attn_functions__portable = {
+    .loops =
+        {
+            [ATTN_FN_AFFINE] = LOOPS(affine),
+            [ATTN_FN_EXP] = LOOPS(exponential),
+            [ATTN_FN_LN] = LOOPS(logarithm),
+            [ATTN_FN_SQUARE] = LOOPS(square),
+            [ATTN_FN_SQRT] = LOOPS(root),
+            [ATTN_FN_SIN] = LOOPS(sine),
+            [ATTN_FN_COS] = LOOPS(cosine),
+            [ATTN_FN_TANH] = LOOPS(hyperbolic),
+            [ATTN_FN_SIGMOID] = LOOPS(sigmoid),
+            [ATTN_FN_SOFTPLUS] = LOOPS(softplus),
+            [ATTN_FN_RELU] = LOOPS(relu),
+            [ATTN_FN_ELU] = LOOPS(elu),
+            [ATTN_FN_SILU] = LOOPS(silu),
+            [ATTN_FN_GELU] = LOOPS(gelu),
+        },
+    .greatest = greatest,
+    .exp_sum = exp_sum,
+    .exp_scaled = exp_scaled,
+};
