@@ -202,6 +202,12 @@ ATTN_API attn_tensor *attn_cross_entropy(attn_tensor *logits, const int32_t *tar
  * token's own tap; nothing stands before the first token. */
 ATTN_API attn_tensor *attn_short_convolution(attn_tensor *x, attn_tensor *w, attn_tensor *bias);
 
+/* The same with as many taps as there are tokens, or fewer: y[i] = sum over s <= i of h[s] x[i - s], of x [..., T, D], h [taps, D], taps <= T; no
+ * bias, no skip. Few taps are multiplied directly, in T taps D operations a sequence; many by Fourier transforms of a power of two from T + taps -
+ * 1 on, where the library was built with KissFFT. The path depends on T and taps alone; results differ by roundings. (Romero et al. 2022, Poli et
+ * al. 2023) */
+ATTN_API attn_tensor *attn_long_convolution(attn_tensor *x, attn_tensor *h);
+
 /* ------------------------------------------------------------------------------------------------ dropout */
 
 /* What follows draws from this seed (tapes begin with 0). The draws begin anew here and at attn_tape_reset: the same seed and the same

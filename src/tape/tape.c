@@ -19,6 +19,7 @@ attn_status attn_tape_create(attn_ctx *ctx, attn_tape **out) {
 void attn_tape_destroy(attn_tape *tape) {
     if (!tape) return;
     attn_tape_free_plans(tape);
+    attn_tape_free_ffts(tape);
     attn_arena_close(&tape->step);
     attn_arena_close(&tape->kept);
     attn_free(tape->ctx, tape);

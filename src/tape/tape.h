@@ -51,6 +51,7 @@ struct attn_tape {
     struct attn_kept *parameters; /* the newest */
     struct attn_node *newest;
     struct attn_kept_plan *plans; /* attention.c: of every shape so far */
+    struct attn_fft *ffts;        /* fft.c: of every length so far */
     uint64_t seed, draws;         /* of dropout; calls since the seed was set */
     attn_status status;
     bool record, done; /* done: attn_tape_backward has run */
@@ -101,6 +102,8 @@ attn_real *attn_grad_write(attn_tensor *x, bool *add);
 
 /* attention.c: gives the plans back. */
 void attn_tape_free_plans(attn_tape *tape);
+/* fft.c: the same. */
+void attn_tape_free_ffts(attn_tape *tape);
 
 /* Columns [begin, end) of the sums over rows: to[c] += sum of from[r * columns + c]. Sums over
  * many rows are made of sums over few. */

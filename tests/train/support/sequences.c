@@ -1,0 +1,123 @@
+#include "support/sequences.h"
+
+#include "base/random.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+typedef const int64_t (*sizes)[ATTN_TENSOR_DIMS];
+
+static int dims_of(const int64_t *size) {
+    int dims = 0;
+    while (dims < ATTN_TENSOR_DIMS && size[dims] > 0) dims++;
+    return dims;
+}
+
+static int64_t count_of(const int64_t *size) {
+    int64_t count = 1;
+    for (int i = 0; i < dims_of(size); i++) count *= size[i];
+    return count;
+}
+
+/* The sizes of [..., T, D], sequences in front counted together. */
+struct tokens {
+    int64_t sequences, length, channels;
+};
+
+static struct tokens tokens_of(const int64_t *size) {
+    const int dims = dims_of(size);
+    return (struct tokens){count_of(size) / size[dims - 1] / size[dims - 2], size[dims - 2], size[dims - 1]};
+}
+
+/* ---------------------------------------------------------------------------------------------- long convolution */
+
+static attn_tensor *convolve(attn_tensor *const *x) {
+    return attn_long_convolution(x[0], x[1]);
+}
+
+static void naive_convolution(const double *const *x, sizes size, double *y) {
+    const struct tokens n = tokens_of(size[0]);
+    const int64_t taps = size[1][0];
+    for (int64_t b = 0; b < n.sequences; b++)
+        for (int64_t i = 0; i < n.length; i++)
+            for (int64_t c = 0; c < n.channels; c++) {
+                double sum = 0;
+                for (int64_t s = 0; s < taps && s <= i; s++)
+                    sum += x[1][s * n.channels + c] * x[0][(b * n.length + i - s) * n.channels + c];
+                y[(b * n.length + i) * n.channels + c] = sum;
+            }
+}
+
+/* --------------------------------------------------------------------------------------------------------- cases */
+
+const struct test_sequence test_sequences[] = {
+    {"convolution, few tokens", convolve, naive_convolution, {{2, 7, 3}, {7, 3}}, true},
+    {"convolution of one token", convolve, naive_convolution, {{3, 1, 2}, {1, 2}}, true},
+    {"convolution of one tap", convolve, naive_convolution, {{2, 9, 3}, {1, 3}}, true},
+    {"convolution of one sequence without an axis", convolve, naive_convolution, {{40, 33}, {5, 33}}, false},
+    {"convolution of two axes of sequences", convolve, naive_convolution, {{2, 2, 5, 2}, {4, 2}}, true},
+    {"convolution, the longest direct one", convolve, naive_convolution, {{2, 383, 35}, {383, 35}}, false},
+    {"convolution of few taps in many tokens", convolve, naive_convolution, {{1, 1500, 3}, {100, 3}}, false},
+    {"convolution by transforms, one channel", convolve, naive_convolution, {{2, 390, 1}, {390, 1}}, true},
+    {"convolution by transforms, three channels", convolve, naive_convolution, {{390, 3}, {390, 3}}, true},
+    {"convolution by transforms, a power of two", convolve, naive_convolution, {{2, 512, 34}, {512, 34}}, false},
+    {"convolution by transforms, fewer taps", convolve, naive_convolution, {{3, 700, 17}, {250, 17}}, false},
+    {"convolution by transforms that just fit", convolve, naive_convolution, {{1, 513, 2}, {512, 2}}, false},
+    {"convolution by transforms, many tokens", convolve, naive_convolution, {{1, 2500, 2}, {2500, 2}}, false},
+};
+const int test_sequences_count = (int)(sizeof test_sequences / sizeof *test_sequences);
+
+int test_sequence_inputs(attn_tape *tape, const struct test_sequence *c, attn_tensor *x[TEST_INPUTS_MOST]) {
+    int count = 0;
+    struct attn_random random;
+    attn_random_init(&random, 29);
+    for (; count < TEST_INPUTS_MOST && dims_of(c->size[count]) > 0; count++) {
+        x[count] = attn_parameter(tape, dims_of(c->size[count]), c->size[count]);
+        assert_non_null(x[count]);
+        for (int64_t i = 0; i < attn_count(x[count]); i++) attn_data(x[count])[i] = (attn_real)(4 * attn_random_uniform(&random) - 2);
+    }
+    return count;
+}
+
+static void compare(const struct test_sequence *c, attn_tensor *got, const double *want, double bound) {
+    double greatest = 0;
+    for (int64_t i = 0; i < attn_count(got); i++) greatest = fmax(greatest, fabs(want[i]));
+    for (int64_t i = 0; i < attn_count(got); i++)
+        if (!(fabs((double)attn_data(got)[i] - want[i]) <= bound * greatest))
+            fail_msg("%s: element %lld is %.12g, must be %.12g", c->name, (long long)i, (double)attn_data(got)[i], want[i]);
+}
+
+static void check_values(attn_ctx *ctx, const struct test_sequence *c, double bound) {
+    attn_tape *tape;
+    attn_tensor *x[TEST_INPUTS_MOST];
+    double *copy[TEST_INPUTS_MOST] = {NULL};
+    char text[512];
+    assert_int_equal(attn_tape_create(ctx, &tape), ATTN_OK);
+    const int count = test_sequence_inputs(tape, c, x);
+    for (int n = 0; n < count; n++) {
+        copy[n] = malloc((size_t)attn_count(x[n]) * sizeof **copy);
+        assert_non_null(copy[n]);
+        for (int64_t i = 0; i < attn_count(x[n]); i++) copy[n][i] = (double)attn_data(x[n])[i];
+    }
+    attn_tensor *y = c->compute(x);
+    if (!y) fail_msg("%s: %s", c->name, attn_ctx_error(ctx, text, sizeof text));
+    double *want = malloc((size_t)attn_count(y) * sizeof *want);
+    assert_non_null(want);
+    c->naive((const double *const *)copy, c->size, want);
+    compare(c, y, want, bound);
+    free(want);
+    for (int n = 0; n < count; n++) free(copy[n]);
+    attn_tape_destroy(tape);
+}
+
+void test_sequence_values(double bound) {
+    attn_ctx *ctx;
+    assert_int_equal(attn_ctx_create(NULL, &ctx, NULL, 0), ATTN_OK);
+    for (int i = 0; i < test_sequences_count; i++) check_values(ctx, &test_sequences[i], bound);
+    attn_ctx_destroy(ctx);
+}

@@ -1,0 +1,24 @@
+/* Operators along the tokens of sequences, and what they are by definition: loops in double that take every earlier token anew. */
+#ifndef TEST_TRAIN_SUPPORT_SEQUENCES_H
+#define TEST_TRAIN_SUPPORT_SEQUENCES_H
+
+#include "support/gradients.h"
+
+/* Inputs as in struct test_gradient_case, the first of them [..., T, D]; `differences`: few enough elements for differences. */
+struct test_sequence {
+    const char *name;
+    attn_tensor *(*compute)(attn_tensor *const *x);
+    void (*naive)(const double *const *x, const int64_t (*size)[ATTN_TENSOR_DIMS], double *y);
+    int64_t size[TEST_INPUTS_MOST][ATTN_TENSOR_DIMS];
+    bool differences;
+};
+extern const struct test_sequence test_sequences[];
+extern const int test_sequences_count;
+
+/* Parameters of the case's sizes on the tape, uniform in [-2, 2), the same for every tape. Returns how many. */
+int test_sequence_inputs(attn_tape *tape, const struct test_sequence *c, attn_tensor *x[TEST_INPUTS_MOST]);
+
+/* Every case's result is the naive one, within `bound` times its greatest element. Fails the test. */
+void test_sequence_values(double bound);
+
+#endif
