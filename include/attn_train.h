@@ -208,6 +208,13 @@ ATTN_API attn_tensor *attn_short_convolution(attn_tensor *x, attn_tensor *w, att
  * al. 2023) */
 ATTN_API attn_tensor *attn_long_convolution(attn_tensor *x, attn_tensor *h);
 
+/* --------------------------------------------------------------------------------------------- recurrences */
+
+/* Along the tokens of [..., T, D], causal, in time and memory proportional to T. */
+
+/* h[i] = a[i] h[i - 1] + x[i] of each channel, h[-1] = 0: a and x [..., T, D] (Martin and Cundy 2018). */
+ATTN_API attn_tensor *attn_linear_recurrence(attn_tensor *a, attn_tensor *x);
+
 /* ------------------------------------------------------------------------------------------------ dropout */
 
 /* What follows draws from this seed (tapes begin with 0). The draws begin anew here and at attn_tape_reset: the same seed and the same

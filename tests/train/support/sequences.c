@@ -53,6 +53,44 @@ static void naive_convolution(const double *const *x, sizes size, double *y) {
             }
 }
 
+/* --------------------------------------------------------------------------------------------- linear recurrence */
+
+static attn_tensor *recur(attn_tensor *const *x) {
+    return attn_linear_recurrence(attn_sigmoid(x[0]), x[1]);
+}
+
+static attn_tensor *recur_with_itself(attn_tensor *const *x) {
+    attn_tensor *a = attn_sigmoid(x[0]);
+    return attn_linear_recurrence(a, a);
+}
+
+static double sigmoid(double x) {
+    return 1 / (1 + exp(-x));
+}
+
+/* The product of what lies between, for each pair of tokens. */
+static void naive_recurrence_of(const double *a, const double *x, bool itself, struct tokens n, double *y) {
+    for (int64_t b = 0; b < n.sequences; b++)
+        for (int64_t c = 0; c < n.channels; c++)
+            for (int64_t i = 0; i < n.length; i++) {
+                double sum = 0, product = 1;
+                for (int64_t j = i; j >= 0; j--) {
+                    const int64_t at = (b * n.length + j) * n.channels + c;
+                    sum += product * (itself ? sigmoid(x[at]) : x[at]);
+                    product *= sigmoid(a[at]);
+                }
+                y[(b * n.length + i) * n.channels + c] = sum;
+            }
+}
+
+static void naive_recurrence(const double *const *x, sizes size, double *y) {
+    naive_recurrence_of(x[0], x[1], false, tokens_of(size[0]), y);
+}
+
+static void naive_recurrence_with_itself(const double *const *x, sizes size, double *y) {
+    naive_recurrence_of(x[0], x[0], true, tokens_of(size[0]), y);
+}
+
 /* --------------------------------------------------------------------------------------------------------- cases */
 
 const struct test_sequence test_sequences[] = {
@@ -69,6 +107,10 @@ const struct test_sequence test_sequences[] = {
     {"convolution by transforms, fewer taps", convolve, naive_convolution, {{3, 700, 17}, {250, 17}}, false},
     {"convolution by transforms that just fit", convolve, naive_convolution, {{1, 513, 2}, {512, 2}}, false},
     {"convolution by transforms, many tokens", convolve, naive_convolution, {{1, 2500, 2}, {2500, 2}}, false},
+    {"recurrence", recur, naive_recurrence, {{2, 6, 3}, {2, 6, 3}}, true},
+    {"recurrence of one token", recur, naive_recurrence, {{1, 2}, {1, 2}}, true},
+    {"recurrence with itself", recur_with_itself, naive_recurrence_with_itself, {{2, 2, 5, 2}}, true},
+    {"recurrence, many tokens", recur, naive_recurrence, {{3, 300, 37}, {3, 300, 37}}, false},
 };
 const int test_sequences_count = (int)(sizeof test_sequences / sizeof *test_sequences);
 
