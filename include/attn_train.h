@@ -215,6 +215,11 @@ ATTN_API attn_tensor *attn_long_convolution(attn_tensor *x, attn_tensor *h);
 /* h[i] = a[i] h[i - 1] + x[i] of each channel, h[-1] = 0: a and x [..., T, D] (Martin and Cundy 2018). */
 ATTN_API attn_tensor *attn_linear_recurrence(attn_tensor *a, attn_tensor *x);
 
+/* The weighted sum of RWKV-4's time mixing (Peng et al. 2023): y[t] is the mean of v[0 .. t] with weights e^(k[i] + (t - 1 - i) w) for i < t and
+ * e^(k[t] + u) for the token itself. k, v [..., T, D]; w [D], the logarithm of the decay, which that paper writes -exp(theta); u [D]. Exponents are kept
+ * relative to the greatest, forward and backward: any finite k will do. */
+ATTN_API attn_tensor *attn_rwkv(attn_tensor *k, attn_tensor *v, attn_tensor *w, attn_tensor *u);
+
 /* ------------------------------------------------------------------------------------------------ dropout */
 
 /* What follows draws from this seed (tapes begin with 0). The draws begin anew here and at attn_tape_reset: the same seed and the same

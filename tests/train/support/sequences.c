@@ -91,6 +91,65 @@ static void naive_recurrence_with_itself(const double *const *x, sizes size, dou
     naive_recurrence_of(x[0], x[0], true, tokens_of(size[0]), y);
 }
 
+/* ---------------------------------------------------------------------------------------------------------- RWKV */
+
+static attn_tensor *decay_of(attn_tensor *theta) {
+    return attn_affine(attn_exp(theta), -1, 0);
+}
+
+static attn_tensor *mix(attn_tensor *const *x) {
+    return attn_rwkv(x[0], x[1], decay_of(x[2]), x[3]);
+}
+
+static attn_tensor *mix_far(attn_tensor *const *x) {
+    return attn_rwkv(attn_affine(x[0], 5, 0), x[1], decay_of(x[2]), x[3]);
+}
+
+static attn_tensor *mix_very_far(attn_tensor *const *x) {
+    return attn_rwkv(attn_affine(x[0], 30, 0), x[1], decay_of(x[2]), x[3]);
+}
+
+/* Of token t in one channel; the logarithm of its weight of token i less the greatest one's. */
+static double naive_mix_at(const double *k, const double *v, int64_t step, int64_t t, double w, double u) {
+    double greatest = -INFINITY, above = 0, below = 0;
+    for (int64_t i = 0; i <= t; i++) greatest = fmax(greatest, k[i * step] + (i < t ? (double)(t - 1 - i) * w : u));
+    for (int64_t i = 0; i <= t; i++) {
+        const double weight = exp(k[i * step] + (i < t ? (double)(t - 1 - i) * w : u) - greatest);
+        above += weight * v[i * step];
+        below += weight;
+    }
+    return above / below;
+}
+
+static void naive_mix_by(double factor, const double *const *x, struct tokens n, double *y) {
+    double *k = malloc((size_t)n.length * sizeof *k), *v = malloc((size_t)n.length * sizeof *v);
+    assert_non_null(k);
+    assert_non_null(v);
+    for (int64_t b = 0; b < n.sequences; b++)
+        for (int64_t c = 0; c < n.channels; c++) {
+            for (int64_t t = 0; t < n.length; t++) {
+                k[t] = factor * x[0][(b * n.length + t) * n.channels + c];
+                v[t] = x[1][(b * n.length + t) * n.channels + c];
+            }
+            for (int64_t t = 0; t < n.length; t++)
+                y[(b * n.length + t) * n.channels + c] = naive_mix_at(k, v, 1, t, -exp(x[2][c]), x[3][c]);
+        }
+    free(k);
+    free(v);
+}
+
+static void naive_mix(const double *const *x, sizes size, double *y) {
+    naive_mix_by(1, x, tokens_of(size[0]), y);
+}
+
+static void naive_mix_far(const double *const *x, sizes size, double *y) {
+    naive_mix_by(5, x, tokens_of(size[0]), y);
+}
+
+static void naive_mix_very_far(const double *const *x, sizes size, double *y) {
+    naive_mix_by(30, x, tokens_of(size[0]), y);
+}
+
 /* --------------------------------------------------------------------------------------------------------- cases */
 
 const struct test_sequence test_sequences[] = {
@@ -111,6 +170,11 @@ const struct test_sequence test_sequences[] = {
     {"recurrence of one token", recur, naive_recurrence, {{1, 2}, {1, 2}}, true},
     {"recurrence with itself", recur_with_itself, naive_recurrence_with_itself, {{2, 2, 5, 2}}, true},
     {"recurrence, many tokens", recur, naive_recurrence, {{3, 300, 37}, {3, 300, 37}}, false},
+    {"RWKV", mix, naive_mix, {{2, 6, 3}, {2, 6, 3}, {3}, {3}}, true},
+    {"RWKV of one token", mix, naive_mix, {{2, 1, 2}, {2, 1, 2}, {2}, {2}}, true},
+    {"RWKV of far keys", mix_far, naive_mix_far, {{2, 7, 2}, {2, 7, 2}, {2}, {2}}, true},
+    {"RWKV of very far keys", mix_very_far, naive_mix_very_far, {{2, 50, 5}, {2, 50, 5}, {5}, {5}}, false},
+    {"RWKV, many tokens", mix, naive_mix, {{3, 150, 37}, {3, 150, 37}, {37}, {37}}, false},
 };
 const int test_sequences_count = (int)(sizeof test_sequences / sizeof *test_sequences);
 
