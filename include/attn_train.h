@@ -220,6 +220,11 @@ ATTN_API attn_tensor *attn_linear_recurrence(attn_tensor *a, attn_tensor *x);
  * relative to the greatest, forward and backward: any finite k will do. */
 ATTN_API attn_tensor *attn_rwkv(attn_tensor *k, attn_tensor *v, attn_tensor *w, attn_tensor *u);
 
+/* Attention without softmax (Katharopoulos et al. 2020): y[i] = sum over j <= i of (q[i] . k[j]) v[j] / (q[i] . (sum over j <= i of k[j]) + 1e-12), where
+ * q and k [..., T, F] are features, positive as a rule, of queries and keys, and v is [..., T, E]; heads are among the axes in front.
+ * Chunks of 64 tokens are multiplied as matrices, what is before them is one matrix [F, E + 1]. */
+ATTN_API attn_tensor *attn_linear_attention(attn_tensor *q_features, attn_tensor *k_features, attn_tensor *v);
+
 /* ------------------------------------------------------------------------------------------------ dropout */
 
 /* What follows draws from this seed (tapes begin with 0). The draws begin anew here and at attn_tape_reset: the same seed and the same

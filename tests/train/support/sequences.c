@@ -150,6 +150,27 @@ static void naive_mix_very_far(const double *const *x, sizes size, double *y) {
     naive_mix_by(30, x, tokens_of(size[0]), y);
 }
 
+/* ---------------------------------------------------------------------------------------------- linear attention */
+
+static attn_tensor *attend(attn_tensor *const *x) {
+    return attn_linear_attention(attn_exp(x[0]), attn_exp(x[1]), x[2]);
+}
+
+static void naive_attention(const double *const *x, sizes size, double *y) {
+    const struct tokens n = tokens_of(size[0]), v = tokens_of(size[2]);
+    for (int64_t row = 0; row < n.sequences * n.length; row++) {
+        double total = 1e-12, *to = y + row * v.channels;
+        for (int64_t e = 0; e < v.channels; e++) to[e] = 0;
+        for (int64_t j = row - row % n.length; j <= row; j++) {
+            double weight = 0;
+            for (int64_t f = 0; f < n.channels; f++) weight += exp(x[0][row * n.channels + f] + x[1][j * n.channels + f]);
+            for (int64_t e = 0; e < v.channels; e++) to[e] += weight * x[2][j * v.channels + e];
+            total += weight;
+        }
+        for (int64_t e = 0; e < v.channels; e++) to[e] /= total;
+    }
+}
+
 /* --------------------------------------------------------------------------------------------------------- cases */
 
 const struct test_sequence test_sequences[] = {
@@ -175,6 +196,11 @@ const struct test_sequence test_sequences[] = {
     {"RWKV of far keys", mix_far, naive_mix_far, {{2, 7, 2}, {2, 7, 2}, {2}, {2}}, true},
     {"RWKV of very far keys", mix_very_far, naive_mix_very_far, {{2, 50, 5}, {2, 50, 5}, {5}, {5}}, false},
     {"RWKV, many tokens", mix, naive_mix, {{3, 150, 37}, {3, 150, 37}, {37}, {37}}, false},
+    {"linear attention", attend, naive_attention, {{2, 5, 3}, {2, 5, 3}, {2, 5, 2}}, true},
+    {"linear attention of one token", attend, naive_attention, {{1, 2}, {1, 2}, {1, 3}}, true},
+    {"linear attention, two chunks", attend, naive_attention, {{67, 2}, {67, 2}, {67, 1}}, true},
+    {"linear attention, whole chunks", attend, naive_attention, {{2, 2, 128, 9}, {2, 2, 128, 9}, {2, 2, 128, 5}}, false},
+    {"linear attention, many chunks", attend, naive_attention, {{3, 300, 7}, {3, 300, 7}, {3, 300, 33}}, false},
 };
 const int test_sequences_count = (int)(sizeof test_sequences / sizeof *test_sequences);
 
