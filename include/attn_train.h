@@ -225,6 +225,12 @@ ATTN_API attn_tensor *attn_rwkv(attn_tensor *k, attn_tensor *v, attn_tensor *w, 
  * Chunks of 64 tokens are multiplied as matrices, what is before them is one matrix [F, E + 1]. */
 ATTN_API attn_tensor *attn_linear_attention(attn_tensor *q_features, attn_tensor *k_features, attn_tensor *v);
 
+/* Mamba's selective scan (Gu and Dao 2023): for each channel h[t] = exp(delta[t] A) h[t - 1] + delta[t] B[t] x[t], elementwise over N numbers of
+ * state, h[-1] = 0, and y[t] = C[t] . h[t] + skip x[t]. x, delta [..., T, D]; A [D, N]; B, C [..., T, N], the same for all channels; skip [D]. With
+ * A < 0 and delta > 0, which that paper makes them, states decay. Backward computes states anew from one in 32 of them. */
+ATTN_API attn_tensor *attn_selective_scan(attn_tensor *x, attn_tensor *delta, attn_tensor *a, attn_tensor *b, attn_tensor *c,
+                                          attn_tensor *skip);
+
 /* ------------------------------------------------------------------------------------------------ dropout */
 
 /* What follows draws from this seed (tapes begin with 0). The draws begin anew here and at attn_tape_reset: the same seed and the same

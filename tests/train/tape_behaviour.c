@@ -204,6 +204,7 @@ static void mistakes_are_named_with_what_was_found_and_needed(void **state) {
     expect(f, attn_linear_recurrence(p, attn_sum(p, 0)), ATTN_ESHAPE, "a is [3, 4], x [4]");
     expect(f, attn_rwkv(p, p, p, p), ATTN_ESHAPE, "w and u [D]");
     expect(f, attn_linear_attention(p, attn_narrow(p, 1, 0, 3), p), ATTN_ESHAPE, "k [3, 3], v [3, 4]");
+    expect(f, attn_selective_scan(p, p, p, p, p, attn_sum(p, 0)), ATTN_ESHAPE, "A [3, 4], B [3, 4]");
     expect(f, attn_attention(p, p, p, NULL), ATTN_ESHAPE, "they are [3, 4]");
     expect(f, attn_constant(f->tape, 6, SIZES(1, 1, 1, 1, 1, 1), 0), ATTN_ESHAPE, "1 to 5 axes");
     expect(f, attn_constant(f->tape, 2, SIZES(INT64_MAX / 2, 3), 0), ATTN_ESHAPE, "whose product fits");

@@ -171,6 +171,30 @@ static void naive_attention(const double *const *x, sizes size, double *y) {
     }
 }
 
+/* ------------------------------------------------------------------------------------------------ selective scan */
+
+static attn_tensor *scan(attn_tensor *const *x) {
+    return attn_selective_scan(x[0], attn_softplus(x[1]), decay_of(x[2]), x[3], x[4], x[5]);
+}
+
+/* State i of channel c is the sum of what earlier tokens left, each decayed by all that lies between. */
+static void naive_scan(const double *const *x, sizes size, double *y) {
+    const struct tokens n = tokens_of(size[0]);
+    const int64_t states = size[2][1];
+    for (int64_t row = 0; row < n.sequences * n.length; row++)
+        for (int64_t c = 0; c < n.channels; c++) {
+            double sum = x[5][c] * x[0][row * n.channels + c], time = 0;
+            for (int64_t j = row; j >= row - row % n.length; j--) {
+                const int64_t at = j * n.channels + c;
+                const double delta = log1p(exp(x[1][at]));
+                for (int64_t i = 0; i < states; i++)
+                    sum += x[4][row * states + i] * exp(-exp(x[2][c * states + i]) * time) * delta * x[3][j * states + i] * x[0][at];
+                time += delta;
+            }
+            y[row * n.channels + c] = sum;
+        }
+}
+
 /* --------------------------------------------------------------------------------------------------------- cases */
 
 const struct test_sequence test_sequences[] = {
@@ -201,6 +225,11 @@ const struct test_sequence test_sequences[] = {
     {"linear attention, two chunks", attend, naive_attention, {{67, 2}, {67, 2}, {67, 1}}, true},
     {"linear attention, whole chunks", attend, naive_attention, {{2, 2, 128, 9}, {2, 2, 128, 9}, {2, 2, 128, 5}}, false},
     {"linear attention, many chunks", attend, naive_attention, {{3, 300, 7}, {3, 300, 7}, {3, 300, 33}}, false},
+    {"scan", scan, naive_scan, {{2, 5, 3}, {2, 5, 3}, {3, 2}, {2, 5, 2}, {2, 5, 2}, {3}}, true},
+    {"scan of one token", scan, naive_scan, {{1, 2}, {1, 2}, {2, 3}, {1, 3}, {1, 3}, {2}}, true},
+    {"scan, two chunks", scan, naive_scan, {{1, 37, 1}, {1, 37, 1}, {1, 2}, {1, 37, 2}, {1, 37, 2}, {1}}, true},
+    {"scan, two strips", scan, naive_scan, {{2, 2, 35}, {2, 2, 35}, {35, 1}, {2, 2, 1}, {2, 2, 1}, {35}}, true},
+    {"scan, many tokens", scan, naive_scan, {{3, 100, 37}, {3, 100, 37}, {37, 16}, {3, 100, 16}, {3, 100, 16}, {37}}, false},
 };
 const int test_sequences_count = (int)(sizeof test_sequences / sizeof *test_sequences);
 
