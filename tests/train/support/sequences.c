@@ -111,7 +111,7 @@ static attn_tensor *mix_very_far(attn_tensor *const *x) {
 
 /* Of token t in one channel; the logarithm of its weight of token i less the greatest one's. */
 static double naive_mix_at(const double *k, const double *v, int64_t step, int64_t t, double w, double u) {
-    double greatest = -INFINITY, above = 0, below = 0;
+    double greatest = -(double)INFINITY, above = 0, below = 0;
     for (int64_t i = 0; i <= t; i++) greatest = fmax(greatest, k[i * step] + (i < t ? (double)(t - 1 - i) * w : u));
     for (int64_t i = 0; i <= t; i++) {
         const double weight = exp(k[i * step] + (i < t ? (double)(t - 1 - i) * w : u) - greatest);
