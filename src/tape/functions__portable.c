@@ -33,7 +33,7 @@ static attn_real softplus_of(attn_real x) {
     return (x > 0 ? x : 0) + real_log1p(real_exp(-real_fabs(x)));
 }
 static attn_real normal_cdf(attn_real x) {
-    return (attn_real)0.5 * (1 + real_erf(x * (attn_real)M_SQRT1_2));
+    return (attn_real)0.5 * real_erfc(-x * (attn_real)M_SQRT1_2); /* exact for great negative x too */
 }
 static attn_real normal_density(attn_real x) {
     return (attn_real)(M_2_SQRTPI * M_SQRT1_2 / 2) * real_exp(x * x / -2);
@@ -49,7 +49,7 @@ FUNCTION(cosine, real_cos(x), -real_sin(x))
 FUNCTION(hyperbolic, real_tanh(x), 1 - y * y)
 FUNCTION(sigmoid, sigmoid_of(x), y *(1 - y))
 FUNCTION(softplus, softplus_of(x), sigmoid_of(x))
-FUNCTION(relu, x > 0 ? x : 0, x > 0 ? (attn_real)1 : 0)
+FUNCTION(relu, x <= 0 ? 0 : x, x <= 0 ? 0 : (attn_real)1) /* NaN stays NaN */
 FUNCTION(elu, x > 0 ? x : real_expm1(x), x > 0 ? 1 : y + 1)
 FUNCTION(silu, vanishing(x, sigmoid_of(x)), sigmoid_of(x) + vanishing(y, 1 - sigmoid_of(x)))
 FUNCTION(gelu, vanishing(x, normal_cdf(x)), normal_cdf(x) + vanishing(x, normal_density(x)))

@@ -20,7 +20,7 @@
 #define real_sin   ATTN_REAL_FN(sin)
 #define real_cos   ATTN_REAL_FN(cos)
 #define real_tanh  ATTN_REAL_FN(tanh)
-#define real_erf   ATTN_REAL_FN(erf)
+#define real_erfc  ATTN_REAL_FN(erfc)
 #define real_fabs  ATTN_REAL_FN(fabs)
 
 #endif

@@ -240,7 +240,7 @@ static void mistakes_are_refused(void **state) {
     attn_optimizer *o = NULL;
     attn_optimizer_config config;
     attn_tensor *constant = attn_constant(f->tape, 1, (const int64_t[]){1}, 0), *twice[] = {f->w, f->b, f->w},
-                *view = attn_narrow(f->w, 0, 1, 2);
+                *view = attn_narrow(f->w, 0, 1, 2), *whole = attn_reshape(f->w, 1, (const int64_t[]){N});
     attn_parameter_group group = {&f->w, 1, 1, 0};
     attn_optimizer_config_init(&config);
     config.beta1 = 1;
@@ -259,6 +259,8 @@ static void mistakes_are_refused(void **state) {
     group = (attn_parameter_group){&constant, 1, 1, 0};
     assert_int_equal(attn_optimizer_create(f->ctx, &config, &group, 1, &o), ATTN_EINVAL);
     group = (attn_parameter_group){&view, 1, 1, 0};
+    assert_int_equal(attn_optimizer_create(f->ctx, &config, &group, 1, &o), ATTN_EINVAL);
+    group = (attn_parameter_group){&whole, 1, 1, 0};
     assert_int_equal(attn_optimizer_create(f->ctx, &config, &group, 1, &o), ATTN_EINVAL);
     assert_null(o);
 }

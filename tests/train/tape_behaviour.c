@@ -210,6 +210,13 @@ static void mistakes_are_named_with_what_was_found_and_needed(void **state) {
     expect(f, attn_constant(f->tape, 2, SIZES(INT64_MAX / 2, 3), 0), ATTN_ESHAPE, "whose product fits");
     expect(f, attn_tensor_input(f->tape, 1, SIZES(3), NULL), ATTN_EINVAL, "data is NULL");
     expect(f, attn_add(p, NULL), ATTN_EINVAL, "NULL for a tensor");
+    expect(f, attn_constant(f->tape, 3, SIZES(0, INT64_MAX / 2, 3), 0), ATTN_ESHAPE, "whose product fits");
+    expect(f, attn_rows(p, INT32_MAX, SIZES(2), beyond), ATTN_ESHAPE, "rows: an index");
+    attn_attention_config config = {.size = 0};
+    expect(f, attn_attention(p, p, p, &config), ATTN_EINVAL, "attn_attention_config_init");
+    attn_fill(NULL, 1);
+    attn_fill(attn_narrow(p, 1, 0, 2), 1);
+    expect(f, NULL, ATTN_EINVAL, "fill: the tensor is narrowed");
 }
 
 static void the_first_mistake_is_the_one_reported(void **state) {
@@ -255,12 +262,60 @@ static void tensors_without_elements_pass_through_operators(void **state) {
     assert_int_equal(attn_count(y), 0);
     assert_int_equal(attn_count(attn_softmax(y)), 0);
     assert_int_equal(attn_count(attn_layer_norm(y, NULL, NULL, 1e-5f)), 0);
+    attn_tensor *heads = attn_constant(f->tape, 4, SIZES(0, 3, 2, 4), 0);
+    assert_int_equal(attn_count(attn_attention(heads, heads, heads, NULL)), 0);
+    attn_tensor *narrow = attn_linear(f->p, attn_constant(f->tape, 2, SIZES(0, 4), 0), NULL); /* no outputs */
+    assert_int_equal(attn_size(narrow, 0), 3);
     attn_tensor *product = attn_matmul(none, true, none, false); /* sums of no products */
     assert_int_equal(attn_count(product), 16);
     for (int i = 0; i < 16; i++) assert_true(attn_data(product)[i] == 0);
-    attn_tensor *loss = attn_add(attn_sum_all(product), attn_sum_all(attn_mul(y, y)));
+    attn_tensor *loss = attn_add(attn_add(attn_sum_all(product), attn_sum_all(narrow)), attn_sum_all(attn_mul(y, y)));
     assert_int_equal(attn_tape_backward(loss), ATTN_OK);
     for (int i = 0; i < 12; i++) assert_true(attn_grad(f->p)[i] == 0);
+}
+
+/* ---------------------------------------------------------------------------------------------------- checkpoints */
+
+static attn_tensor *dropped(void *user, attn_tensor *const *x) {
+    (void)user;
+    return attn_dropout(x[0], 0.5);
+}
+
+/* The second time another shape, or nothing. */
+static attn_tensor *unsteady(void *user, attn_tensor *const *x) {
+    int *calls = user;
+    return ++*calls % 2 ? attn_square(x[0]) : *calls < 3 ? attn_sum(x[0], 0) : NULL;
+}
+
+static attn_tensor *nothing(void *user, attn_tensor *const *x) {
+    (void)user, (void)x;
+    return NULL;
+}
+
+static void a_checkpoint_is_computed_again_as_it_was_whatever_the_tape_is_told_meanwhile(void **state) {
+    struct fixture *f = *state;
+    attn_tape_reset(f->tape);
+    attn_fill(f->p, 1);
+    attn_tape_seed(f->tape, 1);
+    attn_tensor *y = attn_checkpoint(dropped, NULL, 1, &f->p), *loss = attn_sum_all(y);
+    attn_tape_seed(f->tape, 2);
+    attn_tape_record(f->tape, false);
+    assert_int_equal(attn_tape_backward(loss), ATTN_OK);
+    attn_tape_record(f->tape, true);
+    for (int i = 0; i < 12; i++) assert_true(attn_grad(f->p)[i] == attn_data(y)[i]); /* 0 or 2 */
+}
+
+static void a_checkpoint_that_computes_something_else_again_is_an_error(void **state) {
+    struct fixture *f = *state;
+    int calls = 0;
+    attn_tape_reset(f->tape);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(attn_tape_backward(attn_sum_all(attn_checkpoint(unsteady, &calls, 1, &f->p))), ATTN_EINVAL);
+        expect(f, NULL, ATTN_EINVAL, "another shape, or nothing");
+    }
+    expect(f, attn_checkpoint(nothing, NULL, 1, &f->p), ATTN_EINVAL, "gave nothing");
+    expect(f, attn_checkpoint(dropped, NULL, 9, (attn_tensor *const[]){f->p, f->p, f->p, f->p, f->p, f->p, f->p, f->p, f->p}), ATTN_EINVAL,
+           "9 inputs");
 }
 
 /* ----------------------------------------------------------------------------------------------------- together */
@@ -293,6 +348,9 @@ int main(void) {
         cmocka_unit_test_setup_teardown(backward_runs_once_from_one_element_that_depends_on_a_parameter, open_fixture, close_fixture),
         cmocka_unit_test_setup_teardown(tensors_of_two_tapes_do_not_mix, open_fixture, close_fixture),
         cmocka_unit_test_setup_teardown(tensors_without_elements_pass_through_operators, open_fixture, close_fixture),
+        cmocka_unit_test_setup_teardown(a_checkpoint_is_computed_again_as_it_was_whatever_the_tape_is_told_meanwhile, open_fixture,
+                                        close_fixture),
+        cmocka_unit_test_setup_teardown(a_checkpoint_that_computes_something_else_again_is_an_error, open_fixture, close_fixture),
         cmocka_unit_test(a_small_model_learns_to_copy_from_three_tokens_before),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
