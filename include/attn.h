@@ -292,7 +292,7 @@ typedef enum attn_layout { ATTN_BHTD = 0, ATTN_BTHD = 1, ATTN_THD = 2 } attn_lay
  *              eq. 3), whose output is the weights themselves, with args.weights; O of the glimpse on demand, with both args.v and args.o,
  *              else neither. Of the features it has ATTN_BACKWARD alone; no soft-cap, no ATTN_ACCUMULATE_O; masks, layouts, lengths and
  *              grouped heads as for the dot product. attn_backward does not read args.o, and of d_o and d_weights takes what is given; d_o
- *              goes with args.v and dv. The kernel "pointer" computes tanh to 3.2e-7 of itself, exactly +-1 from 9.02 on
+ *              goes with args.v and dv. The kernel "pointer" computes tanh to 3.6e-7 of itself, exactly +-1 from 9.02 on
  *   ATTN_SCORE_LEARNED_QUERY  scale * q_h . k_j: one query for each head, the same in all rows; row i sees the keys 0 to i. O is the scan
  *              of the prefixes (Feng et al. 2024, "Attention as an RNN"), T = S, computed in O(T (D + E)) both ways, without overflow at
  *              scores of any size. q and dq are [H,D]: strides batch (default 0: one query for all sequences, dq is their sum), head,
