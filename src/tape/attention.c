@@ -148,24 +148,11 @@ static attn_output output_of(const struct target *t) {
     return (attn_output){t->in_place, {t->x->step[0], t->x->step[2], t->x->step[1], 1}};
 }
 
-struct add_job {
-    const attn_real *from;
-    attn_real *to;
-};
-
-static void add_row(void *arg, const struct attn_walk_row *row) {
-    const struct add_job *job = arg;
-    for (int64_t i = 0; i < row->n; i++) job->to[row->at[0] + i * row->step[0]] += job->from[row->at[1] + i * row->step[1]];
-}
-
 /* What went beside, to its place. */
 static void close_target(const struct target *t) {
     const attn_tensor *x = t->x;
-    struct attn_walk w;
     const int64_t step[] = {x->size[1] * x->size[2] * x->size[3], x->size[2] * x->size[3], x->size[3], 1};
-    if (!t->beside || !t->in_place) return;
-    attn_walk_make(&w, x->dims, x->size, 2, (const int64_t *const[]){x->step, step});
-    attn_walk_run(x->tape, &w, add_row, &(struct add_job){t->beside, t->in_place});
+    if (t->beside && t->in_place) attn_add_along(x->tape, x->dims, x->size, x->step, t->in_place, step, t->beside);
 }
 
 static void backward(struct attn_node *node) {

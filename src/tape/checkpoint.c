@@ -5,7 +5,7 @@
  *
  * What f takes lies behind the mark in the arena, so y is moved towards it or stays. Gradients of x must lie before the mark: they are made before.
  */
-#include "tape/tape.h"
+#include "tape/walk.h"
 
 #include <string.h>
 
@@ -19,16 +19,6 @@ struct checkpoint {
     int count;
     attn_tensor *x[MOST];
 };
-
-struct add_job {
-    const attn_real *from;
-    attn_real *to;
-};
-
-static void add_piece(void *arg, int64_t begin, int64_t end) {
-    const struct add_job *job = arg;
-    for (int64_t i = begin; i < end; i++) job->to[i] += job->from[i];
-}
 
 static bool same_shape(const attn_tensor *a, const attn_tensor *b) {
     bool same = a && a->dims == b->dims;
@@ -51,8 +41,8 @@ static void backward(struct attn_node *node) {
     if (!same_shape(again, node->out)) {
         attn_tape_fail(tape, ATTN_EINVAL, "checkpoint: the function gave another shape, or nothing, when it was computed again");
     } else if (attn_wants(again)) {
-        struct add_job job = {attn_grad_of(node->out), attn_grad_add(again)};
-        if (job.to) attn_range(tape, again->count, ATTN_PIECE, add_piece, &job);
+        attn_real *to = attn_grad_add(again);
+        if (to) attn_add_along(tape, again->dims, again->size, again->step, to, node->out->step, attn_grad_of(node->out));
         attn_walk_back(tape);
     }
     tape->newest = before.newest;

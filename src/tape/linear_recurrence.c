@@ -54,7 +54,9 @@ static void backward(struct attn_node *node) {
     struct job job = {.n = n, .dh = attn_grad_of(node->out), .h = node->out->data};
     if (attn_wants(n->a)) job.da = attn_grad_add(n->a);
     if (attn_wants(n->x)) job.dx = attn_grad_add(n->x);
-    if (!tape->status) attn_range(tape, attn_strips(n->sequences, n->channels), attn_strip_piece(n->length), backward_strips, &job);
+    const int64_t strips = attn_strips(n->sequences, n->channels);
+    const bool one = attn_share_gradient(2, (attn_tensor *const[]){n->a, n->x});
+    if (!tape->status) attn_range(tape, strips, one ? strips : attn_strip_piece(n->length), backward_strips, &job);
 }
 
 attn_tensor *attn_linear_recurrence(attn_tensor *a, attn_tensor *x) {

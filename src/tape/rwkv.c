@@ -122,7 +122,8 @@ static void backward(struct attn_node *node) {
     if (attn_wants(n->v)) job.dv = attn_grad_add(n->v);
     attn_real *dw = attn_wants(n->w) ? attn_grad_add(n->w) : NULL, *du = attn_wants(n->u) ? attn_grad_add(n->u) : NULL;
     if (tape->status) return;
-    attn_range(tape, attn_strips(n->sequences, n->channels), 1, backward_strips, &job);
+    const int64_t strips = attn_strips(n->sequences, n->channels);
+    attn_range(tape, strips, attn_share_gradient(2, (attn_tensor *const[]){n->k, n->v}) ? strips : 1, backward_strips, &job);
     if (dw) attn_add_columns(n->sequences, n->channels, 0, n->channels, job.dw, dw);
     if (du) attn_add_columns(n->sequences, n->channels, 0, n->channels, job.du, du);
 }

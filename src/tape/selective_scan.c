@@ -179,7 +179,8 @@ static void backward(struct attn_node *node) {
     if (attn_wants(n->in[X])) job.dx = attn_grad_add(n->in[X]);
     if (attn_wants(n->in[DELTA])) job.ddelta = attn_grad_add(n->in[DELTA]);
     if (tape->status) return;
-    attn_parallel(tape->ctx, n->sequences * across, tape->ctx->config.threads, backward_strip, &job);
+    attn_parallel(tape->ctx, n->sequences * across, attn_share_gradient(2, n->in + X) ? 1 : tape->ctx->config.threads, backward_strip,
+                  &job);
     add_sums(n->in[A], n->sequences, job.d_a);
     add_sums(n->in[SKIP], n->sequences, job.d_skip);
     add_sums(n->in[B], across, job.d_b);

@@ -130,6 +130,13 @@ attn_real *attn_grad_add(attn_tensor *x) {
     return g->at + x->offset;
 }
 
+bool attn_share_gradient(int count, attn_tensor *const *x) {
+    for (int i = 0; i < count; i++)
+        for (int j = 0; j < i; j++)
+            if (attn_wants(x[i]) && x[i]->gradient == x[j]->gradient) return true;
+    return false;
+}
+
 attn_real *attn_grad_write(attn_tensor *x, bool *add) {
     struct attn_gradient *g = x->gradient;
     *add = g->filled || g->pieces;

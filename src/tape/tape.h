@@ -109,6 +109,10 @@ void attn_tape_free_ffts(attn_tape *tape);
  * many rows are made of sums over few. */
 void attn_add_columns(int64_t rows, int64_t columns, int64_t begin, int64_t end, const attn_real *from, attn_real *to);
 
+/* Whether two of them have gradients in one array, as views of one tensor that may overlap: what adds to both at once must then run on one
+ * thread. */
+bool attn_share_gradient(int count, attn_tensor *const *x);
+
 /* Runs body(arg, begin, end) over [0, count) in pieces of `piece` on the context's threads. Pieces depend on no number of threads. */
 typedef void (*attn_range_fn)(void *arg, int64_t begin, int64_t end);
 void attn_range(attn_tape *tape, int64_t count, int64_t piece, attn_range_fn body, void *arg);

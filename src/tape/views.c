@@ -88,13 +88,6 @@ static void copy_row(void *arg, const struct attn_walk_row *row) {
     for (int64_t i = 0; i < row->n; i++) to[i * row->step[0]] = from[i * row->step[1]];
 }
 
-static void add_row(void *arg, const struct attn_walk_row *row) {
-    const struct copy_job *job = arg;
-    attn_real *to = job->to + row->at[0];
-    const attn_real *from = job->from + row->at[1];
-    for (int64_t i = 0; i < row->n; i++) to[i * row->step[0]] += from[i * row->step[1]];
-}
-
 /* The numbers of x lie in out from `at` on, along out's steps. */
 struct piece {
     attn_tensor *x;
@@ -111,12 +104,8 @@ static void backward(struct attn_node *node) {
     const struct copy *n = (struct copy *)node;
     for (int i = 0; i < n->count; i++) {
         attn_tensor *x = n->piece[i].x;
-        struct attn_walk w;
-        if (!attn_wants(x)) continue;
-        struct copy_job job = {attn_grad_of(node->out) + n->piece[i].at, attn_grad_add(x)};
-        if (!job.to) return;
-        attn_walk_make(&w, x->dims, x->size, 2, (const int64_t *const[]){x->step, node->out->step});
-        attn_walk_run(x->tape, &w, add_row, &job);
+        attn_real *to = attn_wants(x) ? attn_grad_add(x) : NULL;
+        if (to) attn_add_along(x->tape, x->dims, x->size, x->step, to, node->out->step, attn_grad_of(node->out) + n->piece[i].at);
     }
 }
 

@@ -57,7 +57,7 @@ struct run {
 
 static void rows(void *arg, int64_t begin, int64_t end) {
     const struct run *r = arg;
-    struct attn_walk_row row;
+    struct attn_walk_row row = {.n = 0};
     for (int64_t i = begin * r->rows_each; i < end * r->rows_each; i++) {
         row_at(r->w, i, 0, r->w->row, &row);
         r->body(r->arg, &row);
@@ -66,7 +66,7 @@ static void rows(void *arg, int64_t begin, int64_t end) {
 
 static void columns(void *arg, int64_t begin, int64_t end) {
     const struct run *r = arg;
-    struct attn_walk_row row;
+    struct attn_walk_row row = {.n = 0};
     for (int64_t i = 0; i < r->w->rows; i++) {
         row_at(r->w, i, begin, end, &row);
         r->body(r->arg, &row);
@@ -94,4 +94,23 @@ void attn_walk_run(attn_tape *tape, const struct attn_walk *w, attn_walk_fn body
     } else {
         rows(&(struct run){.w = w, .body = body, .arg = arg, .rows_each = w->rows}, 0, 1);
     }
+}
+
+struct add_job {
+    const attn_real *from;
+    attn_real *to;
+};
+
+static void add_row(void *arg, const struct attn_walk_row *row) {
+    const struct add_job *job = arg;
+    attn_real *to = job->to + row->at[0];
+    const attn_real *from = job->from + row->at[1];
+    for (int64_t i = 0; i < row->n; i++) to[i * row->step[0]] += from[i * row->step[1]];
+}
+
+void attn_add_along(attn_tape *tape, int dims, const int64_t *size, const int64_t *to_step, attn_real *to, const int64_t *from_step,
+                    const attn_real *from) {
+    struct attn_walk w;
+    attn_walk_make(&w, dims, size, 2, (const int64_t *const[]){to_step, from_step});
+    attn_walk_run(tape, &w, add_row, &(struct add_job){from, to});
 }

@@ -26,4 +26,8 @@ void attn_walk_make(struct attn_walk *w, int dims, const int64_t *size, int tens
  * have steps of 0. */
 void attn_walk_run(attn_tape *tape, const struct attn_walk *w, attn_walk_fn body, void *arg);
 
+/* to += from, both of these sizes along steps of their own. */
+void attn_add_along(attn_tape *tape, int dims, const int64_t *size, const int64_t *to_step, attn_real *to, const int64_t *from_step,
+                    const attn_real *from);
+
 #endif

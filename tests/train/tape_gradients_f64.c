@@ -291,6 +291,8 @@ COMPUTE(attention_of_heads_in_front,
 COMPUTE(attention_of_a_transposed_head, attn_attention(attn_permute(X, ORDER(0, 1, 3, 2)), Y, Z, NULL))
 COMPUTE(attention_of_overlapping_heads, attn_attention(X, attn_narrow(Y, 2, 0, 2), attn_narrow(Y, 2, 1, 2), NULL))
 COMPUTE(attention_of_overlapping_tokens, attn_attention(attn_narrow(X, 1, 0, 3), attn_narrow(X, 1, 1, 4), attn_narrow(X, 1, 2, 4), NULL))
+COMPUTE(recurrence_of_overlapping_sequences, attn_linear_recurrence(attn_narrow(X, 0, 0, 4), attn_narrow(X, 0, 1, 4)))
+COMPUTE(rwkv_of_overlapping_sequences, attn_rwkv(attn_narrow(X, 0, 0, 4), attn_narrow(X, 0, 1, 4), Y, Z))
 COMPUTE(attention_causal, masked(X, Y, Z, 0.7, (double)INFINITY, 0))
 COMPUTE(attention_capped, masked(X, Y, Z, 1, 1.5, 0))
 COMPUTE(attention_dropped, masked(X, Y, Z, 1, (double)INFINITY, 0.3))
@@ -309,6 +311,8 @@ static void gradients_of_attention_are_their_differences(void **state) {
         {"attention of a head stored across", attention_of_a_transposed_head, {{2, 3, 4, 2}, {2, 3, 2, 4}, {2, 3, 2, 2}}, 0, 0},
         {"attention of overlapping heads", attention_of_overlapping_heads, {{2, 4, 2, 3}, {2, 4, 3, 3}}, 0, 0},
         {"attention of overlapping tokens", attention_of_overlapping_tokens, {{2, 6, 2, 3}}, 0, 0},
+        {"recurrence of overlapping sequences", recurrence_of_overlapping_sequences, {{5, 3, 2}}, -0.5, 0.5},
+        {"RWKV of overlapping sequences", rwkv_of_overlapping_sequences, {{5, 3, 2}, {2}, {2}}, -1, -0.1},
         {"causal attention", attention_causal, {{2, 4, 2, 3}, {2, 4, 1, 3}, {2, 4, 1, 2}}, 0, 0},
         {"causal attention with a soft-cap", attention_capped, {{1, 4, 2, 3}, {1, 4, 2, 3}, {1, 4, 2, 2}}, 0, 0},
         {"causal attention with dropout", attention_dropped, {{2, 5, 2, 3}, {2, 5, 2, 3}, {2, 5, 2, 2}}, 0, 0},
