@@ -1,12 +1,16 @@
-# libattn_train: src/tape, src/nn and src/system. Needs a CBLAS; without one it is left out. attn_train_f64 is the same files, but those of one
-# instruction set, with attn_real = double, for the tests of gradients.
+# libattn_train: src/tape, src/nn, src/train and src/system. Needs a CBLAS and jansson; without them it is left out. attn_train_f64 is the same
+# files, but those of one instruction set, with attn_real = double, for the tests of gradients.
 find_library(ATTN_CBLAS NAMES openblas cblas)
 find_path(ATTN_CBLAS_INCLUDE cblas.h PATH_SUFFIXES openblas ${CMAKE_LIBRARY_ARCHITECTURE} ${CMAKE_LIBRARY_ARCHITECTURE}/openblas-pthread)
 if(NOT ATTN_CBLAS OR NOT ATTN_CBLAS_INCLUDE)
   message(STATUS "attn: no CBLAS; libattn_train and the row-panel peer are left out (Debian: libopenblas-dev)")
   return()
 endif()
-file(GLOB_RECURSE train_sources CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} src/tape/*.c src/nn/*.c src/system/*.c)
+if(NOT ATTN_JANSSON)
+  return() # cmake/io.cmake has said so
+endif()
+file(GLOB_RECURSE train_sources CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR}
+  src/tape/*.c src/nn/*.c src/train/*.c src/system/*.c)
 attn_choose_isa_files(train_sources)
 set(train_sources_f64 ${train_sources}) # vectors are of floats
 list(FILTER train_sources_f64 EXCLUDE REGEX "__(avx2|avx512|neon)\\.c$")
@@ -15,7 +19,7 @@ add_library(attn_train_f64 STATIC ${train_sources_f64})
 foreach(name attn_train attn_train_f64)
   target_include_directories(${name} PUBLIC $<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}/include>)
   target_include_directories(${name} PRIVATE ${ATTN_CBLAS_INCLUDE})
-  target_link_libraries(${name} PUBLIC attn ${ATTN_CBLAS} PRIVATE attn_common ${ATTN_PRIVATE_LIBS})
+  target_link_libraries(${name} PUBLIC attn_io attn ${ATTN_CBLAS} PRIVATE attn_common ${ATTN_PRIVATE_LIBS})
 endforeach()
 target_compile_definitions(attn_train_f64 PUBLIC ATTN_TRAIN_DOUBLE)
 

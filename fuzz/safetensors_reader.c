@@ -11,12 +11,12 @@ static void must(int condition) {
     if (!condition) abort();
 }
 
-static void check_tensor(const struct attn_safetensors *file, const struct attn_tensor *t, size_t room) {
+static void check_tensor(const struct attn_safetensors *file, const struct attn_safetensors_entry *t, size_t room) {
     int64_t shape[ATTN_NPY_RANK];
     size_t bits = 64; /* of the widest element */
     char *name = malloc((size_t)t->length + 1);
     must(name != NULL && t->begin <= t->end && t->end <= room && t->rank <= ATTN_NPY_RANK);
-    attn_tensor_shape(file, t, shape);
+    attn_safetensors_shape(file, t, shape);
     for (int axis = 0; axis < t->rank; axis++) bits = shape[axis] == 0 ? 0 : bits * (size_t)shape[axis];
     must((t->end - t->begin) * 8 <= bits);
     memcpy(name, t->name, t->length);

@@ -223,12 +223,12 @@ static void an_output_that_cannot_be_written_takes_the_others_with_it(void **sta
 /* The inputs of `everything` as tensors of one file. */
 static void gather_inputs(attn_ctx *ctx, const char *path) {
     struct attn_npy arrays[INPUTS];
-    struct attn_tensor_source tensors[INPUTS];
+    struct attn_safetensors_source tensors[INPUTS];
     struct attn_file_writer writer;
     for (int i = 0; i < INPUTS; i++) {
         struct attn_npy *a = &arrays[i];
         assert_int_equal(attn_npy_read(ctx, NULL, paths[i], a), ATTN_OK);
-        tensors[i] = (struct attn_tensor_source){attn_apply_input_names[i], a->type, a->rank, a->shape, a->data};
+        tensors[i] = (struct attn_safetensors_source){attn_apply_input_names[i], a->type, a->rank, a->shape, a->data};
     }
     assert_int_equal(attn_file_begin(ctx, NULL, path, &writer), ATTN_OK);
     assert_int_equal(attn_safetensors_write(ctx, &writer, tensors, INPUTS), ATTN_OK);

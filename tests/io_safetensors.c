@@ -269,16 +269,16 @@ static void names_shapes_and_types_are_found(void **state) {
         TENSOR("ab", "F32", "[]", "0", "4") "}";
     bytes = file_of(plain, strlen(plain), 16, &size);
     assert_int_equal(attn_safetensors_parse(ctx, "x.st", bytes, size, &file), ATTN_OK);
-    const struct attn_tensor *b = attn_safetensors_find(&file, "b"), *scalar = attn_safetensors_find(&file, "ab"),
+    const struct attn_safetensors_entry *b = attn_safetensors_find(&file, "b"), *scalar = attn_safetensors_find(&file, "ab"),
                              *none = attn_safetensors_find(&file, "a\xC3\xA9");
     assert_true(b != NULL && scalar != NULL && none != NULL);
     assert_null(attn_safetensors_find(&file, "a"));
     assert_null(attn_safetensors_find(&file, "abc"));
     assert_null(attn_safetensors_find(&file, ""));
-    attn_tensor_shape(&file, b, shape);
+    attn_safetensors_shape(&file, b, shape);
     assert_true(b->rank == 2 && shape[0] == 2 && shape[1] == 3 && b->begin == 4 && b->end == 16);
-    assert_string_equal(attn_tensor_dtype(b), "BF16");
-    attn_tensor_shape(&file, none, shape);
+    assert_string_equal(attn_safetensors_dtype(b), "BF16");
+    attn_safetensors_shape(&file, none, shape);
     assert_true(none->rank == 3 && shape[0] == 10 && shape[1] == 0 && shape[2] == 7);
     assert_int_equal(scalar->rank, 0);
     attn_safetensors_free(ctx, &file);
@@ -288,7 +288,7 @@ static void names_shapes_and_types_are_found(void **state) {
 
 static char path[64];
 
-static attn_status write_file(attn_ctx *ctx, const struct attn_file_system *system, const struct attn_tensor_source *tensors, int count) {
+static attn_status write_file(attn_ctx *ctx, const struct attn_file_system *system, const struct attn_safetensors_source *tensors, int count) {
     struct attn_file_writer writer;
     attn_status status = attn_file_begin(ctx, system, path, &writer);
     if (status == ATTN_OK) status = attn_safetensors_write(ctx, &writer, tensors, count);
@@ -306,11 +306,11 @@ static void what_is_written_reads_back_the_same(void **state) {
     static const int ranks[COUNT] = {2, 1, 0, 3, 4, 3, 1, 1};
     static const char *const names[COUNT] = {"o", "lse", "scalar", "d q", "dk", "none", "x/y", "bool"};
     attn_ctx *ctx = new_context();
-    struct attn_tensor_source tensors[COUNT];
+    struct attn_safetensors_source tensors[COUNT];
     uint8_t data[8 * 24];
     for (size_t i = 0; i < sizeof data; i++) data[i] = (uint8_t)(i * 53 + 7);
     for (int i = 0; i < COUNT; i++)
-        tensors[i] = (struct attn_tensor_source){names[i], (enum attn_npy_type)(ATTN_NPY_BF16 + i), ranks[i], shapes[i], data};
+        tensors[i] = (struct attn_safetensors_source){names[i], (enum attn_npy_type)(ATTN_NPY_BF16 + i), ranks[i], shapes[i], data};
     assert_int_equal(write_file(ctx, NULL, tensors, COUNT), ATTN_OK);
     for (int i = 0; i < COUNT; i++) {
         struct attn_npy array;
@@ -353,7 +353,7 @@ static void a_failing_call_leaves_the_old_file_or_the_whole_new_one(void **state
     (void)state;
     static const int64_t shape[1] = {4};
     const float before[4] = {1, 2, 3, 4}, after[4] = {5, 6, 7, 8};
-    const struct attn_tensor_source old = {"a", ATTN_NPY_F32, 1, shape, before}, new = {"a", ATTN_NPY_F32, 1, shape, after};
+    const struct attn_safetensors_source old = {"a", ATTN_NPY_F32, 1, shape, before}, new = {"a", ATTN_NPY_F32, 1, shape, after};
     attn_ctx *ctx = new_context();
     for (int n = 0;; n++) {
         struct test_faults f = {0, n, false};
@@ -375,7 +375,7 @@ static void a_failing_read_is_a_status_with_the_file_named(void **state) {
     (void)state;
     static const int64_t shape[1] = {4};
     const float data[4] = {1, 2, 3, 4};
-    const struct attn_tensor_source tensor = {"a", ATTN_NPY_F32, 1, shape, data};
+    const struct attn_safetensors_source tensor = {"a", ATTN_NPY_F32, 1, shape, data};
     attn_ctx *ctx = new_context();
     char text[256];
     struct attn_npy array;

@@ -100,13 +100,13 @@ attn_status attn_apply_results(struct attn_apply_job *job) {
 /* The safetensors file of result `which` holds all others that go there too; the first of them writes it. */
 static attn_status prepare_tensors(struct attn_apply_job *job, int which, const struct attn_place *places,
                                    struct attn_file_writer *writer) {
-    struct attn_tensor_source tensors[ATTN_APPLY_OUTPUTS];
+    struct attn_safetensors_source tensors[ATTN_APPLY_OUTPUTS];
     int count = 0;
     for (int i = 0; i < ATTN_APPLY_OUTPUTS; i++) {
         const struct attn_result *r = &job->result[i];
         if (job->apply->out[i] == NULL || places[i].tensor == NULL || !attn_file_same(places[i].path, places[which].path)) continue;
         if (i < which) return ATTN_OK;
-        tensors[count++] = (struct attn_tensor_source){places[i].tensor, r->type, r->rank, r->shape, r->data};
+        tensors[count++] = (struct attn_safetensors_source){places[i].tensor, r->type, r->rank, r->shape, r->data};
     }
     attn_status status = attn_file_begin(job->ctx, NULL, places[which].path, writer);
     if (status == ATTN_OK) status = attn_safetensors_write(job->ctx, writer, tensors, count);

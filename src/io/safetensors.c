@@ -57,7 +57,7 @@ attn_status attn_safetensors_list(attn_ctx *ctx, const struct attn_file_system *
     return status;
 }
 
-static int compare(const char *name, const struct attn_tensor *tensor) {
+static int compare(const char *name, const struct attn_safetensors_entry *tensor) {
     const size_t length = strlen(name), shorter = length < tensor->length ? length : tensor->length;
     const int order = memcmp(name, tensor->name, shorter);
     return order != 0 ? order : (length > tensor->length) - (length < tensor->length);
@@ -67,7 +67,7 @@ static int compare_key(const void *key, const void *tensor) {
     return compare(key, tensor);
 }
 
-const struct attn_tensor *attn_safetensors_find(const struct attn_safetensors *file, const char *name) {
+const struct attn_safetensors_entry *attn_safetensors_find(const struct attn_safetensors *file, const char *name) {
     return file->count == 0 ? NULL : bsearch(name, file->tensor, file->count, sizeof *file->tensor, compare_key);
 }
 
@@ -94,16 +94,16 @@ static void swap_bytes(uint8_t *data, size_t bytes, size_t size) {
 
 static attn_status read_tensor(attn_ctx *ctx, const struct attn_file *file, const char *path, const struct attn_safetensors *list,
                                const char *name, struct attn_npy *out) {
-    const struct attn_tensor *t = attn_safetensors_find(list, name);
+    const struct attn_safetensors_entry *t = attn_safetensors_find(list, name);
     int which = 0;
     if (t == NULL) return no_such_tensor(ctx, path, list, name);
-    while (which < TYPES && strcmp(types[which].dtype, attn_tensor_dtype(t)) != 0) which++;
+    while (which < TYPES && strcmp(types[which].dtype, attn_safetensors_dtype(t)) != 0) which++;
     if (which == TYPES)
         return attn_fail(ctx, ATTN_EINVAL, "%s: tensor \"%.64s\": found elements of %s, expected BF16, F16, F32, F64, I32, I64, U8 or BOOL",
-                         path, name, attn_tensor_dtype(t));
+                         path, name, attn_safetensors_dtype(t));
     const size_t bytes = (size_t)(t->end - t->begin);
     *out = (struct attn_npy){.type = types[which].type, .rank = t->rank, .count = bytes / attn_npy_size(types[which].type)};
-    attn_tensor_shape(list, t, out->shape);
+    attn_safetensors_shape(list, t, out->shape);
     out->data = attn_alloc(ctx, bytes);
     if (out->data == NULL) return attn_no_memory(ctx, path, bytes);
     const attn_status status =
@@ -130,7 +130,7 @@ attn_status attn_safetensors_read(attn_ctx *ctx, const struct attn_file_system *
 
 /* --------------------------------------------------------------------------------------------------------- writing */
 
-static size_t count_of(const struct attn_tensor_source *t) {
+static size_t count_of(const struct attn_safetensors_source *t) {
     size_t count = 1;
     for (int axis = 0; axis < t->rank; axis++) count *= (size_t)t->shape[axis];
     return count;
@@ -152,11 +152,11 @@ static void add(struct text *t, const char *format, ...) {
     t->used += n > 0 ? (size_t)n : 0;
 }
 
-static void add_header(struct text *text, const struct attn_tensor_source *tensors, int count) {
+static void add_header(struct text *text, const struct attn_safetensors_source *tensors, int count) {
     size_t begin = 0;
     add(text, "{");
     for (int i = 0; i < count; i++) {
-        const struct attn_tensor_source *t = &tensors[i];
+        const struct attn_safetensors_source *t = &tensors[i];
         const size_t end = begin + count_of(t) * attn_npy_size(t->type);
         int which = 0;
         while (types[which].type != t->type) which++;
@@ -168,7 +168,7 @@ static void add_header(struct text *text, const struct attn_tensor_source *tenso
     add(text, "}");
 }
 
-static attn_status write_elements(attn_ctx *ctx, struct attn_file_writer *writer, const struct attn_tensor_source *t) {
+static attn_status write_elements(attn_ctx *ctx, struct attn_file_writer *writer, const struct attn_safetensors_source *t) {
     enum { PIECE = 4096 };
     const size_t bytes = count_of(t) * attn_npy_size(t->type);
     if (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__) return attn_file_write(ctx, writer, t->data, bytes);
@@ -183,7 +183,7 @@ static attn_status write_elements(attn_ctx *ctx, struct attn_file_writer *writer
     return status;
 }
 
-attn_status attn_safetensors_write(attn_ctx *ctx, struct attn_file_writer *writer, const struct attn_tensor_source *tensors, int count) {
+attn_status attn_safetensors_write(attn_ctx *ctx, struct attn_file_writer *writer, const struct attn_safetensors_source *tensors, int count) {
     struct text text = {NULL, 0, 0};
     add_header(&text, tensors, count);
     const size_t length = text.used, padded = (length + 7) / 8 * 8; /* elements begin at a multiple of 8 */

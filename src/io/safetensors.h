@@ -14,7 +14,7 @@
 
 enum { ATTN_SAFETENSORS_PREFIX = 8, ATTN_SAFETENSORS_HEADER = 100000000, ATTN_SAFETENSORS_TENSORS = 1000000 };
 
-struct attn_tensor {
+struct attn_safetensors_entry {
     const char *name; /* of `length` bytes, without escapes and without a 0 */
     uint32_t length;
     uint32_t shape; /* where its extents stand in the header */
@@ -26,7 +26,7 @@ struct attn_tensor {
 struct attn_safetensors {
     char *header; /* of `length` bytes */
     size_t length;
-    struct attn_tensor *tensor;
+    struct attn_safetensors_entry *tensor;
     size_t count;
 };
 
@@ -35,16 +35,16 @@ attn_status attn_safetensors_parse(attn_ctx *ctx, const char *name, const uint8_
 attn_status attn_safetensors_list(attn_ctx *ctx, const struct attn_file_system *system, const char *path, struct attn_safetensors *out);
 void attn_safetensors_free(attn_ctx *ctx, struct attn_safetensors *file);
 
-const struct attn_tensor *attn_safetensors_find(const struct attn_safetensors *file, const char *name); /* NULL: there is none */
-void attn_tensor_shape(const struct attn_safetensors *file, const struct attn_tensor *tensor, int64_t shape[ATTN_NPY_RANK]);
-const char *attn_tensor_dtype(const struct attn_tensor *tensor); /* "BF16" */
+const struct attn_safetensors_entry *attn_safetensors_find(const struct attn_safetensors *file, const char *name); /* NULL: there is none */
+void attn_safetensors_shape(const struct attn_safetensors *file, const struct attn_safetensors_entry *tensor, int64_t shape[ATTN_NPY_RANK]);
+const char *attn_safetensors_dtype(const struct attn_safetensors_entry *tensor); /* "BF16" */
 
 /* One tensor of a file, in this machine's byte order. A name that the file has not, or a type that no array of ours has, is ATTN_EINVAL. */
 attn_status attn_safetensors_read(attn_ctx *ctx, const struct attn_file_system *system, const char *path, const char *tensor,
                                   struct attn_npy *out);
 
 /* What a file that is written holds. */
-struct attn_tensor_source {
+struct attn_safetensors_source {
     const char *name;
     enum attn_npy_type type;
     int rank;
@@ -54,6 +54,6 @@ struct attn_tensor_source {
 
 /* Writes all into a writer that was begun; the caller syncs and commits. Names must differ and be plain: no quotes, backslashes or control
  * characters. */
-attn_status attn_safetensors_write(attn_ctx *ctx, struct attn_file_writer *writer, const struct attn_tensor_source *tensors, int count);
+attn_status attn_safetensors_write(attn_ctx *ctx, struct attn_file_writer *writer, const struct attn_safetensors_source *tensors, int count);
 
 #endif

@@ -25,7 +25,7 @@ static const struct {
               {"F8_E5M2", 8}, {"F8_E8M0", 8}, {"F6_E2M3", 6}, {"F6_E3M2", 6}, {"F4", 4},   {"C64", 64}};
 enum { DTYPES = sizeof dtypes / sizeof dtypes[0] };
 
-const char *attn_tensor_dtype(const struct attn_tensor *tensor) {
+const char *attn_safetensors_dtype(const struct attn_safetensors_entry *tensor) {
     return dtypes[tensor->dtype].name;
 }
 
@@ -208,7 +208,7 @@ static attn_status take_integer(struct cursor *c, uint64_t *out) {
 
 enum { HAS_DTYPE = 1, HAS_SHAPE = 2, HAS_OFFSETS = 4 };
 
-static attn_status take_dtype(struct cursor *c, struct attn_tensor *t) {
+static attn_status take_dtype(struct cursor *c, struct attn_safetensors_entry *t) {
     struct text word;
     char text[64];
     skip_blanks(c);
@@ -225,7 +225,7 @@ static attn_status take_dtype(struct cursor *c, struct attn_tensor *t) {
                      PREFIX + at, quoted(word, text));
 }
 
-static attn_status take_shape(struct cursor *c, struct attn_tensor *t) {
+static attn_status take_shape(struct cursor *c, struct attn_safetensors_entry *t) {
     attn_status status = ATTN_OK;
     uint64_t extent;
     if (!take(c, '[')) return unexpected(c, "the list of extents");
@@ -241,7 +241,7 @@ static attn_status take_shape(struct cursor *c, struct attn_tensor *t) {
     return take(c, ']') ? ATTN_OK : unexpected(c, "',' or ']' after an extent");
 }
 
-static attn_status take_offsets(struct cursor *c, struct attn_tensor *t) {
+static attn_status take_offsets(struct cursor *c, struct attn_safetensors_entry *t) {
     if (!take(c, '[')) return unexpected(c, "the two offsets [begin, end]");
     attn_status status = take_integer(c, &t->begin);
     if (status == ATTN_OK && !take(c, ',')) status = unexpected(c, "',' between the two offsets");
@@ -251,9 +251,9 @@ static attn_status take_offsets(struct cursor *c, struct attn_tensor *t) {
 }
 
 /* The object of one tensor. */
-static attn_status take_tensor(struct cursor *c, struct attn_tensor *t) {
+static attn_status take_tensor(struct cursor *c, struct attn_safetensors_entry *t) {
     static const char *const keys[] = {"dtype", "shape", "data_offsets"};
-    static attn_status (*const takes[])(struct cursor *, struct attn_tensor *) = {take_dtype, take_shape, take_offsets};
+    static attn_status (*const takes[])(struct cursor *, struct attn_safetensors_entry *) = {take_dtype, take_shape, take_offsets};
     unsigned seen = 0;
     if (!take(c, '{')) return unexpected(c, "the object of a tensor");
     do {
@@ -333,7 +333,7 @@ static attn_status take_header(struct cursor *c, struct attn_safetensors *out, s
             status = take_metadata(c);
         } else if (status == ATTN_OK) {
             if (out->count == most) return unexpected_at(c, at, "at most 1000000 tensors");
-            struct attn_tensor *t = &out->tensor[out->count++];
+            struct attn_safetensors_entry *t = &out->tensor[out->count++];
             t->name = name.at;
             t->length = (uint32_t)name.length;
             status = take_tensor(c, t);
@@ -343,7 +343,7 @@ static attn_status take_header(struct cursor *c, struct attn_safetensors *out, s
     return take(c, '}') ? ATTN_OK : unexpected(c, "',' or '}' after a tensor");
 }
 
-void attn_tensor_shape(const struct attn_safetensors *file, const struct attn_tensor *tensor, int64_t shape[ATTN_NPY_RANK]) {
+void attn_safetensors_shape(const struct attn_safetensors *file, const struct attn_safetensors_entry *tensor, int64_t shape[ATTN_NPY_RANK]) {
     size_t at = tensor->shape;
     for (int axis = 0; axis < tensor->rank; axis++) {
         while (file->header[at] < '0' || file->header[at] > '9') at++;
@@ -352,17 +352,17 @@ void attn_tensor_shape(const struct attn_safetensors *file, const struct attn_te
     }
 }
 
-static attn_status wrong_tensor(struct cursor *c, const struct attn_tensor *t, const char *what) {
+static attn_status wrong_tensor(struct cursor *c, const struct attn_safetensors_entry *t, const char *what) {
     char text[64];
     return attn_fail(c->ctx, ATTN_EINVAL, "%s: tensor \"%s\": %s", c->name, quoted((struct text){t->name, t->length}, text), what);
 }
 
 /* Shape, type and offsets of a tensor fit each other. */
-static attn_status check_size(struct cursor *c, const struct attn_safetensors *file, const struct attn_tensor *t) {
+static attn_status check_size(struct cursor *c, const struct attn_safetensors *file, const struct attn_safetensors_entry *t) {
     int64_t shape[ATTN_NPY_RANK];
     size_t bits = (size_t)dtypes[t->dtype].bits;
     char text[160];
-    attn_tensor_shape(file, t, shape);
+    attn_safetensors_shape(file, t, shape);
     bool fits = true;
     for (int axis = 0; axis < t->rank; axis++) fits = fits && attn_mul_size(bits, (size_t)shape[axis], &bits);
     if (!fits) return wrong_tensor(c, t, "found more elements than memory has bits, expected a shape that a file can hold");
@@ -370,17 +370,17 @@ static attn_status check_size(struct cursor *c, const struct attn_safetensors *f
     if (t->end < t->begin) return wrong_tensor(c, t, "found data_offsets that end before they begin, expected begin <= end");
     if (t->end - t->begin == bits / 8) return ATTN_OK;
     snprintf(text, sizeof text, "found %llu bytes by its data_offsets, expected %zu by its shape and type %s",
-             (unsigned long long)(t->end - t->begin), bits / 8, attn_tensor_dtype(t));
+             (unsigned long long)(t->end - t->begin), bits / 8, attn_safetensors_dtype(t));
     return wrong_tensor(c, t, text);
 }
 
 static int by_place(const void *a, const void *b) {
-    const struct attn_tensor *x = a, *y = b;
+    const struct attn_safetensors_entry *x = a, *y = b;
     return x->begin != y->begin ? (x->begin > y->begin) - (x->begin < y->begin) : (x->end > y->end) - (x->end < y->end);
 }
 
 static int by_name(const void *a, const void *b) {
-    const struct attn_tensor *x = a, *y = b;
+    const struct attn_safetensors_entry *x = a, *y = b;
     return by_text(&(struct text){x->name, x->length}, &(struct text){y->name, y->length});
 }
 
@@ -392,7 +392,7 @@ static attn_status check_tensors(struct cursor *c, struct attn_safetensors *file
     for (size_t i = 0; i < file->count && status == ATTN_OK; i++) status = check_size(c, file, &file->tensor[i]);
     if (status == ATTN_OK) qsort(file->tensor, file->count, sizeof *file->tensor, by_place);
     for (size_t i = 0; i < file->count && status == ATTN_OK; i++) {
-        const struct attn_tensor *t = &file->tensor[i];
+        const struct attn_safetensors_entry *t = &file->tensor[i];
         snprintf(text, sizeof text, "found data_offsets that begin at %llu, expected %llu, where the tensors before it end",
                  (unsigned long long)t->begin, (unsigned long long)at);
         if (t->begin != at) status = wrong_tensor(c, t, text);

@@ -1,0 +1,22 @@
+# src/io and src/metric: one library for the training engine and for the program. What is optional is probed here; the command that lacks
+# it says so.
+file(GLOB_RECURSE io_sources CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} src/io/*.c src/metric/*.c)
+add_library(attn_io STATIC ${io_sources})
+target_link_libraries(attn_io PUBLIC attn PRIVATE attn_common ${ATTN_PRIVATE_LIBS})
+
+function(attn_io_optional define header library package what)
+  find_path(ATTN_${define}_INCLUDE ${header})
+  find_library(ATTN_${define} NAMES ${library})
+  if(ATTN_${define} AND ATTN_${define}_INCLUDE)
+    target_compile_definitions(attn_io PUBLIC ATTN_HAVE_${define})
+    target_include_directories(attn_io SYSTEM PUBLIC ${ATTN_${define}_INCLUDE})
+    target_link_libraries(attn_io PUBLIC ${ATTN_${define}})
+  else()
+    message(STATUS "attn: no ${library}; ${what} is left out (Debian: ${package})")
+  endif()
+endfunction()
+attn_io_optional(PNG png.h png libpng-dev "`attn mask --png`")
+attn_io_optional(ZLIB zlib.h z zlib1g-dev "reading of .gz and .npz files")
+attn_io_optional(PCRE2 pcre2.h pcre2-8 libpcre2-dev "the byte-level BPE tokenizer")
+attn_io_optional(JANSSON jansson.h jansson libjansson-dev "the training engine")
+attn_io_optional(SQLITE sqlite3.h sqlite3 libsqlite3-dev "the index of runs")
