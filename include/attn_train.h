@@ -1,4 +1,4 @@
-/* attn_train.h - automatic differentiation for models built on libattn: tensors, a tape, operators.
+/* attn_train.h - automatic differentiation for models built on libattn: tensors, a tape, operators; optimisers, models, mixers.
  *
  * SPDX-License-Identifier: Apache-2.0
  *
@@ -349,6 +349,181 @@ typedef struct attn_schedule {
     double floor, gamma;
 } attn_schedule;
 ATTN_API double attn_schedule_rate(const attn_schedule *schedule, int64_t step);
+
+/* ------------------------------------------------------------------------------------------------- models */
+
+/* A tape's parameters by name, in the order in which they were made, and memory that lives as long. What makes a layer or a mixer takes a model,
+ * makes its parameters there, and is written without checks: where the tape is spoiled parameters are NULL, and all that takes tensors takes NULL. */
+typedef struct attn_model attn_model;
+
+/* Makes an empty model with a tape of its own. *out is owned by the caller; the context must outlive it. Statuses: ATTN_EINVAL, ATTN_ENOMEM. */
+ATTN_API attn_status attn_model_create(attn_ctx *ctx, uint64_t seed, attn_model **out) ATTN_CHECKED;
+/* Frees the model and its tape. NULL is allowed. */
+ATTN_API void attn_model_destroy(attn_model *model);
+ATTN_API attn_tape *attn_model_tape(attn_model *model);
+
+/* What is made from here on is named "NAME." and its own name, until attn_model_leave: "blocks.0.mixer.q.weight". name is a format, as of printf. */
+ATTN_API void attn_model_enter(attn_model *model, const char *name, ...);
+ATTN_API void attn_model_leave(attn_model *model);
+
+/* A parameter of zeros. A name that exists, or that is no plain word of letters, digits, '_', '-' and '.', spoils the tape. */
+ATTN_API attn_tensor *attn_model_parameter(attn_model *model, const char *name, int dims, const int64_t *size);
+/* A seed for the fill functions that depends on the model's seed and on the name of the newest parameter alone: the same layer begins with the same
+ * numbers whatever stands beside it. */
+ATTN_API uint64_t attn_model_seed(const attn_model *model);
+/* Factors of the rate and of the weight decay for the newest parameter; 1 and 1 without this. */
+ATTN_API void attn_model_scale(attn_model *model, double rate, double decay);
+/* Memory of zeros for what the model needs besides, until it is destroyed. NULL: the tape is spoiled. */
+ATTN_API void *attn_model_memory(attn_model *model, size_t bytes);
+
+/* A mask that the model owns from here on. NULL: the tape is spoiled. */
+ATTN_API const attn_mask *attn_model_mask(attn_model *model, attn_mask *mask);
+/* The causal mask under which a token sees itself and the `before` tokens before it (ATTN_UNLIMITED: all). */
+ATTN_API const attn_mask *attn_model_causal(attn_model *model, int64_t before);
+
+/* How many parameters, one of them, its name, and how many numbers all of them have. */
+ATTN_API int64_t attn_model_count(const attn_model *model);
+ATTN_API attn_tensor *attn_model_tensor(const attn_model *model, int64_t index);
+ATTN_API const char *attn_model_name(const attn_model *model, int64_t index);
+ATTN_API int64_t attn_model_elements(const attn_model *model);
+
+/* An optimiser of all parameters with one rate and decay, times their factors. */
+ATTN_API attn_status attn_model_optimizer(attn_model *model, const attn_optimizer_config *config, double decay,
+                                          attn_optimizer **out) ATTN_CHECKED;
+
+/* ------------------------------------------------------------------------------------------------- layers */
+
+/* A linear layer: "NAME.weight" [out, in], drawn from N(0, deviation^2), and "NAME.bias" [out], zeros. Applied by attn_project, as attn_linear. */
+typedef struct attn_projection {
+    attn_tensor *weight, *bias; /* bias NULL: none */
+} attn_projection;
+ATTN_API attn_projection attn_projection_make(attn_model *model, const char *name, int64_t in, int64_t out, bool bias, double deviation);
+ATTN_API attn_tensor *attn_project(const attn_projection *projection, attn_tensor *x);
+
+/* A norm over the last axis: "NAME.weight" [width], ones; layer norm has "NAME.bias", zeros, RMS norm has none. */
+typedef struct attn_norm {
+    attn_tensor *gain, *bias;
+    double epsilon;
+    bool rms;
+} attn_norm;
+ATTN_API attn_norm attn_norm_make(attn_model *model, const char *name, int64_t width, double epsilon, bool rms);
+ATTN_API attn_tensor *attn_normalize(const attn_norm *norm, attn_tensor *x);
+
+/* ------------------------------------------------------------------------------------------------- mixers */
+
+/* A mixer moves information between the tokens of a sequence, causally: [B, T, D] to [B, T, D]. A model names the mixers of its layers in one
+ * text, "baseconv:kernel=3+attention:heads=4": options behind ':', layers from the first on, again from the first where they are fewer than the
+ * model's layers. Mixers of the user's own are told in the same way (attn_mixer_kind). */
+
+/* An option of a mixer: a number, or one of some words, which is then the word's number. */
+typedef struct attn_mixer_option {
+    const char *name, *meaning;
+    double value, low, high;  /* the default and its range */
+    bool whole;               /* whole numbers only */
+    const char *const *words; /* NULL: a number. Else words, and NULL behind the last */
+} attn_mixer_option;
+
+/* What a mixer is made for. */
+typedef struct attn_mixer_place {
+    int64_t width;  /* D */
+    int64_t length; /* the greatest T */
+    int64_t layer, layers;
+} attn_mixer_place;
+
+/* One call: the tokens of a batch, or, in attn_mixer_kind.step, one token of each sequence. */
+typedef struct attn_mixer_call {
+    attn_tensor *u;        /* [B, T, D] */
+    const int32_t *tokens; /* [B, T], which u was made from. NULL: not known */
+    bool training;         /* false: an evaluation */
+    attn_tensor *penalty;  /* out: of one element, to be added to the loss; left alone: none */
+    double share;          /* out: share of the positions that were selected, where the mixer selects; left alone (NaN) by others */
+} attn_mixer_call;
+
+typedef struct attn_mixer_kind {
+    size_t size; /* sizeof(attn_mixer_kind) */
+
+    const char *name, *summary; /* a plain word; what it is, its paper */
+    const attn_mixer_option *options;
+    int option_count;
+    size_t bytes; /* of the mixer's own struct, which `mixer` points at: zeros before make */
+
+    /* Makes parameters and remembers what mix needs. option has the values in the order of `options`, checked. */
+    void (*make)(void *mixer, attn_model *model, const attn_mixer_place *place, const double *option);
+    /* The result for all tokens at once, recorded where the tape records. */
+    attn_tensor *(*mix)(void *mixer, attn_mixer_call *call);
+
+    /* Token by token, for a mixer that has such a form, else NULL and NULL. state_size: numbers of state that one sequence of at most
+     * `tokens` tokens needs. step: the result for the token at `position` of each of B sequences, u [B, 1, D]; state [B, state_size], zeros at
+     * position 0, holds what it needs of the tokens before and is brought up to date. Nothing is recorded. Equal to mix up to roundings. */
+    int64_t (*state_size)(const void *mixer, int64_t tokens);
+    attn_tensor *(*step)(void *mixer, attn_mixer_call *call, attn_real *state, int64_t tokens, int64_t position);
+} attn_mixer_kind;
+
+/* The library's own mixers: how many, and one of them. */
+ATTN_API int attn_mixer_count(void);
+ATTN_API const attn_mixer_kind *attn_mixer_at(int index);
+
+/* A mixer in its place. */
+typedef struct attn_mixer attn_mixer;
+
+/* Makes the mixer of layer place->layer that `text` names, as above, among the library's kinds and `count` of the caller's. NULL: the tape is
+ * spoiled, with the nearest name that there is. */
+ATTN_API attn_mixer *attn_mixer_make(attn_model *model, const char *text, const attn_mixer_place *place,
+                                     const attn_mixer_kind *const *kinds, int count);
+ATTN_API const attn_mixer_kind *attn_mixer_kind_of(const attn_mixer *mixer);
+ATTN_API attn_tensor *attn_mix(attn_mixer *mixer, attn_mixer_call *call);
+/* As attn_mixer_kind.state_size and .step; -1 and NULL (the tape is spoiled) where the mixer has no such form. */
+ATTN_API int64_t attn_mixer_state(const attn_mixer *mixer, int64_t tokens);
+ATTN_API attn_tensor *attn_mixer_step(attn_mixer *mixer, attn_mixer_call *call, attn_real *state, int64_t tokens, int64_t position);
+
+/* A plugin: a shared object that holds a symbol attn_plugin_main of this type (attn train --plugin FILE.so). */
+typedef struct attn_plugin {
+    size_t size; /* sizeof(attn_plugin) */
+    const attn_mixer_kind *const *mixers;
+    int mixer_count;
+} attn_plugin;
+
+/* ------------------------------------------------------------------------------------------- sequence models */
+
+/* A model over tokens (Arora et al. 2023, app.): r = embedding + positions; each block adds mixer(norm(r)) and then state(norm(r)) to r; logits are the
+ * embedding's products with norm(r). */
+typedef enum attn_state_mixer { ATTN_STATE_IDENTITY = 0, ATTN_STATE_NONE = 1, ATTN_STATE_MLP = 2, ATTN_STATE_SWIGLU = 3 } attn_state_mixer;
+
+typedef struct attn_sequence_config {
+    size_t size; /* sizeof(attn_sequence_config), set by attn_sequence_config_init */
+
+    int64_t vocabulary, width, layers, length; /* of tokens, D, blocks, the greatest T. No defaults */
+    const char *mixer;                         /* as in attn_mixer_make. Default "attention" */
+    const attn_mixer_kind *const *kinds;       /* the caller's own */
+    int kind_count;
+    attn_state_mixer state; /* identity (default: the normed residual is added once more), none, MLP of 4 D with GELU, or gated by SiLU */
+    bool positions;         /* learned absolute positions are added to the tokens. Default false */
+    bool rms;               /* RMS norms instead of layer norms. Default false */
+    bool untied;            /* the head has weights of its own. Default false */
+    double dropout;         /* of the embedding and, with an MLP, of each branch. Default 0 */
+} attn_sequence_config;
+ATTN_API void attn_sequence_config_init(attn_sequence_config *config);
+
+typedef struct attn_sequence attn_sequence;
+/* Makes it among the model's parameters; lives as long as the model. NULL: the tape is spoiled. */
+ATTN_API attn_sequence *attn_sequence_make(attn_model *model, const attn_sequence_config *config);
+
+/* The last norm's output [B, T, D] for tokens [B, T]; tokens is needed until the next reset. training as in attn_mixer_call. *penalty (NULL:
+ * not wanted) is the mixers' sum, NULL where none has any. */
+ATTN_API attn_tensor *attn_sequence_hidden(attn_sequence *sequence, int64_t batch, int64_t tokens, const int32_t *token, bool training,
+                                           attn_tensor **penalty);
+/* The same from rows [B, T, D] in the embedding's place. */
+ATTN_API attn_tensor *attn_sequence_blocks(attn_sequence *sequence, attn_tensor *rows, const int32_t *token, bool training,
+                                           attn_tensor **penalty);
+/* [..., vocabulary] of hidden rows [..., D]. */
+ATTN_API attn_tensor *attn_sequence_logits(attn_sequence *sequence, attn_tensor *hidden);
+ATTN_API attn_tensor *attn_sequence_embedding(attn_sequence *sequence);
+
+/* Numbers of state of one sequence of at most `tokens` tokens, all layers; -1: a mixer has no form that goes token by token. attn_sequence_step: hidden
+ * [B, 1, D] of the tokens at `position`, token [B]; state [B, attn_sequence_state], zeros before position 0. */
+ATTN_API int64_t attn_sequence_state(const attn_sequence *sequence, int64_t tokens);
+ATTN_API attn_tensor *attn_sequence_step(attn_sequence *sequence, int64_t batch, const int32_t *token, attn_real *state, int64_t tokens,
+                                         int64_t position);
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,159 @@
+/* Mixers by their text: the list of kinds, options, and the calls that check. */
+#include "nn/mixer.h"
+
+#include "base/nearest.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { WORD = 64, TEXT = 512, OPTIONS = 16, KINDS = 64 };
+
+static const attn_mixer_kind *const own[] = {&attn_mixer_attention};
+enum { OWN = sizeof own / sizeof own[0] };
+
+struct attn_mixer {
+    const attn_mixer_kind *kind;
+    attn_tape *tape;
+    void *self;
+};
+
+int attn_mixer_count(void) {
+    return OWN;
+}
+
+const attn_mixer_kind *attn_mixer_at(int index) {
+    return index >= 0 && index < OWN ? own[index] : NULL;
+}
+
+/* -------------------------------------------------------------------------------------------------------- text */
+
+/* The part of layer `layer` in "a:x=1+b". False: longer than TEXT. */
+static bool part_of(const char *text, int64_t layer, char part[TEXT]) {
+    int64_t parts = 1;
+    for (const char *c = text; *c; c++) parts += *c == '+';
+    for (int64_t i = layer % parts; i > 0; i--) text = strchr(text, '+') + 1;
+    const size_t n = strcspn(text, "+");
+    if (n >= TEXT) return false;
+    memcpy(part, text, n);
+    part[n] = '\0';
+    return true;
+}
+
+/* Cuts `text` at its first `at` and returns what stands behind; NULL: it has none. */
+static char *cut(char *text, char at) {
+    char *found = strchr(text, at);
+    if (found) *found++ = '\0';
+    return found;
+}
+
+static const attn_mixer_kind *kind_named(attn_tape *tape, const char *name, const attn_mixer_kind *const *kinds, int count) {
+    const char *names[KINDS];
+    int n = 0;
+    for (int i = 0; i < OWN + count && n < KINDS; i++) {
+        const attn_mixer_kind *kind = i < OWN ? own[i] : kinds[i - OWN];
+        if (strcmp(kind->name, name) == 0) return kind;
+        names[n++] = kind->name;
+    }
+    const char *nearest = attn_nearest(name, names, n);
+    attn_tape_fail(tape, ATTN_EINVAL, "there is no mixer '%s'%s%s%s", name, nearest ? "; did you mean '" : "", nearest ? nearest : "",
+                   nearest ? "'?" : "");
+    return NULL;
+}
+
+/* Number `index` of the option's words, or its number. NaN: neither. */
+static double value_of(const attn_mixer_option *option, const char *text) {
+    if (option->words) {
+        for (int i = 0; option->words[i]; i++)
+            if (strcmp(option->words[i], text) == 0) return i;
+        return NAN;
+    }
+    char *end;
+    const double value = strtod(text, &end);
+    const bool fits = end != text && *end == '\0' && value >= option->low && value <= option->high;
+    return fits && (!option->whole || value == floor(value)) ? value : (double)NAN;
+}
+
+static void refuse_value(attn_tape *tape, const char *mixer, const attn_mixer_option *option, const char *value) {
+    char words[TEXT] = "";
+    if (!option->words) {
+        attn_tape_fail(tape, ATTN_EINVAL, "mixer %s: %s=%s: expected a %snumber from %g to %g", mixer, option->name, value,
+                       option->whole ? "whole " : "", option->low, option->high);
+        return;
+    }
+    for (int i = 0; option->words[i]; i++) attn_append(words, sizeof words, "%s%s", i > 0 ? ", " : "", option->words[i]);
+    attn_tape_fail(tape, ATTN_EINVAL, "mixer %s: %s=%s: expected one of %s", mixer, option->name, value, words);
+}
+
+/* One "key=value". */
+static void take_option(attn_tape *tape, const attn_mixer_kind *kind, char *text, double *values) {
+    const char *names[OPTIONS], *value = cut(text, '=');
+    for (int i = 0; i < kind->option_count; i++) {
+        names[i] = kind->options[i].name;
+        if (strcmp(names[i], text) != 0) continue;
+        values[i] = value_of(&kind->options[i], value ? value : "");
+        if (isnan(values[i])) refuse_value(tape, kind->name, &kind->options[i], value ? value : "");
+        return;
+    }
+    const char *nearest = attn_nearest(text, names, kind->option_count);
+    attn_tape_fail(tape, ATTN_EINVAL, "mixer %s has no option '%s'%s%s%s", kind->name, text, nearest ? "; did you mean '" : "",
+                   nearest ? nearest : "", nearest ? "'?" : "");
+}
+
+attn_mixer *attn_mixer_make(attn_model *model, const char *text, const attn_mixer_place *place, const attn_mixer_kind *const *kinds,
+                            int count) {
+    attn_tape *tape = attn_model_tape(model);
+    double values[OPTIONS];
+    char part[TEXT];
+    attn_mixer *mixer = attn_model_memory(model, sizeof *mixer);
+    if (!mixer) return NULL;
+    if (!part_of(text, place->layer, part)) {
+        attn_tape_fail(tape, ATTN_EINVAL, "mixer: a layer's text is longer than %d bytes", TEXT - 1);
+        return NULL;
+    }
+    char *options = cut(part, ':');
+    const attn_mixer_kind *kind = kind_named(tape, part, kinds, count);
+    if (!kind) return NULL;
+    if (kind->size != sizeof *kind || kind->option_count > OPTIONS) {
+        attn_tape_fail(tape, ATTN_EINVAL, "mixer %s: it was built for another version of attn_train.h", part);
+        return NULL;
+    }
+    for (int i = 0; i < kind->option_count; i++) values[i] = kind->options[i].value;
+    for (char *rest; options && !tape->status; options = rest) {
+        rest = cut(options, ':');
+        take_option(tape, kind, options, values);
+    }
+    *mixer = (attn_mixer){kind, tape, attn_model_memory(model, kind->bytes)};
+    if (!mixer->self) return NULL;
+    kind->make(mixer->self, model, place, values);
+    return tape->status ? NULL : mixer;
+}
+
+/* ------------------------------------------------------------------------------------------------------- calls */
+
+const attn_mixer_kind *attn_mixer_kind_of(const attn_mixer *mixer) {
+    return mixer->kind;
+}
+
+static bool is_sequence(const attn_mixer *mixer, attn_tensor *u) {
+    if (!attn_usable(1, &u)) return false;
+    if (u->dims == 3) return true;
+    char text[ATTN_SHAPE_TEXT];
+    attn_tape_fail(u->tape, ATTN_ESHAPE, "mixer %s: u must be [B, T, D]; it is %s", mixer->kind->name, attn_shape_text(u, text));
+    return false;
+}
+
+attn_tensor *attn_mix(attn_mixer *mixer, attn_mixer_call *call) {
+    return mixer && is_sequence(mixer, call->u) ? mixer->kind->mix(mixer->self, call) : NULL;
+}
+
+int64_t attn_mixer_state(const attn_mixer *mixer, int64_t tokens) {
+    return mixer && mixer->kind->state_size ? mixer->kind->state_size(mixer->self, tokens) : -1;
+}
+
+attn_tensor *attn_mixer_step(attn_mixer *mixer, attn_mixer_call *call, attn_real *state, int64_t tokens, int64_t position) {
+    if (!mixer || !is_sequence(mixer, call->u)) return NULL;
+    if (!mixer->kind->step)
+        return attn_tape_fail(mixer->tape, ATTN_EUNSUPPORTED, "mixer %s has no form that goes token by token", mixer->kind->name);
+    return mixer->kind->step(mixer->self, call, state, tokens, position);
+}

@@ -1,0 +1,9 @@
+/* The library's mixers: one file each in src/nn/mixer. */
+#ifndef ATTN_NN_MIXER_H
+#define ATTN_NN_MIXER_H
+
+#include "nn/model.h"
+
+extern const attn_mixer_kind attn_mixer_attention;
+
+#endif

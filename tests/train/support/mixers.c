@@ -1,0 +1,54 @@
+#include "support/mixers.h"
+
+#include "base/random.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+const struct test_mixer test_mixers[] = {
+    {"attention", 6, 9, 0, 2},
+    {"attention:heads=3", 12, 5, 1, 2},
+    {"attention", 4, 1, 0, 1},
+};
+const int test_mixers_count = sizeof test_mixers / sizeof *test_mixers;
+
+void test_mixer_open(struct test_mixer_model *m, attn_ctx *ctx, const struct test_mixer *what, double move) {
+    const attn_mixer_place place = {what->width, what->length + 3, what->layer, what->layers};
+    struct attn_random random;
+    *m = (struct test_mixer_model){.what = what};
+    assert_int_equal(attn_model_create(ctx, 5, &m->model), ATTN_OK);
+    m->mixer = attn_mixer_make(m->model, what->text, &place, NULL, 0);
+    if (!m->mixer) {
+        char text[512];
+        fail_msg("%s: %s", what->text, attn_ctx_error(ctx, text, sizeof text));
+    }
+    attn_random_init(&random, 17);
+    for (int64_t i = 0; i < attn_model_count(m->model); i++) {
+        attn_tensor *p = attn_model_tensor(m->model, i);
+        for (int64_t j = 0; j < attn_count(p); j++) attn_data(p)[j] += (attn_real)(move * (2 * attn_random_uniform(&random) - 1));
+    }
+    m->u = attn_parameter(attn_model_tape(m->model), 3, (const int64_t[]){TEST_MIXER_BATCH, what->length, what->width});
+    assert_non_null(m->u);
+    attn_fill_uniform(m->u, -1.5, 1.5, 3);
+    m->tokens = malloc((size_t)(TEST_MIXER_BATCH * what->length) * sizeof *m->tokens);
+    assert_non_null(m->tokens);
+    for (int64_t i = 0; i < TEST_MIXER_BATCH * what->length; i++) m->tokens[i] = (int32_t)attn_random_below(&random, 4);
+}
+
+void test_mixer_close(struct test_mixer_model *m) {
+    free(m->tokens);
+    attn_model_destroy(m->model);
+}
+
+attn_tensor *test_mixer_output(struct test_mixer_model *m, bool training, attn_tensor **penalty) {
+    attn_tape_reset(attn_model_tape(m->model));
+    attn_mixer_call call = {.u = m->u, .tokens = m->tokens, .training = training};
+    attn_tensor *y = attn_mix(m->mixer, &call);
+    if (!y) fail_msg("%s: mix failed with status %d", m->what->text, (int)attn_tape_status(attn_model_tape(m->model)));
+    if (penalty) *penalty = call.penalty;
+    return y;
+}
