@@ -43,8 +43,16 @@ static int posix_unlink(void *user, const char *path) {
     (void)user;
     return unlink(path);
 }
-const struct attn_file_system attn_file_system_posix = {NULL,        posix_open,   posix_pread, posix_write, posix_fsync,
-                                                        posix_close, posix_rename, posix_link,  posix_unlink};
+static int posix_mkdir(void *user, const char *path, mode_t mode) {
+    (void)user;
+    return mkdir(path, mode);
+}
+static int posix_ftruncate(void *user, int file, off_t size) {
+    (void)user;
+    return ftruncate(file, size);
+}
+const struct attn_file_system attn_file_system_posix = {NULL,         posix_open, posix_pread,  posix_write, posix_fsync,    posix_close,
+                                                        posix_rename, posix_link, posix_unlink, posix_mkdir, posix_ftruncate};
 
 static attn_status fail_path(attn_ctx *ctx, attn_status status, const char *what, const char *path, int error) {
     return attn_fail(ctx, status, "%s: %s: %s", path, what, strerror(error));

@@ -24,6 +24,8 @@ struct attn_file_system {
     int (*rename)(void *user, const char *from, const char *to);
     int (*link)(void *user, const char *from, const char *to);
     int (*unlink)(void *user, const char *path);
+    int (*mkdir)(void *user, const char *path, mode_t mode);
+    int (*ftruncate)(void *user, int file, off_t size);
 };
 
 /* The operating system's. */

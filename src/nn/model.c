@@ -1,6 +1,8 @@
 /* A model: its tape, and the parameters on it by name. */
 #include "nn/model.h"
 
+#include "base/hash.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -128,10 +130,8 @@ attn_tensor *attn_model_parameter(attn_model *model, const char *name, int dims,
 }
 
 uint64_t attn_model_seed(const attn_model *model) {
-    uint64_t hash = 0xcbf29ce484222325u; /* FNV-1a, of the seed's bytes and the name's */
-    for (int i = 0; i < 64; i += 8) hash = (hash ^ (model->seed >> i & 0xFF)) * 0x100000001b3u;
-    for (const char *c = model->newest ? model->newest->name : ""; *c; c++) hash = (hash ^ (uint8_t)*c) * 0x100000001b3u;
-    return hash;
+    const char *name = model->newest ? model->newest->name : "";
+    return attn_hash(attn_hash(ATTN_HASH_START, &model->seed, sizeof model->seed), name, strlen(name));
 }
 
 void attn_model_scale(attn_model *model, double rate, double decay) {

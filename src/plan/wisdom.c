@@ -2,6 +2,8 @@
  * an earlier one take its place, and writes the table out as the new text; where another thread was quicker, it begins again. */
 #include "plan/wisdom.h"
 
+#include "base/hash.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -24,11 +26,8 @@ struct table {
     int usable, others, malformed;
 };
 
-/* FNV-1a, 64 bits. */
 static uint64_t hash_of(struct attn_piece p) {
-    uint64_t hash = 0xcbf29ce484222325u;
-    for (size_t i = 0; i < p.length; i++) hash = (hash ^ (unsigned char)p.at[i]) * 0x100000001b3u;
-    return hash;
+    return attn_hash(ATTN_HASH_START, p.at, p.length);
 }
 
 static bool same(struct attn_piece a, struct attn_piece b) {

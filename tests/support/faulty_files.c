@@ -35,7 +35,14 @@ static int bad_unlink(void *user, const char *path) {
     (void)user;
     return attn_file_system_posix.unlink(NULL, path);
 }
+static int bad_mkdir(void *user, const char *path, mode_t mode) {
+    return fault(user, ENOSPC) ? -1 : attn_file_system_posix.mkdir(NULL, path, mode);
+}
+static int bad_ftruncate(void *user, int file, off_t size) {
+    return fault(user, EIO) ? -1 : attn_file_system_posix.ftruncate(NULL, file, size);
+}
 
 struct attn_file_system test_faulty_files(struct test_faults *faults) {
-    return (struct attn_file_system){faults, bad_open, bad_pread, bad_write, bad_fsync, bad_close, bad_rename, bad_link, bad_unlink};
+    return (struct attn_file_system){faults,     bad_open, bad_pread,  bad_write, bad_fsync,    bad_close,
+                                     bad_rename, bad_link, bad_unlink, bad_mkdir, bad_ftruncate};
 }

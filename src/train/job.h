@@ -1,0 +1,79 @@
+/* A task, and a job: one recipe of a task being trained, evaluated or asked.
+ *
+ * A batch is cut into micro-batches: attn_task.loss records one of them, and the gradients are added in a fixed tree, so that they are the same
+ * bits wherever the micro-batches are computed. What a step sees depends on the recipe and on the step's number alone: there is no position
+ * in the data to be saved. */
+#ifndef ATTN_TRAIN_JOB_H
+#define ATTN_TRAIN_JOB_H
+
+#include "attn_train.h"
+#include "io/safetensors.h"
+#include "train/recipe.h"
+
+#include <stdio.h>
+
+enum { ATTN_FIGURES = 32 };
+
+/* Figures of an evaluation: the first is the one that decides. */
+struct attn_figure {
+    char name[48];
+    double value;
+};
+struct attn_figures {
+    struct attn_figure at[ATTN_FIGURES];
+    int count;
+};
+void attn_figures_add(struct attn_figures *figures, const char *name, double value);
+/* NaN: there is none of this name. */
+double attn_figures_get(const struct attn_figures *figures, const char *name);
+
+struct attn_job {
+    attn_ctx *ctx;
+    const struct attn_task *task;
+    const struct attn_recipe *recipe;
+    attn_model *model;
+    const attn_mixer_kind *const *kinds; /* mixers of plugins */
+    int kind_count;
+    const char *saved;   /* in open: attn_task.extra of the saved model; NULL: a new model */
+    int64_t epoch_steps; /* set by attn_task.open: batches of one pass over the data; 0: data do not repeat */
+    void *self;          /* the task's own, of attn_task.bytes, zeros before open */
+};
+
+struct attn_task {
+    const char *name;    /* "zoology/mqar" */
+    const char *summary; /* one line */
+    const struct attn_recipe_field *fields;
+    int field_count;
+    const char *const *changes; /* "lr=0.001": defaults of its own for the trainer's fields; NULL behind the last */
+    const char *figure;         /* the first of evaluate's figures */
+    bool lower;                 /* it is the better the lower it is */
+    size_t bytes;
+
+    /* Reads what the recipe names and makes the model's parameters. */
+    attn_status (*open)(struct attn_job *job);
+    /* The loss of micro-batch `micro` of `micros` of step `step`, recorded: those of a step add up to the batch's. NULL: the tape says why. */
+    attn_tensor *(*loss)(struct attn_job *job, int64_t step, int64_t micro, int64_t micros);
+    /* Figures on data that no step sees. Nothing is recorded. data: a file of the user's own in the task's format, NULL: the recipe's. */
+    attn_status (*evaluate)(struct attn_job *job, const char *data, struct attn_figures *out);
+    /* Answers what is read, line by line; NULL: the task has no such use. */
+    attn_status (*predict)(struct attn_job *job, FILE *in, FILE *out);
+    /* Writes the data that training would see as text, `count` examples; NULL: none are generated. */
+    attn_status (*generate)(struct attn_job *job, int64_t count, FILE *out);
+    /* A text that belongs to the model, as the tokenizer's; NULL, or returns NULL: none. Freed by attn_free. */
+    char *(*extra)(struct attn_job *job);
+    void (*close)(struct attn_job *job);
+};
+
+/* The trainer's own fields, which every task has. */
+extern const struct attn_recipe_field attn_trainer_fields[];
+extern const int attn_trainer_field_count;
+
+/* The recipe of a task with its defaults. */
+attn_status attn_task_recipe(attn_ctx *ctx, const struct attn_task *task, struct attn_recipe **out);
+
+/* Makes the model and opens the task. `extra`: the text of a saved model, or NULL. Closed by attn_job_close, also after a failure. */
+attn_status attn_job_open(attn_ctx *ctx, const struct attn_task *task, const struct attn_recipe *recipe,
+                          const attn_mixer_kind *const *kinds, int kind_count, const char *extra, struct attn_job *out);
+void attn_job_close(struct attn_job *job);
+
+#endif

@@ -1,0 +1,259 @@
+/* Recipes: fields, what is assigned to them, and their JSON. */
+#include "train/recipe.h"
+
+#include "base/hash.h"
+#include "base/nearest.h"
+#include "io/record.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct attn_recipe_value *find(const struct attn_recipe *recipe, const char *name) {
+    for (int i = 0; i < recipe->count; i++)
+        if (strcmp(recipe->value[i].field->name, name) == 0) return (struct attn_recipe_value *)&recipe->value[i];
+    return NULL;
+}
+
+/* ------------------------------------------------------------------------------------------------- assignments */
+
+static attn_status refuse(const struct attn_recipe *recipe, const struct attn_recipe_field *f, const char *found) {
+    char expected[ATTN_RECIPE_TEXT] = "";
+    if (f->type == ATTN_WORD)
+        for (int i = 0; f->words[i]; i++) attn_append(expected, sizeof expected, "%s%s", i == 0 ? "one of " : ", ", f->words[i]);
+    else if (f->type == ATTN_TRUTH)
+        attn_append(expected, sizeof expected, "true or false");
+    else if (f->type == ATTN_TEXT)
+        attn_append(expected, sizeof expected, "at most %d bytes of text", ATTN_RECIPE_TEXT - 1);
+    else
+        attn_append(expected, sizeof expected, "a %snumber from %.15g to %.15g", f->type == ATTN_WHOLE ? "whole " : "", f->low, f->high);
+    return attn_fail(recipe->ctx, ATTN_EINVAL, "recipe: %s=%s: expected %s", f->name, found, expected);
+}
+
+static bool take_word(struct attn_recipe_value *v, const char *text) {
+    for (int i = 0; v->field->words[i]; i++)
+        if (strcmp(v->field->words[i], text) == 0) {
+            v->whole = i;
+            return true;
+        }
+    return false;
+}
+
+static bool take_number(struct attn_recipe_value *v, const char *text) {
+    char *end;
+    const double number = strtod(text, &end);
+    const bool whole = v->field->type == ATTN_WHOLE;
+    if (end == text || *end != '\0' || isspace((unsigned char)*text) || !(number >= v->field->low && number <= v->field->high))
+        return false;
+    if (whole && (number != floor(number) || fabs(number) > 9007199254740992.0)) return false;
+    v->number = number;
+    v->whole = whole ? (int64_t)number : 0;
+    return true;
+}
+
+static attn_status assign(const struct attn_recipe *recipe, struct attn_recipe_value *v, const char *text) {
+    const enum attn_field_type type = v->field->type;
+    bool good = strlen(text) < ATTN_RECIPE_TEXT;
+    if (good && type == ATTN_WORD) good = take_word(v, text);
+    if (good && (type == ATTN_WHOLE || type == ATTN_NUMBER)) good = take_number(v, text);
+    if (good && type == ATTN_TRUTH) {
+        v->whole = strcmp(text, "true") == 0;
+        good = v->whole || strcmp(text, "false") == 0;
+    }
+    if (!good) return refuse(recipe, v->field, text);
+    if (type == ATTN_WORD || type == ATTN_TEXT) memcpy(v->text, text, strlen(text) + 1);
+    return ATTN_OK;
+}
+
+static attn_status unknown(const struct attn_recipe *recipe, const char *place, const char *name) {
+    const char *names[ATTN_RECIPE_FIELDS];
+    for (int i = 0; i < recipe->count; i++) names[i] = recipe->value[i].field->name;
+    const char *nearest = attn_nearest(name, names, recipe->count);
+    return attn_fail(recipe->ctx, ATTN_EINVAL, "%s: %s has no field '%s'%s%s%s", place, recipe->task, name,
+                     nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
+}
+
+attn_status attn_recipe_set(struct attn_recipe *recipe, const char *assignment) {
+    char name[64];
+    const size_t n = strcspn(assignment, "=");
+    if (assignment[n] != '=' || n == 0 || n >= sizeof name)
+        return attn_fail(recipe->ctx, ATTN_EINVAL, "recipe: found '%s', expected FIELD=VALUE", assignment);
+    memcpy(name, assignment, n);
+    name[n] = '\0';
+    struct attn_recipe_value *v = find(recipe, name);
+    return v ? assign(recipe, v, assignment + n + 1) : unknown(recipe, "recipe", name);
+}
+
+attn_status attn_recipe_create(attn_ctx *ctx, const char *task, const struct attn_recipe_field *const *fields, const int *counts, int lists,
+                               const char *const *changes, struct attn_recipe **out) {
+    attn_status status = ATTN_OK;
+    struct attn_recipe *recipe = attn_alloc(ctx, sizeof *recipe);
+    if (!recipe) return attn_no_memory(ctx, "recipe", sizeof *recipe);
+    memset(recipe, 0, sizeof *recipe);
+    recipe->ctx = ctx;
+    attn_append(recipe->task, sizeof recipe->task, "%s", task);
+    for (int l = 0; l < lists; l++)
+        for (int i = 0; i < counts[l] && !status; i++) {
+            if (find(recipe, fields[l][i].name) || recipe->count == ATTN_RECIPE_FIELDS) {
+                status = attn_fail(ctx, ATTN_EINVAL, "%s: the field '%s' comes twice, or as one of more than %d", task, fields[l][i].name,
+                                   ATTN_RECIPE_FIELDS);
+                break;
+            }
+            struct attn_recipe_value *v = &recipe->value[recipe->count++];
+            v->field = &fields[l][i];
+            status = assign(recipe, v, v->field->value);
+        }
+    for (int i = 0; changes && changes[i] && !status; i++) status = attn_recipe_set(recipe, changes[i]);
+    if (status) {
+        attn_free(ctx, recipe);
+        return status;
+    }
+    *out = recipe;
+    return ATTN_OK;
+}
+
+/* -------------------------------------------------------------------------------------------------------- JSON */
+
+static attn_status load(attn_ctx *ctx, const char *name, const char *text, size_t bytes, json_t **out) {
+    json_error_t error;
+    *out = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &error);
+    if (!*out)
+        return attn_fail(ctx, ATTN_EINVAL, "%s: line %d, column %d: found %s, expected JSON", name, error.line, error.column, error.text);
+    if (json_is_object(*out)) return ATTN_OK;
+    json_decref(*out);
+    return attn_fail(ctx, ATTN_EINVAL, "%s: found no JSON object, expected {\"task\": ..., ...}", name);
+}
+
+/* What a command line would say. NULL: neither a string nor a number nor a truth. */
+static const char *text_of(const json_t *value, char number[40]) {
+    if (json_is_string(value)) return strlen(json_string_value(value)) == json_string_length(value) ? json_string_value(value) : NULL;
+    if (json_is_boolean(value)) return json_is_true(value) ? "true" : "false";
+    if (json_is_integer(value)) {
+        snprintf(number, 40, "%lld", (long long)json_integer_value(value));
+        return number;
+    }
+    return json_is_real(value) ? attn_real_text(json_real_value(value), number, 40) : NULL;
+}
+
+/* A string where a number belongs would pass for one. */
+static bool right_kind(const struct attn_recipe_field *f, const json_t *value) {
+    if (f->type == ATTN_WORD || f->type == ATTN_TEXT) return json_is_string(value);
+    return f->type == ATTN_TRUTH ? json_is_boolean(value) : json_is_number(value);
+}
+
+attn_status attn_recipe_parse(struct attn_recipe *recipe, const char *name, const char *text, size_t bytes) {
+    json_t *root, *value;
+    const char *key;
+    attn_status status = load(recipe->ctx, name, text, bytes, &root);
+    if (status) return status;
+    json_object_foreach(root, key, value) {
+        char number[40];
+        const char *word = text_of(value, number);
+        struct attn_recipe_value *v = find(recipe, key);
+        if (strcmp(key, "task") == 0) {
+            if (!word || strcmp(word, recipe->task) != 0)
+                status =
+                    attn_fail(recipe->ctx, ATTN_EINVAL, "%s: found the task '%s', expected '%s'", name, word ? word : "?", recipe->task);
+        } else if (!v) {
+            status = unknown(recipe, name, key);
+        } else if (!word || !right_kind(v->field, value)) {
+            status = attn_fail(recipe->ctx, ATTN_EINVAL, "%s: field \"%s\": found a value of another kind, expected a %s", name, key,
+                               v->field->type == ATTN_TRUTH                                 ? "truth"
+                               : v->field->type == ATTN_WORD || v->field->type == ATTN_TEXT ? "string"
+                                                                                            : "number");
+        } else {
+            status = assign(recipe, v, word);
+        }
+        if (status) break;
+    }
+    json_decref(root);
+    return status;
+}
+
+attn_status attn_recipe_task(attn_ctx *ctx, const char *name, const char *text, size_t bytes, char task[64]) {
+    json_t *root;
+    const attn_status status = load(ctx, name, text, bytes, &root);
+    if (status) return status;
+    const char *word = json_string_value(json_object_get(root, "task"));
+    const bool good = word && strlen(word) < 64;
+    if (good) memcpy(task, word, strlen(word) + 1);
+    json_decref(root);
+    return good ? ATTN_OK : attn_fail(ctx, ATTN_EINVAL, "%s: found no \"task\", expected the name of one, as \"zoology/mqar\"", name);
+}
+
+const char *attn_recipe_value_text(const struct attn_recipe_value *v, char *text, size_t size) {
+    if (v->field->type == ATTN_WORD || v->field->type == ATTN_TEXT)
+        snprintf(text, size, "%s", v->text);
+    else if (v->field->type == ATTN_TRUTH)
+        snprintf(text, size, "%s", v->whole ? "true" : "false");
+    else
+        attn_real_text(v->number, text, size);
+    return text;
+}
+
+char *attn_recipe_text(const struct attn_recipe *recipe) {
+    char *text = NULL, *copy = NULL;
+    size_t bytes = 0;
+    FILE *file = open_memstream(&text, &bytes);
+    if (file) {
+        fputs("{\"task\": ", file);
+        attn_json_string(file, recipe->task);
+        for (int i = 0; i < recipe->count; i++) {
+            char value[ATTN_RECIPE_TEXT];
+            const struct attn_recipe_value *v = &recipe->value[i];
+            fputs(",\n ", file);
+            attn_json_string(file, v->field->name);
+            fputs(": ", file);
+            attn_recipe_value_text(v, value, sizeof value);
+            if (v->field->type == ATTN_WORD || v->field->type == ATTN_TEXT)
+                attn_json_string(file, value);
+            else
+                fputs(value, file);
+        }
+        fputs("}\n", file);
+        if (fclose(file) == 0) copy = attn_alloc(recipe->ctx, bytes + 1);
+        if (copy) memcpy(copy, text, bytes + 1);
+        free(text);
+    }
+    if (!copy) attn_no_memory(recipe->ctx, "a recipe's text", bytes + 1);
+    return copy;
+}
+
+/* -------------------------------------------------------------------------------------------------------- values */
+
+uint64_t attn_recipe_hash(const struct attn_recipe *recipe) {
+    uint64_t hash = attn_hash(ATTN_HASH_START, recipe->task, strlen(recipe->task) + 1);
+    for (int i = 0; i < recipe->count; i++) {
+        char value[ATTN_RECIPE_TEXT];
+        const char *name = recipe->value[i].field->name;
+        attn_recipe_value_text(&recipe->value[i], value, sizeof value);
+        hash = attn_hash(attn_hash(hash, name, strlen(name) + 1), value, strlen(value) + 1);
+    }
+    return hash;
+}
+
+/* Fields are named by the program itself. */
+static const struct attn_recipe_value *need(const struct attn_recipe *recipe, const char *name) {
+    const struct attn_recipe_value *v = find(recipe, name);
+    if (!v) abort();
+    return v;
+}
+
+int64_t attn_recipe_whole(const struct attn_recipe *recipe, const char *name) {
+    return need(recipe, name)->whole;
+}
+
+double attn_recipe_number(const struct attn_recipe *recipe, const char *name) {
+    return need(recipe, name)->number;
+}
+
+const char *attn_recipe_words(const struct attn_recipe *recipe, const char *name) {
+    return need(recipe, name)->text;
+}
+
+bool attn_recipe_has(const struct attn_recipe *recipe, const char *name) {
+    return find(recipe, name) != NULL;
+}
