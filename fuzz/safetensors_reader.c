@@ -1,5 +1,6 @@
 /* Fuzz target: any bytes into the safetensors reader. It must answer with a status; tensors that it accepts lie in the file, one behind the
  * other, are as large as their shapes say, and are found by their names. */
+#include "base/context.h"
 #include "io/safetensors.h"
 
 #include <stdlib.h>
@@ -25,6 +26,19 @@ static void check_tensor(const struct attn_safetensors *file, const struct attn_
     free(name);
 }
 
+/* A text is found by its key, unless one of both holds a character 0. */
+static void check_pair(attn_ctx *ctx, const struct attn_safetensors *file, const struct attn_safetensors_pair *pair) {
+    char *text, *key = malloc((size_t)pair->key_length + 1);
+    must(key != NULL);
+    memcpy(key, pair->key, pair->key_length);
+    key[pair->key_length] = '\0';
+    if (strlen(key) == pair->key_length && attn_safetensors_metadata(ctx, file, key, &text) == ATTN_OK) {
+        must(text != NULL && strlen(text) == pair->value_length && memcmp(text, pair->value, pair->value_length) == 0);
+        attn_free(ctx, text);
+    }
+    free(key);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     attn_ctx *ctx = NULL;
     struct attn_safetensors file;
@@ -37,6 +51,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
             bytes += file.tensor[i].end - file.tensor[i].begin;
         }
         must(bytes == room);
+        for (size_t i = 0; i < file.pairs; i++) check_pair(ctx, &file, &file.pair[i]);
         attn_safetensors_free(ctx, &file);
     }
     attn_ctx_destroy(ctx);

@@ -231,7 +231,7 @@ static void gather_inputs(attn_ctx *ctx, const char *path) {
         tensors[i] = (struct attn_safetensors_source){attn_apply_input_names[i], a->type, a->rank, a->shape, a->data};
     }
     assert_int_equal(attn_file_begin(ctx, NULL, path, &writer), ATTN_OK);
-    assert_int_equal(attn_safetensors_write(ctx, &writer, tensors, INPUTS), ATTN_OK);
+    assert_int_equal(attn_safetensors_write(ctx, &writer, NULL, 0, tensors, INPUTS), ATTN_OK);
     assert_int_equal(attn_file_sync(ctx, &writer), ATTN_OK);
     assert_int_equal(attn_file_commit(ctx, &writer), ATTN_OK);
     for (int i = 0; i < INPUTS; i++) attn_npy_free(ctx, &arrays[i]);

@@ -291,7 +291,7 @@ static char path[64];
 static attn_status write_file(attn_ctx *ctx, const struct attn_file_system *system, const struct attn_safetensors_source *tensors, int count) {
     struct attn_file_writer writer;
     attn_status status = attn_file_begin(ctx, system, path, &writer);
-    if (status == ATTN_OK) status = attn_safetensors_write(ctx, &writer, tensors, count);
+    if (status == ATTN_OK) status = attn_safetensors_write(ctx, &writer, NULL, 0, tensors, count);
     if (status == ATTN_OK) status = attn_file_sync(ctx, &writer);
     if (status == ATTN_OK) status = attn_file_commit(ctx, &writer);
     attn_file_abort(&writer);

@@ -109,7 +109,7 @@ static attn_status prepare_tensors(struct attn_apply_job *job, int which, const 
         tensors[count++] = (struct attn_safetensors_source){places[i].tensor, r->type, r->rank, r->shape, r->data};
     }
     attn_status status = attn_file_begin(job->ctx, NULL, places[which].path, writer);
-    if (status == ATTN_OK) status = attn_safetensors_write(job->ctx, writer, tensors, count);
+    if (status == ATTN_OK) status = attn_safetensors_write(job->ctx, writer, NULL, 0, tensors, count);
     return status == ATTN_OK ? attn_file_sync(job->ctx, writer) : status;
 }
 

@@ -27,7 +27,7 @@ const char *attn_npy_name(enum attn_npy_type type) {
     return kinds[type].name;
 }
 
-static void swap_bytes(uint8_t *data, size_t count, size_t size) {
+void attn_npy_swap(uint8_t *data, size_t count, size_t size) {
     for (size_t i = 0; i < count; i++, data += size)
         for (size_t b = 0; b < size / 2; b++) {
             const uint8_t keep = data[b];
@@ -58,7 +58,7 @@ static void to_row_major(const struct attn_npy_header *header, const uint8_t *fr
 
 /* Takes over `data`, which holds the elements as they stand in the file. */
 static attn_status finish(attn_ctx *ctx, const struct attn_npy_header *header, uint8_t *data, struct attn_npy *out) {
-    if (header->swapped) swap_bytes(data, header->count, attn_npy_size(header->type));
+    if (header->swapped) attn_npy_swap(data, header->count, attn_npy_size(header->type));
     if (header->fortran && header->rank > 1) {
         uint8_t *turned = attn_alloc(ctx, header->bytes);
         if (turned == NULL) {

@@ -23,6 +23,9 @@ struct attn_npy {
 size_t attn_npy_size(enum attn_npy_type type);      /* bytes of an element */
 const char *attn_npy_name(enum attn_npy_type type); /* "float32" */
 
+/* Turns the bytes of each of `count` elements of `size` bytes around. */
+void attn_npy_swap(uint8_t *data, size_t count, size_t size);
+
 /* From bytes in memory; `name` stands for the file in messages. */
 attn_status attn_npy_parse(attn_ctx *ctx, const char *name, const uint8_t *bytes, size_t size, struct attn_npy *out);
 attn_status attn_npy_read(attn_ctx *ctx, const struct attn_file_system *system, const char *path, struct attn_npy *out);

@@ -5,6 +5,8 @@
  * are undone in place, which only shortens, so that names are pointers into the header. */
 #include "io/safetensors_header.h"
 
+#include "io/utf8.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,17 +15,45 @@ enum {
     PREFIX = ATTN_SAFETENSORS_PREFIX,
     SHORTEST_TENSOR = 50, /* "a":{"dtype":"U8","shape":[],"data_offsets":[0,1]}, */
     SHORTEST_KEY = 6,     /* "":"", */
-    METADATA_KEYS = 65536
+    METADATA_KEYS = 32768
 };
 
-/* What a file may hold; BITS of an element. Only those with a type of ours can be read. */
+/* What a file may hold; BITS of an element. The first are types of ours, in their order: only those can be read. */
 static const struct {
     const char *name;
     int bits;
-} dtypes[] = {{"BF16", 16},   {"F16", 16},    {"F32", 32},    {"F64", 64},    {"I32", 32}, {"I64", 64}, {"U8", 8},
-              {"BOOL", 8},    {"I8", 8},      {"I16", 16},    {"U16", 16},    {"U32", 32}, {"U64", 64}, {"F8_E4M3", 8},
-              {"F8_E5M2", 8}, {"F8_E8M0", 8}, {"F6_E2M3", 6}, {"F6_E3M2", 6}, {"F4", 4},   {"C64", 64}};
-enum { DTYPES = sizeof dtypes / sizeof dtypes[0] };
+} dtypes[] = {[ATTN_NPY_BF16] = {"BF16", 16},
+              [ATTN_NPY_F16] = {"F16", 16},
+              [ATTN_NPY_F32] = {"F32", 32},
+              [ATTN_NPY_F64] = {"F64", 64},
+              [ATTN_NPY_I32] = {"I32", 32},
+              [ATTN_NPY_I64] = {"I64", 64},
+              [ATTN_NPY_U8] = {"U8", 8},
+              [ATTN_NPY_BOOL] = {"BOOL", 8},
+              {"I8", 8},
+              {"I16", 16},
+              {"U16", 16},
+              {"U32", 32},
+              {"U64", 64},
+              {"F8_E4M3", 8},
+              {"F8_E5M2", 8},
+              {"F8_E8M0", 8},
+              {"F6_E2M3", 6},
+              {"F6_E3M2", 6},
+              {"F4", 4},
+              {"C64", 64}};
+enum { DTYPES = sizeof dtypes / sizeof dtypes[0], OURS = ATTN_NPY_BOOL + 1 };
+
+bool attn_safetensors_type(const char *dtype, enum attn_npy_type *out) {
+    int which = 0;
+    while (which < OURS && strcmp(dtypes[which].name, dtype) != 0) which++;
+    if (which < OURS) *out = (enum attn_npy_type)which;
+    return which < OURS;
+}
+
+const char *attn_safetensors_type_name(enum attn_npy_type type) {
+    return dtypes[type].name;
+}
 
 const char *attn_safetensors_dtype(const struct attn_safetensors_entry *tensor) {
     return dtypes[tensor->dtype].name;
@@ -68,36 +98,10 @@ static bool take(struct cursor *c, char letter) {
     return true;
 }
 
-/* ---------------------------------------------------------------------------------------------------------- UTF-8 */
-
-/* Bytes of the character at `at`, 0 if it is none: overlong forms, surrogates and what lies above U+10FFFF are none. */
-static size_t utf8_length(const unsigned char *s, size_t left) {
-    const unsigned char a = s[0];
-    const size_t length = a < 0x80 ? 1 : a >= 0xC2 && a < 0xE0 ? 2 : a >= 0xE0 && a < 0xF0 ? 3 : a >= 0xF0 && a < 0xF5 ? 4 : 0;
-    if (length == 0 || length > left) return 0;
-    for (size_t i = 1; i < length; i++)
-        if ((s[i] & 0xC0) != 0x80) return 0;
-    const bool overlong = (a == 0xE0 && s[1] < 0xA0) || (a == 0xF0 && s[1] < 0x90);
-    const bool outside = (a == 0xED && s[1] >= 0xA0) || (a == 0xF4 && s[1] >= 0x90);
-    return overlong || outside ? 0 : length;
-}
-
 static attn_status check_utf8(struct cursor *c) {
     for (size_t at = 0, length; at < c->end; at += length)
-        if ((length = utf8_length((const unsigned char *)c->bytes + at, c->end - at)) == 0) return unexpected_at(c, at, "text in UTF-8");
+        if ((length = attn_utf8_length((const uint8_t *)c->bytes + at, c->end - at)) == 0) return unexpected_at(c, at, "text in UTF-8");
     return ATTN_OK;
-}
-
-static size_t put_utf8(char *to, uint32_t code) {
-    if (code < 0x80) {
-        to[0] = (char)code;
-        return 1;
-    }
-    const size_t length = code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
-    static const unsigned char first[] = {0, 0, 0xC0, 0xE0, 0xF0};
-    for (size_t i = length; i-- > 1; code >>= 6) to[i] = (char)(0x80 | (code & 0x3F));
-    to[0] = (char)(first[length] | code);
-    return length;
 }
 
 /* --------------------------------------------------------------------------------------------------------- strings */
@@ -139,7 +143,7 @@ static attn_status take_escape(struct cursor *c, char *to, size_t *written) {
     } else if (code >= 0xDC00 && code < 0xE000) {
         return unexpected_at(c, begin, "a pair of surrogates");
     }
-    *written = put_utf8(to, code);
+    *written = attn_utf8_put(to, code);
     return ATTN_OK;
 }
 
@@ -289,27 +293,36 @@ static attn_status twice(struct cursor *c, const char *what, struct text name) {
     return attn_fail(c->ctx, ATTN_EINVAL, "%s: %s \"%s\" is there twice, expected different names", c->name, what, quoted(name, text));
 }
 
-/* Texts by texts: the values are not kept. */
-static attn_status take_metadata(struct cursor *c) {
+static int by_key(const void *a, const void *b) {
+    const struct attn_safetensors_pair *x = a, *y = b;
+    return by_text(&(struct text){x->key, x->key_length}, &(struct text){y->key, y->key_length});
+}
+
+static attn_status take_pair(struct cursor *c, struct attn_safetensors *file) {
+    struct text key, value;
+    attn_status status = take_string(c, "a key of \"__metadata__\"", &key);
+    if (status == ATTN_OK && !take(c, ':')) status = unexpected(c, "':' after a key");
+    if (status == ATTN_OK) status = take_string(c, "a string, as all of \"__metadata__\" must be", &value);
+    if (status == ATTN_OK)
+        file->pair[file->pairs++] = (struct attn_safetensors_pair){key.at, value.at, (uint32_t)key.length, (uint32_t)value.length};
+    return status;
+}
+
+/* Texts by texts. */
+static attn_status take_metadata(struct cursor *c, struct attn_safetensors *file) {
     attn_status status = ATTN_OK;
-    struct text *keys, value;
-    size_t count = 0;
     if (!take(c, '{')) return unexpected(c, "the object of \"__metadata__\"");
     if (take(c, '}')) return ATTN_OK;
     const size_t fit = (c->end - c->at) / SHORTEST_KEY + 1, most = fit < METADATA_KEYS ? fit : METADATA_KEYS;
-    keys = attn_alloc(c->ctx, most * sizeof *keys);
-    if (keys == NULL) return attn_no_memory(c->ctx, c->name, most * sizeof *keys);
-    do {
-        if (count == most) status = unexpected(c, "at most 65536 keys of \"__metadata__\"");
-        if (status == ATTN_OK) status = take_string(c, "a key of \"__metadata__\"", &keys[count++]);
-        if (status == ATTN_OK && !take(c, ':')) status = unexpected(c, "':' after a key");
-        if (status == ATTN_OK) status = take_string(c, "a string, as all of \"__metadata__\" must be", &value);
-    } while (status == ATTN_OK && take(c, ','));
+    file->pair = attn_alloc(c->ctx, most * sizeof *file->pair);
+    if (file->pair == NULL) return attn_no_memory(c->ctx, c->name, most * sizeof *file->pair);
+    do status = file->pairs == most ? unexpected(c, "at most 32768 keys of \"__metadata__\"") : take_pair(c, file);
+    while (status == ATTN_OK && take(c, ','));
     if (status == ATTN_OK && !take(c, '}')) status = unexpected(c, "',' or '}' after a value");
-    if (status == ATTN_OK) qsort(keys, count, sizeof *keys, by_text);
-    for (size_t i = 1; status == ATTN_OK && i < count; i++)
-        if (by_text(&keys[i - 1], &keys[i]) == 0) status = twice(c, "the key of \"__metadata__\"", keys[i]);
-    attn_free(c->ctx, keys);
+    if (status == ATTN_OK) qsort(file->pair, file->pairs, sizeof *file->pair, by_key);
+    for (size_t i = 1; i < file->pairs && status == ATTN_OK; i++)
+        if (by_key(&file->pair[i - 1], &file->pair[i]) == 0)
+            status = twice(c, "the key of \"__metadata__\"", (struct text){file->pair[i].key, file->pair[i].key_length});
     return status;
 }
 
@@ -330,7 +343,7 @@ static attn_status take_header(struct cursor *c, struct attn_safetensors *out, s
         if (status == ATTN_OK && is(name, "__metadata__")) {
             if (metadata) return twice(c, "the key", name);
             metadata = true;
-            status = take_metadata(c);
+            status = take_metadata(c, out);
         } else if (status == ATTN_OK) {
             if (out->count == most) return unexpected_at(c, at, "at most 1000000 tensors");
             struct attn_safetensors_entry *t = &out->tensor[out->count++];
@@ -343,7 +356,8 @@ static attn_status take_header(struct cursor *c, struct attn_safetensors *out, s
     return take(c, '}') ? ATTN_OK : unexpected(c, "',' or '}' after a tensor");
 }
 
-void attn_safetensors_shape(const struct attn_safetensors *file, const struct attn_safetensors_entry *tensor, int64_t shape[ATTN_NPY_RANK]) {
+void attn_safetensors_shape(const struct attn_safetensors *file, const struct attn_safetensors_entry *tensor,
+                            int64_t shape[ATTN_NPY_RANK]) {
     size_t at = tensor->shape;
     for (int axis = 0; axis < tensor->rank; axis++) {
         while (file->header[at] < '0' || file->header[at] > '9') at++;
