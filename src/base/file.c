@@ -119,6 +119,12 @@ attn_status attn_file_read(attn_ctx *ctx, const struct attn_file_system *system,
     return ATTN_OK;
 }
 
+attn_status attn_file_remove(attn_ctx *ctx, const struct attn_file_system *system, const char *path) {
+    const struct attn_file_system *fs = system == NULL ? &attn_file_system_posix : system;
+    if (fs->unlink(fs->user, path) == 0 || errno == ENOENT) return ATTN_OK;
+    return fail_path(ctx, ATTN_ESYSTEM, "cannot be taken away", path, errno);
+}
+
 /* The folder of a path, "." if it names none, in ATTN_FILE_PATH bytes. */
 static void directory_of(const char *path, char *directory) {
     const char *slash = strrchr(path, '/');

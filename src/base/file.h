@@ -49,6 +49,9 @@ void attn_file_close(struct attn_file *file);
 attn_status attn_file_read(attn_ctx *ctx, const struct attn_file_system *system, const char *path, size_t limit, uint8_t **data,
                            size_t *size);
 
+/* Takes a name away; one that is not there is no failure. */
+attn_status attn_file_remove(attn_ctx *ctx, const struct attn_file_system *system, const char *path);
+
 enum { ATTN_FILE_PATH = 4096 };
 
 /* Would both be the same entry of the same folder, however they are spelled? Paths of less than ATTN_FILE_PATH bytes; links in the last place

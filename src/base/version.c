@@ -39,6 +39,6 @@ int attn_version(void) {
 }
 
 const char *attn_version_string(void) {
-    return "attn " TEXT(ATTN_VERSION_MAJOR) "." TEXT(ATTN_VERSION_MINOR) "." TEXT(ATTN_VERSION_PATCH) ", " COMPILER ", " ATTN_EXECUTOR_NAME
-                                                                                                      ", kernels: portable" NEON AVX2 AVX512 AVX512_BF16;
+    return "attn " TEXT(ATTN_VERSION_MAJOR) "." TEXT(ATTN_VERSION_MINOR) "." TEXT(
+        ATTN_VERSION_PATCH) ", " COMPILER ", " ATTN_EXECUTOR_NAME ", kernels: portable" NEON AVX2 AVX512 AVX512_BF16;
 }

@@ -151,6 +151,26 @@ void attn_walk_back(attn_tape *tape) {
         if (node->out->gradient->filled) node->backward(node);
 }
 
+static bool all_finite(const attn_tensor *x) {
+    for (int64_t i = 0; i < x->count; i++)
+        if (!isfinite(x->data[i])) return false;
+    return true;
+}
+
+void attn_tape_first_bad(const attn_tape *tape, char text[ATTN_SHAPE_TEXT]) {
+    const struct attn_node *bad = NULL;
+    int before = 0, all = 0;
+    for (const struct attn_node *node = tape->newest; node; node = node->before, all++)
+        if (!all_finite(node->out)) {
+            bad = node;
+            before = all;
+        }
+    text[0] = '\0';
+    if (!bad) return;
+    char shape[ATTN_SHAPE_TEXT];
+    snprintf(text, ATTN_SHAPE_TEXT, "result %d of %d, %.80s", all - before, all, attn_shape_text(bad->out, shape));
+}
+
 static attn_status fail(attn_tape *tape, const char *text) {
     attn_tape_fail(tape, ATTN_EINVAL, "%s", text);
     return ATTN_EINVAL;

@@ -84,6 +84,8 @@ const char *attn_shape_text(const attn_tensor *x, char text[ATTN_SHAPE_TEXT]);
 bool attn_recording(attn_tensor *out, int count, attn_tensor *const *inputs);
 /* Runs the backward functions from the newest node on. */
 void attn_walk_back(attn_tape *tape);
+/* The first recorded result that holds a number that is not finite, as "result 3 of 17, [8, 64]", in 128 bytes; "" where there is none. */
+void attn_tape_first_bad(const attn_tape *tape, char text[ATTN_SHAPE_TEXT]);
 /* A node of so many bytes behind the newest; NULL: the tape is spoiled. */
 void *attn_node_new(attn_tensor *out, size_t bytes, void (*backward)(struct attn_node *node));
 

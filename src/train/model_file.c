@@ -7,14 +7,14 @@
 
 enum { NAME = 280 };
 static const enum attn_npy_type real_type = sizeof(attn_real) == sizeof(float) ? ATTN_NPY_F32 : ATTN_NPY_F64;
-static const char optimizer_name[] = "attn.optimizer", average_prefix[] = "attn.ema.";
+static const char optimizer_name[] = "attn.optimizer";
 
 /* ------------------------------------------------------------------------------------------------------ writing */
 
 /* Everything that is written, with the memory that it takes. */
 struct content {
     struct attn_safetensors_source *tensors;
-    char (*names)[NAME]; /* of averages */
+    char (*names)[NAME]; /* of copies */
     uint8_t *optimizer;
     int64_t optimizer_bytes;
     int count;
@@ -26,20 +26,22 @@ static struct attn_safetensors_source source_of(const char *name, const attn_ten
 
 static attn_status gather(const struct attn_job *job, const struct attn_model_file_state *s, struct content *c) {
     attn_ctx *ctx = job->ctx;
-    const size_t parameters = (size_t)attn_model_count(job->model);
-    const attn_real *average = s->averages;
-    int averages = 0;
-    c->tensors = attn_alloc(ctx, (2 * parameters + 1) * sizeof *c->tensors);
-    c->names = attn_alloc(ctx, (average ? parameters : 0) * sizeof *c->names);
+    const size_t parameters = (size_t)attn_model_count(job->model), copies = (size_t)s->copies * parameters;
+    c->tensors = attn_alloc(ctx, (parameters + copies + 1) * sizeof *c->tensors);
+    c->names = attn_alloc(ctx, copies * sizeof *c->names);
     c->optimizer_bytes = s->optimizer ? (int64_t)attn_optimizer_bytes(s->optimizer) : 0;
     c->optimizer = attn_alloc(ctx, (size_t)c->optimizer_bytes);
     if (!c->tensors || !c->names || !c->optimizer) return attn_no_memory(ctx, "a checkpoint", (size_t)c->optimizer_bytes);
     for (const struct attn_model_entry *e = attn_model_first(job->model); e; e = e->next)
         c->tensors[c->count++] = source_of(e->name, e->tensor, e->tensor->data);
-    for (const struct attn_model_entry *e = attn_model_first(job->model); e && average; e = e->next) {
-        snprintf(c->names[averages], NAME, "%s%s", average_prefix, e->name);
-        c->tensors[c->count++] = source_of(c->names[averages++], e->tensor, average);
-        average += e->tensor->count;
+    char(*name)[NAME] = c->names;
+    for (int i = 0; i < s->copies; i++) {
+        const attn_real *at = s->copy[i].at;
+        for (const struct attn_model_entry *e = attn_model_first(job->model); e; e = e->next, name++) {
+            snprintf(*name, NAME, "%s%s", s->copy[i].prefix, e->name);
+            c->tensors[c->count++] = source_of(*name, e->tensor, at);
+            at += e->tensor->count;
+        }
     }
     if (!s->optimizer) return ATTN_OK;
     c->tensors[c->count++] = (struct attn_safetensors_source){optimizer_name, ATTN_NPY_U8, 1, &c->optimizer_bytes, c->optimizer};
@@ -81,63 +83,56 @@ attn_status attn_model_file_write(const struct attn_job *job, const struct attn_
 
 /* ------------------------------------------------------------------------------------------------------ reading */
 
-/* An open file and what the job expects of it. */
-struct reading {
-    attn_ctx *ctx;
-    const struct attn_file_system *system;
-    const char *path;
-    int64_t found;
-};
-
-static attn_status read_array(struct reading *r, const char *name, const attn_tensor *like, attn_real *to) {
+static attn_status read_array(attn_ctx *ctx, const struct attn_safetensors_reader *reader, const char *name, const attn_tensor *like,
+                              attn_real *to) {
     struct attn_npy array;
-    attn_status status = attn_safetensors_read(r->ctx, r->system, r->path, name, &array);
+    attn_status status = attn_safetensors_take(ctx, reader, name, &array);
     if (status) return status;
     bool same = array.type == real_type && array.rank == like->dims;
     for (int i = 0; same && i < like->dims; i++) same = array.shape[i] == like->size[i];
     if (same)
         memcpy(to, array.data, array.count * sizeof *to);
     else
-        status = attn_fail(r->ctx, ATTN_EINVAL, "%s: tensor \"%s\": found another shape or type than the recipe's model has", r->path, name);
-    attn_npy_free(r->ctx, &array);
-    r->found++;
+        status =
+            attn_fail(ctx, ATTN_EINVAL, "%s: tensor \"%s\": found another shape or type than the recipe's model has", reader->path, name);
+    attn_npy_free(ctx, &array);
     return status;
 }
 
-static attn_status read_optimizer(struct reading *r, attn_optimizer *optimizer) {
+static attn_status read_optimizer(attn_ctx *ctx, const struct attn_safetensors_reader *reader, attn_optimizer *optimizer) {
     struct attn_npy array;
-    attn_status status = attn_safetensors_read(r->ctx, r->system, r->path, optimizer_name, &array);
+    attn_status status = attn_safetensors_take(ctx, reader, optimizer_name, &array);
     if (status) return status;
     if (array.type == ATTN_NPY_U8)
         status = attn_optimizer_restore(optimizer, array.data, array.count);
     else
-        status = attn_fail(r->ctx, ATTN_EINVAL, "%s: tensor \"%s\": found %s, expected bytes", r->path, optimizer_name, attn_npy_name(array.type));
-    attn_npy_free(r->ctx, &array);
+        status = attn_fail(ctx, ATTN_EINVAL, "%s: tensor \"%s\": found %s, expected bytes", reader->path, optimizer_name,
+                           attn_npy_name(array.type));
+    attn_npy_free(ctx, &array);
     return status;
 }
 
-attn_status attn_model_file_read(struct attn_job *job, const struct attn_file_system *system, const char *path,
-                                 const struct attn_model_file_state *state) {
-    struct reading r = {job->ctx, system, path, 0};
-    attn_real *average = state->averages;
+static attn_status read_copy(struct attn_job *job, const struct attn_safetensors_reader *reader, const struct attn_model_copy *copy) {
     attn_status status = ATTN_OK;
-    for (const struct attn_model_entry *e = attn_model_first(job->model); e && !status; e = e->next)
-        status = read_array(&r, e->name, e->tensor, e->tensor->data);
-    for (const struct attn_model_entry *e = attn_model_first(job->model); e && average && !status; e = e->next) {
+    attn_real *at = copy->at;
+    for (const struct attn_model_entry *e = attn_model_first(job->model); e && !status; e = e->next) {
         char name[NAME];
-        snprintf(name, sizeof name, "%s%s", average_prefix, e->name);
-        status = read_array(&r, name, e->tensor, average);
-        average += e->tensor->count;
+        snprintf(name, sizeof name, "%s%s", copy->prefix, e->name);
+        status = read_array(job->ctx, reader, name, e->tensor, at);
+        at += e->tensor->count;
     }
-    return status || !state->optimizer ? status : read_optimizer(&r, state->optimizer);
+    return status;
 }
 
-attn_status attn_model_file_text(attn_ctx *ctx, const struct attn_file_system *system, const char *path, const char *key, char **out) {
-    struct attn_safetensors file;
-    *out = NULL;
-    attn_status status = attn_safetensors_list(ctx, system, path, &file);
-    if (status) return status;
-    status = attn_safetensors_metadata(ctx, &file, key, out);
-    attn_safetensors_free(ctx, &file);
-    return status;
+attn_status attn_model_file_read(struct attn_job *job, const struct attn_safetensors_reader *reader,
+                                 const struct attn_model_file_state *state) {
+    attn_status status = ATTN_OK;
+    const size_t count = (size_t)attn_model_count(job->model) * (1 + (size_t)state->copies) + (state->optimizer ? 1 : 0);
+    if (reader->list.count != count)
+        status = attn_fail(job->ctx, ATTN_EINVAL, "%s: found %zu tensors, expected %zu, which the recipe's model has", reader->path,
+                           reader->list.count, count);
+    for (const struct attn_model_entry *e = attn_model_first(job->model); e && !status; e = e->next)
+        status = read_array(job->ctx, reader, e->name, e->tensor, e->tensor->data);
+    for (int i = 0; i < state->copies && !status; i++) status = read_copy(job, reader, &state->copy[i]);
+    return status || !state->optimizer ? status : read_optimizer(job->ctx, reader, state->optimizer);
 }

@@ -131,7 +131,8 @@ attn_status attn_run_open(attn_ctx *ctx, const struct attn_file_system *system, 
     *out = (struct attn_run){.ctx = ctx, .system = system, .metrics = {.number = -1}};
     size_t length = strlen(folder);
     while (length > 1 && folder[length - 1] == '/') length--;
-    if (length >= sizeof out->folder) return attn_fail(ctx, ATTN_EINVAL, "%s: the path is longer than %zu bytes", folder, sizeof out->folder - 1);
+    if (length >= sizeof out->folder)
+        return attn_fail(ctx, ATTN_EINVAL, "%s: the path is longer than %zu bytes", folder, sizeof out->folder - 1);
     memcpy(out->folder, folder, length);
     out->folder[length] = '\0';
     const char *slash = strrchr(out->folder, '/');

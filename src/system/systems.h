@@ -1,0 +1,21 @@
+/* The systems: one room a paper, one line here. */
+#ifndef ATTN_SYSTEM_SYSTEMS_H
+#define ATTN_SYSTEM_SYSTEMS_H
+
+#include "train/job.h"
+
+struct attn_system {
+    const char *name;    /* "zoology" */
+    const char *summary; /* what it is, in one line */
+    const char *paper;
+    const struct attn_task *const *tasks;
+    int task_count;
+};
+
+extern const struct attn_system *const attn_systems[];
+extern const int attn_system_count;
+
+/* "zoology/mqar", or a short name. NULL: there is none; the sentence, with the nearest, is the context's. */
+const struct attn_task *attn_task_named(attn_ctx *ctx, const char *name);
+
+#endif

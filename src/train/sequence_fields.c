@@ -1,0 +1,39 @@
+#include "train/sequence_fields.h"
+
+#include <string.h>
+
+const char *const attn_state_words[] = {"identity", "none", "mlp", "swiglu", NULL};
+const char *const attn_position_words[] = {"auto", "yes", "no", NULL};
+const char *const attn_norm_words[] = {"layer", "rms", NULL};
+enum { AUTO, YES };
+
+/* Attention alone does not know the order of tokens. */
+static bool all_attention(const char *mixer) {
+    static const char name[] = "attention";
+    for (const char *part = mixer; part; part = strchr(part, '+')) {
+        if (*part == '+') part++;
+        if (strcspn(part, ":+") != sizeof name - 1 || strncmp(part, name, sizeof name - 1) != 0) return false;
+    }
+    return true;
+}
+
+attn_status attn_sequence_from_recipe(struct attn_job *job, int64_t vocabulary, int64_t length, attn_sequence **out) {
+    const struct attn_recipe *r = job->recipe;
+    const int64_t positions = attn_recipe_whole(r, "positions");
+    attn_sequence_config config;
+    attn_sequence_config_init(&config);
+    config.vocabulary = vocabulary;
+    config.length = length;
+    config.width = attn_recipe_whole(r, "width");
+    config.layers = attn_recipe_whole(r, "layers");
+    config.mixer = attn_recipe_words(r, "mixer");
+    config.kinds = job->kinds;
+    config.kind_count = job->kind_count;
+    config.state = (attn_state_mixer)attn_recipe_whole(r, "state");
+    config.positions = positions == YES || (positions == AUTO && all_attention(config.mixer));
+    config.rms = attn_recipe_whole(r, "norm") == 1;
+    config.dropout = attn_recipe_number(r, "dropout");
+    config.untied = attn_recipe_whole(r, "untied") != 0;
+    *out = attn_sequence_make(job->model, &config);
+    return attn_tape_status(attn_model_tape(job->model));
+}

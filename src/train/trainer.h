@@ -1,0 +1,42 @@
+/* The trainer: steps, evaluations, checkpoints and the run's lines, from a job. */
+#ifndef ATTN_TRAIN_TRAINER_H
+#define ATTN_TRAIN_TRAINER_H
+
+#include "train/job.h"
+#include "train/ranks.h"
+#include "train/run.h"
+
+struct attn_train_progress {
+    int64_t step, steps;
+    double loss;                        /* of the last step */
+    double seconds, left;               /* of training so far; predicted for the rest, NaN before it is known */
+    double rate;                        /* steps a second */
+    const struct attn_figures *figures; /* of an evaluation that was made just now; NULL: none */
+};
+
+/* How a training is run: nothing here changes a number. */
+struct attn_train_options {
+    const struct attn_file_system *system;                                    /* NULL: the operating system's */
+    double checkpoint_seconds;                                                /* between checkpoints; 0: only where it is stopped */
+    double time_limit;                                                        /* seconds after which it saves and stops; 0: none */
+    const struct attn_ranks *ranks;                                           /* NULL: one process */
+    bool (*stop)(void *user);                                                 /* asked after every step */
+    void (*progress)(void *user, const struct attn_train_progress *progress); /* after every step; NULL */
+    void *user;
+};
+
+enum attn_train_end { ATTN_TRAIN_DONE, ATTN_TRAIN_STOPPED };
+
+/* Trains `job` in `run` (NULL: nothing is written, as in processes but the first), from its checkpoint where `resume`, to the end or to a stop, after
+ * which there is a checkpoint. figures: of the last evaluation. A loss or gradient that is no number is ATTN_EINVAL, with step, tensor and checkpoint. */
+attn_status attn_train(struct attn_job *job, struct attn_run *run, bool resume, const struct attn_train_options *options,
+                       enum attn_train_end *end, struct attn_figures *figures);
+
+/* Steps that the recipe asks of an open job. ATTN_EINVAL: none. */
+attn_status attn_train_steps(const struct attn_job *job, int64_t *steps);
+
+/* The files of a run. */
+#define ATTN_MODEL_FILE      "model.safetensors"
+#define ATTN_CHECKPOINT_FILE "checkpoint.safetensors"
+
+#endif
