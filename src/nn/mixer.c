@@ -9,7 +9,12 @@
 
 enum { WORD = 64, TEXT = 512, OPTIONS = 16, KINDS = 64 };
 
-static const attn_mixer_kind *const own[] = {&attn_mixer_attention};
+static const attn_mixer_kind *const own[] = {
+    &attn_mixer_attention,
+    &attn_mixer_baseconv,
+    &attn_mixer_shortconv,
+    &attn_mixer_longconv,
+};
 enum { OWN = sizeof own / sizeof own[0] };
 
 struct attn_mixer {

@@ -5,5 +5,8 @@
 #include "nn/model.h"
 
 extern const attn_mixer_kind attn_mixer_attention;
+extern const attn_mixer_kind attn_mixer_baseconv;
+extern const attn_mixer_kind attn_mixer_shortconv;
+extern const attn_mixer_kind attn_mixer_longconv;
 
 #endif

@@ -13,6 +13,14 @@ const struct test_mixer test_mixers[] = {
     {"attention", 6, 9, 0, 2},
     {"attention:heads=3", 12, 5, 1, 2},
     {"attention", 4, 1, 0, 1},
+    {"baseconv", 6, 9, 0, 2},
+    {"baseconv:kernel=4:act=silu", 5, 2, 0, 2},
+    {"baseconv:kernel=-1", 6, 9, 1, 2},
+    {"baseconv:kernel=-1:filter=explicit:act=silu", 5, 7, 0, 1},
+    {"shortconv", 6, 9, 0, 2},
+    {"shortconv:kernel=1", 3, 1, 0, 2},
+    {"longconv", 6, 9, 0, 2},
+    {"longconv:filter=implicit", 3, 1, 0, 2},
 };
 const int test_mixers_count = sizeof test_mixers / sizeof *test_mixers;
 
