@@ -14,6 +14,7 @@ static const attn_mixer_kind *const own[] = {
     &attn_mixer_baseconv,
     &attn_mixer_shortconv,
     &attn_mixer_longconv,
+    &attn_mixer_hyena,
 };
 enum { OWN = sizeof own / sizeof own[0] };
 

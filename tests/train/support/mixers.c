@@ -21,6 +21,8 @@ const struct test_mixer test_mixers[] = {
     {"shortconv:kernel=1", 3, 1, 0, 2},
     {"longconv", 6, 9, 0, 2},
     {"longconv:filter=implicit", 3, 1, 0, 2},
+    {"hyena", 6, 9, 0, 2},
+    {"hyena", 3, 1, 1, 2},
 };
 const int test_mixers_count = sizeof test_mixers / sizeof *test_mixers;
 
