@@ -1,5 +1,11 @@
 # The program `attn`: src/cli, src/report and bench.
 file(GLOB_RECURSE sources CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} src/cli/*.c src/report/*.c bench/*.c)
+if(TARGET attn_train)
+  list(FILTER sources EXCLUDE REGEX "src/cli/training/missing\\.c$")
+else() # the commands say so
+  list(FILTER sources EXCLUDE REGEX "src/cli/training/|src/report/")
+  list(APPEND sources src/cli/training/missing.c)
+endif()
 attn_choose_isa_files(sources)
 set(main ${sources})
 list(FILTER main INCLUDE REGEX "src/cli/main\\.c$")

@@ -60,6 +60,8 @@ void attn_stop_catch(void) {
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    action.sa_flags = 0; /* what batch systems and our own processes send, perhaps more than once */
+    sigaction(SIGUSR1, &action, NULL);
 }
 
 bool attn_stop_asked(void) {

@@ -18,6 +18,12 @@ int attn_cmd_apply(int argc, char **argv);
 int attn_cmd_bench(int argc, char **argv);
 int attn_cmd_doctor(int argc, char **argv);
 int attn_cmd_mask(int argc, char **argv);
+int attn_cmd_systems(int argc, char **argv);
+int attn_cmd_train(int argc, char **argv);
+int attn_cmd_eval(int argc, char **argv);
+int attn_cmd_predict(int argc, char **argv);
+int attn_cmd_data(int argc, char **argv);
+int attn_cmd_runs(int argc, char **argv);
 int attn_cmd_bench_peak(int argc, char **argv);
 int attn_cmd_bench_kernels(int argc, char **argv);
 int attn_cmd_bench_masks(int argc, char **argv);
@@ -37,7 +43,7 @@ int attn_complain_status(attn_ctx *ctx, attn_status status);
 /* A context with `threads` workers (0: the default). NULL after a complaint; *exit_status is then set. */
 attn_ctx *attn_cli_context(int threads, int *exit_status);
 
-/* From here on Ctrl-C and the termination signal only set a mark, so that work stops at a clean place. */
+/* From here on Ctrl-C, the termination signal and SIGUSR1 only set a mark, so that work stops at a clean place. */
 void attn_stop_catch(void);
 bool attn_stop_asked(void);
 

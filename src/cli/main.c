@@ -13,6 +13,12 @@ static const struct {
 } commands[] = {
     {"apply", attn_cmd_apply, "one attention, forward and backward, on arrays from files"},
     {"bench", attn_cmd_bench, "measure this machine and the kernels: peak, kernels, masks, sparse, planner, decode, scan, search, pointer"},
+    {"systems", attn_cmd_systems, "the systems and their tasks; of one task, all that a recipe can say"},
+    {"train", attn_cmd_train, "train a model of a task; sweeps, checkpoints, --resume"},
+    {"eval", attn_cmd_eval, "the figures of a saved model"},
+    {"predict", attn_cmd_predict, "answers of a saved model to what it reads"},
+    {"data", attn_cmd_data, "write a task's generated examples"},
+    {"runs", attn_cmd_runs, "list the runs of a store"},
     {"mask", attn_cmd_mask, "show a mask: picture, area, tiles, keys of a row"},
     {"doctor", attn_cmd_doctor, "what this machine offers, which kernels are chosen and why"},
 };

@@ -14,6 +14,7 @@ enum { SHORT_NAMES = sizeof short_names / sizeof short_names[0], NAMES = 128 };
 const struct attn_task *attn_task_named(attn_ctx *ctx, const char *name) {
     const char *names[NAMES], *whole = name;
     int count = 0;
+    for (int i = 0; i < SHORT_NAMES; i++) names[count++] = short_names[i].name;
     for (int i = 0; i < SHORT_NAMES; i++)
         if (strcmp(short_names[i].name, name) == 0) whole = short_names[i].task;
     for (int s = 0; s < attn_system_count; s++)

@@ -152,7 +152,7 @@ static void close_trainer(struct trainer *t) {
 
 static void count_seconds(struct trainer *t) {
     const double now = attn_clock();
-    t->place.seconds += now - t->last_seconds;
+    t->place.seconds += round((now - t->last_seconds) * 1e6) * 1e-6;
     t->last_seconds = now;
 }
 

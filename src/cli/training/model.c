@@ -1,0 +1,137 @@
+/* attn eval, attn predict, attn data: what a saved model is worth, what it answers, and what a task's data are. */
+#include "cli/cli.h"
+#include "cli/options.h"
+#include "cli/training/training.h"
+#include "system/systems.h"
+
+#include <stdio.h>
+
+/* Opens the saved model that a word names; -1, or an exit status. */
+static int open_model(const char *command, const struct attn_words *words, const char *store, int64_t threads, attn_ctx **ctx,
+                      struct attn_saved_model *model) {
+    char path[ATTN_FILE_PATH];
+    int status = ATTN_EXIT_DONE;
+    if (words->count != 1) return attn_complain("%s: expected one model: a file, a run's folder or its id", command);
+    *ctx = attn_cli_context((int)threads, &status);
+    if (!*ctx) return status;
+    attn_status opened = attn_cli_model_path(*ctx, attn_cli_store(store), words->item[0], path);
+    if (!opened) opened = attn_work_open_model(*ctx, attn_task_named, path, NULL, 0, model);
+    if (!opened) return -1;
+    status = attn_complain_status(*ctx, opened);
+    attn_ctx_destroy(*ctx);
+    return status;
+}
+
+static int close_model(attn_ctx *ctx, struct attn_saved_model *model, attn_status status) {
+    const int exit_status = status ? attn_complain_status(ctx, status) : ATTN_EXIT_DONE;
+    attn_work_close_model(model);
+    attn_ctx_destroy(ctx);
+    return exit_status;
+}
+
+int attn_cmd_eval(int argc, char **argv) {
+    static const struct attn_column columns[] = {{"figure", "figure", 24, 0, 0}, {"value", "value", 12, 6, 0}};
+    const char *store = NULL, *data = NULL;
+    int64_t threads = 0;
+    bool json = false, csv = false;
+    attn_ctx *ctx;
+    struct attn_saved_model model;
+    struct attn_words words = {.count = 0};
+    struct attn_figures figures = {.count = 0};
+    const struct attn_option options[] = {
+        {"data", ATTN_OPTION_TEXT, &data, "FILE", "data of your own in the task's format, in place of the recipe's", 0, 0},
+        {"store", ATTN_OPTION_TEXT, &store, "DIR", "where runs are; default: ATTN_RUNS, else runs", 0, 0},
+        {"threads", ATTN_OPTION_INTEGER, &threads, "N", "threads; default: all processors", 0, 4096},
+        {"json", ATTN_OPTION_FLAG, &json, NULL, "one JSON object with all figures", 0, 0},
+        {"csv", ATTN_OPTION_FLAG, &csv, NULL, "CSV", 0, 0},
+    };
+    const struct attn_usage usage = {"eval",
+                                     "MODEL",
+                                     "Evaluates a saved model: a file, a run's folder, or the id of a run in the store.",
+                                     "attn eval runs/zoology-mqar-20260101-120000-1a2b",
+                                     options,
+                                     sizeof options / sizeof options[0]};
+    int status = attn_options_parse(&usage, argc, argv, &words);
+    if (status < 0) status = open_model("eval", &words, store, threads, &ctx, &model);
+    if (status >= 0) return status;
+    const attn_status evaluated = model.job.task->evaluate(&model.job, data, &figures);
+    struct attn_report report = {.file = stdout,
+                                 .form = json  ? ATTN_FORM_JSON
+                                         : csv ? ATTN_FORM_CSV
+                                               : ATTN_FORM_TABLE,
+                                 .columns = columns,
+                                 .column_count = sizeof columns / sizeof columns[0]};
+    struct attn_record all = {.count = 0};
+    attn_record_text(&all, "task", model.job.task->name);
+    for (int i = 0; i < figures.count && !evaluated; i++) {
+        struct attn_record r = {.count = 0};
+        attn_record_text(&r, "figure", figures.at[i].name);
+        attn_record_real(&r, "value", figures.at[i].value);
+        attn_record_real(&all, figures.at[i].name, figures.at[i].value);
+        if (!json) attn_report_row(&report, &r);
+    }
+    if (json && !evaluated) attn_report_row(&report, &all);
+    return close_model(ctx, &model, evaluated);
+}
+
+int attn_cmd_predict(int argc, char **argv) {
+    const char *store = NULL;
+    int64_t threads = 0;
+    attn_ctx *ctx;
+    struct attn_saved_model model;
+    struct attn_words words = {.count = 0};
+    const struct attn_option options[] = {
+        {"store", ATTN_OPTION_TEXT, &store, "DIR", "where runs are; default: ATTN_RUNS, else runs", 0, 0},
+        {"threads", ATTN_OPTION_INTEGER, &threads, "N", "threads; default: all processors", 0, 4096},
+    };
+    const struct attn_usage usage = {
+        "predict",
+        "MODEL",
+        "Reads lines and writes a saved model's answer to each. zoology/mqar: keys and values, then '?' and the keys "
+        "asked for, as \"a 1 b 2 ? b\".",
+        "echo 'apple red grass green ? grass' | attn predict runs/zoology-mqar-20260101-120000-1a2b",
+        options,
+        sizeof options / sizeof options[0]};
+    int status = attn_options_parse(&usage, argc, argv, &words);
+    if (status < 0) status = open_model("predict", &words, store, threads, &ctx, &model);
+    if (status >= 0) return status;
+    attn_status answered = ATTN_OK;
+    if (model.job.task->predict)
+        answered = model.job.task->predict(&model.job, stdin, stdout);
+    else
+        answered = attn_fail(ctx, ATTN_EUNSUPPORTED, "predict: %s has no such use", model.job.task->name);
+    return close_model(ctx, &model, answered);
+}
+
+int attn_cmd_data(int argc, char **argv) {
+    int64_t count = 10;
+    struct attn_words words = {.count = 0};
+    struct attn_sweep sweep;
+    struct attn_job job;
+    const struct attn_option options[] = {
+        {"count", ATTN_OPTION_INTEGER, &count, "N", "examples; default 10", 1, 1e12},
+    };
+    const struct attn_usage usage = {"data",
+                                     "TASK [FIELD=VALUE...]",
+                                     "Writes the examples that training would see, one JSON object a line.",
+                                     "attn data zoology/mqar vocabulary=64 length=16 pairs=4 --count 3",
+                                     options,
+                                     sizeof options / sizeof options[0]};
+    int status = attn_options_parse(&usage, argc, argv, &words);
+    if (status >= 0) return status;
+    if (words.count == 0) return attn_complain("data: expected a task; attn systems lists them");
+    attn_ctx *ctx = attn_cli_context(0, &status);
+    if (!ctx) return status;
+    const struct attn_task *task = attn_task_named(ctx, words.item[0]);
+    attn_status done = task ? attn_sweep_expand(ctx, task, NULL, words.item + 1, words.count - 1, &sweep) : ATTN_EINVAL;
+    if (!done) {
+        done = attn_job_open(ctx, task, sweep.recipe[0], NULL, 0, NULL, &job);
+        if (!done && !task->generate) done = attn_fail(ctx, ATTN_EUNSUPPORTED, "data: the data of %s are not generated", task->name);
+        if (!done) done = task->generate(&job, count, stdout);
+        attn_job_close(&job);
+        attn_sweep_free(ctx, &sweep);
+    }
+    status = done ? attn_complain_status(ctx, done) : ATTN_EXIT_DONE;
+    attn_ctx_destroy(ctx);
+    return status;
+}

@@ -1,0 +1,269 @@
+/* attn train: a recipe, or a sweep of them, becomes runs in the store. */
+#include "base/cpu.h"
+#include "cli/cli.h"
+#include "cli/options.h"
+#include "cli/training/training.h"
+#include "system/systems.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { RECIPE_LIMIT = 1 << 20 };
+
+/* The table of a sweep; `figure` is shown under the task's own name for it. */
+enum { FIGURE = 4, COLUMNS = 7 };
+static const struct attn_column all_columns[COLUMNS] = {
+    {"sweep", "recipe", 40, 0, 0}, {"state", "state", 8, 0, 0}, {"step", "step", 8, 0, 0}, {"seconds", "seconds", 8, 1, 0},
+    {"figure", "figure", 8, 4, 0}, {"loss", "loss", 8, 4, 0},   {"run", "run", 0, 0, 0},
+};
+
+struct train {
+    const char *store, *resume, *recipe_file, *time_limit, *checkpoint_every, *shard;
+    int64_t threads, jobs;
+    bool quiet, json, csv, again, dry_run;
+    attn_ctx *ctx;
+    const struct attn_task *task;
+    struct attn_sweep sweep;
+    struct attn_work work;
+    struct attn_report report;
+    struct attn_column columns[COLUMNS];
+    double last_line;
+    char name[160];
+};
+
+static bool stop_asked(void *user) {
+    (void)user;
+    return attn_stop_asked();
+}
+
+/* ------------------------------------------------------------------------------------------------------- progress */
+
+static void show_progress(void *user, const struct attn_train_progress *p) {
+    struct train *t = user;
+    char line[256], left[32];
+    if (t->quiet) return;
+    if (p->figures && p->figures->count > 0)
+        snprintf(t->name, sizeof t->name, ", %s %.4f", p->figures->at[0].name, p->figures->at[0].value);
+    if (!p->figures && p->seconds - t->last_line < 0.2) return;
+    t->last_line = p->seconds;
+    snprintf(line, sizeof line, "step %lld of %lld, loss %.4f%s, %.1f steps/s, %s left", (long long)p->step, (long long)p->steps, p->loss,
+             t->name, p->rate, attn_cli_duration(p->left, left));
+    attn_progress(line);
+}
+
+static void say_begun(void *user, const struct attn_run *run, const struct attn_job *job, bool resumed) {
+    const struct train *t = user;
+    if (t->quiet || t->json || t->csv) return;
+    printf("%s %s, %lld parameters\n", resumed ? "going on with" : "training", run->folder, (long long)attn_model_elements(job->model));
+    fflush(stdout);
+}
+
+/* --------------------------------------------------------------------------------------------------------- results */
+
+static void print_run(struct train *t, const char *label, const struct attn_run_summary *s) {
+    struct attn_record r = {.count = 0};
+    if (label) attn_record_text(&r, "sweep", label);
+    attn_cli_run_record(&r, s);
+    if (!t->json && !t->csv) attn_record_real(&r, "figure", attn_figures_get(&s->figures, t->task->figure));
+    attn_report_row(&t->report, &r);
+    if (s->state == ATTN_RUN_FAILED) attn_complain("train: %s: %s", s->id, s->message);
+}
+
+static void say_ready(void *user, int64_t index, const struct attn_run_summary *summary) {
+    struct train *t = user;
+    char label[512];
+    attn_sweep_label(&t->sweep, index, label, sizeof label);
+    print_run(t, label, summary);
+}
+
+static int say_one(struct train *t, const struct attn_run_summary *s) {
+    char seconds[32];
+    attn_progress(NULL);
+    if (t->json || t->csv) {
+        print_run(t, NULL, s);
+    } else if (s->state == ATTN_RUN_RUNNING) {
+        printf("%s: another process is training it\n", s->folder);
+    } else if (!t->quiet) {
+        printf("%s after %lld steps, %s", attn_run_state_name(s->state), (long long)s->step, attn_cli_duration(s->seconds, seconds));
+        for (int i = 0; i < s->figures.count; i++) printf(", %s %.4f", s->figures.at[i].name, s->figures.at[i].value);
+        printf("\n");
+        if (s->state == ATTN_RUN_DONE) printf("%s/%s\n", s->folder, ATTN_MODEL_FILE);
+        if (s->state == ATTN_RUN_STOPPED) printf("attn train --resume %s goes on with it\n", s->folder);
+    }
+    return s->state == ATTN_RUN_STOPPED ? ATTN_EXIT_STOPPED : ATTN_EXIT_DONE;
+}
+
+/* ------------------------------------------------------------------------------------------------------------ work */
+
+static attn_status load_recipe(struct train *t, const char *name, const char *text, size_t bytes, struct attn_recipe **out) {
+    char task[64];
+    attn_status status = attn_recipe_task(t->ctx, name, text, bytes, task);
+    if (status) return status;
+    t->task = attn_task_named(t->ctx, task);
+    if (!t->task) return ATTN_EINVAL;
+    status = attn_task_recipe(t->ctx, t->task, out);
+    return status ? status : attn_recipe_parse(*out, name, text, bytes);
+}
+
+static int resume(struct train *t) {
+    char folder[ATTN_FILE_PATH / 2], *text = NULL;
+    size_t bytes;
+    struct attn_run_summary summary;
+    struct attn_recipe *recipe = NULL;
+    attn_status status = attn_store_folder(t->ctx, t->work.store, t->resume, folder);
+    if (!status) status = attn_store_recipe(t->ctx, folder, &text, &bytes);
+    if (!status) status = load_recipe(t, folder, text, bytes, &recipe);
+    t->work.task = t->task;
+    if (!status) status = attn_work_one(t->ctx, &t->work, recipe, folder, say_begun, &summary);
+    attn_progress(NULL);
+    attn_free(t->ctx, text);
+    attn_free(t->ctx, recipe);
+    return status ? attn_complain_status(t->ctx, status) : say_one(t, &summary);
+}
+
+static int train_one(struct train *t) {
+    struct attn_run_summary summary;
+    const attn_status status = attn_work_one(t->ctx, &t->work, t->sweep.recipe[0], NULL, say_begun, &summary);
+    attn_progress(NULL);
+    return status ? attn_complain_status(t->ctx, status) : say_one(t, &summary);
+}
+
+/* "2/4": the second of four jobs that share the sweep. */
+static int take_shard(const struct train *t, int64_t *first, int64_t *step) {
+    long long i = 1, n = 1;
+    int used = 0;
+    if (t->shard && (sscanf(t->shard, "%lld/%lld%n", &i, &n, &used) != 2 || t->shard[used] || i < 1 || i > n || n > ATTN_SWEEP_MOST))
+        return attn_complain("train: --shard %s: expected I/N with I from 1 to N", t->shard);
+    *first = i - 1;
+    *step = n;
+    return -1;
+}
+
+static int train_sweep(struct train *t) {
+    int64_t first = 0, step = 1, failed;
+    const int exit_status = take_shard(t, &first, &step);
+    if (exit_status >= 0) return exit_status;
+    const int cores = t->threads > 0 ? (int)t->threads : attn_cpu_count(), jobs = t->jobs > 0 ? (int)t->jobs : cores;
+    t->work.options.progress = NULL;
+    t->columns[FIGURE].title = t->task->figure;
+    const attn_status status =
+        attn_work_sweep(t->ctx, &t->work, &t->sweep, first, step, jobs, cores / jobs > 0 ? cores / jobs : 1, say_ready, t, &failed);
+    if (status) return attn_complain_status(t->ctx, status);
+    return attn_stop_asked() ? ATTN_EXIT_STOPPED : failed > 0 ? ATTN_EXIT_USAGE : ATTN_EXIT_DONE;
+}
+
+/* What would be trained: the recipe, its size and steps. */
+static int dry_run(struct train *t) {
+    struct attn_job job;
+    int64_t steps = 0;
+    attn_status status = ATTN_OK;
+    for (int64_t i = 0; i < t->sweep.count && !status; i++) {
+        status = attn_job_open(t->ctx, t->task, t->sweep.recipe[i], t->work.kinds, t->work.kind_count, NULL, &job);
+        if (!status) status = attn_train_steps(&job, &steps);
+        char *text = status ? NULL : attn_recipe_text(t->sweep.recipe[i]);
+        if (text) printf("%s", text);
+        if (text && !t->json) printf("%lld parameters, %lld steps\n", (long long)attn_model_elements(job.model), (long long)steps);
+        attn_free(t->ctx, text);
+        attn_job_close(&job);
+    }
+    return status ? attn_complain_status(t->ctx, status) : ATTN_EXIT_DONE;
+}
+
+/* The task, or the file's, and what is assigned. */
+static attn_status make_sweep(struct train *t, const struct attn_words *words) {
+    struct attn_recipe *base = NULL;
+    int first = 0;
+    attn_status status = ATTN_OK;
+    if (t->recipe_file) {
+        uint8_t *text;
+        size_t bytes;
+        status = attn_file_read(t->ctx, NULL, t->recipe_file, RECIPE_LIMIT, &text, &bytes);
+        if (status) return status;
+        status = load_recipe(t, t->recipe_file, (const char *)text, bytes, &base);
+        attn_free(t->ctx, text);
+    } else {
+        t->task = attn_task_named(t->ctx, words->item[first++]);
+        if (!t->task) return ATTN_EINVAL;
+    }
+    if (!status) status = attn_sweep_expand(t->ctx, t->task, base, words->item + first, words->count - first, &t->sweep);
+    attn_free(t->ctx, base);
+    t->work.task = t->task;
+    return status;
+}
+
+static int set_options(struct train *t) {
+    t->work.store = attn_cli_store(t->store);
+    t->work.again = t->again;
+    t->work.options = (struct attn_train_options){.stop = stop_asked, .progress = show_progress, .user = t};
+    if (!attn_cli_seconds(t->checkpoint_every, &t->work.options.checkpoint_seconds))
+        return attn_complain("train: --checkpoint-every %s: expected a time as 30s, 10m or 2h", t->checkpoint_every);
+    if (t->time_limit && !attn_cli_seconds(t->time_limit, &t->work.options.time_limit))
+        return attn_complain("train: --time-limit %s: expected a time as 30s, 10m or 2h", t->time_limit);
+    t->report = (struct attn_report){.file = stdout,
+                                     .form = t->json  ? ATTN_FORM_JSON
+                                             : t->csv ? ATTN_FORM_CSV
+                                                      : ATTN_FORM_TABLE,
+                                     .columns = t->columns,
+                                     .column_count = COLUMNS};
+    memcpy(t->columns, all_columns, sizeof all_columns);
+    return -1;
+}
+
+static int run(struct train *t, const struct attn_words *words) {
+    if (t->resume && words->count > 0)
+        return attn_complain("train: --resume takes the recipe from the run; found '%s' besides", words->item[0]);
+    if (!t->resume && !t->recipe_file && words->count == 0) return attn_complain("train: expected a task; attn systems lists them");
+    int status = set_options(t);
+    if (status >= 0) return status;
+    t->ctx = attn_cli_context((int)t->threads, &status);
+    if (!t->ctx) return status;
+    attn_stop_catch();
+    if (t->resume) {
+        status = resume(t);
+    } else {
+        const attn_status made = make_sweep(t, words);
+        if (made)
+            status = attn_complain_status(t->ctx, made);
+        else
+            status = t->dry_run ? dry_run(t) : t->sweep.count == 1 ? train_one(t) : train_sweep(t);
+        attn_sweep_free(t->ctx, &t->sweep);
+    }
+    attn_ctx_destroy(t->ctx);
+    return status;
+}
+
+int attn_cmd_train(int argc, char **argv) {
+    struct train t = {.checkpoint_every = "60s"};
+    struct attn_words words = {.count = 0};
+    const struct attn_option options[] = {
+        {"resume", ATTN_OPTION_TEXT, &t.resume, "RUN", "go on with a run: its folder or its id", 0, 0},
+        {"recipe", ATTN_OPTION_TEXT, &t.recipe_file, "FILE", "a recipe as JSON in the task's place; FIELD=VALUE words change it", 0, 0},
+        {"store", ATTN_OPTION_TEXT, &t.store, "DIR", "where runs are; default: ATTN_RUNS, else runs", 0, 0},
+        {"threads", ATTN_OPTION_INTEGER, &t.threads, "N", "threads, of a sweep: to be shared; default: all processors", 0, 4096},
+        {"jobs", ATTN_OPTION_INTEGER, &t.jobs, "N", "recipes of a sweep at once; default: as many as threads", 0, 256},
+        {"shard", ATTN_OPTION_TEXT, &t.shard, "I/N", "recipes I, I + N, ... of the sweep only, so that N jobs share it", 0, 0},
+        {"time-limit", ATTN_OPTION_TEXT, &t.time_limit, "TIME", "save and stop after so long, as 45m or 2h", 0, 0},
+        {"checkpoint-every", ATTN_OPTION_TEXT, &t.checkpoint_every, "TIME", "time between checkpoints; default 60s; 0: only when stopped",
+         0, 0},
+        {"again", ATTN_OPTION_FLAG, &t.again, NULL, "train what the store has already", 0, 0},
+        {"dry-run", ATTN_OPTION_FLAG, &t.dry_run, NULL, "print the recipes, their parameters and steps, and stop", 0, 0},
+        {"quiet", ATTN_OPTION_FLAG, &t.quiet, NULL, "print nothing but results of a sweep and mistakes", 0, 0},
+        {"json", ATTN_OPTION_FLAG, &t.json, NULL, "one JSON object a run on stdout", 0, 0},
+        {"csv", ATTN_OPTION_FLAG, &t.csv, NULL, "results as CSV", 0, 0},
+    };
+    const struct attn_usage usage = {
+        "train",
+        "TASK [FIELD=VALUE...]",
+        "Trains a model and keeps it in a store of runs. A recipe that the store has is not trained again; one that it has in part goes "
+        "on. "
+        "Several values of a field, lr=1e-4,1e-3 seed=1..3, are a sweep of all combinations. Ctrl-C, SIGTERM, SIGUSR1 and --time-limit "
+        "save a "
+        "checkpoint and stop; attn systems TASK lists the fields.",
+        "attn train zoology/mqar mixer=baseconv:kernel=3+attention vocabulary=256 length=32 width=32 batch=64 steps=500 train_examples=0",
+        options,
+        sizeof options / sizeof options[0]};
+    const int status = attn_options_parse(&usage, argc, argv, &words);
+    return status >= 0 ? status : run(&t, &words);
+}

@@ -1,0 +1,68 @@
+#include "cli/training/training.h"
+
+#include "base/folder.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *attn_cli_store(const char *option) {
+    const char *set = getenv("ATTN_RUNS");
+    return option ? option : set && set[0] ? set : "runs";
+}
+
+bool attn_cli_seconds(const char *text, double *out) {
+    static const struct {
+        const char *unit;
+        double seconds;
+    } units[] = {{"", 1}, {"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}};
+    char *end;
+    const double value = strtod(text, &end);
+    if (end == text || !(value >= 0) || !isfinite(value)) return false;
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
+        if (strcmp(end, units[i].unit) == 0) {
+            *out = value * units[i].seconds;
+            return true;
+        }
+    return false;
+}
+
+const char *attn_cli_duration(double seconds, char text[32]) {
+    if (!isfinite(seconds))
+        snprintf(text, 32, "?");
+    else if (seconds < 99.5)
+        snprintf(text, 32, "%.*f s", seconds < 9.95 ? 1 : 0, seconds);
+    else if (seconds < 5970)
+        snprintf(text, 32, "%.0f min", seconds / 60);
+    else
+        snprintf(text, 32, "%.1f h", seconds / 3600);
+    return text;
+}
+
+void attn_cli_run_record(struct attn_record *r, const struct attn_run_summary *s) {
+    attn_record_text(r, "run", s->id);
+    attn_record_text(r, "task", s->task);
+    attn_record_text(r, "state", attn_run_state_name(s->state));
+    attn_record_integer(r, "step", s->step);
+    attn_record_integer(r, "steps", s->steps);
+    attn_record_integer(r, "parameters", s->parameters);
+    attn_record_real(r, "seconds", s->seconds);
+    attn_record_real(r, "train_loss", s->loss);
+    for (int i = 0; i < s->figures.count && r->count < ATTN_RECORD_FIELDS - 4; i++)
+        attn_record_real(r, s->figures.at[i].name, s->figures.at[i].value);
+    if (s->message[0]) attn_record_text(r, "message", s->message);
+}
+
+attn_status attn_cli_model_path(attn_ctx *ctx, const char *store, const char *name, char path[ATTN_FILE_PATH]) {
+    char folder[ATTN_FILE_PATH / 2];
+    const size_t length = strlen(name);
+    if (length > 12 && strcmp(name + length - 12, ".safetensors") == 0) {
+        snprintf(path, ATTN_FILE_PATH, "%s", name);
+        return ATTN_OK;
+    }
+    const attn_status status = attn_store_folder(ctx, store, name, folder);
+    if (status) return status;
+    snprintf(path, ATTN_FILE_PATH, "%s/%s", folder, ATTN_MODEL_FILE);
+    if (attn_path_exists(path)) return ATTN_OK;
+    return attn_fail(ctx, ATTN_EINVAL, "%s: the run has no model yet; attn train --resume %s goes on with it", folder, name);
+}

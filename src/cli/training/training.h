@@ -1,0 +1,23 @@
+/* What the commands of the training engine share. */
+#ifndef ATTN_CLI_TRAINING_TRAINING_H
+#define ATTN_CLI_TRAINING_TRAINING_H
+
+#include "cli/print.h"
+#include "train/work.h"
+
+/* The store: --store, else the environment's ATTN_RUNS, else "runs". */
+const char *attn_cli_store(const char *option);
+
+/* "90", "90s", "15m", "2h", "1d" in seconds. False: none of these, or negative. */
+bool attn_cli_seconds(const char *text, double *out);
+
+/* "1.5 s", "12 min", "3.2 h". */
+const char *attn_cli_duration(double seconds, char text[32]);
+
+/* Adds a run's state, steps, seconds and figures; texts stay with the summary. */
+void attn_cli_run_record(struct attn_record *record, const struct attn_run_summary *summary);
+
+/* The model that a path, a folder or the id of a run names. */
+attn_status attn_cli_model_path(attn_ctx *ctx, const char *store, const char *name, char path[ATTN_FILE_PATH]);
+
+#endif

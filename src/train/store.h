@@ -1,0 +1,41 @@
+/* The runs in a store, read from their folders. */
+#ifndef ATTN_TRAIN_STORE_H
+#define ATTN_TRAIN_STORE_H
+
+#include "train/job.h"
+#include "train/run.h"
+
+enum attn_run_state {
+    ATTN_RUN_DONE,
+    ATTN_RUN_STOPPED, /* with a checkpoint, or before the first one: it can go on */
+    ATTN_RUN_FAILED,
+    ATTN_RUN_RUNNING, /* a process writes into it */
+    ATTN_RUN_KILLED   /* none does, and it is not done */
+};
+const char *attn_run_state_name(enum attn_run_state state);
+
+struct attn_run_summary {
+    char folder[ATTN_FILE_PATH / 2], id[128], task[64];
+    enum attn_run_state state;
+    int64_t step, steps, parameters;
+    double seconds, loss;        /* the last line's */
+    struct attn_figures figures; /* of the last evaluation */
+    char message[512];           /* why it failed */
+};
+
+/* One folder. ATTN_EINVAL: it is no run. */
+attn_status attn_store_read(attn_ctx *ctx, const char *folder, struct attn_run_summary *out);
+
+/* The runs of a store in the order of their names; freed by attn_free. Folders that are no runs are passed over. A store that does not exist has none. */
+attn_status attn_store_list(attn_ctx *ctx, const char *store, struct attn_run_summary **out, int64_t *count);
+
+/* The newest run with this recipe: one that is done before one that is not. *found false: there is none. */
+attn_status attn_store_find(attn_ctx *ctx, const char *store, const struct attn_recipe *recipe, struct attn_run_summary *out, bool *found);
+
+/* The folder that a path or the id of a run in the store names. ATTN_EINVAL: none. */
+attn_status attn_store_folder(attn_ctx *ctx, const char *store, const char *name, char folder[ATTN_FILE_PATH / 2]);
+
+/* A run's recipe.json; freed by attn_free. */
+attn_status attn_store_recipe(attn_ctx *ctx, const char *folder, char **text, size_t *bytes);
+
+#endif

@@ -1,0 +1,44 @@
+/* Recipes to runs: one in this process, or many in processes beside it. What the store holds already is not trained again, and what it holds in part
+ * goes on. */
+#ifndef ATTN_TRAIN_WORK_H
+#define ATTN_TRAIN_WORK_H
+
+#include "train/store.h"
+#include "train/sweep.h"
+#include "train/trainer.h"
+
+struct attn_work {
+    const struct attn_task *task;
+    const char *store;
+    const attn_mixer_kind *const *kinds; /* of plugins */
+    int kind_count;
+    bool again; /* trains anew what the store has */
+    struct attn_train_options options;
+};
+
+/* Trains one recipe. folder: a run to go on with; NULL: what the store says. run: where it is, before training begins (NULL: not wanted). */
+typedef void (*attn_work_begun_fn)(void *user, const struct attn_run *run, const struct attn_job *job, bool resumed);
+attn_status attn_work_one(attn_ctx *ctx, const struct attn_work *work, const struct attn_recipe *recipe, const char *folder,
+                          attn_work_begun_fn begun, struct attn_run_summary *out);
+
+/* Number index of the sweep is ready, or failed: the sentence is in summary->message. */
+typedef void (*attn_work_ready_fn)(void *user, int64_t index, const struct attn_run_summary *summary);
+
+/* Trains the recipes first, first + step, ... of a sweep in `jobs` processes at once, each with `threads` threads; calls ready for each, also for those
+ * that the store had. No loop may have run on this process's threads. Stops when options.stop says so: processes are asked to save and stop.
+ * *failed: how many did. */
+attn_status attn_work_sweep(attn_ctx *ctx, const struct attn_work *work, const struct attn_sweep *sweep, int64_t first, int64_t step,
+                            int jobs, int threads, attn_work_ready_fn ready, void *user, int64_t *failed);
+
+/* A saved model as a job: `path` is a model's file, or a run's folder. The recipe is the saved one; freed by attn_work_close_model. */
+struct attn_saved_model {
+    struct attn_recipe *recipe;
+    struct attn_job job;
+    char *extra;
+};
+typedef const struct attn_task *(*attn_task_find_fn)(attn_ctx *ctx, const char *name);
+attn_status attn_work_open_model(attn_ctx *ctx, attn_task_find_fn find, const char *path, const attn_mixer_kind *const *kinds,
+                                 int kind_count, struct attn_saved_model *out);
+void attn_work_close_model(struct attn_saved_model *model);
+
+#endif
