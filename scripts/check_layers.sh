@@ -18,7 +18,7 @@ function offence(text) { printf "%s:%d: %s\n", FILENAME, FNR, text; bad = 1 }
 FNR == 1 {
     m = split(FILENAME, part, "/")
     own = part[1] == "bench" ? "bench" : part[2]
-    room = own == "system" ? part[3] : ""
+    room = own == "system" && m > 3 ? part[3] : "" # the list of systems names them all
     if (!(own in floor)) offence("folder " own " is on no floor of the design")
 }
 /^[ \t]*#[ \t]*include[ \t]*</ {
@@ -33,6 +33,6 @@ FNR == 1 {
     m = split(name, to, "/")
     if (!(to[1] in floor)) { offence("\"" name "\": " to[1] " is no floor"); next }
     if (floor[to[1]] > floor[own]) offence("\"" name "\": " to[1] " is above " own)
-    if (own == "system" && to[1] == "system" && to[2] != room) offence("\"" name "\": two systems share nothing but what is below")
+    if (room != "" && to[1] == "system" && to[2] != room) offence("\"" name "\": two systems share nothing but what is below")
 }
 END { exit bad }'

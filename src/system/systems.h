@@ -2,15 +2,7 @@
 #ifndef ATTN_SYSTEM_SYSTEMS_H
 #define ATTN_SYSTEM_SYSTEMS_H
 
-#include "train/job.h"
-
-struct attn_system {
-    const char *name;    /* "zoology" */
-    const char *summary; /* what it is, in one line */
-    const char *paper;
-    const struct attn_task *const *tasks;
-    int task_count;
-};
+#include "train/system.h"
 
 extern const struct attn_system *const attn_systems[];
 extern const int attn_system_count;

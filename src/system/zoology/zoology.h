@@ -2,7 +2,7 @@
 #ifndef ATTN_SYSTEM_ZOOLOGY_ZOOLOGY_H
 #define ATTN_SYSTEM_ZOOLOGY_ZOOLOGY_H
 
-#include "system/systems.h"
+#include "train/system.h"
 
 extern const struct attn_system attn_system_zoology;
 extern const struct attn_task attn_zoology_mqar;
