@@ -208,6 +208,12 @@ ATTN_API attn_tensor *attn_short_convolution(attn_tensor *x, attn_tensor *w, att
  * al. 2023) */
 ATTN_API attn_tensor *attn_long_convolution(attn_tensor *x, attn_tensor *h);
 
+/* Taps [taps, H] of a diagonal state space model, S4D (Gu et al. 2022), one of J complex states for each head: K[t] = 2 Re sum over j of B C b lambda^t with
+ * Delta = e^log_step, A = -e^log_decay + i frequency, lambda = (1 + Delta A / 2) / (1 - Delta A / 2), b = Delta / (1 - Delta A / 2). log_step [H];
+ * log_decay, frequency [H, J]; B, C [H, J, 2], real and imaginary parts. */
+ATTN_API attn_tensor *attn_s4d_kernel(int64_t taps, attn_tensor *log_step, attn_tensor *log_decay, attn_tensor *frequency, attn_tensor *b,
+                                      attn_tensor *c);
+
 /* --------------------------------------------------------------------------------------------- recurrences */
 
 /* Along the tokens of [..., T, D], causal, in time and memory proportional to T. */

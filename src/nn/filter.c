@@ -75,13 +75,18 @@ static attn_tensor *network(const struct attn_filter *f, int64_t tokens) {
     return f->frequency ? attn_mul(x, window(f, tokens)) : x;
 }
 
+attn_tensor *attn_taps_with_own(attn_tensor *taps, attn_tensor *own) {
+    if (!taps) return NULL;
+    attn_tensor *first = attn_constant(taps->tape, 2, (const int64_t[]){taps->size[0], 1}, 0);
+    if (first && first->count > 0) first->data[0] = 1;
+    return attn_add(taps, own ? attn_mul(first, own) : first);
+}
+
 attn_tensor *attn_filter_taps(const struct attn_filter *f, int64_t tokens) {
     if (f->tape->status) return NULL;
     if (tokens > f->length)
         return attn_tape_fail(f->tape, ATTN_ESHAPE, "filter: %lld tokens; it was made for at most %lld", (long long)tokens,
                               (long long)f->length);
     attn_tensor *taps = f->kind == ATTN_FILTER_EXPLICIT ? attn_narrow(f->taps, 0, 0, tokens) : network(f, tokens);
-    attn_tensor *own = attn_constant(f->tape, 2, (const int64_t[]){tokens, 1}, 0);
-    if (own && tokens > 0) own->data[0] = 1;
-    return attn_add(taps, f->skip ? attn_mul(own, f->skip) : own);
+    return attn_taps_with_own(taps, f->skip);
 }

@@ -34,4 +34,7 @@ struct attn_filter attn_filter_make(attn_model *model, enum attn_filter_kind kin
  * tape is spoiled, or there are more tokens than the filter has taps. */
 attn_tensor *attn_filter_taps(const struct attn_filter *filter, int64_t tokens);
 
+/* taps [tokens, D] with `own` [D] added to those of distance 0: what the token itself adds becomes a part of the convolution. NULL: 1. */
+attn_tensor *attn_taps_with_own(attn_tensor *taps, attn_tensor *own);
+
 #endif

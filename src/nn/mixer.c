@@ -15,6 +15,7 @@ static const attn_mixer_kind *const own[] = {
     &attn_mixer_shortconv,
     &attn_mixer_longconv,
     &attn_mixer_hyena,
+    &attn_mixer_h3,
 };
 enum { OWN = sizeof own / sizeof own[0] };
 

@@ -9,5 +9,6 @@ extern const attn_mixer_kind attn_mixer_baseconv;
 extern const attn_mixer_kind attn_mixer_shortconv;
 extern const attn_mixer_kind attn_mixer_longconv;
 extern const attn_mixer_kind attn_mixer_hyena;
+extern const attn_mixer_kind attn_mixer_h3;
 
 #endif

@@ -23,6 +23,9 @@ const struct test_mixer test_mixers[] = {
     {"longconv:filter=implicit", 3, 1, 0, 2},
     {"hyena", 6, 9, 0, 2},
     {"hyena", 3, 1, 1, 2},
+    {"h3", 6, 9, 0, 2},
+    {"h3:head_dim=3:d_state=5", 6, 9, 0, 2},
+    {"h3:head_dim=1", 3, 1, 1, 2},
 };
 const int test_mixers_count = sizeof test_mixers / sizeof *test_mixers;
 
