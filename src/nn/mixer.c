@@ -16,6 +16,8 @@ static const attn_mixer_kind *const own[] = {
     &attn_mixer_longconv,
     &attn_mixer_hyena,
     &attn_mixer_h3,
+    &attn_mixer_rwkv,
+    &attn_mixer_rwkv_channel,
 };
 enum { OWN = sizeof own / sizeof own[0] };
 

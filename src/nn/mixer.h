@@ -10,5 +10,7 @@ extern const attn_mixer_kind attn_mixer_shortconv;
 extern const attn_mixer_kind attn_mixer_longconv;
 extern const attn_mixer_kind attn_mixer_hyena;
 extern const attn_mixer_kind attn_mixer_h3;
+extern const attn_mixer_kind attn_mixer_rwkv;
+extern const attn_mixer_kind attn_mixer_rwkv_channel;
 
 #endif

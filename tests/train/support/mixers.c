@@ -26,6 +26,9 @@ const struct test_mixer test_mixers[] = {
     {"h3", 6, 9, 0, 2},
     {"h3:head_dim=3:d_state=5", 6, 9, 0, 2},
     {"h3:head_dim=1", 3, 1, 1, 2},
+    {"rwkv", 6, 9, 0, 2},
+    {"rwkv", 3, 1, 13, 14},
+    {"rwkv-channel", 6, 9, 1, 2},
 };
 const int test_mixers_count = sizeof test_mixers / sizeof *test_mixers;
 
