@@ -18,6 +18,7 @@ static const attn_mixer_kind *const own[] = {
     &attn_mixer_h3,
     &attn_mixer_rwkv,
     &attn_mixer_rwkv_channel,
+    &attn_mixer_mamba,
 };
 enum { OWN = sizeof own / sizeof own[0] };
 

@@ -12,5 +12,6 @@ extern const attn_mixer_kind attn_mixer_hyena;
 extern const attn_mixer_kind attn_mixer_h3;
 extern const attn_mixer_kind attn_mixer_rwkv;
 extern const attn_mixer_kind attn_mixer_rwkv_channel;
+extern const attn_mixer_kind attn_mixer_mamba;
 
 #endif

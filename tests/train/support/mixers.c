@@ -29,6 +29,8 @@ const struct test_mixer test_mixers[] = {
     {"rwkv", 6, 9, 0, 2},
     {"rwkv", 3, 1, 13, 14},
     {"rwkv-channel", 6, 9, 1, 2},
+    {"mamba", 5, 9, 0, 2},
+    {"mamba:expand=1:d_state=3:kernel=2", 3, 1, 1, 2},
 };
 const int test_mixers_count = sizeof test_mixers / sizeof *test_mixers;
 
