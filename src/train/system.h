@@ -4,12 +4,16 @@
 
 #include "train/job.h"
 
+struct attn_claim; /* train/claim.h */
+
 struct attn_system {
     const char *name;    /* "zoology" */
     const char *summary; /* what it is, in one line */
     const char *paper;
     const struct attn_task *const *tasks;
     int task_count;
+    const struct attn_claim *claims;
+    int claim_count;
 };
 
 #endif

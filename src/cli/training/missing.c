@@ -37,3 +37,8 @@ int attn_cmd_runs(int argc, char **argv) {
     (void)argc;
     return missing(argv[0]);
 }
+
+int attn_cmd_reproduce(int argc, char **argv) {
+    (void)argc;
+    return missing(argv[0]);
+}

@@ -1,0 +1,220 @@
+/* attn reproduce: the claims of papers, measured here. */
+#include "base/cpu.h"
+#include "base/nearest.h"
+#include "cli/cli.h"
+#include "cli/options.h"
+#include "cli/training/training.h"
+#include "system/systems.h"
+#include "train/reproduce.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct attn_column claim_columns[] = {
+    {"claim", "claim", 34, 0, 0}, {"threshold", "wanted", 8, 3, 0}, {"measured", "measured", 8, 3, 0}, {"low", "95% from", 8, 3, 0},
+    {"high", "to", 8, 3, 0},      {"seeds", "seeds", 5, 0, 0},      {"verdict", "verdict", 24, 0, 0},  {"expected", "expected", 0, 0, 0},
+};
+static const struct attn_column arm_columns[] = {
+    {"arm", "arm", 24, 0, 0},        {"parameters", "parameters", 10, 0, 0},
+    {"mean", "mean", 8, 3, 0},       {"low", "95% from", 8, 3, 0},
+    {"high", "to", 8, 3, 0},         {"done", "runs", 5, 0, 0},
+    {"seconds", "seconds", 8, 0, 0}, {"best", "best", 0, 0, 0},
+};
+
+struct reproduce {
+    const char *scale_name, *store;
+    int64_t seeds, threads, jobs;
+    bool json, csv, strict, dry_run, quiet;
+    enum attn_scale scale;
+    attn_ctx *ctx;
+    struct attn_work work;
+    int64_t ready, wanted;
+    int surprises, unheld;
+};
+
+static bool stop_asked(void *user) {
+    (void)user;
+    return attn_stop_asked();
+}
+
+static struct attn_report report_of(const struct reproduce *p, const struct attn_column *columns, int count) {
+    return (struct attn_report){.file = stdout,
+                                .form = p->json  ? ATTN_FORM_JSON
+                                        : p->csv ? ATTN_FORM_CSV
+                                                 : ATTN_FORM_TABLE,
+                                .columns = columns,
+                                .column_count = count};
+}
+
+static void say_ready(void *user, int64_t index, const struct attn_run_summary *summary) {
+    struct reproduce *p = user;
+    char line[200];
+    (void)index;
+    p->ready++;
+    if (summary->state == ATTN_RUN_FAILED) attn_complain("reproduce: %s: %s", summary->id, summary->message);
+    snprintf(line, sizeof line, "run %lld of %lld: %.120s", (long long)p->ready, (long long)p->wanted, summary->id);
+    if (!p->quiet) attn_progress(line);
+}
+
+/* ------------------------------------------------------------------------------------------------------------- tables */
+
+static void print_arms(struct reproduce *p, const struct attn_reproduction *r) {
+    for (int i = 0; i < r->count; i++) {
+        struct attn_report report = report_of(p, arm_columns, sizeof arm_columns / sizeof arm_columns[0]);
+        if (p->csv) continue; /* one table a file: the claims */
+        if (!p->json) printf("%s (%s)\n", r->experiment[i]->title, r->experiment[i]->task->figure);
+        for (int arm = 0; arm < r->experiment[i]->arm_count; arm++) {
+            const struct attn_arm_result *a = &r->result[i][arm];
+            struct attn_record row = {.count = 0};
+            attn_record_text(&row, "record", "arm");
+            attn_record_text(&row, "system", r->system->name);
+            attn_record_text(&row, "experiment", r->experiment[i]->name);
+            attn_record_text(&row, "arm", r->experiment[i]->arms[arm].name);
+            attn_record_integer(&row, "parameters", a->parameters);
+            attn_record_real(&row, "mean", a->interval.mean);
+            attn_record_real(&row, "low", a->interval.low);
+            attn_record_real(&row, "high", a->interval.high);
+            attn_record_integer(&row, "runs", a->runs);
+            attn_record_integer(&row, "done", a->done);
+            attn_record_real(&row, "seconds", a->seconds);
+            attn_record_text(&row, "best", a->best);
+            attn_report_row(&report, &row);
+        }
+        if (!p->json) printf("\n");
+    }
+}
+
+static void print_claim(struct reproduce *p, struct attn_report *report, const struct attn_reproduction *r, int index,
+                        const struct attn_claim_result *result) {
+    const struct attn_claim *claim = &r->system->claims[index];
+    const struct attn_claim_scale *at = &claim->at[r->scale];
+    struct attn_record row = {.count = 0};
+    attn_record_text(&row, "record", "claim");
+    attn_record_text(&row, "system", r->system->name);
+    attn_record_text(&row, "scale", p->scale_name);
+    attn_record_text(&row, "claim", claim->name);
+    attn_record_text(&row, "sentence", claim->sentence);
+    attn_record_text(&row, "place", claim->place);
+    attn_record_real(&row, "threshold", claim->threshold);
+    attn_record_real(&row, "measured", result->interval.mean);
+    attn_record_real(&row, "low", result->interval.low);
+    attn_record_real(&row, "high", result->interval.high);
+    attn_record_integer(&row, "seeds", result->interval.count);
+    attn_record_text(&row, "verdict", attn_verdict_names[result->verdict]);
+    attn_record_text(&row, "expected", result->surprise ? attn_verdict_names[at->expected] : "as expected");
+    attn_record_text(&row, "reason", at->reason);
+    attn_report_row(report, &row);
+}
+
+static attn_status judge_all(struct reproduce *p, const struct attn_reproduction *r) {
+    struct attn_report report = report_of(p, claim_columns, sizeof claim_columns / sizeof claim_columns[0]);
+    attn_status status = ATTN_OK;
+    for (int i = 0; i < r->system->claim_count && !status; i++) {
+        struct attn_claim_result result;
+        const struct attn_claim_scale *at = &r->system->claims[i].at[r->scale];
+        if (!at->experiment && !at->tested) continue;
+        status = attn_reproduction_judge(p->ctx, r, i, &result);
+        if (status) break;
+        p->surprises += result.surprise;
+        p->unheld += result.verdict != ATTN_HOLDS;
+        print_claim(p, &report, r, i, &result);
+    }
+    return status;
+}
+
+/* --------------------------------------------------------------------------------------------------------------- work */
+
+static attn_status say_cost(struct reproduce *p, const struct attn_reproduction *r, int cores) {
+    struct attn_reproduction_cost cost;
+    char text[32];
+    const attn_status status = attn_reproduction_cost(p->ctx, r, p->work.store, &cost);
+    if (status) return status;
+    p->ready = cost.runs - cost.missing;
+    p->wanted = cost.runs;
+    p->ready = 0;
+    if (p->json || p->csv || (p->quiet && !p->dry_run) || cost.runs == 0) return ATTN_OK;
+    printf("%s, %s: %lld runs, of which the store has %lld; the rest takes about %s on %d processors\n", r->system->name, p->scale_name,
+           (long long)cost.runs, (long long)(cost.runs - cost.missing), attn_cli_duration(cost.seconds / cores, text), cores);
+    fflush(stdout);
+    return ATTN_OK;
+}
+
+static attn_status reproduce_system(struct reproduce *p, const struct attn_system *system) {
+    struct attn_reproduction r;
+    int64_t failed = 0;
+    const int cores = p->threads > 0 ? (int)p->threads : attn_cpu_count(), jobs = p->jobs > 0 ? (int)p->jobs : cores;
+    attn_status status = attn_reproduction_open(p->ctx, system, p->scale, (int)p->seeds, &r);
+    if (!status) status = say_cost(p, &r, cores);
+    if (!status && !p->dry_run)
+        status = attn_reproduction_train(p->ctx, &r, &p->work, jobs, cores / jobs > 0 ? cores / jobs : 1, say_ready, p, &failed);
+    attn_progress(NULL);
+    if (!status && !p->dry_run && !attn_stop_asked()) {
+        status = attn_reproduction_read(p->ctx, &r, p->work.store);
+        if (!status) print_arms(p, &r);
+        if (!status) status = judge_all(p, &r);
+    }
+    attn_reproduction_close(p->ctx, &r);
+    return status;
+}
+
+static const struct attn_system *system_named(const char *name) {
+    const char *names[64];
+    for (int i = 0; i < attn_system_count; i++) {
+        if (strcmp(attn_systems[i]->name, name) == 0) return attn_systems[i];
+        names[i] = attn_systems[i]->name;
+    }
+    const char *nearest = attn_nearest(name, names, attn_system_count);
+    attn_complain("reproduce: there is no system '%s'%s%s%s", name, nearest ? "; did you mean '" : "", nearest ? nearest : "",
+                  nearest ? "'?" : "");
+    return NULL;
+}
+
+static int run(struct reproduce *p, const struct attn_words *words) {
+    const struct attn_system *chosen[64];
+    int count = 0, status = ATTN_EXIT_DONE;
+    for (int i = 0; i < words->count; i++)
+        if (!(chosen[count++] = system_named(words->item[i]))) return ATTN_EXIT_USAGE;
+    for (int i = 0; i < attn_system_count && words->count == 0; i++) chosen[count++] = attn_systems[i];
+    while (attn_scale_names[p->scale] && strcmp(attn_scale_names[p->scale], p->scale_name) != 0) p->scale++;
+    if (!attn_scale_names[p->scale])
+        return attn_complain("reproduce: --scale %s: expected smoke, quick, full, night or paper", p->scale_name);
+    p->ctx = attn_cli_context(1, &status); /* processes do the work: no thread of this one may run a loop before they are made */
+    if (!p->ctx) return status;
+    attn_stop_catch();
+    p->work = (struct attn_work){.store = attn_cli_store(p->store), .options = {.checkpoint_seconds = 60, .stop = stop_asked, .user = p}};
+    attn_status done = ATTN_OK;
+    for (int i = 0; i < count && !done; i++) done = reproduce_system(p, chosen[i]);
+    status = done ? attn_complain_status(p->ctx, done) : ATTN_EXIT_DONE;
+    attn_ctx_destroy(p->ctx);
+    if (done) return status;
+    if (attn_stop_asked()) return ATTN_EXIT_STOPPED;
+    return p->surprises > 0 || (p->strict && p->unheld > 0) ? ATTN_EXIT_SURPRISE : ATTN_EXIT_DONE;
+}
+
+int attn_cmd_reproduce(int argc, char **argv) {
+    struct reproduce p = {.scale_name = "quick"};
+    struct attn_words words = {.count = 0};
+    const struct attn_option options[] = {
+        {"scale", ATTN_OPTION_TEXT, &p.scale_name, "SCALE", "smoke, quick (default), full, night or paper", 0, 0},
+        {"seeds", ATTN_OPTION_INTEGER, &p.seeds, "N", "seeds of every arm; default: the experiment's own", 1, ATTN_CLAIM_SEEDS},
+        {"strict", ATTN_OPTION_FLAG, &p.strict, NULL, "exit 1 unless every claim holds", 0, 0},
+        {"dry-run", ATTN_OPTION_FLAG, &p.dry_run, NULL, "print what it would cost, and stop", 0, 0},
+        {"store", ATTN_OPTION_TEXT, &p.store, "DIR", "where runs are; default: ATTN_RUNS, else runs", 0, 0},
+        {"threads", ATTN_OPTION_INTEGER, &p.threads, "N", "processors to use; default: all", 1, 4096},
+        {"jobs", ATTN_OPTION_INTEGER, &p.jobs, "N", "runs at once; default: one a processor", 1, 256},
+        {"quiet", ATTN_OPTION_FLAG, &p.quiet, NULL, "no progress", 0, 0},
+        {"json", ATTN_OPTION_FLAG, &p.json, NULL, "one JSON object an arm and a claim", 0, 0},
+        {"csv", ATTN_OPTION_FLAG, &p.csv, NULL, "the claims as CSV", 0, 0},
+    };
+    const struct attn_usage usage = {"reproduce",
+                                     "[SYSTEM...]",
+                                     "Trains what the claims of papers need and says of each whether it holds here. Runs that the store "
+                                     "has are not trained again, so that "
+                                     "a stopped command goes on. Exit 0: every verdict is the expected one; 1: a surprise.",
+                                     "attn reproduce zoology --scale quick",
+                                     options,
+                                     sizeof options / sizeof options[0]};
+    const int status = attn_options_parse(&usage, argc, argv, &words);
+    return status >= 0 ? status : run(&p, &words);
+}

@@ -1,0 +1,88 @@
+/* Claims: sentences of a paper, made executable. An experiment says what is trained: arms that differ in some fields, all tuned over the same
+ * values of the same fields, with the same seeds. A claim compares arms of an experiment, at each scale on an experiment of its own.
+ *
+ * Of each arm and seed the best figure over the tuning counts, as in the papers. A claim makes one number of each seed's figures, which must be at least
+ * the threshold. The verdict comes from the 95% interval of its mean over the seeds. */
+#ifndef ATTN_TRAIN_CLAIM_H
+#define ATTN_TRAIN_CLAIM_H
+
+#include "metric/interval.h"
+#include "train/system.h"
+#include "train/work.h"
+
+enum attn_scale { ATTN_SMOKE, ATTN_QUICK, ATTN_FULL, ATTN_NIGHT, ATTN_PAPER, ATTN_SCALES };
+extern const char *const attn_scale_names[]; /* NULL behind the last */
+
+enum { ATTN_ARM_ASSIGNMENTS = 8, ATTN_CLAIM_ARMS = 12, ATTN_CLAIM_SEEDS = 64 };
+
+struct attn_arm {
+    const char *name;
+    const char *assignments[ATTN_ARM_ASSIGNMENTS]; /* NULL behind the last */
+};
+
+struct attn_experiment {
+    const char *name, *title;
+    const struct attn_task *task;
+    const char *const *common; /* assignments of all arms; NULL behind the last */
+    const char *const *tuning; /* "lr=2e-3,5e-3": of all arms; NULL behind the last */
+    const struct attn_arm *arms;
+    int arm_count, seeds;
+};
+
+enum attn_verdict { ATTN_HOLDS, ATTN_DOES_NOT_HOLD, ATTN_INCONCLUSIVE, ATTN_NOT_TESTED };
+extern const char *const attn_verdict_names[];
+
+enum attn_claim_kind {
+    ATTN_CLAIM_AT_LEAST, /* the least figure of the arms */
+    ATTN_CLAIM_AT_MOST,  /* minus the greatest; the threshold is minus the bound */
+    ATTN_CLAIM_ABOVE,    /* the first arm's figure minus the greatest of the others */
+    ATTN_CLAIM_RISING,   /* the least step from an arm to the next */
+    ATTN_CLAIM_CHECK     /* what `check` measures; no arms, no seeds */
+};
+
+struct attn_claim_scale {
+    const struct attn_experiment *experiment; /* NULL: not tested at this scale; a check needs none: */
+    bool tested;
+    double spread; /* between seeds, recorded before: what one seed alone must exceed */
+    enum attn_verdict expected;
+    const char *reason; /* why, where it is not that the claim holds */
+};
+
+struct attn_claim {
+    const char *name, *sentence, *place; /* "attention-recalls"; what the paper says, and where */
+    enum attn_claim_kind kind;
+    const char *arms[ATTN_CLAIM_ARMS]; /* NULL behind the last */
+    double threshold;
+    attn_status (*check)(attn_ctx *ctx, double *value);
+    struct attn_claim_scale at[ATTN_SCALES];
+};
+
+/* What an arm came to. */
+struct attn_arm_result {
+    double figure[ATTN_CLAIM_SEEDS]; /* the best over the tuning, of each seed; NaN: no run is done */
+    char best[128];                  /* the tuning of the first seed's best */
+    struct attn_interval interval;
+    int64_t parameters, runs, done;
+    double seconds; /* of all its runs */
+};
+
+struct attn_claim_result {
+    enum attn_verdict verdict;
+    struct attn_interval interval; /* of the claim's number */
+    bool surprise;                 /* another verdict than expected */
+};
+
+/* The recipes of an experiment, arm by arm, each arm's seeds slowest; `seeds` in place of its own number where it is not 0. */
+attn_status attn_experiment_recipes(attn_ctx *ctx, const struct attn_experiment *experiment, int seeds, struct attn_sweep *out);
+
+/* What the store's runs say of an arm. */
+attn_status attn_experiment_read(attn_ctx *ctx, const struct attn_experiment *experiment, int seeds, const char *store, int arm,
+                                 struct attn_arm_result *out);
+
+/* The verdict on a claim from its experiment's arms (results in their order). */
+void attn_claim_judge(const struct attn_claim *claim, enum attn_scale scale, const struct attn_arm_result *arms, int seeds,
+                      struct attn_claim_result *out);
+/* The same of a check's value. */
+void attn_claim_judge_value(const struct attn_claim *claim, enum attn_scale scale, double value, struct attn_claim_result *out);
+
+#endif
