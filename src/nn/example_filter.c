@@ -53,11 +53,13 @@ static attn_tensor *programmatic_taps(const struct attn_example_filter *f, attn_
 static void choose(int64_t taps, int64_t count, const attn_real *r, attn_real *keep) {
     enum { MOST = 256 };
     int64_t best[MOST], found = 0;
+    attn_real least = 0; /* of those found */
     for (int64_t s = 1; s < count; s++) {
-        if (found == taps && !(r[s] > r[best[found - 1]])) continue;
+        if (found == taps && !(r[s] > least)) continue;
         int64_t at = found < taps ? found++ : found - 1;
         for (; at > 0 && r[s] > r[best[at - 1]]; at--) best[at] = best[at - 1];
         best[at] = s;
+        least = r[best[found - 1]];
     }
     for (int64_t i = 0; i < found; i++) keep[best[i]] = 1;
 }

@@ -1,7 +1,6 @@
 /* H3 against its formulas, in the order of channels that they have. */
 #include "support/naive.h"
 
-#include <complex.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -54,8 +53,8 @@ static void diagonal(const struct test_mixer_model *m, struct sizes s, int64_t g
     const double step = exp(test_numbers(m, "ssm.log_step")[g]);
     memset(taps, 0, (size_t)s.tokens * sizeof *taps);
     for (int64_t at = g * s.pairs; at < (g + 1) * s.pairs; at++) {
-        const double complex a = CMPLX(-exp(test_numbers(m, "ssm.log_decay")[at]), test_numbers(m, "ssm.frequency")[at]) * step / 2;
-        const double complex w = CMPLX(b[2 * at], b[2 * at + 1]) * CMPLX(c[2 * at], c[2 * at + 1]) * step / (1 - a);
+        const double complex a = test_complex(-exp(test_numbers(m, "ssm.log_decay")[at]), test_numbers(m, "ssm.frequency")[at]) * step / 2;
+        const double complex w = test_complex(b[2 * at], b[2 * at + 1]) * test_complex(c[2 * at], c[2 * at + 1]) * step / (1 - a);
         for (int64_t t = 0; t < s.tokens; t++) taps[t] += 2 * creal(w * cpow((1 + a) / (1 - a), (double)t));
     }
     taps[0] += test_numbers(m, "ssm.skip")[g];

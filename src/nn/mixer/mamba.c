@@ -99,7 +99,7 @@ static attn_tensor *step(void *mixer, attn_mixer_call *call, attn_real *state, i
     attn_tensor *y = s.x ? attn_tensor_like(s.x) : NULL;
     s.b = attn_contiguous(s.b);
     s.c = attn_contiguous(s.c);
-    for (int64_t i = 0; attn_usable(5, (attn_tensor *const[]){y, s.delta, s.a, s.b, s.c}) && i < y->count; i++) {
+    for (int64_t i = 0; y && attn_usable(4, (attn_tensor *const[]){s.delta, s.a, s.b, s.c}) && i < y->count; i++) {
         const int64_t b = i / m->inner, channel = i % m->inner;
         y->data[i] = step_channel(m, channel, s.x->data[i], s.delta->data[i], s.a->data + channel * m->states, s.b->data + b * m->states,
                                   s.c->data + b * m->states, state + b * stride + first + channel * m->states);

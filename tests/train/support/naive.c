@@ -41,6 +41,13 @@ double test_sigmoid(double x) {
     return 1 / (1 + exp(-x));
 }
 
+double complex test_complex(double re, double im) {
+    const double parts[] = {re, im};
+    double complex z;
+    memcpy(&z, parts, sizeof z);
+    return z;
+}
+
 double *test_zeros(int64_t count) {
     double *x = calloc((size_t)count + 1, sizeof *x);
     assert_non_null(x);

@@ -4,6 +4,8 @@
 
 #include "support/mixers.h"
 
+#include <complex.h>
+
 /* The numbers of the parameter NAME. Fails the test where there is none. */
 const attn_real *test_numbers(const struct test_mixer_model *m, const char *name);
 /* The same with a name that is put together, as of printf. */
@@ -14,6 +16,7 @@ void test_linear(const struct test_mixer_model *m, const char *name, bool bias, 
                  double *y);
 
 double test_sigmoid(double x);
+double complex test_complex(double re, double im);
 
 /* Memory of zeros for the caller to free. Fails the test. */
 double *test_zeros(int64_t count);
