@@ -1,5 +1,5 @@
 /* BaseConv and plain convolutions against sums over tokens, directly and by Fourier transforms, filters against their network. */
-#include "support/naive.h"
+#include "support/loops.h"
 
 #include <math.h>
 #include <setjmp.h>

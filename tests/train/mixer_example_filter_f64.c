@@ -1,6 +1,6 @@
 /* BaseConv with filters made from the example, against counts of equal tokens and sums over pairs. */
 #include "support/gradients.h"
-#include "support/naive.h"
+#include "support/loops.h"
 
 #include "tape/skew.h"
 

@@ -1,5 +1,5 @@
 /* H3 against its formulas, in the order of channels that they have. */
-#include "support/naive.h"
+#include "support/loops.h"
 
 #include <math.h>
 #include <setjmp.h>

@@ -1,5 +1,5 @@
 /* Hyena against its formulas: the projections' short convolution, the filter's network and window, both gates. */
-#include "support/naive.h"
+#include "support/loops.h"
 
 #include <math.h>
 #include <setjmp.h>

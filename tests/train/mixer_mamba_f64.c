@@ -1,5 +1,5 @@
 /* Mamba against its recurrence, token by token and channel by channel. */
-#include "support/naive.h"
+#include "support/loops.h"
 
 #include <math.h>
 #include <setjmp.h>

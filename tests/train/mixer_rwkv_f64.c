@@ -1,5 +1,5 @@
 /* RWKV-4 against its sums over tokens. */
-#include "support/naive.h"
+#include "support/loops.h"
 
 #include <math.h>
 #include <setjmp.h>

@@ -1,6 +1,6 @@
 /* The kernel of S4D against its recurrence, and its gradients against differences. */
 #include "support/gradients.h"
-#include "support/naive.h"
+#include "support/loops.h"
 
 #include "base/random.h"
 

@@ -1,6 +1,6 @@
 /* Mixers against plain loops written from their papers' formulas, on parameters that are looked up by name. */
-#ifndef TEST_TRAIN_SUPPORT_NAIVE_H
-#define TEST_TRAIN_SUPPORT_NAIVE_H
+#ifndef TEST_TRAIN_SUPPORT_LOOPS_H
+#define TEST_TRAIN_SUPPORT_LOOPS_H
 
 #include "support/mixers.h"
 
