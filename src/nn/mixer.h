@@ -13,5 +13,9 @@ extern const attn_mixer_kind attn_mixer_h3;
 extern const attn_mixer_kind attn_mixer_rwkv;
 extern const attn_mixer_kind attn_mixer_rwkv_channel;
 extern const attn_mixer_kind attn_mixer_mamba;
+extern const attn_mixer_kind attn_mixer_sliding;
+extern const attn_mixer_kind attn_mixer_blocked;
+extern const attn_mixer_kind attn_mixer_linear;
+extern const attn_mixer_kind attn_mixer_based;
 
 #endif

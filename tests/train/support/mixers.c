@@ -36,6 +36,23 @@ const struct test_mixer test_mixers[] = {
     {"rwkv-channel", 6, 9, 1, 2},
     {"mamba", 5, 9, 0, 2},
     {"mamba:expand=1:d_state=3:kernel=2", 3, 1, 1, 2},
+    {"sliding:window=3", 6, 9, 0, 2},
+    {"sliding:window=20:heads=2", 4, 7, 0, 1},
+    {"sliding:window=1", 4, 1, 0, 1},
+    {"blocked:block=3", 6, 9, 0, 2},
+    {"blocked:block=4:heads=2", 4, 7, 0, 1},
+    {"blocked:block=5", 4, 3, 0, 1},
+    {"linear", 6, 9, 0, 2},
+    {"linear:map=elu:f=3:heads=2", 4, 1, 0, 1},
+    {"linear:map=taylor:f=3:heads=2", 6, 7, 0, 2},
+    {"linear:map=relu:f=5", 4, 7, 0, 1},
+    {"linear:map=square:f=4:heads=2", 4, 7, 0, 1},
+    {"linear:map=softmax:f=4:heads=2", 4, 7, 0, 1},
+    {"linear:map=performer:f=3:m=7:heads=2", 4, 7, 0, 1},
+    {"linear:map=cosformer:f=5:heads=2", 4, 7, 0, 1},
+    {"linear:map=polynomial:f=3:heads=2", 4, 5, 0, 1},
+    {"based", 6, 9, 0, 2},
+    {"based:f=4:heads=3", 6, 5, 1, 2},
 };
 const int test_mixers_count = sizeof test_mixers / sizeof *test_mixers;
 

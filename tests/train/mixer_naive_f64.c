@@ -1,0 +1,28 @@
+/* Mixers in double: what they compute is their papers' formula. */
+#include "support/naive.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+static const double bound = 1e-10;
+
+static void attention_is_softmax_over_the_keys_that_a_token_sees(void **state) {
+    (void)state;
+    test_naive_mixers(test_naive_attention, test_naive_attention_count, bound);
+}
+
+static void linear_attention_has_the_weights_of_its_feature_map(void **state) {
+    (void)state;
+    test_naive_mixers(test_naive_linear, test_naive_linear_count, bound);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(attention_is_softmax_over_the_keys_that_a_token_sees),
+        cmocka_unit_test(linear_attention_has_the_weights_of_its_feature_map),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,39 @@
+/* Mixers against their definitions: loops in double over one sequence, written from the paper's formula, with the model's parameters by name. */
+#ifndef TEST_TRAIN_SUPPORT_NAIVE_H
+#define TEST_TRAIN_SUPPORT_NAIVE_H
+
+#include "support/mixers.h"
+
+/* One sequence: u [T, D], its tokens, to y [T, D]. */
+struct test_naive_sequence {
+    const struct test_mixer_model *m;
+    int64_t tokens, width;
+    const double *u;
+    const int32_t *token;
+    bool training;
+};
+typedef void (*test_naive_fn)(const struct test_naive_sequence *s, double *y);
+
+struct test_naive {
+    struct test_mixer what;
+    test_naive_fn define;
+    double move; /* as in test_mixer_open */
+    bool training;
+};
+
+/* Every case's result is the defined one within `bound` times its greatest element. Fails the test. */
+void test_naive_mixers(const struct test_naive *cases, int count, double bound);
+
+/* Memory of zeros, until the model is closed. */
+double *test_naive_memory(const struct test_mixer_model *m, int64_t n);
+/* A parameter's numbers; its size along an axis. Fails the test where there is none of this name. */
+const double *test_naive_parameter(const struct test_mixer_model *m, const char *name);
+int64_t test_naive_size(const struct test_mixer_model *m, const char *name, int axis);
+/* x [rows, in] through "NAME.weight" [out, in] and "NAME.bias", where there is one: [rows, out]. */
+double *test_naive_project(const struct test_mixer_model *m, const char *name, int64_t rows, const double *x);
+
+/* The cases of each file support/naive_*.c. */
+extern const struct test_naive test_naive_attention[], test_naive_linear[];
+extern const int test_naive_attention_count, test_naive_linear_count;
+
+#endif
