@@ -231,6 +231,10 @@ ATTN_API attn_tensor *attn_rwkv(attn_tensor *k, attn_tensor *v, attn_tensor *w, 
  * Chunks of 64 tokens are multiplied as matrices, what is before them is one matrix [F, E + 1]. */
 ATTN_API attn_tensor *attn_linear_attention(attn_tensor *q_features, attn_tensor *k_features, attn_tensor *v);
 
+/* Retention (Sun et al. 2023): y[i] = sum over j <= i of g^(i - j) (q[i] . k[j]) v[j] with a decay g in (0, 1] for each head: q and k [..., H, T, F],
+ * v [..., H, T, E], decay [H], which is copied and gets no gradient. In chunks, as attn_linear_attention. */
+ATTN_API attn_tensor *attn_retention(attn_tensor *q, attn_tensor *k, attn_tensor *v, const double *decay);
+
 /* Mamba's selective scan (Gu and Dao 2023): for each channel h[t] = exp(delta[t] A) h[t - 1] + delta[t] B[t] x[t], elementwise over N numbers of
  * state, h[-1] = 0, and y[t] = C[t] . h[t] + skip x[t]. x, delta [..., T, D]; A [D, N]; B, C [..., T, N], the same for all channels; skip [D]. With
  * A < 0 and delta > 0, which that paper makes them, states decay. Backward computes states anew from one in 32 of them. */

@@ -23,7 +23,9 @@ static const attn_mixer_kind *const own[] = {
     &attn_mixer_blocked,
     &attn_mixer_linear,
     &attn_mixer_based,
+    &attn_mixer_retnet,
 };
+/* clang-format on */
 enum { OWN = sizeof own / sizeof own[0] };
 
 struct attn_mixer {

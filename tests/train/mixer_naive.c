@@ -19,10 +19,16 @@ static void linear_attention_has_the_weights_of_its_feature_map(void **state) {
     test_naive_mixers(test_naive_linear, test_naive_linear_count, bound);
 }
 
+static void retention_decays_and_turns_with_the_distance(void **state) {
+    (void)state;
+    test_naive_mixers(test_naive_retnet, test_naive_retnet_count, bound);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(attention_is_softmax_over_the_keys_that_a_token_sees),
         cmocka_unit_test(linear_attention_has_the_weights_of_its_feature_map),
+        cmocka_unit_test(retention_decays_and_turns_with_the_distance),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

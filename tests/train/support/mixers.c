@@ -53,6 +53,9 @@ const struct test_mixer test_mixers[] = {
     {"linear:map=polynomial:f=3:heads=2", 4, 5, 0, 1},
     {"based", 6, 9, 0, 2},
     {"based:f=4:heads=3", 6, 5, 1, 2},
+    {"retnet", 16, 9, 0, 2},
+    {"retnet:heads=1:expand=2", 4, 7, 1, 2},
+    {"retnet:heads=1", 8, 1, 0, 1},
 };
 const int test_mixers_count = sizeof test_mixers / sizeof *test_mixers;
 

@@ -33,7 +33,7 @@ int64_t test_naive_size(const struct test_mixer_model *m, const char *name, int 
 double *test_naive_project(const struct test_mixer_model *m, const char *name, int64_t rows, const double *x);
 
 /* The cases of each file support/naive_*.c. */
-extern const struct test_naive test_naive_attention[], test_naive_linear[];
-extern const int test_naive_attention_count, test_naive_linear_count;
+extern const struct test_naive test_naive_attention[], test_naive_linear[], test_naive_retnet[];
+extern const int test_naive_attention_count, test_naive_linear_count, test_naive_retnet_count;
 
 #endif

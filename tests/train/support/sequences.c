@@ -171,6 +171,41 @@ static void naive_attention(const double *const *x, sizes size, double *y) {
     }
 }
 
+/* ----------------------------------------------------------------------------------------------------- retention */
+
+static const double decays[] = {0.97, 1, 0.5};
+
+static attn_tensor *retain(attn_tensor *const *x) {
+    return attn_retention(x[0], x[1], x[2], decays);
+}
+
+static attn_tensor *retain_itself(attn_tensor *const *x) {
+    return attn_retention(x[0], x[0], x[0], decays);
+}
+
+static void naive_retention_of(const double *q, const double *k, const double *v, sizes size, int64_t features, int64_t columns,
+                               double *y) {
+    const struct tokens n = tokens_of(size[0]);
+    const int64_t heads = size[0][dims_of(size[0]) - 3];
+    for (int64_t row = 0; row < n.sequences * n.length; row++) {
+        for (int64_t e = 0; e < columns; e++) y[row * columns + e] = 0;
+        for (int64_t j = row - row % n.length; j <= row; j++) {
+            double weight = 0;
+            for (int64_t f = 0; f < features; f++) weight += q[row * features + f] * k[j * features + f];
+            weight *= pow(decays[row / n.length % heads], (double)(row - j));
+            for (int64_t e = 0; e < columns; e++) y[row * columns + e] += weight * v[j * columns + e];
+        }
+    }
+}
+
+static void naive_retention(const double *const *x, sizes size, double *y) {
+    naive_retention_of(x[0], x[1], x[2], size, tokens_of(size[0]).channels, tokens_of(size[2]).channels, y);
+}
+
+static void naive_retention_of_itself(const double *const *x, sizes size, double *y) {
+    naive_retention_of(x[0], x[0], x[0], size, tokens_of(size[0]).channels, tokens_of(size[0]).channels, y);
+}
+
 /* ------------------------------------------------------------------------------------------------ selective scan */
 
 static attn_tensor *scan(attn_tensor *const *x) {
@@ -225,6 +260,12 @@ const struct test_sequence test_sequences[] = {
     {"linear attention, two chunks", attend, naive_attention, {{67, 2}, {67, 2}, {67, 1}}, true},
     {"linear attention, whole chunks", attend, naive_attention, {{2, 2, 128, 9}, {2, 2, 128, 9}, {2, 2, 128, 5}}, false},
     {"linear attention, many chunks", attend, naive_attention, {{3, 300, 7}, {3, 300, 7}, {3, 300, 33}}, false},
+    {"retention", retain, naive_retention, {{2, 3, 5, 3}, {2, 3, 5, 3}, {2, 3, 5, 2}}, true},
+    {"retention of one token", retain, naive_retention, {{1, 1, 2}, {1, 1, 2}, {1, 1, 3}}, true},
+    {"retention, two chunks", retain, naive_retention, {{2, 67, 2}, {2, 67, 2}, {2, 67, 1}}, true},
+    {"retention, whole chunks", retain, naive_retention, {{2, 2, 128, 9}, {2, 2, 128, 9}, {2, 2, 128, 5}}, false},
+    {"retention, many chunks", retain, naive_retention, {{3, 300, 7}, {3, 300, 7}, {3, 300, 33}}, false},
+    {"retention of itself", retain_itself, naive_retention_of_itself, {{3, 70, 2}}, true},
     {"scan", scan, naive_scan, {{2, 5, 3}, {2, 5, 3}, {3, 2}, {2, 5, 2}, {2, 5, 2}, {3}}, true},
     {"scan of one token", scan, naive_scan, {{1, 2}, {1, 2}, {2, 3}, {1, 3}, {1, 3}, {2}}, true},
     {"scan, two chunks", scan, naive_scan, {{1, 37, 1}, {1, 37, 1}, {1, 2}, {1, 37, 2}, {1, 37, 2}, {1}}, true},
