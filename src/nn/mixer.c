@@ -24,6 +24,7 @@ static const attn_mixer_kind *const own[] = {
     &attn_mixer_linear,
     &attn_mixer_based,
     &attn_mixer_retnet,
+    &attn_mixer_select,
 };
 /* clang-format on */
 enum { OWN = sizeof own / sizeof own[0] };

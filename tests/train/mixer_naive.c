@@ -24,11 +24,17 @@ static void retention_decays_and_turns_with_the_distance(void **state) {
     test_naive_mixers(test_naive_retnet, test_naive_retnet_count, bound);
 }
 
+static void selected_positions_and_no_others_get_attention(void **state) {
+    (void)state;
+    test_naive_mixers(test_naive_select, test_naive_select_count, bound);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(attention_is_softmax_over_the_keys_that_a_token_sees),
         cmocka_unit_test(linear_attention_has_the_weights_of_its_feature_map),
         cmocka_unit_test(retention_decays_and_turns_with_the_distance),
+        cmocka_unit_test(selected_positions_and_no_others_get_attention),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -29,9 +29,10 @@ static int64_t state_size(const void *mixer, int64_t tokens) {
 
 static attn_tensor *step(void *mixer, attn_mixer_call *call, attn_real *state, int64_t tokens, int64_t position) {
     const struct attn_heads *h = &((struct attention *)mixer)->heads;
+    const int64_t stride = state_size(mixer, tokens);
     attn_tensor *x = attn_heads_project(h, call->u);
-    attn_heads_store(h, x, state, tokens, position);
-    return attn_heads_look(h, x, attn_narrow(attn_heads_stored(h, x, state, tokens), 1, 0, position + 1));
+    attn_heads_store(h, x, state, stride, position);
+    return attn_heads_look(h, x, attn_heads_stored(h, x, state, stride, position + 1));
 }
 
 const attn_mixer_kind attn_mixer_attention = {.size = sizeof(attn_mixer_kind),

@@ -10,7 +10,7 @@ struct blocked {
 
 enum { BLOCK, HEADS, DROPOUT };
 static const attn_mixer_option options[] = {
-    [BLOCK] = {"block", "tokens of a block", 16, 1, 1 << 30, true, NULL},
+    [BLOCK] = {"block", "tokens of a block", 16, 1, 1000000, true, NULL},
     [HEADS] = ATTN_HEADS_OPTION,
     [DROPOUT] = ATTN_WEIGHTS_DROPOUT_OPTION,
 };
@@ -42,23 +42,19 @@ static attn_tensor *mix(void *mixer, attn_mixer_call *call) {
     return whole == 0 ? last : attn_concat(2, (attn_tensor *const[]){blocks_of(b, x, 0, whole, b->block), last}, 1);
 }
 
-static int64_t slots_of(const struct blocked *b, int64_t tokens) {
-    return attn_min64(b->block, tokens);
-}
-
 /* Keys and values of a block: 2 D block. */
 static int64_t state_size(const void *mixer, int64_t tokens) {
     const struct blocked *b = mixer;
-    return 2 * b->heads.width * slots_of(b, tokens);
+    return 2 * b->heads.width * attn_min64(b->block, tokens);
 }
 
 static attn_tensor *step(void *mixer, attn_mixer_call *call, attn_real *state, int64_t tokens, int64_t position) {
     const struct blocked *b = mixer;
     const struct attn_heads *h = &b->heads;
-    const int64_t slots = slots_of(b, tokens), slot = position % b->block;
+    const int64_t slot = position % b->block, stride = state_size(mixer, tokens);
     attn_tensor *x = attn_heads_project(h, call->u);
-    attn_heads_store(h, x, state, slots, slot);
-    return attn_heads_look(h, x, attn_narrow(attn_heads_stored(h, x, state, slots), 1, 0, slot + 1));
+    attn_heads_store(h, x, state, stride, slot);
+    return attn_heads_look(h, x, attn_heads_stored(h, x, state, stride, slot + 1));
 }
 
 const attn_mixer_kind attn_mixer_blocked = {.size = sizeof(attn_mixer_kind),

@@ -36,15 +36,24 @@ attn_tensor *attn_heads_attend(const struct attn_heads *h, attn_tensor *x, const
     return attn_heads_join(h, attn_attention(attn_heads_part(h, x, 0), attn_heads_part(h, x, 1), attn_heads_part(h, x, 2), config));
 }
 
-void attn_heads_store(const struct attn_heads *h, attn_tensor *x, attn_real *state, int64_t slots, int64_t slot) {
-    const int64_t batch = x ? attn_size(x, 0) : 0, row = 2 * h->width;
+void attn_heads_store(const struct attn_heads *h, attn_tensor *x, attn_real *state, int64_t stride, int64_t slot) {
+    const int64_t batch = x ? x->size[0] : 0, row = 2 * h->width;
     for (int64_t b = 0; b < batch; b++)
-        memcpy(state + (b * slots + slot) * row, attn_data(x) + b * 3 * h->width + h->width, (size_t)row * sizeof *state);
+        memcpy(state + b * stride + slot * row, attn_data(x) + b * 3 * h->width + h->width, (size_t)row * sizeof *state);
 }
 
-attn_tensor *attn_heads_stored(const struct attn_heads *h, attn_tensor *x, attn_real *state, int64_t slots) {
+attn_tensor *attn_heads_stored(const struct attn_heads *h, attn_tensor *x, attn_real *state, int64_t stride, int64_t slots) {
     if (!x) return NULL;
-    return attn_tensor_input(x->tape, 4, (const int64_t[]){attn_size(x, 0), slots, 2 * h->count, h->width / h->count}, state);
+    attn_tensor *all = attn_tensor_input(x->tape, 2, (const int64_t[]){x->size[0], stride}, state);
+    all = attn_narrow(all, 1, 0, slots * 2 * h->width);
+    if (!all) return NULL;
+    attn_tensor *kv = attn_tensor_view(all, 0);
+    if (!kv) return NULL;
+    const int64_t d = h->width / h->count, size[] = {x->size[0], slots, 2 * h->count, d}, step[] = {stride, 2 * h->width, d, 1};
+    kv->dims = 4;
+    memcpy(kv->size, size, sizeof size);
+    memcpy(kv->step, step, sizeof step);
+    return kv;
 }
 
 attn_tensor *attn_heads_look(const struct attn_heads *h, attn_tensor *x, attn_tensor *kv) {

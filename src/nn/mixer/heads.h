@@ -30,9 +30,10 @@ attn_tensor *attn_heads_join(const struct attn_heads *h, attn_tensor *o);
 /* Softmax attention of x, projected: [B, T, D]. */
 attn_tensor *attn_heads_attend(const struct attn_heads *h, attn_tensor *x, const attn_attention_config *config);
 
-/* Token by token: state [B, slots, 2 H, d] of keys and values. x: of one token, projected. */
-void attn_heads_store(const struct attn_heads *h, attn_tensor *x, attn_real *state, int64_t slots, int64_t slot);
-attn_tensor *attn_heads_stored(const struct attn_heads *h, attn_tensor *x, attn_real *state, int64_t slots);
+/* Token by token: state [B, stride], whose first numbers are keys and values [slots, 2 H, d]. x: of one token, projected. */
+void attn_heads_store(const struct attn_heads *h, attn_tensor *x, attn_real *state, int64_t stride, int64_t slot);
+/* The first `slots` of them, [B, slots, 2 H, d]. */
+attn_tensor *attn_heads_stored(const struct attn_heads *h, attn_tensor *x, attn_real *state, int64_t stride, int64_t slots);
 /* The output [B, 1, D] of x's query for these keys and values [B, n, 2 H, d], all of them. */
 attn_tensor *attn_heads_look(const struct attn_heads *h, attn_tensor *x, attn_tensor *kv);
 

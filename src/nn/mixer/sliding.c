@@ -10,7 +10,7 @@ struct sliding {
 
 enum { WINDOW, HEADS, DROPOUT };
 static const attn_mixer_option options[] = {
-    [WINDOW] = {"window", "tokens that are seen before the token itself", 16, 1, 1 << 30, true, NULL},
+    [WINDOW] = {"window", "tokens that are seen before the token itself", 16, 1, 1000000, true, NULL},
     [HEADS] = ATTN_HEADS_OPTION,
     [DROPOUT] = ATTN_WEIGHTS_DROPOUT_OPTION,
 };
@@ -43,11 +43,14 @@ static int64_t state_size(const void *mixer, int64_t tokens) {
 static attn_tensor *step(void *mixer, attn_mixer_call *call, attn_real *state, int64_t tokens, int64_t position) {
     const struct sliding *s = mixer;
     const struct attn_heads *h = &s->heads;
-    const int64_t slots = slots_of(s, tokens);
-    attn_tensor *x = attn_heads_project(h, call->u), *own = attn_narrow(x, 2, h->count, 2 * h->count);
-    attn_tensor *before = attn_narrow(attn_heads_stored(h, x, state, slots), 1, 0, attn_min64(position, slots));
-    attn_tensor *y = attn_heads_look(h, x, position > 0 ? attn_concat(2, (attn_tensor *const[]){before, own}, 1) : own);
-    attn_heads_store(h, x, state, slots, position % slots);
+    const int64_t slots = slots_of(s, tokens), stride = state_size(mixer, tokens);
+    attn_tensor *x = attn_heads_project(h, call->u), *kv = attn_narrow(x, 2, h->count, 2 * h->count);
+    if (position > 0) {
+        attn_tensor *before = attn_heads_stored(h, x, state, stride, attn_min64(position, slots));
+        kv = attn_concat(2, (attn_tensor *const[]){before, kv}, 1);
+    }
+    attn_tensor *y = attn_heads_look(h, x, kv);
+    attn_heads_store(h, x, state, stride, position % slots);
     return y;
 }
 

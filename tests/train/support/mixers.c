@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -53,11 +54,28 @@ const struct test_mixer test_mixers[] = {
     {"linear:map=polynomial:f=3:heads=2", 4, 5, 0, 1},
     {"based", 6, 9, 0, 2},
     {"based:f=4:heads=3", 6, 5, 1, 2},
+    {"select:selector=full", 6, 5, 0, 2},
+    {"select:selector=random", 6, 9, 0, 2},
+    {"select:selector=random:k=1:heads=2", 4, 9, 0, 1},
+    {"select:selector=random:k=2", 6, 17, 0, 1},
+    {"select:selector=programmatic:heads=2", 4, 9, 0, 1},
+    {"select", 6, 9, 0, 2},
+    {"select:k=1:penalty=3:heads=2", 4, 9, 0, 1},
+    {"select:selector=softmax", 6, 9, 0, 2},
+    {"select:selector=two_way", 6, 9, 0, 2},
+    {"select:selector=random", 4, 1, 0, 1},
+    {"select:selector=two_way", 4, 1, 0, 1},
     {"retnet", 16, 9, 0, 2},
     {"retnet:heads=1:expand=2", 4, 7, 1, 2},
     {"retnet:heads=1", 8, 1, 0, 1},
 };
 const int test_mixers_count = sizeof test_mixers / sizeof *test_mixers;
+
+bool test_mixer_looks_ahead(const struct test_mixer *what, bool training) {
+    if (strncmp(what->text, "select", 6) != 0) return false;
+    const bool known = strstr(what->text, "full") || strstr(what->text, "random") || strstr(what->text, "programmatic");
+    return training ? strstr(what->text, "softmax") != NULL : !known;
+}
 
 void test_mixer_open(struct test_mixer_model *m, attn_ctx *ctx, const struct test_mixer *what, double move) {
     const attn_mixer_place place = {what->width, what->length + 3, what->layer, what->layers};

@@ -14,6 +14,9 @@ struct test_mixer {
 extern const struct test_mixer test_mixers[];
 extern const int test_mixers_count;
 
+/* By its paper's definition an output depends on later tokens too. */
+bool test_mixer_looks_ahead(const struct test_mixer *what, bool training);
+
 struct test_mixer_model {
     const struct test_mixer *what;
     attn_model *model;

@@ -32,8 +32,13 @@ int64_t test_naive_size(const struct test_mixer_model *m, const char *name, int 
 /* x [rows, in] through "NAME.weight" [out, in] and "NAME.bias", where there is one: [rows, out]. */
 double *test_naive_project(const struct test_mixer_model *m, const char *name, int64_t rows, const double *x);
 
+/* Softmax attention's output with the projections "qkv" and "out_proj", of the pairs that are allowed: [T, D]. */
+typedef bool (*test_naive_allowed_fn)(int64_t query, int64_t key, int64_t size);
+bool test_naive_causal(int64_t query, int64_t key, int64_t size);
+double *test_naive_attend(const struct test_naive_sequence *s, int64_t heads, test_naive_allowed_fn allowed, int64_t size);
+
 /* The cases of each file support/naive_*.c. */
-extern const struct test_naive test_naive_attention[], test_naive_linear[], test_naive_retnet[];
-extern const int test_naive_attention_count, test_naive_linear_count, test_naive_retnet_count;
+extern const struct test_naive test_naive_attention[], test_naive_linear[], test_naive_retnet[], test_naive_select[];
+extern const int test_naive_attention_count, test_naive_linear_count, test_naive_retnet_count, test_naive_select_count;
 
 #endif

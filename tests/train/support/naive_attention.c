@@ -2,10 +2,9 @@
 #include "support/naive.h"
 
 #include <math.h>
+#include <string.h>
 
-typedef bool (*allowed_fn)(int64_t query, int64_t key, int64_t size);
-
-static bool causal(int64_t query, int64_t key, int64_t size) {
+bool test_naive_causal(int64_t query, int64_t key, int64_t size) {
     (void)size;
     return key <= query;
 }
@@ -18,7 +17,7 @@ static bool in_block(int64_t query, int64_t key, int64_t size) {
 }
 
 /* One head's query; q, k, v at its first number, rows of 3 D. */
-static void attend(const double *qkv, int64_t tokens, int64_t width, int64_t head, int64_t d, int64_t query, allowed_fn allowed,
+static void attend(const double *qkv, int64_t tokens, int64_t width, int64_t head, int64_t d, int64_t query, test_naive_allowed_fn allowed,
                    int64_t size, double *o) {
     double total = 0, most = -(double)INFINITY;
     for (int pass = 0; pass < 2; pass++) /* the greatest logit, then the sums */
@@ -34,21 +33,24 @@ static void attend(const double *qkv, int64_t tokens, int64_t width, int64_t hea
     for (int64_t c = 0; c < d; c++) o[c] /= total;
 }
 
-static void define(const struct test_naive_sequence *s, int64_t heads, allowed_fn allowed, int64_t size, double *y) {
+double *test_naive_attend(const struct test_naive_sequence *s, int64_t heads, test_naive_allowed_fn allowed, int64_t size) {
     const int64_t d = s->width / heads;
     const double *qkv = test_naive_project(s->m, "qkv", s->tokens, s->u);
     double *o = test_naive_memory(s->m, s->tokens * s->width);
     for (int64_t i = 0; i < s->tokens; i++)
         for (int64_t h = 0; h < heads; h++) attend(qkv, s->tokens, s->width, h, d, i, allowed, size, o + i * s->width + h * d);
-    const double *out = test_naive_project(s->m, "out_proj", s->tokens, o);
-    for (int64_t i = 0; i < s->tokens * s->width; i++) y[i] = out[i];
+    return test_naive_project(s->m, "out_proj", s->tokens, o);
+}
+
+static void define(const struct test_naive_sequence *s, int64_t heads, test_naive_allowed_fn allowed, int64_t size, double *y) {
+    memcpy(y, test_naive_attend(s, heads, allowed, size), (size_t)(s->tokens * s->width) * sizeof *y);
 }
 
 static void attention(const struct test_naive_sequence *s, double *y) {
-    define(s, 1, causal, 0, y);
+    define(s, 1, test_naive_causal, 0, y);
 }
 static void attention_3(const struct test_naive_sequence *s, double *y) {
-    define(s, 3, causal, 0, y);
+    define(s, 3, test_naive_causal, 0, y);
 }
 static void sliding_1(const struct test_naive_sequence *s, double *y) {
     define(s, 1, in_window, 1, y);
