@@ -231,6 +231,10 @@ ATTN_API attn_tensor *attn_rwkv(attn_tensor *k, attn_tensor *v, attn_tensor *w, 
  * Chunks of 64 tokens are multiplied as matrices, what is before them is one matrix [F, E + 1]. */
 ATTN_API attn_tensor *attn_linear_attention(attn_tensor *q_features, attn_tensor *k_features, attn_tensor *v);
 
+/* Rotary position embedding (Su et al. 2021) of the tokens of x [..., T, H, d], d even: numbers i and i + d / 2 of each head are turned by the angle
+ * (position + t) base^(-2 i / d), as ATTN_ROTARY_HALVES of attn_cache.h does; base is 10000 as a rule. */
+ATTN_API attn_tensor *attn_rotate(attn_tensor *x, int64_t position, double base);
+
 /* Retention (Sun et al. 2023): y[i] = sum over j <= i of g^(i - j) (q[i] . k[j]) v[j] with a decay g in (0, 1] for each head: q and k [..., H, T, F],
  * v [..., H, T, E], decay [H], which is copied and gets no gradient. In chunks, as attn_linear_attention. */
 ATTN_API attn_tensor *attn_retention(attn_tensor *q, attn_tensor *k, attn_tensor *v, const double *decay);

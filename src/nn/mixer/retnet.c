@@ -1,9 +1,8 @@
 /* Multi-scale retention (Sun et al. 2023): queries and keys of each head are rotated by angles that grow with the position, weights q_i . k_j / sqrt(d)
  * decay by 1 - 2^(-5 - h) a token in head h, each head's output is normed by itself (group norm), and the whole is gated by SiLU. No biases.
  *
- * The paper's xPos is this rotation together with a decay; as the decay is the head's one number, it is the retention's own, and what is
- * left is a rotation: numbers i and i + d / 2 of a head turn by t / 10000^(i / (d / 2 - 1)) at position t. The paper divides weights besides by numbers that
- * depend on the query alone; the norm takes such factors out again.
+ * The paper's xPos is this rotation together with a decay; as the decay is one number for each head, it is the retention's own, and what is left is the
+ * rotation, attn_rotate. The paper divides weights besides by numbers that depend on the query alone; the norm takes such factors out again.
  */
 #include "nn/mixer.h"
 
@@ -37,37 +36,14 @@ static void make(void *mixer, attn_model *model, const attn_mixer_place *place, 
     r->out = attn_projection_make(model, "out_proj", wide, width, false, 0.02 / sqrt(2.0 * (double)place->layers));
 }
 
-/* [B, H, T, ...] of the heads that lie side by side in x [B, T, ...]. */
+/* x [B, T, ...] with its numbers shared out among the heads: [B, T, H, ...]. */
 static attn_tensor *in_heads(const struct retnet *r, attn_tensor *x) {
-    if (!x) return NULL;
-    x = attn_reshape(x, 4, (const int64_t[]){x->size[0], x->size[1], r->heads, -1});
+    return attn_reshape(x, 4, (const int64_t[]){attn_size(x, 0), attn_size(x, 1), r->heads, -1});
+}
+
+/* [B, H, T, ...] of [B, T, H, ...], and back. */
+static attn_tensor *swap(attn_tensor *x) {
     return attn_permute(x, (const int[]){0, 2, 1, 3});
-}
-
-struct rotation {
-    attn_tensor *cosine, *sine; /* [T, d / 2] */
-};
-
-static struct rotation rotation_of(const struct retnet *r, attn_tape *tape, int64_t position, int64_t tokens) {
-    const int64_t half = r->width / r->heads / 2, size[] = {tokens, half};
-    const struct rotation by = {attn_constant(tape, 2, size, 0), attn_constant(tape, 2, size, 0)};
-    for (int64_t i = 0; by.cosine && by.sine && i < half; i++) {
-        const double rate = pow(10000, half > 1 ? -(double)i / (double)(half - 1) : 0.0);
-        for (int64_t t = 0; t < tokens; t++) {
-            by.cosine->data[t * half + i] = (attn_real)cos((double)(position + t) * rate);
-            by.sine->data[t * half + i] = (attn_real)sin((double)(position + t) * rate);
-        }
-    }
-    return by;
-}
-
-/* x [B, H, T, d]: both halves turned. */
-static attn_tensor *rotate(attn_tensor *x, struct rotation by) {
-    const int64_t half = attn_size(x, -1) / 2;
-    attn_tensor *a = attn_narrow(x, -1, 0, half), *b = attn_narrow(x, -1, half, half);
-    attn_tensor *const turned[] = {attn_sub(attn_mul(a, by.cosine), attn_mul(b, by.sine)),
-                                   attn_add(attn_mul(b, by.cosine), attn_mul(a, by.sine))};
-    return attn_concat(2, turned, -1);
 }
 
 /* Queries, keys and values of u's tokens [B, H, T, ...], from position `position` on. */
@@ -76,18 +52,17 @@ struct inputs {
 };
 
 static struct inputs inputs_of(const struct retnet *r, attn_tensor *u, int64_t position) {
-    const struct rotation by = rotation_of(r, u->tape, position, u->size[1]);
     const double scale = 1 / sqrt((double)r->width / (double)r->heads);
-    return (struct inputs){rotate(in_heads(r, attn_project(&r->q, u)), by),
-                           attn_affine(rotate(in_heads(r, attn_project(&r->k, u)), by), (attn_real)scale, 0),
-                           in_heads(r, attn_project(&r->v, u))};
+    attn_tensor *q = attn_affine(attn_project(&r->q, u), (attn_real)scale, 0);
+    return (struct inputs){swap(attn_rotate(in_heads(r, q), position, 10000)),
+                           swap(attn_rotate(in_heads(r, attn_project(&r->k, u)), position, 10000)),
+                           swap(in_heads(r, attn_project(&r->v, u)))};
 }
 
 /* Norm of each head, gate, projection of o [B, H, T, e]. */
 static attn_tensor *finish(const struct retnet *r, attn_tensor *u, attn_tensor *o) {
     o = attn_layer_norm(o, NULL, NULL, (attn_real)1e-5);
-    o = attn_contiguous(attn_permute(o, (const int[]){0, 2, 1, 3}));
-    o = attn_reshape(o, 3, (const int64_t[]){u->size[0], u->size[1], r->wide});
+    o = attn_reshape(attn_contiguous(swap(o)), 3, (const int64_t[]){u->size[0], u->size[1], r->wide});
     return attn_project(&r->out, attn_mul(attn_silu(attn_project(&r->gate, u)), o));
 }
 
@@ -118,13 +93,13 @@ static void advance(int64_t rows, int64_t columns, double decay, const attn_real
 static attn_tensor *step(void *mixer, attn_mixer_call *call, attn_real *state, int64_t tokens, int64_t position) {
     const struct retnet *r = mixer;
     const struct inputs x = inputs_of(r, call->u, position);
-    attn_tensor *v = attn_contiguous(x.v);
+    attn_tensor *q = attn_contiguous(x.q), *k = attn_contiguous(x.k), *v = attn_contiguous(x.v);
     const int64_t d = r->width / r->heads, e = r->wide / r->heads, batch = call->u->size[0];
     attn_tensor *o = attn_constant(call->u->tape, 4, (const int64_t[]){batch, r->heads, 1, e}, 0);
     (void)tokens;
-    if (!x.q || !x.k || !v || !o) return NULL;
+    if (!q || !k || !v || !o) return NULL;
     for (int64_t i = 0; i < batch * r->heads; i++)
-        advance(d, e, r->decay[i % r->heads], x.q->data + i * d, x.k->data + i * d, v->data + i * e, state + i * d * e, o->data + i * e);
+        advance(d, e, r->decay[i % r->heads], q->data + i * d, k->data + i * d, v->data + i * e, state + i * d * e, o->data + i * e);
     return finish(r, call->u, o);
 }
 

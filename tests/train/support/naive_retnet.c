@@ -3,8 +3,8 @@
 
 #include <math.h>
 
-static double angle(int64_t i, int64_t half, int64_t position) {
-    return half > 1 ? (double)position / pow(10000, (double)i / (double)(half - 1)) : (double)position;
+static double angle(int64_t i, int64_t half, int64_t distance) {
+    return (double)distance * pow(10000, -(double)i / (double)half);
 }
 
 /* The real part of sum q e^(i angle(i)) times the conjugate of k e^(i angle(j)): rotations count by the distance alone. */

@@ -171,6 +171,22 @@ static void naive_attention(const double *const *x, sizes size, double *y) {
     }
 }
 
+/* ------------------------------------------------------------------------------------------------------- rotation */
+
+static attn_tensor *rotate(attn_tensor *const *x) {
+    return attn_rotate(x[0], 5, 100);
+}
+
+static void naive_rotation(const double *const *x, sizes size, double *y) {
+    const int dims = dims_of(size[0]);
+    const int64_t d = size[0][dims - 1], heads = size[0][dims - 2], tokens = size[0][dims - 3];
+    for (int64_t i = 0; i < count_of(size[0]); i++) {
+        const int64_t c = i % d, t = i / d / heads % tokens;
+        const double angle = (double)(5 + t) * pow(100, -2 * (double)(c % (d / 2)) / (double)d);
+        y[i] = c < d / 2 ? x[0][i] * cos(angle) - x[0][i + d / 2] * sin(angle) : x[0][i] * cos(angle) + x[0][i - d / 2] * sin(angle);
+    }
+}
+
 /* ----------------------------------------------------------------------------------------------------- retention */
 
 static const double decays[] = {0.97, 1, 0.5};
@@ -260,6 +276,9 @@ const struct test_sequence test_sequences[] = {
     {"linear attention, two chunks", attend, naive_attention, {{67, 2}, {67, 2}, {67, 1}}, true},
     {"linear attention, whole chunks", attend, naive_attention, {{2, 2, 128, 9}, {2, 2, 128, 9}, {2, 2, 128, 5}}, false},
     {"linear attention, many chunks", attend, naive_attention, {{3, 300, 7}, {3, 300, 7}, {3, 300, 33}}, false},
+    {"rotation", rotate, naive_rotation, {{2, 4, 3, 6}}, true},
+    {"rotation of one token", rotate, naive_rotation, {{1, 1, 2}}, true},
+    {"rotation, many tokens", rotate, naive_rotation, {{2, 700, 2, 34}}, false},
     {"retention", retain, naive_retention, {{2, 3, 5, 3}, {2, 3, 5, 3}, {2, 3, 5, 2}}, true},
     {"retention of one token", retain, naive_retention, {{1, 1, 2}, {1, 1, 2}, {1, 1, 3}}, true},
     {"retention, two chunks", retain, naive_retention, {{2, 67, 2}, {2, 67, 2}, {2, 67, 1}}, true},
