@@ -19,7 +19,7 @@ add_library(attn_train_f64 STATIC ${train_sources_f64})
 foreach(name attn_train attn_train_f64)
   target_include_directories(${name} PUBLIC $<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}/include>)
   target_include_directories(${name} PRIVATE ${ATTN_CBLAS_INCLUDE})
-  target_link_libraries(${name} PUBLIC attn_io attn ${ATTN_CBLAS} PRIVATE attn_common ${ATTN_PRIVATE_LIBS})
+  target_link_libraries(${name} PUBLIC attn_io attn ${ATTN_CBLAS} ${CMAKE_DL_LIBS} PRIVATE attn_common ${ATTN_PRIVATE_LIBS})
 endforeach()
 target_compile_definitions(attn_train_f64 PUBLIC ATTN_TRAIN_DOUBLE)
 
@@ -45,3 +45,9 @@ elseif(ATTN_FFTW AND ATTN_FFTW_INCLUDE)
   attn_transforms(attn_train_f64 ATTN_HAVE_FFTW ${ATTN_FFTW_INCLUDE} ${ATTN_FFTW})
 endif()
 set_target_properties(attn_train_f64 PROPERTIES EXCLUDE_FROM_ALL ON)
+
+# A program that loads plugins: it holds all of the library and shows them its public symbols.
+function(attn_export_symbols program library)
+  set_target_properties(${program} PROPERTIES ENABLE_EXPORTS ON)
+  target_link_options(${program} PRIVATE "LINKER:--whole-archive,$<TARGET_FILE:${library}>,$<TARGET_FILE:attn>,--no-whole-archive")
+endfunction()

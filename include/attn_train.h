@@ -490,12 +490,21 @@ ATTN_API attn_tensor *attn_mix(attn_mixer *mixer, attn_mixer_call *call);
 ATTN_API int64_t attn_mixer_state(const attn_mixer *mixer, int64_t tokens);
 ATTN_API attn_tensor *attn_mixer_step(attn_mixer *mixer, attn_mixer_call *call, attn_real *state, int64_t tokens, int64_t position);
 
-/* A plugin: a shared object that holds a symbol attn_plugin_main of this type (attn train --plugin FILE.so). */
+/* A plugin: a shared object that defines attn_plugin_main, built from this header alone; the functions that it calls are those of the program that
+ * loads it (attn train --plugin FILE.so). docs/add-a-mixer.md shows how to write one. */
 typedef struct attn_plugin {
     size_t size; /* sizeof(attn_plugin) */
+    int version; /* ATTN_VERSION */
     const attn_mixer_kind *const *mixers;
     int mixer_count;
 } attn_plugin;
+extern ATTN_API const attn_plugin attn_plugin_main;
+
+/* Loads a plugin; a path without '/' is one of the current directory. *out is the plugin's own and stays, as all that it points at, until the process
+ * ends. Statuses: ATTN_EINVAL: there is no such file, it is no shared object that can be loaded, it defines no attn_plugin_main, it was built for
+ * another version, or a mixer of it is incomplete or has a name that is taken. A program that loads plugins exports this library's symbols (with GNU
+ * ld: -Wl,--export-dynamic, and the library between -Wl,--whole-archive and -Wl,--no-whole-archive). */
+ATTN_API attn_status attn_plugin_open(attn_ctx *ctx, const char *path, const attn_plugin **out) ATTN_CHECKED;
 
 /* ------------------------------------------------------------------------------------------- sequence models */
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # check_symbols.sh BUILD: the shared library exports exactly the functions that its public headers declare ATTN_API, its soname is that
-# of the major version, libattn_train.a (where it is built) defines exactly those of attn_train.h for others to use, and every symbol with
-# external linkage in the static libraries begins with attn_.
+# of the major version, libattn_train.a (where it is built) defines exactly those of attn_train.h for others to use, the program exports
+# all of them to plugins, and every symbol with external linkage in the static libraries begins with attn_.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 build=$1
@@ -22,6 +22,13 @@ if [ -f "$build/libattn_train.a" ]; then
     libraries+=("$build/libattn_train.a")
     compare libattn_train.a "$(declared_in include/attn_train.h)" "$(readelf -sW "$build/libattn_train.a" 2>/dev/null |
         awk '$5 == "GLOBAL" && $6 == "DEFAULT" && $7 != "UND" { print $8 }' | grep -v '^__' | LC_ALL=C sort -u)"
+fi
+if [ -x "$build/attn" ] && [ -f "$build/libattn_train.a" ]; then
+    missing=$(LC_ALL=C comm -23 <(declared_in include/*.h) <(nm -D --defined-only "$build/attn" | awk '{ print $NF }' | LC_ALL=C sort))
+    if [ -n "$missing" ]; then
+        echo "the program does not export to plugins: $missing"
+        status=1
+    fi
 fi
 foreign=$(nm -g --defined-only "${libraries[@]}" 2>/dev/null | awk 'NF == 3 && $3 !~ /^attn_/ && $3 !~ /^(__odr_asan|__x86\.get_pc)/ { print $3 }')
 if [ -n "$foreign" ]; then

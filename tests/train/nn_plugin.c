@@ -1,0 +1,184 @@
+/* Plugins: the example is loaded, trained and run token by token; everything else is refused with what is wrong with it. ATTN_PLUGIN: the path of
+ * another build of the example. */
+#include "attn_train.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { BATCH = 16, TOKENS = 12, VOCABULARY = 5 };
+
+static attn_ctx *context(void) {
+    attn_ctx_config config;
+    attn_ctx *ctx;
+    attn_ctx_config_init(&config);
+    config.threads = 1; /* the model is tiny */
+    assert_int_equal(attn_ctx_create(&config, &ctx, NULL, 0), ATTN_OK);
+    return ctx;
+}
+
+static const attn_plugin *open_example(attn_ctx *ctx) {
+    const attn_plugin *plugin = NULL;
+    const char *path = getenv("ATTN_PLUGIN");
+    char text[1024];
+    if (attn_plugin_open(ctx, path ? path : TEST_PLUGINS "/my_mixer.so", &plugin)) fail_msg("%s", attn_ctx_error(ctx, text, sizeof text));
+    return plugin;
+}
+
+static attn_sequence *make(attn_model *model, const attn_plugin *plugin, const char *mixer) {
+    attn_sequence_config config;
+    attn_sequence_config_init(&config);
+    config.vocabulary = VOCABULARY;
+    config.width = 16;
+    config.layers = 2;
+    config.length = TOKENS;
+    config.mixer = mixer;
+    config.kinds = plugin->mixers;
+    config.kind_count = plugin->mixer_count;
+    return attn_sequence_make(model, &config);
+}
+
+/* The label of a token is the one before it. */
+static void draw(int32_t token[BATCH * TOKENS], int32_t label[BATCH * TOKENS], uint32_t *state) {
+    for (int i = 0; i < BATCH * TOKENS; i++) {
+        *state = *state * 1664525u + 1013904223u;
+        token[i] = (int32_t)((*state >> 16) % VOCABULARY);
+        label[i] = i % TOKENS < 1 ? -1 : token[i - 1];
+    }
+}
+
+static double train(attn_model *model, attn_sequence *sequence, int steps, attn_optimizer *optimizer) {
+    attn_tape *tape = attn_model_tape(model);
+    uint32_t state = 1;
+    double last = 0;
+    for (int step = 0; step < steps; step++) {
+        int32_t token[BATCH * TOKENS], label[BATCH * TOKENS];
+        draw(token, label, &state);
+        attn_tape_reset(tape);
+        attn_tensor *hidden = attn_sequence_hidden(sequence, BATCH, TOKENS, token, true, NULL);
+        attn_tensor *loss = attn_cross_entropy(attn_sequence_logits(sequence, hidden), label);
+        assert_int_equal(attn_tape_backward(loss), ATTN_OK);
+        last = (double)attn_data(loss)[0];
+        attn_optimizer_step(optimizer, 0.01);
+    }
+    return last;
+}
+
+static void the_example_learns_what_stood_before(void **state) {
+    attn_ctx *ctx = context();
+    attn_model *model;
+    attn_optimizer_config config;
+    attn_optimizer *optimizer;
+    (void)state;
+    const attn_plugin *plugin = open_example(ctx);
+    assert_int_equal(plugin->mixer_count, 1);
+    assert_string_equal(plugin->mixers[0]->name, "my_mixer");
+    assert_int_equal(attn_model_create(ctx, 3, &model), ATTN_OK);
+    attn_sequence *sequence = make(model, plugin, "my_mixer:memory=2");
+    assert_non_null(sequence);
+    attn_optimizer_config_init(&config);
+    assert_int_equal(attn_model_optimizer(model, &config, 0, &optimizer), ATTN_OK);
+    assert_true(fabs(train(model, sequence, 1, optimizer) - log(VOCABULARY)) < 0.1); /* knows nothing yet */
+    assert_true(train(model, sequence, 300, optimizer) < 0.4 * log(VOCABULARY));
+    attn_optimizer_destroy(optimizer);
+    attn_model_destroy(model);
+    attn_ctx_destroy(ctx);
+}
+
+static void options_of_a_plugin_are_checked_like_others(void **state) {
+    attn_ctx *ctx = context();
+    attn_model *model;
+    char text[1024];
+    (void)state;
+    const attn_plugin *plugin = open_example(ctx);
+    assert_int_equal(attn_model_create(ctx, 3, &model), ATTN_OK);
+    assert_null(make(model, plugin, "my_mixer:memory=1"));
+    assert_string_equal(attn_ctx_error(ctx, text, sizeof text), "mixer my_mixer: memory=1: expected a number from 2 to 1e+06");
+    attn_model_destroy(model);
+    attn_ctx_destroy(ctx);
+}
+
+static void expect_refusal(attn_ctx *ctx, const char *path, const char *sentence) {
+    const attn_plugin *plugin = NULL;
+    char text[1024];
+    assert_int_equal(attn_plugin_open(ctx, path, &plugin), ATTN_EINVAL);
+    assert_null(plugin);
+    if (!strstr(attn_ctx_error(ctx, text, sizeof text), sentence)) fail_msg("%s: \"%s\" lacks \"%s\"", path, text, sentence);
+}
+
+static void what_is_no_plugin_of_this_version_is_refused_with_the_reason(void **state) {
+    static const struct {
+        const char *file, *sentence;
+    } broken[] = {
+        {"SYMBOL", "it defines no attn_plugin_main"},
+        {"CALL", "undefined symbol: attn_there_is_no_such_operator"},
+        {"SIZE", "it was built for another version of attn_train.h; this is attn "},
+        {"VERSION", "it was built for another version of attn_train.h"},
+        {"EMPTY", "it has no mixers"},
+        {"NULL", "mixer 1 of 2 is NULL"},
+        {"KIND_SIZE", "mixer 0: its size is "},
+        {"NAME", "mixer 0: its name must be a word"},
+        {"TAKEN", "there is a mixer 'attention' already"},
+        {"TWICE", "there is a mixer 'broken' already"},
+        {"OPTIONS", "mixer broken: summary, make and mix are needed"},
+        {"MIX", "mixer broken: summary, make and mix are needed"},
+    };
+    attn_ctx *ctx = context();
+    (void)state;
+    for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
+        char path[1024];
+        snprintf(path, sizeof path, TEST_PLUGINS "/broken_%s.so", broken[i].file);
+        expect_refusal(ctx, path, broken[i].sentence);
+    }
+    attn_ctx_destroy(ctx);
+}
+
+static void what_is_no_shared_object_is_refused(void **state) {
+    static const char text[] = "this is no program";
+    char path[] = "/tmp/attn_plugin_XXXXXX";
+    attn_ctx *ctx = context();
+    (void)state;
+    const int file = mkstemp(path);
+    assert_true(file >= 0);
+    assert_int_equal(write(file, text, sizeof text), sizeof text);
+    close(file);
+    expect_refusal(ctx, path, "it cannot be loaded: ");
+    unlink(path);
+    expect_refusal(ctx, path, "No such file or directory");
+    expect_refusal(ctx, "there_is_none.so", "plugin there_is_none.so: No such file or directory");
+    expect_refusal(ctx, "/tmp", "it cannot be loaded: ");
+    expect_refusal(ctx, "", "No such file or directory");
+    assert_int_equal(attn_plugin_open(ctx, NULL, NULL), ATTN_EINVAL);
+    attn_ctx_destroy(ctx);
+}
+
+static void a_plain_name_is_one_of_the_current_directory(void **state) {
+    char before[4096];
+    const attn_plugin *plugin = NULL;
+    attn_ctx *ctx = context();
+    (void)state;
+    assert_non_null(getcwd(before, sizeof before));
+    assert_int_equal(chdir(TEST_PLUGINS), 0);
+    assert_int_equal(attn_plugin_open(ctx, "my_mixer.so", &plugin), ATTN_OK);
+    assert_int_equal(chdir(before), 0);
+    assert_string_equal(plugin->mixers[0]->name, "my_mixer");
+    attn_ctx_destroy(ctx);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_example_learns_what_stood_before),
+        cmocka_unit_test(options_of_a_plugin_are_checked_like_others),
+        cmocka_unit_test(what_is_no_plugin_of_this_version_is_refused_with_the_reason),
+        cmocka_unit_test(what_is_no_shared_object_is_refused),
+        cmocka_unit_test(a_plain_name_is_one_of_the_current_directory),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
