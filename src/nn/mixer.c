@@ -26,7 +26,6 @@ static const attn_mixer_kind *const own[] = {
     &attn_mixer_retnet,
     &attn_mixer_select,
 };
-/* clang-format on */
 enum { OWN = sizeof own / sizeof own[0] };
 
 struct attn_mixer {
