@@ -109,21 +109,18 @@ void attn_npy_free(attn_ctx *ctx, struct attn_npy *array) {
     array->data = NULL;
 }
 
-attn_status attn_npy_write(attn_ctx *ctx, struct attn_file_writer *writer, enum attn_npy_type type, int rank, const int64_t *shape,
-                           const void *data) {
-    char header[1024], text[768];
-    size_t count = 1, used = 0;
+size_t attn_npy_compose(char header[ATTN_NPY_COMPOSED], enum attn_npy_type type, int rank, const int64_t *shape) {
+    char text[768];
+    size_t used = 0;
     assert(kinds[type].descr != NULL);
     const char order = attn_npy_size(type) == 1 ? '|' : __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? '<' : '>';
-    for (int a = 0; a < rank; a++) {
+    for (int a = 0; a < rank; a++)
         used += (size_t)snprintf(text + used, sizeof text - used, "%lld,%s", (long long)shape[a], a + 1 < rank ? " " : "");
-        count *= (size_t)shape[a];
-    }
     if (rank == 0)
         text[0] = '\0';
     else if (rank > 1)
         text[used - 1] = '\0'; /* only a single extent keeps its comma */
-    const int length = snprintf(header + 10, sizeof header - 10, "{'descr': '%c%s', 'fortran_order': False, 'shape': (%s), }", order,
+    const int length = snprintf(header + 10, ATTN_NPY_COMPOSED - 10, "{'descr': '%c%s', 'fortran_order': False, 'shape': (%s), }", order,
                                 kinds[type].descr, text);
     /* The elements begin at a multiple of 64; the header ends with a newline. */
     const size_t total = attn_round64((size_t)length + 11);
@@ -132,7 +129,15 @@ attn_status attn_npy_write(attn_ctx *ctx, struct attn_file_writer *writer, enum 
     memcpy(header, "\x93NUMPY\x01\x00", 8);
     header[8] = (char)((total - 10) & 0xFF);
     header[9] = (char)((total - 10) >> 8);
-    attn_status status = attn_file_write(ctx, writer, header, total);
+    return total;
+}
+
+attn_status attn_npy_write(attn_ctx *ctx, struct attn_file_writer *writer, enum attn_npy_type type, int rank, const int64_t *shape,
+                           const void *data) {
+    char header[ATTN_NPY_COMPOSED];
+    size_t count = 1;
+    for (int a = 0; a < rank; a++) count *= (size_t)shape[a];
+    const attn_status status = attn_file_write(ctx, writer, header, attn_npy_compose(header, type, rank, shape));
     return status == ATTN_OK ? attn_file_write(ctx, writer, data, count * attn_npy_size(type)) : status;
 }
 

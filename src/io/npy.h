@@ -9,7 +9,7 @@
 /* ATTN_NPY_BF16 is of arrays in memory and of safetensors files: .npy has no such type. */
 enum attn_npy_type { ATTN_NPY_BF16, ATTN_NPY_F16, ATTN_NPY_F32, ATTN_NPY_F64, ATTN_NPY_I32, ATTN_NPY_I64, ATTN_NPY_U8, ATTN_NPY_BOOL };
 
-enum { ATTN_NPY_RANK = 16, ATTN_NPY_HEADER = 65536 };
+enum { ATTN_NPY_RANK = 16, ATTN_NPY_HEADER = 65536, ATTN_NPY_COMPOSED = 1024 };
 
 /* An array in memory: row-major, in this machine's byte order, whatever the file had. */
 struct attn_npy {
@@ -31,6 +31,8 @@ attn_status attn_npy_parse(attn_ctx *ctx, const char *name, const uint8_t *bytes
 attn_status attn_npy_read(attn_ctx *ctx, const struct attn_file_system *system, const char *path, struct attn_npy *out);
 void attn_npy_free(attn_ctx *ctx, struct attn_npy *array);
 
+/* What stands before the elements of a file of version 1.0; returns its bytes. */
+size_t attn_npy_compose(char header[ATTN_NPY_COMPOSED], enum attn_npy_type type, int rank, const int64_t *shape);
 /* Writes version 1.0, row-major, into a writer that was begun; the caller syncs and commits. */
 attn_status attn_npy_write(attn_ctx *ctx, struct attn_file_writer *writer, enum attn_npy_type type, int rank, const int64_t *shape,
                            const void *data);
