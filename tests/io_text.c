@@ -58,10 +58,11 @@ static void a_plain_text_is_its_bytes_without_a_mark(void **state) {
     reads_as("a\xEF\xBB\xBF", 4, "a\xEF\xBB\xBF", 4);
 }
 
-/* Every sequence of up to three bytes and many of four, against the decoder's grammar written out by code points. */
+/* Every sequence of three bytes, and every code point: what is accepted is what encoding its code point gives. */
 static void utf8_is_told_from_what_is_none(void **state) {
     (void)state;
-    for (uint32_t word = 0; word < 1u << 24; word += 1) {
+    const uint32_t step = getenv("ATTN_TEST_QUICK") ? 97 : 1;
+    for (uint32_t word = 0; word < 1u << 24; word += step) {
         const uint8_t bytes[3] = {(uint8_t)(word >> 16), (uint8_t)(word >> 8), (uint8_t)word};
         const size_t length = attn_utf8_length(bytes, 3);
         if (length == 0) continue;
