@@ -4,7 +4,7 @@ _attn() {
     local masks="full causal full_document causal_document sliding_window sliding_window_causal share_question causal_blockwise
         prefix_lm_causal prefix_lm_document global_sliding_window block_causal_document"
     case $before in
-    --q | --k | --v | --out | --out-index | --out-score | --lse | --do | --dlse | --dq | --dk | --dv | --alibi | --dalibi | --bias | --dbias | --sink | --dsink | --cu-q | --cu-k | --w | --weights | --dweights | --dw | --kv-lens | --block-table | --png | --python | --wisdom)
+    --q | --k | --v | --out | --out-index | --out-score | --lse | --do | --dlse | --dq | --dk | --dv | --alibi | --dalibi | --bias | --dbias | --sink | --dsink | --cu-q | --cu-k | --w | --weights | --dweights | --dw | --kv-lens | --block-table | --png | --python | --wisdom | --predictions | --labels | --scores | --nll | --tokens | --bins)
         COMPREPLY=($(compgen -f -- "$word"))
         return ;;
     --mask) COMPREPLY=($(compgen -W "$masks" -- "$word")); return ;;
@@ -20,15 +20,17 @@ _attn() {
     --protocol) COMPREPLY=($(compgen -W "longca" -- "$word")); return ;;
     bench) COMPREPLY=($(compgen -W "peak kernels masks sparse planner decode scan search pointer --help" -- "$word")); return ;;
     mask) COMPREPLY=($(compgen -W "$masks" -- "$word")); return ;;
+    metric) COMPREPLY=($(compgen -W "accuracy auc perplexity --help" -- "$word")); return ;;
     esac
     case ${COMP_WORDS[1]} in
     apply) options="--q --k --v --out --lse --do --dlse --dq --dk --dv --mask --scale --softcap --alibi --dalibi --bias --dbias --sink --dsink
         --dropout --seed --cu-q --cu-k --w --weights --dweights --dw --score --top --out-index --out-score --kv-lens --block-table --kv-dtype --layout --dtype --kernel --effort --wisdom --threads --json --help" ;;
+    metric) options="--predictions --labels --scores --nll --tokens --bins --no-header --skip-bad --json --csv --help" ;;
     mask) options="--len --kv-len --mask --tile --png --json --help" ;;
     bench) options="--kernel --dtype --pass --mask --batch --heads --kv-heads --len --kv-len --queries --cache-dtype --block-tokens --dim --v-dim --threads --repeat --budget --seconds --limit
         --gain --seed --effort --wisdom --corpus --protocol --peer --python --json --csv --help --queries --top" ;;
     doctor) options="--python --effort --wisdom --json --help" ;;
-    *) options="apply mask bench doctor --version --help" ;;
+    *) options="apply metric mask bench doctor --version --help" ;;
     esac
     COMPREPLY=($(compgen -W "$options" -- "$word"))
 }

@@ -20,6 +20,7 @@ static const struct {
     {"predict", attn_cmd_predict, "answers of a saved model to what it reads"},
     {"data", attn_cmd_data, "write a task's generated examples"},
     {"runs", attn_cmd_runs, "list the runs of a store"},
+    {"metric", attn_cmd_metric, "accuracy, AUC, perplexity, of columns of files"},
     {"mask", attn_cmd_mask, "show a mask: picture, area, tiles, keys of a row"},
     {"doctor", attn_cmd_doctor, "what this machine offers, which kernels are chosen and why"},
 };

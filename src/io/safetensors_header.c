@@ -213,7 +213,7 @@ static attn_status take_integer(struct cursor *c, uint64_t *out) {
 enum { HAS_DTYPE = 1, HAS_SHAPE = 2, HAS_OFFSETS = 4 };
 
 static attn_status take_dtype(struct cursor *c, struct attn_safetensors_entry *t) {
-    struct text word;
+    struct text word = {"", 0};
     char text[64];
     skip_blanks(c);
     const size_t at = c->at;
@@ -261,7 +261,7 @@ static attn_status take_tensor(struct cursor *c, struct attn_safetensors_entry *
     unsigned seen = 0;
     if (!take(c, '{')) return unexpected(c, "the object of a tensor");
     do {
-        struct text key;
+        struct text key = {"", 0};
         int which = 0;
         skip_blanks(c);
         const size_t at = c->at;
@@ -299,7 +299,7 @@ static int by_key(const void *a, const void *b) {
 }
 
 static attn_status take_pair(struct cursor *c, struct attn_safetensors *file) {
-    struct text key, value;
+    struct text key = {"", 0}, value = {"", 0};
     attn_status status = take_string(c, "a key of \"__metadata__\"", &key);
     if (status == ATTN_OK && !take(c, ':')) status = unexpected(c, "':' after a key");
     if (status == ATTN_OK) status = take_string(c, "a string, as all of \"__metadata__\" must be", &value);
@@ -334,7 +334,7 @@ static attn_status take_header(struct cursor *c, struct attn_safetensors *out, s
     c->at++;
     if (take(c, '}')) return ATTN_OK;
     do {
-        struct text name;
+        struct text name = {"", 0};
         skip_blanks(c);
         const size_t at = c->at;
         attn_status status = take_string(c, "the name of a tensor", &name);
