@@ -1,13 +1,15 @@
-/* How a product is cut. Blocks are large enough for BLAS to be near its peak, and small enough for a few threads to share them; k is never
- * cut, so a number of c comes from one call. */
+/* How a product is cut. Blocks are large enough for BLAS to be near its peak, and small enough for a few threads to share them; a number of c comes
+ * from one block. */
 #include "tape/blas.h"
 
 #include "base/parallel.h"
+#include "tape/product.h"
 
 #include <cblas.h>
 #include <limits.h>
 
-enum { ROWS = 256, COLUMNS = 512, LEAST_ROWS = 64, LEAST_COLUMNS = 128, BLOCKS = 16 };
+enum { ROWS = 22 * ATTN_TILE_ROWS, COLUMNS = 512, LEAST_ROWS = 6 * ATTN_TILE_ROWS, LEAST_COLUMNS = 128, BLOCKS = 16 };
+enum { DEPTH = 256 /* of a panel, which then lies in the first-level cache */ };
 
 #if defined(ATTN_TRAIN_DOUBLE)
 #define GEMM cblas_dgemm
@@ -26,7 +28,40 @@ static void one_thread_each(void) {
 static void one_thread_each(void) {}
 #endif
 
+/* In our own loops: b a panel after the other, each packed where it is used. */
+static void multiply_panels(const struct attn_product_kernel *kernel, const struct attn_product *p, const attn_real *a, const attn_real *b,
+                            attn_real *c) {
+    _Alignas(64) attn_real panel[DEPTH * ATTN_PANEL];
+    const int64_t depth = attn_div_up(p->k, attn_div_up(p->k, DEPTH)), row = p->transpose_a ? 1 : p->lda,
+                  step = p->transpose_a ? p->lda : 1;
+    for (int64_t first = 0; first < p->k; first += depth) {
+        const int64_t k = attn_min64(depth, p->k - first);
+        for (int64_t column = 0; column < p->n; column += ATTN_PANEL) {
+            const int64_t n = attn_min64(ATTN_PANEL, p->n - column);
+            kernel->pack(k, n, b + (p->transpose_b ? column * p->ldb + first : first * p->ldb + column), p->ldb, p->transpose_b, panel);
+            kernel->multiply(p->m, n, k, a + first * step, row, step, panel, c + column, p->ldc, p->keep != 0 || first > 0);
+        }
+    }
+}
+
+void attn_product_here(const attn_ctx *ctx, const struct attn_product *p, const attn_real *a, const attn_real *b, attn_real *c) {
+    const struct attn_product_kernel *kernel = attn_product_kernel_for(ctx);
+    if (kernel)
+        multiply_panels(kernel, p, a, b, c);
+    else
+        GEMM(CblasRowMajor, p->transpose_a ? CblasTrans : CblasNoTrans, p->transpose_b ? CblasTrans : CblasNoTrans, (int)p->m, (int)p->n,
+             (int)p->k, 1, a, (int)p->lda, b, (int)p->ldb, p->keep, c, (int)p->ldc);
+}
+
+attn_status attn_product_begin(attn_ctx *ctx, const struct attn_product *p) {
+    if (p->m > INT_MAX || p->n > INT_MAX || p->k > INT_MAX || p->lda > INT_MAX || p->ldb > INT_MAX || p->ldc > INT_MAX)
+        return attn_fail(ctx, ATTN_ESHAPE, "matrix product: sizes beyond %d are more than BLAS takes", INT_MAX);
+    one_thread_each();
+    return ATTN_OK;
+}
+
 struct job {
+    const attn_ctx *ctx;
     const struct attn_product *p;
     const struct attn_product_place *places;
     const attn_real *a, *b;
@@ -37,16 +72,14 @@ struct job {
 
 static void block(void *arg, int64_t index, int worker) {
     const struct job *job = arg;
-    const struct attn_product *p = job->p;
+    struct attn_product p = *job->p;
     const int64_t row = index / job->across % job->down * job->rows, column = index % job->across * job->columns;
-    const int64_t m = attn_min64(job->rows, p->m - row), n = attn_min64(job->columns, p->n - column);
     const struct attn_product_place *place = &job->places[index / (job->across * job->down)];
-    const attn_real *a = job->a + place->a + (p->transpose_a ? row : row * p->lda);
-    const attn_real *b = job->b + place->b + (p->transpose_b ? column * p->ldb : column);
-    attn_real *c = job->c + place->c + row * p->ldc + column;
     (void)worker;
-    GEMM(CblasRowMajor, p->transpose_a ? CblasTrans : CblasNoTrans, p->transpose_b ? CblasTrans : CblasNoTrans, (int)m, (int)n, (int)p->k,
-         1, a, (int)p->lda, b, (int)p->ldb, p->keep, c, (int)p->ldc);
+    p.m = attn_min64(job->rows, p.m - row);
+    p.n = attn_min64(job->columns, p.n - column);
+    attn_product_here(job->ctx, &p, job->a + place->a + (p.transpose_a ? row : row * p.lda),
+                      job->b + place->b + (p.transpose_b ? column * p.ldb : column), job->c + place->c + row * p.ldc + column);
 }
 
 /* k = 0: nothing is added. */
@@ -58,10 +91,10 @@ static void clear(const struct attn_product *p, int64_t count, const struct attn
 
 attn_status attn_products(attn_ctx *ctx, const struct attn_product *p, int64_t count, const struct attn_product_place *places,
                           const attn_real *a, const attn_real *b, attn_real *c) {
-    struct job job = {.p = p, .places = places, .a = a, .b = b, .c = c, .rows = ROWS, .columns = COLUMNS};
+    struct job job = {.ctx = ctx, .p = p, .places = places, .a = a, .b = b, .c = c, .rows = ROWS, .columns = COLUMNS};
     if (p->m == 0 || p->n == 0 || count == 0) return ATTN_OK;
-    if (p->m > INT_MAX || p->n > INT_MAX || p->k > INT_MAX || p->lda > INT_MAX || p->ldb > INT_MAX || p->ldc > INT_MAX)
-        return attn_fail(ctx, ATTN_ESHAPE, "matrix product: sizes beyond %d are more than BLAS takes", INT_MAX);
+    const attn_status status = attn_product_begin(ctx, p);
+    if (status) return status;
     if (p->k == 0) {
         if (p->keep == 0) clear(p, count, places, c);
         return ATTN_OK;
@@ -70,13 +103,12 @@ attn_status attn_products(attn_ctx *ctx, const struct attn_product *p, int64_t c
         if (job.columns > LEAST_COLUMNS && job.columns > job.rows)
             job.columns /= 2;
         else if (job.rows > LEAST_ROWS)
-            job.rows /= 2;
+            job.rows = attn_div_up(job.rows / 2, ATTN_TILE_ROWS) * ATTN_TILE_ROWS;
         else
             break;
     }
     job.down = attn_div_up(p->m, job.rows);
     job.across = attn_div_up(p->n, job.columns);
-    one_thread_each();
     attn_parallel(ctx, count * job.down * job.across, ctx->config.threads, block, &job);
     return ATTN_OK;
 }
