@@ -29,6 +29,10 @@ static attn_real sigmoid_of(attn_real x) {
     const attn_real e = real_exp(x); /* no infinity on the way */
     return e / (1 + e);
 }
+static attn_real sigmoid_slope(attn_real x) {
+    const attn_real e = real_exp(-real_fabs(x)); /* y (1 - y) would be 0 where y is 1 in float */
+    return e / ((1 + e) * (1 + e));
+}
 static attn_real softplus_of(attn_real x) {
     return (x > 0 ? x : 0) + real_log1p(real_exp(-real_fabs(x)));
 }
@@ -47,10 +51,10 @@ FUNCTION(root, real_sqrt(x), (attn_real)0.5 / y)
 FUNCTION(sine, real_sin(x), real_cos(x))
 FUNCTION(cosine, real_cos(x), -real_sin(x))
 FUNCTION(hyperbolic, real_tanh(x), 1 - y * y)
-FUNCTION(sigmoid, sigmoid_of(x), y *(1 - y))
+FUNCTION(sigmoid, sigmoid_of(x), sigmoid_slope(x))
 FUNCTION(softplus, softplus_of(x), sigmoid_of(x))
 FUNCTION(relu, x <= 0 ? 0 : x, x <= 0 ? 0 : (attn_real)1) /* NaN stays NaN */
-FUNCTION(elu, x > 0 ? x : real_expm1(x), x > 0 ? 1 : y + 1)
+FUNCTION(elu, x > 0 ? x : real_expm1(x), x > 0 ? 1 : real_exp(x))
 FUNCTION(silu, vanishing(x, sigmoid_of(x)), sigmoid_of(x) + vanishing(y, 1 - sigmoid_of(x)))
 FUNCTION(gelu, vanishing(x, normal_cdf(x)), normal_cdf(x) + vanishing(x, normal_density(x)))
 

@@ -14,8 +14,8 @@
  * Accuracy, for every x: a result that is a normal number is within 5e-7 of the true one, relative, and one below them within 4 units of
  * 1.4e-45. The roundings on the way add up to 1.5e-7 at most for exp and 2.7e-7 for sigmoid. gelu has some fifteen, which could add up to
  * 9e-7; over all floats of 2^-15 to 128 the greatest error is 4.6e-7. Exact: e^0 = 1, sigmoid(0) = 1/2, the others but softplus 0 at 0;
- * the limits at -inf and +inf; NaN stays NaN. Derivatives are within 5e-7 of the sum of the sizes of their terms (those of silu and gelu
- * have a zero, near which the terms cancel).
+ * the limits at -inf and +inf; NaN stays NaN. Derivatives are within 5e-7 of themselves, but tanh's of 1, and those of silu and gelu of the sum of
+ * the sizes of their terms (they have a zero, near which the terms cancel).
  */
 #include "base/cpu.h"
 #include "kernel/pointer/tanh_f32_template.h"
@@ -70,9 +70,11 @@ VEC_INLINE vec sigmoid_of(vec x) {
     const vec one = vec_set1(1.0f), e = exp_of(negative(vec_abs(x)));
     return vec_div(vec_select(below_zero(x), e, one), vec_add(one, e));
 }
+/* e / (1 + e)^2, also where y is 1 in float. */
 VEC_INLINE vec sigmoid_slope(vec x, vec y) {
-    (void)x;
-    return vec_mul(y, vec_sub(vec_set1(1.0f), y));
+    (void)y;
+    const vec e = exp_of(negative(vec_abs(x))), share = vec_div(vec_set1(1.0f), vec_add(vec_set1(1.0f), e));
+    return vec_mul(vec_mul(e, share), share);
 }
 
 VEC_INLINE vec softplus_of(vec x) {
@@ -88,13 +90,23 @@ VEC_INLINE vec softplus_slope(vec x, vec y) {
     return sigmoid_of(x);
 }
 
+VEC_INLINE vec relu_of(vec x) {
+    return vec_select(vec_at_least(vec_set1(0.0f), x), vec_set1(0.0f), x);
+}
+VEC_INLINE vec relu_slope(vec x, vec y) {
+    (void)y;
+    return vec_select(vec_at_least(vec_set1(0.0f), x), vec_set1(0.0f), vec_set1(1.0f));
+}
+
 VEC_INLINE vec elu_of(vec x) {
     const struct power e = power_of(x);
     const vec two_to_k = vec_mul(e.low, e.high);
     return vec_select(vec_less(vec_set1(0.0f), x), x, vec_fma(e.rest, two_to_k, vec_sub(two_to_k, vec_set1(1.0f))));
 }
+/* y + 1 would be 0 where y is -1 in float. */
 VEC_INLINE vec elu_slope(vec x, vec y) {
-    return vec_select(vec_less(vec_set1(0.0f), x), vec_set1(1.0f), vec_add(y, vec_set1(1.0f)));
+    (void)y;
+    return vec_select(vec_less(vec_set1(0.0f), x), vec_set1(1.0f), exp_of(x));
 }
 
 VEC_INLINE vec silu_of(vec x) {
@@ -176,6 +188,7 @@ FUNCTION(exp)
 FUNCTION(tanh)
 FUNCTION(sigmoid)
 FUNCTION(softplus)
+FUNCTION(relu)
 FUNCTION(elu)
 FUNCTION(silu)
 FUNCTION(gelu)
@@ -232,6 +245,7 @@ static void exp_scaled(int64_t n, const float *x, float lse, float factor, float
                   [ATTN_FN_TANH] = LOOPS(tanh),                                                                                            \
                   [ATTN_FN_SIGMOID] = LOOPS(sigmoid),                                                                                      \
                   [ATTN_FN_SOFTPLUS] = LOOPS(softplus),                                                                                    \
+                  [ATTN_FN_RELU] = LOOPS(relu),                                                                                            \
                   [ATTN_FN_ELU] = LOOPS(elu),                                                                                              \
                   [ATTN_FN_SILU] = LOOPS(silu),                                                                                            \
                   [ATTN_FN_GELU] = LOOPS(gelu)},                                                                                           \

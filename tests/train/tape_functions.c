@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-enum { SETS = 4, FUNCTIONS = 7 };
+enum { SETS = 4, FUNCTIONS = 8 };
 
 static const struct set {
     const char *name;
@@ -49,15 +49,24 @@ static struct terms tanh_slope(double x, double y) {
     return (struct terms){1, -y * y};
 }
 static struct terms sigmoid_slope(double x, double y) {
-    (void)x;
-    return (struct terms){y, -y * y};
+    const double e = exp(-fabs(x));
+    (void)y;
+    return (struct terms){e / ((1 + e) * (1 + e)), 0};
 }
 static struct terms softplus_slope(double x, double y) {
     (void)y;
     return (struct terms){sigmoid(x), 0};
 }
 static struct terms elu_slope(double x, double y) {
-    return x > 0 ? (struct terms){1, 0} : (struct terms){y, 1};
+    (void)y;
+    return (struct terms){x > 0 ? 1 : exp(x), 0};
+}
+static double relu(double x) {
+    return x <= 0 ? 0 : x;
+}
+static struct terms relu_slope(double x, double y) {
+    (void)y;
+    return (struct terms){x <= 0 ? 0 : 1, 0};
 }
 static struct terms silu_slope(double x, double y) {
     (void)y;
@@ -78,6 +87,7 @@ static const struct function {
     {"tanh", ATTN_FN_TANH, tanh, tanh_slope},
     {"sigmoid", ATTN_FN_SIGMOID, sigmoid, sigmoid_slope},
     {"softplus", ATTN_FN_SOFTPLUS, softplus, softplus_slope},
+    {"relu", ATTN_FN_RELU, relu, relu_slope},
     {"elu", ATTN_FN_ELU, elu, elu_slope},
     {"silu", ATTN_FN_SILU, silu, silu_slope},
     {"gelu", ATTN_FN_GELU, gelu, gelu_slope},
@@ -193,8 +203,8 @@ static void derivatives_are_those_of_the_mathematical_library(void **state) {
 
 static void check_exact(const struct set *set, const attn_ctx *ctx) {
     static const float x[] = {0, INFINITY, -INFINITY, NAN};
-    static const float want[FUNCTIONS][4] = {{1, INFINITY, 0, NAN},  {0, 1, -1, NAN},       {0.5f, 1, 0, NAN},    {NAN, INFINITY, 0, NAN},
-                                             {0, INFINITY, -1, NAN}, {0, INFINITY, 0, NAN}, {0, INFINITY, 0, NAN}};
+    static const float want[FUNCTIONS][4] = {{1, INFINITY, 0, NAN}, {0, 1, -1, NAN},        {0.5f, 1, 0, NAN},     {NAN, INFINITY, 0, NAN},
+                                             {0, INFINITY, 0, NAN}, {0, INFINITY, -1, NAN}, {0, INFINITY, 0, NAN}, {0, INFINITY, 0, NAN}};
     for (int f = 0; f < FUNCTIONS; f++)
         for (int i = 0; i < 4; i++) {
             float y;
