@@ -1,7 +1,6 @@
 /* Caches: made in one piece of memory, asked, freed. */
+#include "base/rotary.h"
 #include "cache/cache.h"
-
-#include <math.h>
 
 static void set_places(attn_cache *c) {
     unsigned char *base = (unsigned char *)c;
@@ -29,7 +28,7 @@ static void set_empty(attn_cache *c) {
         c->free_list[n] = (int32_t)(c->config.blocks - 1 - n);
     }
     for (int32_t i = 0; c->config.rotary && i < c->config.rotary_dim / 2; i++)
-        c->frequencies[i] = pow(c->config.rotary_base, -2.0 * i / c->config.rotary_dim);
+        c->frequencies[i] = attn_rotary_frequency(c->config.rotary_base, c->config.rotary_dim, i);
 }
 
 /* The caller's memory, if there is any: large enough and aligned. */

@@ -1,20 +1,18 @@
-/* Rotary position embedding (Su et al. 2021, eq. 34): pair (x, y) at position p becomes (x cos a - y sin a, x sin a + y cos a), a = p f_i. Angles
- * are formed in double: at position 2^20 float would leave three digits of them. */
+/* Rotation of rows by their positions (base/rotary.h). */
+#include "base/rotary.h"
 #include "cache/cache.h"
-
-#include <math.h>
 
 void attn_cache_rotate_token(const attn_cache *cache, int32_t heads, float *x, int64_t position) {
     const int32_t pairs = cache->config.rotary_dim / 2, dim = cache->config.dim;
     const bool halves = cache->config.rotary == ATTN_ROTARY_HALVES;
     for (int32_t i = 0; i < pairs; i++) { /* one sine for all heads: it costs more than they do */
-        const double angle = (double)position * cache->frequencies[i], c = cos(angle), s = sin(angle);
+        const struct attn_turn turn = attn_rotary_turn(cache->frequencies[i], position);
         const int32_t a = halves ? i : 2 * i, b = halves ? i + pairs : 2 * i + 1;
         for (int32_t h = 0; h < heads; h++) {
             float *row = x + (int64_t)h * dim;
             const double first = (double)row[a], second = (double)row[b];
-            row[a] = (float)(first * c - second * s);
-            row[b] = (float)(first * s + second * c);
+            row[a] = (float)(first * turn.cosine - second * turn.sine);
+            row[b] = (float)(first * turn.sine + second * turn.cosine);
         }
     }
 }

@@ -1,4 +1,4 @@
-/* Sums, differences, products and quotients, with broadcasting.
+/* Sums, differences, products, quotients and the greater or smaller of two, with broadcasting.
  *
  * forward   o = f(a, b)
  * backward  da += do * df/da summed over what of a was repeated, db likewise
@@ -60,19 +60,26 @@ FORWARD(add, x + y)
 FORWARD(sub, x - y)
 FORWARD(mul, x *y)
 FORWARD(divide, x / y)
+FORWARD(maximum, x > y || isnan(x) ? x : y)
+FORWARD(minimum, x < y || isnan(x) ? x : y)
 BACKWARD(plus, (attn_real)1)
 BACKWARD(minus, (attn_real)-1)
 BACKWARD(times_b, y)
 BACKWARD(times_a, x)
 BACKWARD(over_b, 1 / y)
 BACKWARD(quotient_by_b, -(x / y) / y)
+BACKWARD(where_a_is_most, x >= y || isnan(x) ? (attn_real)1 : 0) /* of equal ones a */
+BACKWARD(where_b_is_most, x >= y || isnan(x) ? 0 : (attn_real)1)
+BACKWARD(where_a_is_least, x <= y || isnan(x) ? (attn_real)1 : 0)
+BACKWARD(where_b_is_least, x <= y || isnan(x) ? 0 : (attn_real)1)
 
 static const struct operation {
     const char *name;
     forward_fn forward;
     backward_fn by_a, by_b;
 } operation_add = {"add", add, plus, plus}, operation_sub = {"sub", sub, plus, minus}, operation_mul = {"mul", mul, times_b, times_a},
-  operation_div = {"div", divide, over_b, quotient_by_b};
+  operation_div = {"div", divide, over_b, quotient_by_b}, operation_maximum = {"maximum", maximum, where_a_is_most, where_b_is_most},
+  operation_minimum = {"minimum", minimum, where_a_is_least, where_b_is_least};
 
 struct binary {
     struct attn_node node;
@@ -171,4 +178,10 @@ attn_tensor *attn_mul(attn_tensor *a, attn_tensor *b) {
 }
 attn_tensor *attn_div(attn_tensor *a, attn_tensor *b) {
     return binary(&operation_div, a, b);
+}
+attn_tensor *attn_maximum(attn_tensor *a, attn_tensor *b) {
+    return binary(&operation_maximum, a, b);
+}
+attn_tensor *attn_minimum(attn_tensor *a, attn_tensor *b) {
+    return binary(&operation_minimum, a, b);
 }

@@ -1,108 +1,147 @@
-/* Rotary position embedding (Su et al. 2021).
+/* Rotary position embedding, by the angles of base/rotary.h.
  *
- * With x_i and x_(i + d / 2) of a head as one complex number z_i, and angles a = (position + t) base^(-2 i / d) at token t:
- *
- * forward   y = z e^(i a)
- * backward  dz += dy e^(-i a)
+ * forward   (y_a, y_b) = (x_a cos - x_b sin, x_a sin + x_b cos) of each pair (a, b); what is beyond the pairs stays
+ * backward  the same with the angle turned round: dx_a += dy_a cos + dy_b sin, dx_b += dy_b cos - dy_a sin
  */
+#include "base/rotary.h"
 #include "tape/tape.h"
 
 struct rotary {
     struct attn_node node;
     attn_tensor *x;
-    int64_t tokens, heads, half;
-    attn_real *turn; /* [T, 2, half]: cosines, sines */
+    bool halves;
+    int64_t pairs;
+    const attn_real *cosine, *sine; /* [T, pairs] */
 };
 
-struct table_job {
-    const struct rotary *n;
-    int64_t position;
-    double base;
-};
-
-/* Columns of the table. Powers of e^(i rate) are multiplied on, and begun anew often enough for their error to stay a few of double's roundings. */
-static void fill_columns(void *arg, int64_t begin, int64_t end) {
-    enum { ANEW = 16 };
-    const struct table_job *job = arg;
-    const int64_t half = job->n->half;
-    for (int64_t i = begin; i < end; i++) {
-        const double rate = pow(job->base, -(double)i / (double)half), re = cos(rate), im = sin(rate);
-        double c = 1, s = 0;
-        for (int64_t t = 0; t < job->n->tokens; t++) {
-            const double before = c;
-            if (t % ANEW == 0) {
-                c = cos((double)(job->position + t) * rate);
-                s = sin((double)(job->position + t) * rate);
-            } else {
-                c = before * re - s * im;
-                s = before * im + s * re;
-            }
-            job->n->turn[2 * t * half + i] = (attn_real)c;
-            job->n->turn[(2 * t + 1) * half + i] = (attn_real)s;
-        }
-    }
-}
-
+/* Rows [T, H, D] of `from` are turned into those of `to`, each along strides of its own; sign -1: backwards. */
 struct job {
     const struct rotary *n;
+    const attn_tensor *from_at, *to_at;
     const attn_real *from;
-    attn_real *to;
-    bool back, add;
+    attn_real *to, sign;
+    bool add;
 };
 
-/* Of one head's token; sign -1: back. */
-static void turn_row(int64_t half, const attn_real *cosine, const attn_real *sine, attn_real sign, const attn_real *restrict from,
-                     attn_real *restrict to, bool add) {
-    for (int64_t i = 0; i < half; i++) {
-        const attn_real re = from[i] * cosine[i] - sign * from[half + i] * sine[i];
-        const attn_real im = from[half + i] * cosine[i] + sign * from[i] * sine[i];
-        to[i] = add ? to[i] + re : re;
-        to[half + i] = add ? to[half + i] + im : im;
+/* Of token number `index` of all. */
+static int64_t offset_of(const attn_tensor *x, int64_t index) {
+    int64_t offset = 0;
+    for (int i = x->dims - 3; i >= 0; i--) {
+        offset += index % x->size[i] * x->step[i];
+        index /= x->size[i];
     }
+    return offset;
 }
 
-/* Rows [begin, end) of [B, T, H]. */
-static void turn_rows(void *arg, int64_t begin, int64_t end) {
+static void put(attn_real *to, attn_real value, bool add) {
+    *to = add ? *to + value : value;
+}
+
+static void turn_row(const struct job *job, const attn_real *cosine, const attn_real *sine, const attn_real *from, attn_real *to) {
+    const int64_t pairs = job->n->pairs, dim = job->from_at->size[job->from_at->dims - 1];
+    const attn_real sign = job->sign;
+    const bool add = job->add;
+    if (job->n->halves)
+        for (int64_t i = 0; i < pairs; i++) {
+            const attn_real a = from[i], b = from[i + pairs], s = sign * sine[i];
+            put(&to[i], a * cosine[i] - b * s, add);
+            put(&to[i + pairs], a * s + b * cosine[i], add);
+        }
+    else
+        for (int64_t i = 0; i < pairs; i++) {
+            const attn_real a = from[2 * i], b = from[2 * i + 1], s = sign * sine[i];
+            put(&to[2 * i], a * cosine[i] - b * s, add);
+            put(&to[2 * i + 1], a * s + b * cosine[i], add);
+        }
+    for (int64_t i = 2 * pairs; i < dim; i++) put(&to[i], from[i], add);
+}
+
+static void turn_tokens(void *arg, int64_t begin, int64_t end) {
     const struct job *job = arg;
-    const int64_t half = job->n->half;
-    for (int64_t r = begin; r < end; r++) {
-        const attn_real *turn = job->n->turn + r / job->n->heads % job->n->tokens * 2 * half;
-        turn_row(half, turn, turn + half, job->back ? -1 : 1, job->from + r * 2 * half, job->to + r * 2 * half, job->add);
+    const int head = job->from_at->dims - 2;
+    const int64_t length = job->from_at->size[head - 1];
+    for (int64_t index = begin; index < end; index++) {
+        const attn_real *from = job->from + offset_of(job->from_at, index);
+        attn_real *to = job->to + offset_of(job->to_at, index);
+        const int64_t angles = index % length * job->n->pairs;
+        for (int64_t h = 0; h < job->from_at->size[head]; h++)
+            turn_row(job, job->n->cosine + angles, job->n->sine + angles, from + h * job->from_at->step[head],
+                     to + h * job->to_at->step[head]);
     }
 }
 
-static void over_rows(const struct rotary *n, struct job *job) {
-    attn_range(n->x->tape, n->x->count / (2 * n->half), attn_max64(1, ATTN_PIECE / (2 * n->half)), turn_rows, job);
+static void turn(struct job *job) {
+    const attn_tensor *x = job->from_at;
+    const int64_t token = x->size[x->dims - 1] * x->size[x->dims - 2];
+    if (x->count > 0) attn_range(x->tape, x->count / token, attn_max64(1, ATTN_PIECE / token), turn_tokens, job);
 }
 
 static void backward(struct attn_node *node) {
     const struct rotary *n = (struct rotary *)node;
-    struct job job = {.n = n, .from = attn_grad_of(node->out), .back = true};
-    job.to = attn_grad_write(n->x, &job.add);
-    if (job.to) over_rows(n, &job);
+    struct job job = {.n = n, .from_at = node->out, .to_at = n->x, .from = attn_grad_of(node->out), .sign = -1, .add = true};
+    job.to = attn_is_contiguous(n->x) ? attn_grad_write(n->x, &job.add) : attn_grad_add(n->x);
+    if (job.to) turn(&job);
 }
 
-attn_tensor *attn_rotate(attn_tensor *x, int64_t position, double base) {
+/* Cosines and sines of the angles of `length` tokens. */
+struct angles {
+    attn_real *cosine, *sine;
+    int64_t pairs, length, first;
+    double base;
+};
+
+static void fill_angles(void *arg, int64_t begin, int64_t end) {
+    const struct angles *a = arg;
+    for (int64_t i = begin; i < end; i++) {
+        const double frequency = attn_rotary_frequency(a->base, 2 * a->pairs, i);
+        for (int64_t t = 0; t < a->length; t++) {
+            const struct attn_turn turn = attn_rotary_turn(frequency, a->first + t);
+            a->cosine[t * a->pairs + i] = (attn_real)turn.cosine;
+            a->sine[t * a->pairs + i] = (attn_real)turn.sine;
+        }
+    }
+}
+
+/* False: the tape is spoiled. */
+static bool make_angles(struct rotary *n, double base, int64_t first) {
+    attn_tape *tape = n->x->tape;
+    struct angles a = {.pairs = n->pairs, .length = n->x->size[n->x->dims - 3], .first = first, .base = base};
+    const size_t bytes = (size_t)(a.length * a.pairs) * sizeof(attn_real);
+    n->cosine = a.cosine = attn_tape_take(tape, bytes);
+    n->sine = a.sine = attn_tape_take(tape, bytes);
+    if (!a.cosine || !a.sine) return false;
+    attn_range(tape, a.pairs, attn_max64(1, 256 / attn_max64(1, a.length)), fill_angles, &a); /* an angle costs as much as 16 numbers */
+    return true;
+}
+
+/* False: the sentence is written. */
+static bool check(attn_tensor *x, attn_rotary pairing, int64_t dim, double base, int64_t first) {
     char text[ATTN_SHAPE_TEXT];
-    x = attn_contiguous(x);
+    if (x->dims < 3 || dim < 0 || dim % 2 != 0 || dim > x->size[x->dims - 1])
+        attn_tape_fail(x->tape, ATTN_ESHAPE,
+                       "rope: x [..., T, H, D] and an even number of dimensions up to D are needed; x is %s, dim %lld",
+                       attn_shape_text(x, text), (long long)dim);
+    else if (pairing < ATTN_ROTARY_NONE || pairing > ATTN_ROTARY_HALVES || !(base > 0) || first < 0 || first > (int64_t)1 << 40)
+        attn_tape_fail(x->tape, ATTN_EINVAL, "rope: pairing %d, base %g and first position %lld; 0 to 2, more than 0, 0 to 2^40 are needed",
+                       (int)pairing, base, (long long)first);
+    return !x->tape->status;
+}
+
+attn_tensor *attn_rope(attn_tensor *x, attn_rotary pairing, int64_t dim, double base, int64_t first) {
     if (!attn_usable(1, &x)) return NULL;
-    attn_tape *tape = x->tape;
-    if (x->dims < 3 || x->size[x->dims - 1] % 2 != 0 || position < 0 || !(base > 0))
-        return attn_tape_fail(tape, ATTN_ESHAPE,
-                              "rotate: x must be [..., T, H, d] with an even d, position 0 or more, base above 0; they are %s, %lld and %g",
-                              attn_shape_text(x, text), (long long)position, base);
-    attn_tensor *out = attn_tensor_like(x);
-    if (!out || out->count == 0) return out;
-    struct rotary here = {.x = x, .tokens = x->size[x->dims - 3], .heads = x->size[x->dims - 2], .half = x->size[x->dims - 1] / 2};
-    here.turn = attn_tape_take(tape, (size_t)(here.tokens * 2 * here.half) * sizeof *here.turn);
-    if (!here.turn) return NULL;
-    attn_range(tape, here.half, attn_max64(1, ATTN_PIECE / here.tokens), fill_columns, &(struct table_job){&here, position, base});
-    over_rows(&here, &(struct job){.n = &here, .from = x->data, .to = out->data});
+    if (dim == 0) dim = x->size[x->dims - 1];
+    if (!check(x, pairing, dim, base, first)) return NULL;
+    if (pairing == ATTN_ROTARY_NONE) return x;
+    if (x->step[x->dims - 1] != 1) x = attn_contiguous(x);
+    attn_tensor *out = x ? attn_tensor_like(x) : NULL;
+    struct rotary here = {.x = x, .halves = pairing == ATTN_ROTARY_HALVES, .pairs = dim / 2};
+    if (!out || !make_angles(&here, base, first)) return NULL;
+    turn(&(struct job){.n = &here, .from_at = x, .to_at = out, .from = x->data, .to = out->data, .sign = 1});
     if (attn_recording(out, 1, &x)) {
         struct rotary *n = attn_node_new(out, sizeof *n, backward);
         if (!n) return NULL;
         here.node = n->node;
         *n = here;
     }
-    return tape->status ? NULL : out;
+    return out->tape->status ? NULL : out;
 }

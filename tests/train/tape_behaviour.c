@@ -204,7 +204,6 @@ static void mistakes_are_named_with_what_was_found_and_needed(void **state) {
     expect(f, attn_linear_recurrence(p, attn_sum(p, 0)), ATTN_ESHAPE, "a is [3, 4], x [4]");
     expect(f, attn_rwkv(p, p, p, p), ATTN_ESHAPE, "w and u [D]");
     expect(f, attn_linear_attention(p, attn_narrow(p, 1, 0, 3), p), ATTN_ESHAPE, "k [3, 3], v [3, 4]");
-    expect(f, attn_rotate(attn_reshape(p, 3, SIZES(1, 4, 3)), 0, 1e4), ATTN_ESHAPE, "they are [1, 4, 3], 0 and 10000");
     expect(f, attn_retention(p, p, p, (const double[]){1}), ATTN_ESHAPE, "q and k must be [..., H, T, F]");
     attn_tensor *heads = attn_reshape(p, 3, SIZES(2, 3, 2));
     expect(f, attn_retention(heads, heads, heads, (const double[]){1, 1.5}), ATTN_EINVAL, "decay[1] is 1.5; it must be in (0, 1]");
@@ -216,6 +215,23 @@ static void mistakes_are_named_with_what_was_found_and_needed(void **state) {
     expect(f, attn_add(p, NULL), ATTN_EINVAL, "NULL for a tensor");
     expect(f, attn_constant(f->tape, 3, SIZES(0, INT64_MAX / 2, 3), 0), ATTN_ESHAPE, "whose product fits");
     expect(f, attn_rows(p, INT32_MAX, SIZES(2), beyond), ATTN_ESHAPE, "rows: an index");
+    static const int32_t two_each[] = {0, 1, 2, 0, 0, 0};
+    expect(f, attn_gather(attn_reshape(p, 3, SIZES(3, 2, 2)), 2, two_each), ATTN_EINVAL,
+           "gather: index 0 of sequence 1 is 2; there are 2 rows");
+    expect(f, attn_scatter(attn_reshape(p, 3, SIZES(3, 2, 2)), -1, two_each), ATTN_ESHAPE, "x is [3, 2, 2], the number -1");
+    expect(f, attn_scatter(attn_reshape(p, 3, SIZES(3, 2, 2)), 1, NULL), ATTN_ESHAPE, "scatter: x [B, T, ...]");
+    expect(f, attn_top_k(p, 5, NULL), ATTN_ESHAPE, "top k: 5 numbers of an axis of 4");
+    expect(f, attn_rope(p, ATTN_ROTARY_HALVES, 0, 10000, 0), ATTN_ESHAPE, "x is [3, 4]");
+    expect(f, attn_rope(attn_reshape(p, 3, SIZES(3, 1, 4)), ATTN_ROTARY_HALVES, 3, 10000, 0), ATTN_ESHAPE, "dim 3");
+    expect(f, attn_rope(attn_reshape(p, 3, SIZES(3, 1, 4)), ATTN_ROTARY_HALVES, 0, 0, -1), ATTN_EINVAL, "base 0 and first position -1");
+    attn_recurrent_weights weights = {p, p, NULL, NULL};
+    expect(f, attn_lstm(p, NULL, NULL, &weights, NULL, NULL), ATTN_ESHAPE, "LSTM: x [B, T, D] or [B, D] needs weights [4 H, D]");
+    expect(f, attn_gru(p, NULL, NULL, NULL), ATTN_EINVAL, "NULL for a tensor");
+    expect(f, attn_gru(p, NULL, &weights, NULL), ATTN_ESHAPE, "the input's weights are [3, 4]");
+    expect(f, attn_conv2d(p, p, NULL, 1, 0), ATTN_ESHAPE, "conv2d: x [B, H, W, C] needs w [O, KH, KW, C]");
+    expect(f, attn_max_pool2d(attn_reshape(p, 4, SIZES(1, 3, 4, 1)), 2, 0, 0), ATTN_ESHAPE, "max pool2d: windows of 2 x 2, step 0");
+    expect(f, attn_avg_pool2d(attn_reshape(p, 4, SIZES(1, 3, 4, 1)), 4, 1, 0), ATTN_ESHAPE, "x is [1, 3, 4, 1]");
+    expect(f, attn_avg_pool2d(attn_reshape(p, 4, SIZES(1, 3, 4, 1)), 2, 1, 2), ATTN_ESHAPE, "a margin of 2");
     attn_attention_config config = {.size = 0};
     expect(f, attn_attention(p, p, p, &config), ATTN_EINVAL, "attn_attention_config_init");
     attn_fill(NULL, 1);
@@ -276,6 +292,30 @@ static void tensors_without_elements_pass_through_operators(void **state) {
     attn_tensor *loss = attn_add(attn_add(attn_sum_all(product), attn_sum_all(narrow)), attn_sum_all(attn_mul(y, y)));
     assert_int_equal(attn_tape_backward(loss), ATTN_OK);
     for (int i = 0; i < 12; i++) assert_true(attn_grad(f->p)[i] == 0);
+}
+
+static void layers_without_sequences_or_tokens_give_what_they_began_with(void **state) {
+    struct fixture *f = *state;
+    attn_tape_reset(f->tape);
+    attn_tensor *w = attn_constant(f->tape, 2, SIZES(8, 3), 1), *u = attn_constant(f->tape, 2, SIZES(8, 2), 1), *last, *cells;
+    const attn_recurrent_weights lstm = {w, u, NULL, NULL};
+    attn_tensor *first = attn_narrow(f->p, 1, 0, 2), *none = attn_constant(f->tape, 3, SIZES(3, 0, 3), 0);
+    assert_int_equal(attn_count(attn_lstm(none, first, first, &lstm, &last, &cells)), 0);
+    attn_tensor *loss = attn_add(attn_sum_all(last), attn_sum_all(attn_square(cells)));
+    attn_tensor *zeros;
+    const attn_recurrent_weights gru = {attn_narrow(w, 0, 0, 6), attn_narrow(u, 0, 0, 6), NULL, NULL};
+    assert_int_equal(attn_count(attn_gru(none, NULL, &gru, &zeros)), 0);
+    assert_int_equal(attn_count(zeros), 6);
+    assert_int_equal(attn_count(attn_gru(attn_constant(f->tape, 3, SIZES(0, 4, 3), 0), NULL, &gru, &last)), 0);
+    assert_int_equal(attn_size(last, 0), 0);
+    attn_tensor *images = attn_constant(f->tape, 4, SIZES(0, 5, 5, 2), 0);
+    assert_int_equal(attn_count(attn_conv2d(images, attn_constant(f->tape, 4, SIZES(3, 3, 3, 2), 1), NULL, 1, 0)), 0);
+    assert_int_equal(attn_size(attn_max_pool2d(images, 2, 2, 0), 1), 2);
+    assert_int_equal(attn_tape_backward(loss), ATTN_OK);
+    for (int i = 0; i < 12; i++) {
+        const float want = i % 4 < 2 ? 1 + 2 * attn_data(f->p)[i] : 0;
+        assert_true(fabsf(attn_grad(f->p)[i] - want) < 1e-6f);
+    }
 }
 
 /* ---------------------------------------------------------------------------------------------------- checkpoints */
@@ -352,6 +392,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(backward_runs_once_from_one_element_that_depends_on_a_parameter, open_fixture, close_fixture),
         cmocka_unit_test_setup_teardown(tensors_of_two_tapes_do_not_mix, open_fixture, close_fixture),
         cmocka_unit_test_setup_teardown(tensors_without_elements_pass_through_operators, open_fixture, close_fixture),
+        cmocka_unit_test_setup_teardown(layers_without_sequences_or_tokens_give_what_they_began_with, open_fixture, close_fixture),
         cmocka_unit_test_setup_teardown(a_checkpoint_is_computed_again_as_it_was_whatever_the_tape_is_told_meanwhile, open_fixture,
                                         close_fixture),
         cmocka_unit_test_setup_teardown(a_checkpoint_that_computes_something_else_again_is_an_error, open_fixture, close_fixture),

@@ -77,6 +77,8 @@ COMPUTE(add, attn_add(X, Y))
 COMPUTE(sub, attn_sub(X, Y))
 COMPUTE(mul, attn_mul(X, Y))
 COMPUTE(divide, attn_div(X, Y))
+COMPUTE(maximum, attn_maximum(X, Y))
+COMPUTE(minimum, attn_minimum(X, Y))
 COMPUTE(with_itself, attn_mul(attn_add(X, X), X))
 COMPUTE(with_its_transpose, attn_div(X, attn_permute(X, ORDER(1, 0))))
 
@@ -95,6 +97,10 @@ static void gradients_of_two_operands_are_summed_over_what_was_repeated(void **s
         {"div", divide, {{3, 4}, {3, 4}}, 0.5, 2},
         {"div by a row", divide, {{2, 3, 4}, {1, 4}}, 0.5, 2},
         {"div of a column", divide, {{3, 1}, {3, 4}}, 0.5, 2},
+        {"maximum", maximum, {{3, 4}, {3, 4}}, 0, 0},
+        {"maximum with a row", maximum, {{2, 3, 4}, {4}}, 0, 0},
+        {"minimum", minimum, {{3, 4}, {3, 4}}, 0, 0},
+        {"minimum with a column", minimum, {{3, 1}, {3, 5}}, 0, 0},
         {"a tensor used three times", with_itself, {{3, 4}}, 0, 0},
         {"a tensor and its transpose", with_its_transpose, {{4, 4}}, 0.5, 2},
         {"many rows summed into one", mul, {{300, 3}, {3}}, 0, 0},

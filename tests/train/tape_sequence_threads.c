@@ -1,4 +1,4 @@
-/* Operators along the tokens of sequences: the same bits for any number of threads, and no memory after the first step. */
+/* Operators along the tokens of sequences, and layers: the same bits for any number of threads, and no memory after the first step. */
 #include "support/sequences.h"
 
 #include <math.h>
@@ -44,22 +44,29 @@ static attn_real *results(const struct test_sequence *c, int threads, int64_t *c
     return all;
 }
 
-static void sequences_give_the_same_finite_bits_on_1_and_3_threads(void **state) {
+/* Of one case on so many threads as on one. */
+static void compare(const struct test_sequence *c, const attn_real *one, int64_t count, int threads) {
+    int64_t same;
+    attn_real *more = results(c, threads, &same);
+    assert_int_equal(count, same);
+    for (int64_t n = 0; n < count; n++)
+        if (!isfinite(one[n]) || memcmp(&one[n], &more[n], sizeof *one) != 0)
+            fail_msg("%s: number %lld is %.9g on one thread, %.9g on %d", c->name, (long long)n, (double)one[n], (double)more[n], threads);
+    free(more);
+}
+
+static void sequences_and_layers_give_the_same_finite_bits_on_1_2_3_and_7_threads(void **state) {
+    static const int threads[] = {2, 3, 7};
     (void)state;
-    for (int i = 0; i < test_sequences_count; i++) {
-        int64_t count, same;
-        attn_real *one = results(&test_sequences[i], 1, &count), *three = results(&test_sequences[i], 3, &same);
-        assert_int_equal(count, same);
-        for (int64_t n = 0; n < count; n++)
-            if (!isfinite(one[n]) || memcmp(&one[n], &three[n], sizeof *one) != 0)
-                fail_msg("%s: number %lld is %.9g on one thread, %.9g on three", test_sequences[i].name, (long long)n, (double)one[n],
-                         (double)three[n]);
+    for (int i = 0; test_sequence_at(i); i++) {
+        int64_t count;
+        attn_real *one = results(test_sequence_at(i), 1, &count);
+        for (int n = 0; n < 3; n++) compare(test_sequence_at(i), one, count, threads[n]);
         free(one);
-        free(three);
     }
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(sequences_give_the_same_finite_bits_on_1_and_3_threads)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(sequences_and_layers_give_the_same_finite_bits_on_1_2_3_and_7_threads)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-/* Operators along the tokens of sequences in float, against loops in double. */
+/* Operators along the tokens of sequences and layers in float, against loops in double. */
 #include "support/sequences.h"
 
 #include <setjmp.h>
@@ -7,12 +7,12 @@
 
 #include <cmocka.h>
 
-static void results_are_those_of_loops_over_all_pairs_of_tokens(void **state) {
+static void results_are_those_of_loops_by_definition(void **state) {
     (void)state;
     test_sequence_values(1e-4);
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(results_are_those_of_loops_over_all_pairs_of_tokens)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(results_are_those_of_loops_by_definition)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

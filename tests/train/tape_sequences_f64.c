@@ -1,4 +1,4 @@
-/* Operators along the tokens of sequences in double: against loops, and their gradients against differences. */
+/* Operators along the tokens of sequences and layers in double: against loops, and their gradients against differences. */
 #include "support/sequences.h"
 
 #include <setjmp.h>
@@ -8,23 +8,24 @@
 
 #include <cmocka.h>
 
-static void results_are_those_of_loops_over_all_pairs_of_tokens(void **state) {
+static void results_are_those_of_loops_by_definition(void **state) {
     (void)state;
     test_sequence_values(1e-10);
 }
 
 static void gradients_along_sequences_are_their_differences(void **state) {
     (void)state;
-    for (int i = 0; i < test_sequences_count; i++) {
-        struct test_gradient_case c = {.name = test_sequences[i].name, .compute = test_sequences[i].compute};
-        memcpy(c.size, test_sequences[i].size, sizeof c.size);
-        if (test_sequences[i].differences) test_gradients(&c);
+    for (int i = 0; test_sequence_at(i); i++) {
+        const struct test_sequence *of = test_sequence_at(i);
+        struct test_gradient_case c = {.name = of->name, .compute = of->compute};
+        memcpy(c.size, of->size, sizeof c.size);
+        if (of->differences) test_gradients(&c);
     }
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(results_are_those_of_loops_over_all_pairs_of_tokens),
+        cmocka_unit_test(results_are_those_of_loops_by_definition),
         cmocka_unit_test(gradients_along_sequences_are_their_differences),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,7 +2,7 @@
  * decay by 1 - 2^(-5 - h) a token in head h, each head's output is normed by itself (group norm), and the whole is gated by SiLU. No biases.
  *
  * The paper's xPos is this rotation together with a decay; as the decay is one number for each head, it is the retention's own, and what is left is the
- * rotation, attn_rotate. The paper divides weights besides by numbers that depend on the query alone; the norm takes such factors out again.
+ * rotation, attn_rope. The paper divides weights besides by numbers that depend on the query alone; the norm takes such factors out again.
  */
 #include "nn/mixer.h"
 
@@ -54,8 +54,8 @@ struct inputs {
 static struct inputs inputs_of(const struct retnet *r, attn_tensor *u, int64_t position) {
     const double scale = 1 / sqrt((double)r->width / (double)r->heads);
     attn_tensor *q = attn_affine(attn_project(&r->q, u), (attn_real)scale, 0);
-    return (struct inputs){swap(attn_rotate(in_heads(r, q), position, 10000)),
-                           swap(attn_rotate(in_heads(r, attn_project(&r->k, u)), position, 10000)),
+    return (struct inputs){swap(attn_rope(in_heads(r, q), ATTN_ROTARY_HALVES, 0, 10000, position)),
+                           swap(attn_rope(in_heads(r, attn_project(&r->k, u)), ATTN_ROTARY_HALVES, 0, 10000, position)),
                            swap(in_heads(r, attn_project(&r->v, u)))};
 }
 

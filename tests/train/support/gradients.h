@@ -4,7 +4,7 @@
 
 #include "attn_train.h"
 
-enum { TEST_INPUTS_MOST = 6 };
+enum { TEST_INPUTS_MOST = 7 };
 
 /* One case: inputs of these sizes (a size of 0 ends the axes, no axes end the inputs), filled with numbers uniform in [low, high), and what is
  * computed from them. */

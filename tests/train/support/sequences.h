@@ -1,10 +1,10 @@
-/* Operators along the tokens of sequences, and what they are by definition: loops in double that take every earlier token anew. */
+/* Operators along the tokens of sequences, and layers; and what they are by definition: loops in double that take every earlier token anew. */
 #ifndef TEST_TRAIN_SUPPORT_SEQUENCES_H
 #define TEST_TRAIN_SUPPORT_SEQUENCES_H
 
 #include "support/gradients.h"
 
-/* Inputs as in struct test_gradient_case, the first of them [..., T, D]; `differences`: few enough elements for differences. */
+/* Inputs as in struct test_gradient_case, those of sequences begin with [..., T, D]; `differences`: few enough elements for differences. */
 struct test_sequence {
     const char *name;
     attn_tensor *(*compute)(attn_tensor *const *x);
@@ -12,8 +12,10 @@ struct test_sequence {
     int64_t size[TEST_INPUTS_MOST][ATTN_TENSOR_DIMS];
     bool differences;
 };
-extern const struct test_sequence test_sequences[];
-extern const int test_sequences_count;
+extern const struct test_sequence test_sequences[], test_choices[], test_recurrent[], test_images[];
+extern const int test_sequences_count, test_choices_count, test_recurrent_count, test_images_count;
+/* Number i of all lists, one behind the other; NULL behind the last. */
+const struct test_sequence *test_sequence_at(int i);
 
 /* Parameters of the case's sizes on the tape, uniform in [-2, 2), the same for every tape. Returns how many. */
 int test_sequence_inputs(attn_tape *tape, const struct test_sequence *c, attn_tensor *x[TEST_INPUTS_MOST]);

@@ -1,0 +1,47 @@
+/* What the recurrent layers LSTM and GRU share: their tensors, the product of all inputs with the input's weights, the gradients of what does not
+ * depend on the gates' formulas.
+ *
+ * Inside, time comes first: the hidden states of one token lie together, and those of all tokens are one matrix. Sequences do not depend on each other:
+ * strips of some are shared out, each of which goes through all tokens by itself.
+ */
+#ifndef ATTN_TAPE_RECURRENT_H
+#define ATTN_TAPE_RECURRENT_H
+
+#include "tape/blas.h"
+#include "tape/tape.h"
+
+struct attn_recurrent {
+    attn_tensor *x, *h; /* [B, T, D] or [B, D]; [B, H] or NULL: zeros */
+    attn_recurrent_weights w;
+    int64_t batch, length, in, hidden, gates; /* gates: rows of the weights, a multiple of hidden */
+    attn_real *inputs;                        /* [T, B, D] */
+    attn_real *gate;                          /* [T, B, gates], in backward their gradients */
+    attn_real *state;                         /* [T + 1, B, H]: h before each token, and at the end */
+};
+
+/* Checks and fills in all but the arrays; inputs are listed for attn_recording, with `more` behind the usual ones if it is not NULL. blocks: gates for each
+ * of the hidden. False: the sentence is written. */
+enum { ATTN_RECURRENT_INPUTS = 7 };
+bool attn_recurrent_open(struct attn_recurrent *r, const char *name, int blocks, attn_tensor *x, attn_tensor *h,
+                         const attn_recurrent_weights *w, attn_tensor *more, attn_tensor *inputs[ATTN_RECURRENT_INPUTS], int *count);
+
+/* Takes the arrays, copies x and the first state, and begins the gates with W x, without biases. False: the tape is spoiled. */
+bool attn_recurrent_begin(struct attn_recurrent *r);
+
+/* Zeros, or a copy of x, [B, H]. */
+void attn_recurrent_first(const struct attn_recurrent *r, const attn_tensor *x, attn_real *to);
+
+/* Sequences of a strip. */
+int64_t attn_recurrent_strip(const struct attn_recurrent *r);
+
+/* With the gates' gradients in r->gate: adds to those of x, of the input's weights and of its bias. */
+void attn_recurrent_input_gradients(const struct attn_recurrent *r);
+/* w [rows.., H] += d^T states: of rows [begin, begin + n) of the recurrent weights and bias, d [T, B, n] in rows of ld. */
+void attn_recurrent_state_gradients(const struct attn_recurrent *r, int64_t begin, int64_t n, const attn_real *d, int64_t ld);
+
+/* The last row of each sequence of y [B, T, H], [B, H]; without tokens `first`, or zeros. */
+attn_tensor *attn_recurrent_last(const struct attn_recurrent *r, attn_tensor *y, attn_tensor *first);
+/* The result's axes, [B, T, H] or [B, H] as x, on [B, T, H] at the begin of `owner`. */
+attn_tensor *attn_recurrent_result(const struct attn_recurrent *r, attn_tensor *owner);
+
+#endif
