@@ -20,8 +20,8 @@
  * spoiled: every further operator on it returns NULL too, also on NULL tensors. A model is therefore written without checks;
  * attn_tape_backward and attn_tape_status say at the end what went wrong first. attn_tape_reset makes the tape usable again.
  *
- * Memory: what operators return lives in the tape's arena, and goes with attn_tape_reset; the arena keeps its memory for the next step, so
- * that a step like the one before allocates nothing. Parameters live as long as the tape. Tensors are never freed one by one.
+ * Memory: what operators return lives in the tape's arena, and goes with attn_tape_reset; the arena keeps its memory for the next step, in one block
+ * of what the step held at most, so that steps like the first allocate nothing. Parameters live as long as the tape. Tensors are never freed one by one.
  *
  * Threads: one tape is used by one thread at a time; operators run on the context's threads. Results and gradients are the same bits
  * for any number of threads: work is cut by shapes alone. OpenBLAS, where it is the BLAS, is told to use one thread, for the whole process:
@@ -81,8 +81,8 @@ ATTN_API attn_status attn_tape_backward(attn_tensor *loss) ATTN_CHECKED;
 typedef attn_tensor *(*attn_compute_fn)(void *user, attn_tensor *const *x);
 ATTN_API attn_tensor *attn_checkpoint(attn_compute_fn compute, void *user, int count, attn_tensor *const *x);
 
-/* Bytes that the tape holds, and how often it has asked the context's allocator for memory: after the first step of a loop whose steps are
- * alike, neither grows. */
+/* Bytes that the tape holds, and how often it has asked the context's allocator for memory, plans of attention included: after the first step of a loop
+ * whose steps are alike and the reset that ends it, neither grows. */
 ATTN_API size_t attn_tape_bytes(const attn_tape *tape);
 ATTN_API int64_t attn_tape_allocations(const attn_tape *tape);
 

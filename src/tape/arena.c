@@ -1,5 +1,5 @@
-/* Blocks form a list in the order of their first use; a request that does not fit into what is left of a block goes to the next one that is
- * large enough, or to a new one behind the current. The same requests therefore find the same places. */
+/* Blocks form a list in the order of their first use; a request that does not fit into what is left of a block goes to the next one if that is
+ * large enough, or to a new one behind the current. */
 #include "tape/arena.h"
 
 enum { LEAST = 1 << 20 };
@@ -18,6 +18,7 @@ static struct attn_arena_block *new_block(struct attn_arena *a, size_t bytes) {
     struct attn_arena_block *block = attn_alloc(a->ctx, whole);
     if (!block) return NULL;
     block->size = size;
+    block->next = NULL;
     a->bytes += whole;
     a->allocations++;
     return block;
@@ -39,21 +40,29 @@ void *attn_arena_take(struct attn_arena *a, size_t bytes) {
     }
     void *memory = (char *)a->current + HEAD + a->used;
     a->used += size;
+    a->taken += size;
+    if (a->taken > a->most) a->most = a->taken;
     return memory;
 }
 
 struct attn_arena_mark attn_arena_mark(const struct attn_arena *a) {
-    return (struct attn_arena_mark){a->current, a->used};
+    return (struct attn_arena_mark){a->current, a->used, a->taken};
 }
 
 void attn_arena_back(struct attn_arena *a, struct attn_arena_mark mark) {
     a->current = mark.current ? mark.current : a->first;
     a->used = mark.used;
+    a->taken = mark.taken;
 }
 
 void attn_arena_empty(struct attn_arena *a) {
+    const size_t most = a->most;
+    if (a->first && a->first->next) {
+        attn_arena_close(a);
+        a->first = new_block(a, most);
+    }
     a->current = a->first;
-    a->used = 0;
+    a->used = a->taken = a->most = 0;
 }
 
 void attn_arena_close(struct attn_arena *a) {
@@ -62,5 +71,5 @@ void attn_arena_close(struct attn_arena *a) {
         attn_free(a->ctx, block);
     }
     a->first = a->current = NULL;
-    a->used = a->bytes = 0;
+    a->used = a->taken = a->bytes = 0;
 }

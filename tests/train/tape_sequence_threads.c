@@ -24,9 +24,9 @@ static attn_real *results(const struct test_sequence *c, int threads, int64_t *c
     const int inputs = test_sequence_inputs(tape, c, x);
     for (int step = 0; step < 2; step++) {
         attn_tape_reset(tape);
+        if (step == 1) allocations = attn_tape_allocations(tape);
         y = c->compute(x);
         assert_int_equal(attn_tape_backward(attn_sum_all(attn_square(y))), ATTN_OK);
-        if (step == 0) allocations = attn_tape_allocations(tape);
     }
     assert_int_equal(attn_tape_allocations(tape), allocations);
     *count = attn_count(y);
