@@ -91,23 +91,21 @@ struct binary {
 struct forward_job {
     forward_fn forward;
     const attn_real *a, *b;
-    attn_real *o;
 };
 
 static void forward_row(void *arg, const struct attn_walk_row *row) {
     const struct forward_job *job = arg;
-    job->forward(row, job->a + row->at[1], job->b + row->at[2], job->o + row->at[0]);
+    job->forward(row, job->a + row->at[1], job->b + row->at[2], row->to);
 }
 
 struct backward_job {
     backward_fn backward;
-    attn_real *target;
     const attn_real *d, *a, *b;
 };
 
 static void backward_row(void *arg, const struct attn_walk_row *row) {
     const struct backward_job *job = arg;
-    job->backward(row, job->target + row->at[0], job->d + row->at[1], job->a + row->at[2], job->b + row->at[3]);
+    job->backward(row, row->to, job->d + row->at[1], job->a + row->at[2], job->b + row->at[3]);
 }
 
 static void gradient_of(const struct binary *n, attn_tensor *x, const int64_t *step, backward_fn backward) {
@@ -115,10 +113,10 @@ static void gradient_of(const struct binary *n, attn_tensor *x, const int64_t *s
     struct backward_job job = {.backward = backward, .d = attn_grad_of(out), .a = n->a->data, .b = n->b->data};
     struct attn_walk w;
     if (!attn_wants(x)) return;
-    job.target = attn_grad_add(x);
-    if (!job.target) return;
+    attn_real *target = attn_grad_add(x);
+    if (!target) return;
     attn_walk_make(&w, out->dims, out->size, 4, (const int64_t *const[]){step, out->step, n->step_a, n->step_b});
-    attn_walk_run(out->tape, &w, backward_row, &job);
+    attn_walk_run(out->tape, &w, target, backward_row, &job);
 }
 
 static void backward(struct attn_node *node) {
@@ -152,7 +150,7 @@ static attn_tensor *binary(const struct operation *operation, attn_tensor *a, at
     attn_tensor *out = attn_tensor_new(a->tape, dims, size);
     if (!out) return NULL;
     attn_walk_make(&w, dims, size, 3, (const int64_t *const[]){out->step, step_a, step_b});
-    attn_walk_run(a->tape, &w, forward_row, &(struct forward_job){operation->forward, a->data, b->data, out->data});
+    attn_walk_run(a->tape, &w, out->data, forward_row, &(struct forward_job){operation->forward, a->data, b->data});
     if (attn_recording(out, 2, inputs)) {
         struct binary *n = attn_node_new(out, sizeof *n, backward);
         if (!n) return NULL;

@@ -16,7 +16,6 @@ struct reduce {
 
 struct job {
     const attn_real *from;
-    attn_real *to;
     attn_real factor;
 };
 
@@ -24,7 +23,7 @@ struct job {
 static void sum_row(void *arg, const struct attn_walk_row *row) {
     enum { SHORT = 128 };
     const struct job *job = arg;
-    attn_real *to = job->to + row->at[0];
+    attn_real *to = row->to;
     const attn_real *from = job->from + row->at[1];
     const int64_t step = row->step[1];
     if (row->step[0] != 0) {
@@ -43,7 +42,7 @@ static void sum_row(void *arg, const struct attn_walk_row *row) {
 /* Tensors 0: dx, 1: dy. */
 static void spread_row(void *arg, const struct attn_walk_row *row) {
     const struct job *job = arg;
-    attn_real *to = job->to + row->at[0];
+    attn_real *to = row->to;
     const attn_real *from = job->from + row->at[1];
     for (int64_t i = 0; i < row->n; i++) to[i * row->step[0]] += job->factor * from[i * row->step[1]];
 }
@@ -52,10 +51,11 @@ static void backward(struct attn_node *node) {
     const struct reduce *n = (struct reduce *)node;
     attn_tensor *x = n->x;
     struct attn_walk w;
-    struct job job = {attn_grad_of(node->out), attn_grad_add(x), n->factor};
-    if (!job.to) return;
+    struct job job = {attn_grad_of(node->out), n->factor};
+    attn_real *dx = attn_grad_add(x);
+    if (!dx) return;
     attn_walk_make(&w, x->dims, x->size, 2, (const int64_t *const[]){x->step, n->step});
-    attn_walk_run(x->tape, &w, spread_row, &job);
+    attn_walk_run(x->tape, &w, dx, spread_row, &job);
 }
 
 /* axis -1: all. mean: the sum over the number of elements. */
@@ -73,7 +73,7 @@ static attn_tensor *reduce(attn_tensor *x, int axis, bool mean) {
     const attn_real factor = mean ? 1 / (attn_real)summed : 1;
     memset(out->data, 0, (size_t)out->count * sizeof *out->data);
     attn_walk_make(&w, x->dims, x->size, 2, (const int64_t *const[]){step, x->step});
-    attn_walk_run(x->tape, &w, sum_row, &(struct job){x->data, out->data, factor});
+    attn_walk_run(x->tape, &w, out->data, sum_row, &(struct job){x->data, factor});
     if (attn_recording(out, 1, &x)) {
         struct reduce *n = attn_node_new(out, sizeof *n, backward);
         if (!n) return NULL;

@@ -49,13 +49,15 @@ static void backward_taps(void *arg, int64_t begin, int64_t end) {
     for (int64_t t = 0; t < n->taps; t++)
         for (int64_t c = begin; c < end; c += WIDE) {
             const int64_t wide = attn_min64(WIDE, end - c);
+            double total[WIDE] = {0};
             for (int64_t i = 0; i < n->rows; i += FEW) {
                 attn_real sum[WIDE] = {0};
                 for (int64_t r = i; r < i + FEW && r < n->rows; r++)
                     if (r % n->length >= t)
                         add_products(wide, job->from + r * n->channels + c, n->x->data + (r - t) * n->channels + c, sum);
-                for (int64_t l = 0; l < wide; l++) job->to[t * n->channels + c + l] += sum[l];
+                for (int64_t l = 0; l < wide; l++) total[l] += (double)sum[l];
             }
+            for (int64_t l = 0; l < wide; l++) job->to[t * n->channels + c + l] += (attn_real)total[l];
         }
 }
 

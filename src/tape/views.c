@@ -76,16 +76,10 @@ attn_tensor *attn_permute(attn_tensor *x, const int *order) {
 
 /* --------------------------------------------------------------------------------------------------------- copies */
 
-struct copy_job {
-    const attn_real *from;
-    attn_real *to;
-};
-
 static void copy_row(void *arg, const struct attn_walk_row *row) {
-    const struct copy_job *job = arg;
-    attn_real *to = job->to + row->at[0];
-    const attn_real *from = job->from + row->at[1];
-    for (int64_t i = 0; i < row->n; i++) to[i * row->step[0]] = from[i * row->step[1]];
+    const attn_tensor *x = arg;
+    const attn_real *from = x->data + row->at[1];
+    for (int64_t i = 0; i < row->n; i++) row->to[i * row->step[0]] = from[i * row->step[1]];
 }
 
 /* The numbers of x lie in out from `at` on, along out's steps. */
@@ -122,7 +116,7 @@ static attn_tensor *copy_all(attn_tensor *out, int count, attn_tensor *const *in
         attn_tensor *x = inputs[i];
         if (n) n->piece[i] = (struct piece){x, at};
         attn_walk_make(&w, x->dims, x->size, 2, (const int64_t *const[]){out->step, x->step});
-        attn_walk_run(x->tape, &w, copy_row, &(struct copy_job){x->data, out->data + at});
+        attn_walk_run(x->tape, &w, out->data + at, copy_row, x);
         at += x->size[axis] * out->step[axis];
     }
     return out->tape->status ? NULL : out;

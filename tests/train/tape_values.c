@@ -164,6 +164,45 @@ static void sums_run_along_their_axis(void **state) {
     }
 }
 
+enum { ROWS = 3000 };
+
+/* [2, ROWS, 2]: 2^24 in the first row of each, then ones, which a float of 2^24 loses. */
+static attn_tensor *one_great_number(struct fixture *f) {
+    attn_tensor *x = attn_constant(f->tape, 3, (const int64_t[]){2, ROWS, 2}, 1);
+    assert_non_null(x);
+    for (int i = 0; i < 2; i++) attn_data(x)[i * ROWS * 2] = attn_data(x)[i * ROWS * 2 + 1] = 0x1p24f;
+    return x;
+}
+
+/* At most the ones are lost that stand with it among the 128 rows that are summed in float. */
+static void near_great(const char *what, const float *got, int count, int times) {
+    for (int i = 0; i < count; i++)
+        if (!(fabs((double)got[i] - times * (0x1p24 + ROWS - 1)) <= times * 128 + 2)) fail_msg("%s: %.9g", what, (double)got[i]);
+}
+
+static void sums_over_many_rows_lose_no_more_than_sums_over_few(void **state) {
+    struct fixture *f = *state;
+    attn_tape_reset(f->tape);
+    attn_tensor *w = attn_parameter(f->tape, 2, (const int64_t[]){2, 3}), *bias = attn_parameter(f->tape, 1, (const int64_t[]){2});
+    attn_tensor *one = attn_parameter(f->tape, 1, (const int64_t[]){1}), *row = attn_parameter(f->tape, 1, (const int64_t[]){2});
+    attn_tensor *taps = attn_parameter(f->tape, 2, (const int64_t[]){1, 2});
+    attn_tensor *great = one_great_number(f), *ones = attn_constant(f->tape, 3, (const int64_t[]){2, ROWS, 2}, 1);
+    near_great("sum of a middle axis", attn_data(attn_sum(great, 1)), 4, 1);
+    near_great("sum of the first axis", attn_data(attn_sum(attn_reshape(great, 2, (const int64_t[]){2 * ROWS, 2}), 0)), 2, 2);
+    attn_tensor *x = attn_constant(f->tape, 3, (const int64_t[]){2, ROWS, 3}, 1),
+                *loss[] = {
+                    attn_sum_all(attn_mul(attn_linear(x, w, bias), great)),
+                    attn_sum_all(attn_mul(attn_add(ones, row), great)),
+                    attn_sum_all(attn_mul(attn_add(attn_narrow(x, 2, 0, 2), one), great)),
+                    attn_sum_all(attn_mul(attn_short_convolution(ones, taps, NULL), great)),
+                };
+    assert_int_equal(attn_tape_backward(attn_add(attn_add(loss[0], loss[1]), attn_add(loss[2], loss[3]))), ATTN_OK);
+    near_great("gradient of a bias", attn_grad(bias), 2, 2);
+    near_great("gradient of a row that was added", attn_grad(row), 2, 2);
+    near_great("gradient of a number that was added", attn_grad(one), 1, 4);
+    near_great("gradient of a tap", attn_grad(taps), 2, 2);
+}
+
 static void the_last_axis_is_normalised(void **state) {
     struct fixture *f = *state;
     for (int round = 0; round < 40; round++) {
@@ -247,6 +286,7 @@ int main(void) {
         cmocka_unit_test(linear_layers_add_their_bias_to_every_row),
         cmocka_unit_test(operands_are_repeated_along_axes_of_one),
         cmocka_unit_test(sums_run_along_their_axis),
+        cmocka_unit_test(sums_over_many_rows_lose_no_more_than_sums_over_few),
         cmocka_unit_test(the_last_axis_is_normalised),
         cmocka_unit_test(cross_entropy_is_the_mean_over_labelled_rows),
         cmocka_unit_test(dropout_keeps_its_share_and_the_mean),
