@@ -6,6 +6,7 @@
 #include "tape/walk.h"
 
 #include "base/random.h"
+#include "plan/plan.h"
 
 #include <string.h>
 
@@ -88,6 +89,8 @@ static const attn_plan *plan_for(attn_tape *tape, const struct shape *shape) {
         return NULL;
     }
     tape->plans = fresh;
+    tape->plan_bytes += sizeof *fresh + sizeof *fresh->plan;
+    tape->plan_allocations += 2;
     return fresh->plan;
 }
 
@@ -162,6 +165,9 @@ static void backward(struct attn_node *node) {
     attn_gradients g;
     attn_args args = n->args;
     attn_gradients_init(&g);
+    for (int i = 0; i < 3; i++) /* what stays, before the mark */
+        if (attn_wants(x[i]) && !attn_grad_add(x[i])) return;
+    const struct attn_arena_mark mark = attn_arena_mark(&node->out->tape->step);
     for (int i = 0; i < 3; i++)
         if (!open_target(&target[i], x[i], target, i)) return;
     g.d_o = (attn_input){attn_grad_of(node->out), {0}};
@@ -174,6 +180,7 @@ static void backward(struct attn_node *node) {
     if (!args.workspace) return;
     node->out->tape->status = attn_backward(n->plan, &args, &g);
     for (int i = 0; i < 3 && !node->out->tape->status; i++) close_target(&target[i]);
+    attn_arena_back(&node->out->tape->step, mark);
 }
 
 /* ---------------------------------------------------------------------------------------------------- forward */
@@ -228,8 +235,10 @@ static void execute(const attn_plan *plan, attn_args *args, attn_tensor *const x
     args->mask = mask;
     args->seed = seed;
     args->workspace_bytes = attn_plan_workspace(plan);
+    const struct attn_arena_mark mark = attn_arena_mark(&tape->step);
     args->workspace = attn_tape_take(tape, args->workspace_bytes);
     if (!tape->status) tape->status = attn_forward(plan, args);
+    attn_arena_back(&tape->step, mark);
 }
 
 attn_tensor *attn_attention(attn_tensor *q, attn_tensor *k, attn_tensor *v, const attn_attention_config *config) {

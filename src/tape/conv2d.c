@@ -132,8 +132,10 @@ static void gradient_of_x(const struct conv2d *n, const attn_real *dy) {
     attn_tape *tape = n->x->tape;
     struct job job = {.n = n, .dy = dy};
     job.to = attn_grad_write(n->x, &job.add);
+    const struct attn_arena_mark mark = attn_arena_mark(&tape->step);
     if (!job.to || !attn_pack(tape, n->w->data, n->depth, false, n->filters, n->depth, &job.w) || !take_scratch(&job)) return;
     attn_parallel(tape->ctx, n->at.batch, tape->ctx->config.threads, backward_image, &job);
+    attn_arena_back(&tape->step, mark);
 }
 
 /* The ranges' sums, transposed, into rows [begin, end) of dW [O, depth]. */
@@ -158,12 +160,14 @@ static void gradient_of_w(const struct conv2d *n, const attn_real *dy) {
     attn_tape *tape = n->x->tape;
     struct job job = {.n = n, .dy = dy, .blocks = attn_div_up(n->pixels, n->block)};
     struct sum sum = {.n = n, .to = attn_grad_add(n->w)};
+    const struct attn_arena_mark mark = attn_arena_mark(&tape->step);
     job.each = attn_div_up(job.blocks, RANGES);
     sum.ranges = attn_div_up(job.blocks, job.each);
     sum.from = job.to = attn_tape_take(tape, (size_t)(sum.ranges * n->depth * n->filters) * sizeof *job.to);
     if (!sum.to || !job.to || !take_scratch(&job)) return;
     attn_parallel(tape->ctx, sum.ranges, tape->ctx->config.threads, backward_range, &job);
     attn_range(tape, n->filters, attn_max64(1, ATTN_PIECE / (n->depth * sum.ranges)), add_ranges, &sum);
+    attn_arena_back(&tape->step, mark);
 }
 
 struct bias_job {

@@ -87,11 +87,13 @@ static void backward(struct attn_node *node) {
         if (job.dx) attn_range(tape, n->rows, attn_max64(1, ATTN_PIECE / n->columns), backward_rows, &job);
     }
     if (attn_wants(n->gain)) {
-        job.products = attn_tape_take(tape, (size_t)n->x->count * sizeof *job.products);
         job.to = attn_grad_add(n->gain);
+        const struct attn_arena_mark mark = attn_arena_mark(&tape->step);
+        job.products = attn_tape_take(tape, (size_t)n->x->count * sizeof *job.products);
         if (!job.products || !job.to) return;
         attn_range(tape, n->x->count, ATTN_PIECE, multiply, &job);
         attn_range(tape, n->columns, 64, gain_columns, &job);
+        attn_arena_back(&tape->step, mark);
     }
     if (attn_wants(n->bias)) {
         job.to = attn_grad_add(n->bias);

@@ -171,6 +171,9 @@ static void backward(struct attn_node *node) {
     attn_tape *tape = n->in[X]->tape;
     const int64_t across = attn_div_up(n->channels, ATTN_STRIP), rows = n->sequences * n->length;
     struct job job = {.n = n, .dy = attn_grad_of(node->out), .each = (2 * CHUNK + 2) * ATTN_STRIP * n->states};
+    for (int i = 0; i < INPUTS; i++) /* what stays, before the mark */
+        if (attn_wants(n->in[i]) && !attn_grad_add(n->in[i])) return;
+    const struct attn_arena_mark mark = attn_arena_mark(&tape->step);
     job.scratch = workers(n, job.each);
     job.d_a = zeros(tape, n->sequences * n->channels * n->states);
     job.d_skip = zeros(tape, n->sequences * n->channels);
@@ -185,6 +188,7 @@ static void backward(struct attn_node *node) {
     add_sums(n->in[SKIP], n->sequences, job.d_skip);
     add_sums(n->in[B], across, job.d_b);
     add_sums(n->in[C], across, job.d_c);
+    attn_arena_back(&tape->step, mark);
 }
 
 static bool shapes_fit(attn_tensor *const in[INPUTS]) {

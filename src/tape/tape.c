@@ -49,11 +49,11 @@ attn_status attn_tape_status(const attn_tape *tape) {
 }
 
 size_t attn_tape_bytes(const attn_tape *tape) {
-    return tape->kept.bytes + tape->step.bytes;
+    return tape->kept.bytes + tape->step.bytes + tape->plan_bytes;
 }
 
 int64_t attn_tape_allocations(const attn_tape *tape) {
-    return tape->kept.allocations + tape->step.allocations;
+    return tape->kept.allocations + tape->step.allocations + tape->plan_allocations;
 }
 
 attn_tensor *attn_tape_fail(attn_tape *tape, attn_status status, const char *format, ...) {
