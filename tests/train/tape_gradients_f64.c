@@ -299,6 +299,13 @@ COMPUTE(attention_of_overlapping_heads, attn_attention(X, attn_narrow(Y, 2, 0, 2
 COMPUTE(attention_of_overlapping_tokens, attn_attention(attn_narrow(X, 1, 0, 3), attn_narrow(X, 1, 1, 4), attn_narrow(X, 1, 2, 4), NULL))
 COMPUTE(recurrence_of_overlapping_sequences, attn_linear_recurrence(attn_narrow(X, 0, 0, 4), attn_narrow(X, 0, 1, 4)))
 COMPUTE(rwkv_of_overlapping_sequences, attn_rwkv(attn_narrow(X, 0, 0, 4), attn_narrow(X, 0, 1, 4), Y, Z))
+COMPUTE(linear_attention_of_overlapping_sequences,
+        attn_linear_attention(attn_narrow(X, 0, 0, 3), attn_narrow(X, 0, 1, 3), attn_narrow(X, 0, 2, 3)))
+COMPUTE(scan_of_overlapping_sequences, attn_selective_scan(attn_narrow(X, 0, 0, 4), attn_narrow(X, 0, 1, 4), Y, attn_narrow(Z, 0, 0, 4),
+                                                           attn_narrow(Z, 0, 1, 4), attn_sum(Y, 1)))
+COMPUTE(convolution_of_its_own_taps, attn_long_convolution(attn_narrow(X, 0, 0, 2), attn_reshape(attn_narrow(X, 0, 1, 1), 2, SIZES(4, 2))))
+COMPUTE(gru_of_its_own_state, attn_gru(attn_narrow(X, 1, 0, 2), attn_reshape(attn_contiguous(attn_narrow(X, 1, 1, 1)), 2, SIZES(3, 2)),
+                                       &(const attn_recurrent_weights){Y, Y, Z, Z}, NULL))
 COMPUTE(attention_causal, masked(X, Y, Z, 0.7, (double)INFINITY, 0))
 COMPUTE(attention_capped, masked(X, Y, Z, 1, 1.5, 0))
 COMPUTE(attention_dropped, masked(X, Y, Z, 1, (double)INFINITY, 0.3))
@@ -319,6 +326,10 @@ static void gradients_of_attention_are_their_differences(void **state) {
         {"attention of overlapping tokens", attention_of_overlapping_tokens, {{2, 6, 2, 3}}, 0, 0},
         {"recurrence of overlapping sequences", recurrence_of_overlapping_sequences, {{5, 3, 2}}, -0.5, 0.5},
         {"RWKV of overlapping sequences", rwkv_of_overlapping_sequences, {{5, 3, 2}, {2}, {2}}, -1, -0.1},
+        {"linear attention of overlapping sequences", linear_attention_of_overlapping_sequences, {{5, 3, 2}}, 0.5, 1.5},
+        {"scan of overlapping sequences", scan_of_overlapping_sequences, {{5, 3, 2}, {2, 3}, {5, 3, 3}}, -1, -0.1},
+        {"convolution of a piece of its sequences", convolution_of_its_own_taps, {{3, 4, 2}}, 0, 0},
+        {"GRU of a piece of its tokens", gru_of_its_own_state, {{3, 3, 2}, {6, 2}, {6}}, 0, 0},
         {"causal attention", attention_causal, {{2, 4, 2, 3}, {2, 4, 1, 3}, {2, 4, 1, 2}}, 0, 0},
         {"causal attention with a soft-cap", attention_capped, {{1, 4, 2, 3}, {1, 4, 2, 3}, {1, 4, 2, 2}}, 0, 0},
         {"causal attention with dropout", attention_dropped, {{2, 5, 2, 3}, {2, 5, 2, 3}, {2, 5, 2, 2}}, 0, 0},
