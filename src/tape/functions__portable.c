@@ -53,7 +53,7 @@ FUNCTION(cosine, real_cos(x), -real_sin(x))
 FUNCTION(hyperbolic, real_tanh(x), 1 - y * y)
 FUNCTION(sigmoid, sigmoid_of(x), sigmoid_slope(x))
 FUNCTION(softplus, softplus_of(x), sigmoid_of(x))
-FUNCTION(relu, x <= 0 ? 0 : x, x <= 0 ? 0 : (attn_real)1) /* NaN stays NaN */
+FUNCTION(relu, x <= 0 ? 0 : x, (attn_real) !(x <= 0)) /* NaN stays NaN */
 FUNCTION(elu, x > 0 ? x : real_expm1(x), x > 0 ? 1 : real_exp(x))
 FUNCTION(silu, vanishing(x, sigmoid_of(x)), sigmoid_of(x) + vanishing(y, 1 - sigmoid_of(x)))
 FUNCTION(gelu, vanishing(x, normal_cdf(x)), normal_cdf(x) + vanishing(x, normal_density(x)))

@@ -12,15 +12,17 @@
  * alpha = p e^o and beta = q e^o are kept with an exponent o that is the greatest so far, so that q is from 1 on; ga and gb likewise with one of their
  * own, m. m is an exponent of 1 / beta of some later token, which has seen this one, so e^(k + m) and e^(w + m + o) are at most 1.
  */
+#include "tape/functions.h"
 #include "tape/strip.h"
 
-#include <string.h>
+enum { W = ATTN_STRIP };
 
 static const attn_real none = (attn_real)-1e38; /* the exponent of 0 */
 
 struct rwkv {
     struct attn_node node;
     attn_tensor *k, *v, *w, *u;
+    const struct attn_loops *exp;
     attn_real *p, *q, *o; /* before each token; NULL where no gradient is wanted */
     int64_t sequences, length, channels;
 };
@@ -36,78 +38,136 @@ static attn_real greater(attn_real a, attn_real b) {
     return a > b ? a : b;
 }
 
-/* The state of a channel, and one token's step. */
-struct state {
-    attn_real p, q, o;
+/* e^(a - m) and e^(b - m) of the greater m of a and b: one of them is 1, the other is `smaller` = e^-|a - b|. */
+struct shares {
+    attn_real a, b;
+};
+static struct shares shares_of(attn_real a, attn_real b, attn_real smaller) {
+    return (struct shares){a > b ? 1 : smaller, a > b ? smaller : 1};
+}
+
+/* A strip's channels: their parameters, 0 beyond them. */
+struct lanes {
+    struct attn_strip s;
+    attn_real w[W], u[W];
 };
 
-static attn_real step(struct state *s, attn_real k, attn_real v, attn_real w, attn_real u) {
-    attn_real top = greater(s->o, u + k), past = real_exp(s->o - top), own = real_exp(u + k - top);
-    const attn_real y = (past * s->p + own * v) / (past * s->q + own);
-    top = greater(w + s->o, k);
-    past = real_exp(w + s->o - top);
-    own = real_exp(k - top);
-    *s = (struct state){past * s->p + own * v, past * s->q + own, top};
-    return y;
+static struct lanes lanes_of(const struct rwkv *n, int64_t index) {
+    struct lanes x = {.s = attn_strip_at(index, n->channels)};
+    attn_strip_load(x.w, n->w->data + x.s.begin, x.s.wide);
+    attn_strip_load(x.u, n->u->data + x.s.begin, x.s.wide);
+    return x;
+}
+
+/* The states of the channels, and one token's step. */
+struct state {
+    attn_real p[W], q[W], o[W];
+};
+
+static void step(const struct rwkv *n, const struct lanes *x, struct state *s, const attn_real k[W], const attn_real v[W], attn_real y[W]) {
+    attn_real e[2][W];
+    for (int64_t l = 0; l < W; l++) {
+        e[0][l] = -real_fabs(s->o[l] - (x->u[l] + k[l]));
+        e[1][l] = -real_fabs(x->w[l] + s->o[l] - k[l]);
+    }
+    n->exp->forward(2 * W, e[0], e[0], NULL);
+    for (int64_t l = 0; l < W; l++) {
+        const struct shares out = shares_of(s->o[l], x->u[l] + k[l], e[0][l]), on = shares_of(x->w[l] + s->o[l], k[l], e[1][l]);
+        y[l] = (out.a * s->p[l] + out.b * v[l]) / (out.a * s->q[l] + out.b);
+        s->p[l] = on.a * s->p[l] + on.b * v[l];
+        s->q[l] = on.a * s->q[l] + on.b;
+        s->o[l] = greater(x->w[l] + s->o[l], k[l]);
+    }
 }
 
 static void forward_strips(void *arg, int64_t begin, int64_t end) {
     const struct job *job = arg;
     const struct rwkv *n = job->n;
     for (int64_t index = begin; index < end; index++) {
-        const struct attn_strip s = attn_strip_at(index, n->channels);
-        struct state state[ATTN_STRIP];
-        for (int64_t l = 0; l < s.wide; l++) state[l] = (struct state){0, 0, none};
+        const struct lanes x = lanes_of(n, index);
+        struct state state = {.p = {0}};
+        for (int64_t l = 0; l < W; l++) state.o[l] = none;
         for (int64_t t = 0; t < n->length; t++) {
-            const int64_t at = (s.sequence * n->length + t) * n->channels + s.begin;
-            for (int64_t l = 0; l < s.wide; l++) {
-                if (n->p) {
-                    n->p[at + l] = state[l].p;
-                    n->q[at + l] = state[l].q;
-                    n->o[at + l] = state[l].o;
-                }
-                job->y[at + l] = step(&state[l], n->k->data[at + l], n->v->data[at + l], n->w->data[s.begin + l], n->u->data[s.begin + l]);
+            const int64_t at = (x.s.sequence * n->length + t) * n->channels + x.s.begin;
+            attn_real k[W], v[W], y[W];
+            if (n->p) {
+                attn_strip_store(n->p + at, state.p, x.s.wide);
+                attn_strip_store(n->q + at, state.q, x.s.wide);
+                attn_strip_store(n->o + at, state.o, x.s.wide);
             }
+            attn_strip_load(k, n->k->data + at, x.s.wide);
+            attn_strip_load(v, n->v->data + at, x.s.wide);
+            step(n, &x, &state, k, v, y);
+            attn_strip_store(job->y + at, y, x.s.wide);
         }
     }
 }
 
 /* ga = a e^m and gb = b e^m of the token behind, and the sums of a channel. */
 struct back {
-    attn_real a, b, m, dw, du;
+    attn_real a[W], b[W], m[W], dw[W], du[W];
 };
 
-static void back_step(const struct job *job, struct back *g, int64_t at, attn_real w, attn_real u) {
+/* A token's numbers, and the exponentials of its step. */
+struct token {
+    attn_real k[W], v[W], y[W], dy[W], p[W], q[W], o[W];
+    attn_real out[W], later[W], decay[W], on[W]; /* e^-|o - u - k|, e^(k + m), e^(w + m + o), e^-|w + m + top| */
+};
+
+static void open_token(const struct job *job, const struct lanes *x, const struct back *g, int64_t at, struct token *t) {
     const struct rwkv *n = job->n;
-    const attn_real k = n->k->data[at], v = n->v->data[at], y = job->y[at], o = n->o[at];
-    const attn_real top = greater(o, u + k), own = real_exp(u + k - top);
-    const attn_real d = job->dy[at] / (real_exp(o - top) * n->q[at] + own); /* G = d e^-top */
-    const attn_real later = real_exp(k + g->m);
-    if (job->dv) job->dv[at] += own * d + later * g->a;
-    if (job->dk) job->dk[at] += own * d * (v - y) + later * (g->a * v + g->b);
-    g->du += own * d * (v - y);
-    g->dw += real_exp(w + g->m + o) * (g->a * n->p[at] + g->b * n->q[at]);
-    const attn_real m = greater(w + g->m, -top), past = real_exp(w + g->m - m), here = real_exp(-top - m);
-    g->a = past * g->a + here * d;
-    g->b = past * g->b - here * d * y;
-    g->m = m;
+    const int64_t wide = x->s.wide;
+    attn_strip_load(t->k, n->k->data + at, wide);
+    attn_strip_load(t->v, n->v->data + at, wide);
+    attn_strip_load(t->y, job->y + at, wide);
+    attn_strip_load(t->dy, job->dy + at, wide);
+    attn_strip_load(t->p, n->p + at, wide);
+    attn_strip_load(t->q, n->q + at, wide);
+    attn_strip_load(t->o, n->o + at, wide);
+    for (int64_t l = 0; l < W; l++) {
+        const attn_real own = x->u[l] + t->k[l];
+        t->out[l] = -real_fabs(t->o[l] - own);
+        t->later[l] = t->k[l] + g->m[l];
+        t->decay[l] = x->w[l] + g->m[l] + t->o[l];
+        t->on[l] = -real_fabs(x->w[l] + g->m[l] + greater(t->o[l], own));
+    }
+    n->exp->forward(W, t->out, t->out, NULL);
+    n->exp->forward(W, t->later, t->later, NULL);
+    n->exp->forward(W, t->decay, t->decay, NULL);
+    n->exp->forward(W, t->on, t->on, NULL);
+}
+
+static void back_step(const struct job *job, const struct lanes *x, struct back *g, int64_t at) {
+    struct token t;
+    attn_real dk[W], dv[W];
+    open_token(job, x, g, at, &t);
+    for (int64_t l = 0; l < W; l++) {
+        const attn_real own = x->u[l] + t.k[l], top = greater(t.o[l], own);
+        const struct shares out = shares_of(t.o[l], own, t.out[l]), on = shares_of(x->w[l] + g->m[l], -top, t.on[l]);
+        const attn_real d = t.dy[l] / (out.a * t.q[l] + out.b); /* G = d e^-top */
+        const attn_real own_d = out.b * d * (t.v[l] - t.y[l]);
+        dv[l] = out.b * d + t.later[l] * g->a[l];
+        dk[l] = own_d + t.later[l] * (g->a[l] * t.v[l] + g->b[l]);
+        g->du[l] += own_d;
+        g->dw[l] += t.decay[l] * (g->a[l] * t.p[l] + g->b[l] * t.q[l]);
+        g->a[l] = on.a * g->a[l] + on.b * d;
+        g->b[l] = on.a * g->b[l] - on.b * d * t.y[l];
+        g->m[l] = greater(x->w[l] + g->m[l], -top);
+    }
+    for (int64_t l = 0; l < x->s.wide && job->dk; l++) job->dk[at + l] += dk[l];
+    for (int64_t l = 0; l < x->s.wide && job->dv; l++) job->dv[at + l] += dv[l];
 }
 
 static void backward_strips(void *arg, int64_t begin, int64_t end) {
     const struct job *job = arg;
     const struct rwkv *n = job->n;
     for (int64_t index = begin; index < end; index++) {
-        const struct attn_strip s = attn_strip_at(index, n->channels);
-        struct back g[ATTN_STRIP];
-        for (int64_t l = 0; l < s.wide; l++) g[l] = (struct back){.m = none};
-        for (int64_t t = n->length - 1; t >= 0; t--) {
-            const int64_t at = (s.sequence * n->length + t) * n->channels + s.begin;
-            for (int64_t l = 0; l < s.wide; l++) back_step(job, &g[l], at + l, n->w->data[s.begin + l], n->u->data[s.begin + l]);
-        }
-        for (int64_t l = 0; l < s.wide; l++) {
-            job->dw[s.sequence * n->channels + s.begin + l] = g[l].dw;
-            job->du[s.sequence * n->channels + s.begin + l] = g[l].du;
-        }
+        const struct lanes x = lanes_of(n, index);
+        struct back g = {.a = {0}};
+        for (int64_t l = 0; l < W; l++) g.m[l] = none;
+        for (int64_t t = n->length - 1; t >= 0; t--) back_step(job, &x, &g, (x.s.sequence * n->length + t) * n->channels + x.s.begin);
+        attn_strip_store(job->dw + x.s.sequence * n->channels + x.s.begin, g.dw, x.s.wide);
+        attn_strip_store(job->du + x.s.sequence * n->channels + x.s.begin, g.du, x.s.wide);
     }
 }
 
@@ -152,6 +212,7 @@ attn_tensor *attn_rwkv(attn_tensor *k, attn_tensor *v, attn_tensor *w, attn_tens
     if (!out || out->count == 0) return out;
     here.length = out->size[out->dims - 2];
     here.sequences = out->count / (here.length * here.channels);
+    here.exp = attn_loops_for(tape->ctx, ATTN_FN_EXP);
     const bool recording = attn_recording(out, 4, inputs);
     if (recording && !keep_states(&here, out)) return NULL;
     attn_range(tape, attn_strips(here.sequences, here.channels), 1, forward_strips, &(struct job){.n = &here, .y = out->data});

@@ -4,6 +4,8 @@
 
 #include "tape/tape.h"
 
+#include <string.h>
+
 enum { ATTN_STRIP = 32 /* channels */ };
 
 struct attn_strip {
@@ -17,6 +19,19 @@ static inline int64_t attn_strips(int64_t sequences, int64_t channels) {
 static inline struct attn_strip attn_strip_at(int64_t index, int64_t channels) {
     const int64_t across = attn_div_up(channels, ATTN_STRIP), begin = index % across * ATTN_STRIP;
     return (struct attn_strip){index / across, begin, attn_min64(ATTN_STRIP, channels - begin)};
+}
+/* The numbers of a strip's channels, and 0 beyond them: loops over all lanes then have one length, and use vectors. */
+static inline void attn_strip_load(attn_real to[ATTN_STRIP], const attn_real *from, int64_t wide) {
+    if (wide == ATTN_STRIP)
+        memcpy(to, from, ATTN_STRIP * sizeof *to); /* of a length that the compiler knows */
+    else
+        for (int64_t l = 0; l < ATTN_STRIP; l++) to[l] = l < wide ? from[l] : 0;
+}
+static inline void attn_strip_store(attn_real *to, const attn_real from[ATTN_STRIP], int64_t wide) {
+    if (wide == ATTN_STRIP)
+        memcpy(to, from, ATTN_STRIP * sizeof *to);
+    else
+        for (int64_t l = 0; l < wide; l++) to[l] = from[l];
 }
 /* Strips of a piece of cheap work, for attn_range. */
 static inline int64_t attn_strip_piece(int64_t tokens) {
