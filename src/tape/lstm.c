@@ -55,6 +55,7 @@ static void forward_strip(void *arg, int64_t index, int worker) {
     (void)worker;
     for (int64_t t = 0; t < r->length; t++) {
         const int64_t first = t * r->batch + begin;
+        attn_recurrent_gates(r, first, end - begin);
         if (t > 0 || r->h)
             attn_packed_product(&job->u, end - begin, r->state + first * r->hidden, r->hidden, r->gate + first * r->gates, r->gates, true);
         for (int64_t b = begin; b < end; b++) forward_row(job, t * r->batch + b, job->y + (b * r->length + t) * r->hidden);

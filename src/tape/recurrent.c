@@ -88,10 +88,11 @@ bool attn_recurrent_begin(struct attn_recurrent *r) {
     if (tape->status) return false;
     attn_range(tape, rows, attn_max64(1, ATTN_PIECE / r->in), copy_rows, r);
     attn_recurrent_first(r, r->h, r->state);
-    const struct attn_product p = {
-        .m = rows, .n = r->gates, .k = r->in, .transpose_b = true, .lda = r->in, .ldb = r->in, .ldc = r->gates};
-    tape->status = attn_product(tape->ctx, &p, r->inputs, r->w.input->data, r->gate);
-    return !tape->status;
+    return attn_pack(tape, r->w.input->data, r->in, true, r->in, r->gates, &r->input);
+}
+
+void attn_recurrent_gates(const struct attn_recurrent *r, int64_t first, int64_t n) {
+    attn_packed_product(&r->input, n, r->inputs + first * r->in, r->in, r->gate + first * r->gates, r->gates, false);
 }
 
 /* A quarter of all, so that a few threads have one each, within bounds: weights are read once for a strip and token. */

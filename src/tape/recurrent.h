@@ -1,5 +1,5 @@
-/* What the recurrent layers LSTM and GRU share: their tensors, the product of all inputs with the input's weights, the gradients of what does not
- * depend on the gates' formulas.
+/* What the recurrent layers LSTM and GRU share: their tensors, the products of inputs with the input's weights, the gradients of what does not depend on
+ * the gates' formulas.
  *
  * Inside, time comes first: the hidden states of one token lie together, and those of all tokens are one matrix. Sequences do not depend on each other:
  * strips of some are shared out, each of which goes through all tokens by itself.
@@ -14,6 +14,7 @@ struct attn_recurrent {
     attn_tensor *x, *h; /* [B, T, D] or [B, D]; [B, H] or NULL: zeros */
     attn_recurrent_weights w;
     int64_t batch, length, in, hidden, gates; /* gates: rows of the weights, a multiple of hidden */
+    struct attn_packed input;                 /* W */
     attn_real *inputs;                        /* [T, B, D] */
     attn_real *gate;                          /* [T, B, gates], in backward their gradients */
     attn_real *state;                         /* [T + 1, B, H]: h before each token, and at the end */
@@ -25,8 +26,10 @@ enum { ATTN_RECURRENT_INPUTS = 7 };
 bool attn_recurrent_open(struct attn_recurrent *r, const char *name, int blocks, attn_tensor *x, attn_tensor *h,
                          const attn_recurrent_weights *w, attn_tensor *more, attn_tensor *inputs[ATTN_RECURRENT_INPUTS], int *count);
 
-/* Takes the arrays, copies x and the first state, and begins the gates with W x, without biases. False: the tape is spoiled. */
+/* Takes the arrays, copies x and the first state, and packs W. False: the tape is spoiled. */
 bool attn_recurrent_begin(struct attn_recurrent *r);
+/* The gates of n rows [T, B] from `first` on become W x; on the calling thread. */
+void attn_recurrent_gates(const struct attn_recurrent *r, int64_t first, int64_t n);
 
 /* Zeros, or a copy of x, [B, H]. */
 void attn_recurrent_first(const struct attn_recurrent *r, const attn_tensor *x, attn_real *to);
