@@ -39,6 +39,13 @@ struct attn_job {
     void *self;          /* the task's own, of attn_task.bytes, zeros before open */
 };
 
+/* How a model answers; a task reads what it has a use for. */
+struct attn_predict_options {
+    int64_t tokens;     /* of a continuation */
+    double temperature; /* 0: the likeliest token; 1: drawn as the model says */
+    uint64_t seed;
+};
+
 struct attn_task {
     const char *name;    /* "zoology/mqar" */
     const char *summary; /* one line */
@@ -56,7 +63,7 @@ struct attn_task {
     /* Figures on data that no step sees. Nothing is recorded. data: a file of the user's own in the task's format, NULL: the recipe's. */
     attn_status (*evaluate)(struct attn_job *job, const char *data, struct attn_figures *out);
     /* Answers what is read, line by line; NULL: the task has no such use. */
-    attn_status (*predict)(struct attn_job *job, FILE *in, FILE *out);
+    attn_status (*predict)(struct attn_job *job, const struct attn_predict_options *options, FILE *in, FILE *out);
     /* Writes the data that training would see as text, `count` examples; NULL: none are generated. */
     attn_status (*generate)(struct attn_job *job, int64_t count, FILE *out);
     /* A text that belongs to the model, as the tokenizer's; NULL, or returns NULL: none. Freed by attn_free. */

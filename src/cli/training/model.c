@@ -76,11 +76,15 @@ int attn_cmd_eval(int argc, char **argv) {
 
 int attn_cmd_predict(int argc, char **argv) {
     const char *store = NULL;
-    int64_t threads = 0;
+    int64_t threads = 0, tokens = 40, seed = 1;
+    double temperature = 0;
     attn_ctx *ctx;
     struct attn_saved_model model;
     struct attn_words words = {.count = 0};
     const struct attn_option options[] = {
+        {"tokens", ATTN_OPTION_INTEGER, &tokens, "N", "tokens of a text's continuation; default 40", 1, 1e6},
+        {"temperature", ATTN_OPTION_REAL, &temperature, "T", "0 (default): the likeliest token; 1: drawn as the model says", 0, 100},
+        {"seed", ATTN_OPTION_INTEGER, &seed, "N", "of what is drawn; default 1", 0, 4294967295.0},
         {"store", ATTN_OPTION_TEXT, &store, "DIR", "where runs are; default: ATTN_RUNS, else runs", 0, 0},
         {"threads", ATTN_OPTION_INTEGER, &threads, "N", "threads; default: all processors", 0, 4096},
     };
@@ -97,7 +101,7 @@ int attn_cmd_predict(int argc, char **argv) {
     if (status >= 0) return status;
     attn_status answered = ATTN_OK;
     if (model.job.task->predict)
-        answered = model.job.task->predict(&model.job, stdin, stdout);
+        answered = model.job.task->predict(&model.job, &(struct attn_predict_options){tokens, temperature, (uint64_t)seed}, stdin, stdout);
     else
         answered = attn_fail(ctx, ATTN_EUNSUPPORTED, "predict: %s has no such use", model.job.task->name);
     return close_model(ctx, &model, answered);

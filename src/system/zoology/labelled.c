@@ -2,17 +2,19 @@
 
 #include "base/context.h"
 
-#include <math.h>
-
 attn_status attn_labelled_open(attn_ctx *ctx, int64_t most, struct attn_labelled *out) {
     const size_t bytes = (size_t)most * sizeof *out->row;
-    *out = (struct attn_labelled){attn_alloc(ctx, bytes), attn_alloc(ctx, bytes), 0, most};
-    return out->row && out->label ? ATTN_OK : attn_no_memory(ctx, "the labels of a batch", 2 * bytes);
+    *out = (struct attn_labelled){
+        .row = attn_alloc(ctx, bytes), .label = attn_alloc(ctx, bytes), .best = attn_alloc(ctx, bytes), .most = most};
+    out->loss = attn_alloc(ctx, (size_t)most * sizeof *out->loss);
+    return out->row && out->label && out->best && out->loss ? ATTN_OK : attn_no_memory(ctx, "the labels of a batch", 4 * bytes);
 }
 
 void attn_labelled_close(attn_ctx *ctx, struct attn_labelled *labelled) {
     attn_free(ctx, labelled->row);
     attn_free(ctx, labelled->label);
+    attn_free(ctx, labelled->best);
+    attn_free(ctx, labelled->loss);
 }
 
 attn_tensor *attn_labelled_rows(struct attn_labelled *l, attn_tensor *hidden, const int32_t *labels) {
@@ -26,18 +28,12 @@ attn_tensor *attn_labelled_rows(struct attn_labelled *l, attn_tensor *hidden, co
     return attn_rows(attn_reshape(hidden, 2, (const int64_t[]){-1, attn_size(hidden, 2)}), 1, &l->count, l->row);
 }
 
-void attn_labelled_count(const struct attn_labelled *l, attn_tensor *logits, struct attn_labelled_score *score) {
-    const int64_t n = attn_size(logits, 1);
-    for (int64_t i = 0; logits && i < l->count; i++) {
-        const attn_real *row = attn_data(logits) + i * n;
-        int64_t best = 0;
-        double sum = 0;
-        for (int64_t c = 1; c < n; c++)
-            if (row[c] > row[best]) best = c;
-        for (int64_t c = 0; c < n; c++) sum += exp((double)(row[c] - row[best]));
-        score->rows++;
-        score->right += best == l->label[i];
-        score->loss += log(sum) + (double)(row[best] - row[l->label[i]]);
+void attn_labelled_count(struct attn_labelled *l, attn_tensor *logits, struct attn_labelled_score *score) {
+    if (attn_row_losses(logits, l->label, l->loss, l->best)) return; /* the tape knows */
+    score->rows += l->count;
+    for (int64_t i = 0; i < l->count; i++) {
+        score->right += l->best[i] == l->label[i];
+        score->loss += (double)l->loss[i];
     }
 }
 

@@ -6,6 +6,8 @@
 
 struct attn_labelled {
     int32_t *row, *label; /* of the newest batch, `count` of them; room for `most` */
+    int32_t *best;        /* answers */
+    attn_real *loss;
     int64_t count, most;
 };
 attn_status attn_labelled_open(attn_ctx *ctx, int64_t most, struct attn_labelled *out);
@@ -19,7 +21,7 @@ struct attn_labelled_score {
     double loss; /* summed */
 };
 /* Adds what logits [count, vocabulary] of those rows give. */
-void attn_labelled_count(const struct attn_labelled *labelled, attn_tensor *logits, struct attn_labelled_score *score);
+void attn_labelled_count(struct attn_labelled *labelled, attn_tensor *logits, struct attn_labelled_score *score);
 void attn_labelled_add(struct attn_labelled_score *to, const struct attn_labelled_score *from);
 
 #endif
