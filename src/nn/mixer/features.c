@@ -144,9 +144,10 @@ static attn_tensor *weighted(const struct attn_features *f, attn_tensor *x, cons
 }
 
 static attn_tensor *cosformer(const struct attn_features *f, attn_tensor *x, int64_t position) {
-    if (position + x->size[2] > f->length)
+    const int64_t end = position + x->size[2];
+    if (end > f->length)
         return attn_tape_fail(x->tape, ATTN_ESHAPE, "mixer linear: map=cosformer: %lld tokens; it was made for at most %lld",
-                              (long long)(position + x->size[2]), (long long)f->length);
+                              (long long)end, (long long)f->length);
     x = attn_relu(x);
     if (!x) return NULL;
     attn_tensor *const halves[] = {weighted(f, x, f->sine, position), weighted(f, x, f->cosine, position)};
