@@ -32,5 +32,5 @@ exported=$(nm -D --defined-only "$build/attn" | awk '{ print $NF }')
 for symbol in $(nm -D --undefined-only "$temp/my_mixer.so" | awk '$NF ~ /^attn_/ { print $NF }'); do
     grep -qx "$symbol" <<<"$exported" || complain "the plugin calls $symbol, which $build/attn does not export"
 done
-ATTN_PLUGIN=$temp/my_mixer.so "$build/tests/train/test_nn_plugin" >"$temp/log" 2>&1 || { cat "$temp/log"; status=1; }
+ATTN_TEST_PLUGINS=$build/tests/train/plugins ATTN_PLUGIN=$temp/my_mixer.so "$build/tests/train/test_nn_plugin" >"$temp/log" 2>&1 || { cat "$temp/log"; status=1; }
 exit $status

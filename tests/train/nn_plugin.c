@@ -1,5 +1,5 @@
-/* Plugins: the example is loaded, trained and run token by token; everything else is refused with what is wrong with it. ATTN_PLUGIN: the path of
- * another build of the example. */
+/* Plugins: the example is loaded and trained; everything else is refused with what is wrong with it. ATTN_TEST_PLUGINS: the folder of
+ * plugins for tests. ATTN_PLUGIN: another build of the example. */
 #include "attn_train.h"
 
 #include <math.h>
@@ -24,11 +24,21 @@ static attn_ctx *context(void) {
     return ctx;
 }
 
+/* Of a file in the folder of plugins. */
+static void path_of(char path[1024], const char *file) {
+    const char *folder = getenv("ATTN_TEST_PLUGINS");
+    if (folder)
+        snprintf(path, 1024, "%s/%s", folder, file);
+    else
+        fail_msg("ATTN_TEST_PLUGINS is not set; ctest sets it");
+}
+
 static const attn_plugin *open_example(attn_ctx *ctx) {
     const attn_plugin *plugin = NULL;
-    const char *path = getenv("ATTN_PLUGIN");
-    char text[1024];
-    if (attn_plugin_open(ctx, path ? path : TEST_PLUGINS "/my_mixer.so", &plugin)) fail_msg("%s", attn_ctx_error(ctx, text, sizeof text));
+    const char *given = getenv("ATTN_PLUGIN");
+    char path[1024], text[1024];
+    path_of(path, "my_mixer.so");
+    if (attn_plugin_open(ctx, given ? given : path, &plugin)) fail_msg("%s", attn_ctx_error(ctx, text, sizeof text));
     return plugin;
 }
 
@@ -133,8 +143,9 @@ static void what_is_no_plugin_of_this_version_is_refused_with_the_reason(void **
     attn_ctx *ctx = context();
     (void)state;
     for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
-        char path[1024];
-        snprintf(path, sizeof path, TEST_PLUGINS "/broken_%s.so", broken[i].file);
+        char path[1024], file[64];
+        snprintf(file, sizeof file, "broken_%s.so", broken[i].file);
+        path_of(path, file);
         expect_refusal(ctx, path, broken[i].sentence);
     }
     attn_ctx_destroy(ctx);
@@ -160,12 +171,13 @@ static void what_is_no_shared_object_is_refused(void **state) {
 }
 
 static void a_plain_name_is_one_of_the_current_directory(void **state) {
-    char before[4096];
+    char before[4096], path[1024];
     const attn_plugin *plugin = NULL;
     attn_ctx *ctx = context();
     (void)state;
     assert_non_null(getcwd(before, sizeof before));
-    assert_int_equal(chdir(TEST_PLUGINS), 0);
+    path_of(path, "");
+    assert_int_equal(chdir(path), 0);
     assert_int_equal(attn_plugin_open(ctx, "my_mixer.so", &plugin), ATTN_OK);
     assert_int_equal(chdir(before), 0);
     assert_string_equal(plugin->mixers[0]->name, "my_mixer");

@@ -5,6 +5,8 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -21,8 +23,12 @@ struct fixture {
 static void open_fixture(struct fixture *f) {
     const attn_plugin *plugin = NULL;
     const attn_mixer_place place = {WIDTH, TOKENS, 0, 1};
+    const char *folder = getenv("ATTN_TEST_PLUGINS");
+    char path[1024];
+    assert_non_null(folder); /* ctest sets it */
+    snprintf(path, sizeof path, "%s/my_mixer_f64.so", folder ? folder : "");
     assert_int_equal(attn_ctx_create(NULL, &f->ctx, NULL, 0), ATTN_OK);
-    assert_int_equal(attn_plugin_open(f->ctx, TEST_PLUGINS "/my_mixer_f64.so", &plugin), ATTN_OK);
+    assert_int_equal(attn_plugin_open(f->ctx, path, &plugin), ATTN_OK);
     assert_int_equal(attn_model_create(f->ctx, 5, &f->model), ATTN_OK);
     f->mixer = attn_mixer_make(f->model, "my_mixer:memory=3", &place, plugin->mixers, plugin->mixer_count);
     assert_non_null(f->mixer);
