@@ -217,6 +217,26 @@ static void learned_selections_have_no_form_that_goes_token_by_token(void **stat
     attn_ctx_destroy(ctx);
 }
 
+/* Token 1 has been there at position 2 of the first sequence, not of the second. */
+static void one_step_says_how_many_of_its_tokens_it_selects(void **state) {
+    static const struct test_mixer what = {"select:selector=programmatic", 6, 3, 0, 1};
+    static const int32_t token[][TEST_MIXER_BATCH] = {{1, 1}, {0, 0}, {1, 2}};
+    static const double share[] = {0, 0, 0.5};
+    attn_ctx *ctx = context();
+    struct test_mixer_model m;
+    double kept[TEST_MIXER_BATCH * 13 * 3] = {0};
+    (void)state;
+    test_mixer_open(&m, ctx, &what, 0.4);
+    for (int64_t i = 0; i < 3; i++) {
+        attn_tape_reset(attn_model_tape(m.model));
+        attn_mixer_call c = {.u = attn_contiguous(attn_narrow(m.u, 1, i, 1)), .tokens = token[i], .share = (double)NAN};
+        assert_non_null(attn_mixer_step(m.mixer, &c, kept, 3, i));
+        assert_true(c.share == share[i]);
+    }
+    test_mixer_close(&m);
+    attn_ctx_destroy(ctx);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_greatest_are_those_with_fewer_greater_ones_before_or_behind),
@@ -227,6 +247,7 @@ int main(void) {
         cmocka_unit_test(the_penalty_is_what_the_mean_exceeds_the_share_by),
         cmocka_unit_test(without_tokens_what_compares_them_is_refused_and_the_rest_runs),
         cmocka_unit_test(learned_selections_have_no_form_that_goes_token_by_token),
+        cmocka_unit_test(one_step_says_how_many_of_its_tokens_it_selects),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -237,6 +237,7 @@ static attn_tensor *choose_next(const struct selection *s, attn_mixer_call *call
         for (int64_t i = 0; i <= position; i++) token[i] = (int32_t)kept[i];
         if (s->selector == RANDOM) attn_select_random(tokens, count, s->seed, position + 1, call->tokens ? token : NULL, selected);
         f->data[b] = s->selector == RANDOM ? selected[position] : attn_select_repeat(token, position);
+        call->share = (b > 0 ? call->share : 0) + (double)f->data[b] / (double)batch;
     }
     return f;
 }
@@ -253,6 +254,7 @@ static attn_tensor *step(void *mixer, attn_mixer_call *call, attn_real *state, i
     attn_tensor *x = attn_heads_project(h, call->u);
     attn_heads_store(h, x, state, stride, position);
     attn_tensor *y = attn_heads_look(h, x, attn_heads_stored(h, x, state, stride, position + 1));
+    call->share = 1;
     if (s->selector != FULL) y = attn_mul(y, choose_next(s, call, state, tokens, position));
     return attn_add(call->u, y);
 }
