@@ -4,6 +4,7 @@
  * seed; the last batch of a segment is filled up from its beginning. */
 #include "base/random.h"
 #include "io/record.h"
+#include "system/zoology/ask.h"
 #include "system/zoology/labelled.h"
 #include "system/zoology/mqar.h"
 #include "system/zoology/zoology.h"
@@ -239,6 +240,38 @@ static attn_status generate(struct attn_job *job, int64_t count, FILE *out) {
         fputs("]}\n", out);
     }
     return ferror(out) ? attn_fail(job->ctx, ATTN_ESYSTEM, "writing the examples failed") : ATTN_OK;
+}
+
+/* Answers one line; of a model that was trained on several segments, within the first. */
+static attn_status answer(struct attn_job *job, char *line, FILE *out) {
+    struct recall *s = job->self;
+    const struct attn_mqar *task = &s->train.segment[0].task;
+    struct attn_ask ask;
+    attn_status status = attn_ask_parse(job->ctx, task, line, s->tokens, &ask);
+    if (status) return status;
+    for (int64_t i = 0; i < task->length; i++) s->labels[i] = ATTN_MQAR_NO_LABEL;
+    for (int i = 0; i < ask.questions; i++) s->labels[ask.place[i]] = 0; /* any label: the row is asked for */
+    attn_tape_reset(attn_model_tape(job->model));
+    status = attn_row_losses(logits_of(s, task, 1, false, NULL), s->rows.label, s->rows.loss, s->rows.best);
+    for (int i = 0; i < ask.questions && !status; i++) {
+        const char *word = attn_ask_word(task, &ask, s->rows.best[i]);
+        fprintf(out, "%s%s", i > 0 ? " " : "", word ? word : "(none of these)");
+    }
+    if (!status) fputc('\n', out);
+    return status;
+}
+
+static attn_status predict(struct attn_job *job, const struct attn_predict_options *options, FILE *in, FILE *out) {
+    char *line = NULL;
+    size_t room = 0;
+    attn_status status = ATTN_OK;
+    (void)options;
+    while (!status && getline(&line, &room, in) >= 0) {
+        status = answer(job, line, out);
+        fflush(out);
+    }
+    free(line);
+    return status;
 }
 
 const struct attn_task attn_zoology_mqar = {
