@@ -285,5 +285,6 @@ const struct attn_task attn_zoology_mqar = {
     .open = open_task,
     .loss = loss,
     .evaluate = evaluate,
+    .predict = predict,
     .generate = generate,
     .close = close_task};
