@@ -26,6 +26,7 @@ int attn_cmd_data(int argc, char **argv);
 int attn_cmd_runs(int argc, char **argv);
 int attn_cmd_reproduce(int argc, char **argv);
 int attn_cmd_metric(int argc, char **argv);
+int attn_cmd_report(int argc, char **argv);
 int attn_cmd_bench_peak(int argc, char **argv);
 int attn_cmd_bench_kernels(int argc, char **argv);
 int attn_cmd_bench_masks(int argc, char **argv);

@@ -21,6 +21,7 @@ static const struct {
     {"data", attn_cmd_data, "write a task's generated examples"},
     {"runs", attn_cmd_runs, "list the runs of a store"},
     {"metric", attn_cmd_metric, "accuracy, AUC, perplexity, of columns of files"},
+    {"report", attn_cmd_report, "write an HTML page about runs, with plots and tables"},
     {"mask", attn_cmd_mask, "show a mask: picture, area, tiles, keys of a row"},
     {"doctor", attn_cmd_doctor, "what this machine offers, which kernels are chosen and why"},
 };

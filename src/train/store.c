@@ -1,6 +1,7 @@
 #include "train/store.h"
 
 #include "base/folder.h"
+#include "train/index.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -35,6 +36,12 @@ static double number_of(const json_t *line, const char *key, double otherwise) {
     return json_is_number(value) ? json_number_value(value) : otherwise;
 }
 
+/* Whole numbers that a file may have made of any size. */
+static int64_t whole_of(const json_t *line, const char *key, int64_t otherwise) {
+    const double value = number_of(line, key, (double)otherwise);
+    return value >= 0 && value <= 9007199254740992.0 ? (int64_t)value : otherwise;
+}
+
 /* Everything that an evaluation's line says besides. */
 static void take_figures(const json_t *line, struct attn_figures *figures) {
     const char *key;
@@ -47,12 +54,12 @@ static void take_figures(const json_t *line, struct attn_figures *figures) {
 static void take_line(const json_t *line, struct attn_run_summary *s) {
     const char *event = json_string_value(json_object_get(line, "event"));
     if (!event) return;
-    s->step = (int64_t)number_of(line, "step", (double)s->step);
+    s->step = whole_of(line, "step", s->step);
     s->seconds = number_of(line, "seconds", s->seconds);
     s->state = ATTN_RUN_KILLED;
     if (strcmp(event, "start") == 0) {
-        s->steps = (int64_t)number_of(line, "steps", 0);
-        s->parameters = (int64_t)number_of(line, "parameters", 0);
+        s->steps = whole_of(line, "steps", 0);
+        s->parameters = whole_of(line, "parameters", 0);
     } else if (strcmp(event, "step") == 0) {
         s->loss = number_of(line, "loss", (double)NAN);
     } else if (strcmp(event, "evaluation") == 0) {
@@ -89,97 +96,178 @@ static attn_status read_lines(attn_ctx *ctx, const char *path, struct attn_run_s
 
 /* --------------------------------------------------------------------------------------------------------------- runs */
 
-attn_status attn_store_read(attn_ctx *ctx, const char *folder, struct attn_run_summary *out) {
-    char path[ATTN_FILE_PATH], *text;
-    size_t bytes;
+/* What the folder's files say; whether it is running is see_running's. */
+static attn_status read_summary(attn_ctx *ctx, const char *folder, const char *recipe, size_t bytes, struct attn_run_summary *out) {
+    char path[ATTN_FILE_PATH];
     *out = (struct attn_run_summary){.state = ATTN_RUN_KILLED, .loss = (double)NAN};
     const char *slash = strrchr(folder, '/');
     attn_append(out->folder, sizeof out->folder, "%s", folder);
     attn_append(out->id, sizeof out->id, "%s", slash ? slash + 1 : folder);
-    attn_status status = attn_store_recipe(ctx, folder, &text, &bytes);
-    if (status) return status;
-    status = attn_recipe_task(ctx, join(path, folder, "recipe.json"), text, bytes, out->task);
-    attn_free(ctx, text);
-    if (!status) status = read_lines(ctx, join(path, folder, "metrics.jsonl"), out);
-    if (!status && out->state != ATTN_RUN_DONE && attn_journal_busy(path)) out->state = ATTN_RUN_RUNNING;
-    return status;
+    const attn_status status = attn_recipe_task(ctx, join(path, folder, "recipe.json"), recipe, bytes, out->task);
+    return status ? status : read_lines(ctx, join(path, folder, "metrics.jsonl"), out);
 }
 
-/* Visits the folders that have a recipe. */
-static attn_status each_run(attn_ctx *ctx, const char *store, attn_status (*visit)(attn_ctx *ctx, const char *folder, void *user),
-                            void *user) {
-    struct attn_folder names;
-    if (!attn_path_exists(store)) return ATTN_OK;
-    attn_status status = attn_folder_list(ctx, store, &names);
-    for (size_t i = 0; i < names.count && !status; i++) {
-        char folder[ATTN_FILE_PATH], path[ATTN_FILE_PATH];
-        join(folder, store, names.name[i]);
-        if (attn_path_exists(join(path, folder, "recipe.json"))) status = visit(ctx, folder, user);
-    }
-    attn_folder_free(ctx, &names);
-    return status;
+static void see_running(struct attn_run_summary *s) {
+    char path[ATTN_FILE_PATH];
+    if (s->state != ATTN_RUN_DONE && attn_journal_busy(join(path, s->folder, "metrics.jsonl"))) s->state = ATTN_RUN_RUNNING;
 }
 
-struct list {
-    struct attn_run_summary *at;
-    int64_t count, room;
-};
-
-static attn_status add_run(attn_ctx *ctx, const char *folder, void *user) {
-    struct list *l = user;
-    if (l->count == l->room) {
-        const int64_t larger = l->room > 0 ? 2 * l->room : 16;
-        struct attn_run_summary *at = attn_alloc(ctx, (size_t)larger * sizeof *at);
-        if (!at) return attn_no_memory(ctx, "the list of runs", (size_t)larger * sizeof *at);
-        if (l->count > 0) memcpy(at, l->at, (size_t)l->count * sizeof *at);
-        attn_free(ctx, l->at);
-        l->at = at;
-        l->room = larger;
-    }
-    const attn_status status = attn_store_read(ctx, folder, &l->at[l->count]);
-    if (!status) l->count++;
-    return status == ATTN_EINVAL ? ATTN_OK : status; /* being made, or not ours */
-}
-
-attn_status attn_store_list(attn_ctx *ctx, const char *store, struct attn_run_summary **out, int64_t *count) {
-    struct list l = {NULL, 0, 0};
-    const attn_status status = each_run(ctx, store, add_run, &l);
-    if (status) {
-        attn_free(ctx, l.at);
-        return status;
-    }
-    *out = l.at;
-    *count = l.count;
-    return ATTN_OK;
-}
-
-struct search {
-    const char *text;
-    struct attn_run_summary *best;
-    bool found;
-};
-
-static attn_status compare_run(attn_ctx *ctx, const char *folder, void *user) {
-    struct search *s = user;
-    struct attn_run_summary run;
+attn_status attn_store_read(attn_ctx *ctx, const char *folder, struct attn_run_summary *out) {
     char *text;
     size_t bytes;
-    if (attn_store_recipe(ctx, folder, &text, &bytes)) return ATTN_OK;
-    const bool same = strcmp(text, s->text) == 0;
+    attn_status status = attn_store_recipe(ctx, folder, &text, &bytes);
+    if (status) return status;
+    status = read_summary(ctx, folder, text, bytes, out);
     attn_free(ctx, text);
-    if (!same || attn_store_read(ctx, folder, &run)) return ATTN_OK;
-    if (s->found && s->best->state == ATTN_RUN_DONE && run.state != ATTN_RUN_DONE) return ATTN_OK;
-    *s->best = run;
-    s->found = true;
+    if (!status) see_running(out);
+    return status;
+}
+
+/* The folders of a store as rows with nothing known; names stay with the folder's list, summaries with the caller. */
+static attn_status open_rows(attn_ctx *ctx, const char *store, struct attn_folder *names, struct attn_run_summary **summaries,
+                             struct attn_index_row **rows) {
+    *names = (struct attn_folder){NULL, 0};
+    *summaries = NULL;
+    *rows = NULL;
+    if (!attn_path_exists(store)) return ATTN_OK;
+    const attn_status status = attn_folder_list(ctx, store, names);
+    if (status) return status;
+    *summaries = attn_alloc(ctx, names->count * sizeof **summaries);
+    *rows = attn_alloc(ctx, names->count * sizeof **rows);
+    if (!*summaries || !*rows) return attn_no_memory(ctx, "the list of runs", names->count * (sizeof **summaries + sizeof **rows));
+    for (size_t i = 0; i < names->count; i++) (*rows)[i] = (struct attn_index_row){.name = names->name[i], .summary = &(*summaries)[i]};
     return ATTN_OK;
+}
+
+static void close_rows(attn_ctx *ctx, struct attn_folder *names, struct attn_index_row *rows) {
+    for (size_t i = 0; i < names->count && rows; i++) attn_free(ctx, rows[i].recipe);
+    attn_free(ctx, rows);
+    attn_folder_free(ctx, names);
+}
+
+/* Reads the folder of a row that is not known; its recipe stays NULL where it is no run, or one that is being made. */
+static attn_status read_row(attn_ctx *ctx, const char *store, struct attn_index_row *row) {
+    char folder[ATTN_FILE_PATH];
+    size_t bytes;
+    row->stamp = attn_index_stamp(join(folder, store, row->name)); /* first: what is written meanwhile makes it another */
+    if (row->stamp.recipe_bytes == 0) return ATTN_OK;
+    attn_status status = attn_store_recipe(ctx, folder, &row->recipe, &bytes);
+    if (!status) status = read_summary(ctx, folder, row->recipe, bytes, row->summary);
+    if (!status) return ATTN_OK;
+    attn_free(ctx, row->recipe);
+    row->recipe = NULL;
+    return status == ATTN_EINVAL ? ATTN_OK : status;
+}
+
+/* All rows, from the index or their folders. */
+static attn_status fill_rows(attn_ctx *ctx, const char *store, struct attn_index_row *rows, size_t count) {
+    attn_status status = ATTN_OK;
+    const bool indexed = count >= ATTN_INDEX_LEAST;
+    size_t gone = 0;
+    char folder[ATTN_FILE_PATH];
+    for (size_t i = 0; i < count && indexed; i++) rows[i].stamp = attn_index_stamp(join(folder, store, rows[i].name));
+    if (indexed) attn_index_take(ctx, store, rows, count, true, &gone);
+    for (size_t i = 0; i < count && !status; i++)
+        if (!rows[i].known) status = read_row(ctx, store, &rows[i]);
+    if (indexed && !status) attn_index_keep(ctx, store, rows, count, gone > 0);
+    return status;
+}
+
+attn_status attn_store_list(attn_ctx *ctx, const char *store, struct attn_run_list *out) {
+    struct attn_folder names;
+    struct attn_run_list list = {NULL, NULL, 0};
+    struct attn_index_row *rows;
+    attn_status status = open_rows(ctx, store, &names, &list.at, &rows);
+    if (!status) status = fill_rows(ctx, store, rows, names.count);
+    if (!status && !(list.recipe = attn_alloc(ctx, names.count * sizeof *list.recipe)))
+        status = attn_no_memory(ctx, "the list of runs", names.count * sizeof *list.recipe);
+    for (size_t i = 0; i < names.count && !status; i++) {
+        if (!rows[i].recipe) continue;
+        struct attn_run_summary *s = &list.at[list.count];
+        if (s != rows[i].summary) *s = *rows[i].summary;
+        see_running(s);
+        list.recipe[list.count++] = rows[i].recipe;
+        rows[i].recipe = NULL;
+    }
+    close_rows(ctx, &names, rows);
+    if (status)
+        attn_run_list_free(ctx, &list);
+    else
+        *out = list;
+    return status;
+}
+
+void attn_run_list_free(attn_ctx *ctx, struct attn_run_list *list) {
+    for (int64_t i = 0; i < list->count; i++) attn_free(ctx, list->recipe[i]);
+    attn_free(ctx, list->recipe);
+    attn_free(ctx, list->at);
+    *list = (struct attn_run_list){NULL, NULL, 0};
+}
+
+attn_status attn_run_list_add(attn_ctx *ctx, const char *folder, struct attn_run_list *list) {
+    const size_t count = (size_t)list->count + 1;
+    size_t bytes;
+    struct attn_run_summary *at = attn_alloc(ctx, count * sizeof *at);
+    char **recipe = attn_alloc(ctx, count * sizeof *recipe);
+    attn_status status = at && recipe ? ATTN_OK : attn_no_memory(ctx, "the list of runs", count * (sizeof *at + sizeof *recipe));
+    if (!status) status = attn_store_recipe(ctx, folder, &recipe[count - 1], &bytes);
+    if (!status) {
+        status = attn_store_read(ctx, folder, &at[count - 1]);
+        if (status) attn_free(ctx, recipe[count - 1]);
+    }
+    if (status) {
+        attn_free(ctx, at);
+        attn_free(ctx, recipe);
+        return status;
+    }
+    if (count > 1) memcpy(at, list->at, (count - 1) * sizeof *at);
+    if (count > 1) memcpy(recipe, list->recipe, (count - 1) * sizeof *recipe);
+    attn_free(ctx, list->at);
+    attn_free(ctx, list->recipe);
+    *list = (struct attn_run_list){at, recipe, (int64_t)count};
+    return ATTN_OK;
+}
+
+/* The folder itself is asked: its recipe, then its state. */
+static void compare_run(attn_ctx *ctx, const char *folder, const char *text, struct attn_run_summary *best, bool *found) {
+    struct attn_run_summary run;
+    char *own;
+    size_t bytes;
+    if (attn_store_recipe(ctx, folder, &own, &bytes)) return;
+    const bool same = strcmp(own, text) == 0;
+    attn_free(ctx, own);
+    if (!same || attn_store_read(ctx, folder, &run)) return;
+    if (*found && best->state == ATTN_RUN_DONE && run.state != ATTN_RUN_DONE) return;
+    *best = run;
+    *found = true;
+}
+
+/* Folders that the index knows are not read: a recipe is written once. */
+static attn_status know_recipes(attn_ctx *ctx, const char *store, struct attn_index_row *rows, size_t count) {
+    attn_status status = ATTN_OK;
+    size_t gone = 0;
+    attn_index_take(ctx, store, rows, count, false, &gone);
+    for (size_t i = 0; i < count && !status; i++)
+        if (!rows[i].known) status = read_row(ctx, store, &rows[i]);
+    if (!status) attn_index_keep(ctx, store, rows, count, false);
+    return status;
 }
 
 attn_status attn_store_find(attn_ctx *ctx, const char *store, const struct attn_recipe *recipe, struct attn_run_summary *out, bool *found) {
-    char *text = attn_recipe_text(recipe);
-    struct search s = {text, out, false};
+    struct attn_folder names;
+    struct attn_run_summary *summaries;
+    struct attn_index_row *rows;
+    char *text = attn_recipe_text(recipe), folder[ATTN_FILE_PATH];
     if (!text) return ATTN_ENOMEM;
-    const attn_status status = each_run(ctx, store, compare_run, &s);
-    *found = s.found;
+    *found = false;
+    attn_status status = open_rows(ctx, store, &names, &summaries, &rows);
+    const bool indexed = !status && names.count >= ATTN_INDEX_LEAST;
+    if (indexed) status = know_recipes(ctx, store, rows, names.count);
+    for (size_t i = 0; i < names.count && !status; i++)
+        if (!indexed || (rows[i].recipe && strcmp(rows[i].recipe, text) == 0))
+            compare_run(ctx, join(folder, store, names.name[i]), text, out, found);
+    close_rows(ctx, &names, rows);
+    attn_free(ctx, summaries);
     attn_free(ctx, text);
     return status;
 }

@@ -26,8 +26,17 @@ struct attn_run_summary {
 /* One folder. ATTN_EINVAL: it is no run. */
 attn_status attn_store_read(attn_ctx *ctx, const char *folder, struct attn_run_summary *out);
 
-/* The runs of a store in the order of their names; freed by attn_free. Folders that are no runs are passed over. A store that does not exist has none. */
-attn_status attn_store_list(attn_ctx *ctx, const char *store, struct attn_run_summary **out, int64_t *count);
+struct attn_run_list {
+    struct attn_run_summary *at;
+    char **recipe; /* recipe.json of each */
+    int64_t count;
+};
+/* The runs of a store in the order of their names; freed by attn_run_list_free. Folders that are no runs are passed over. A store that does not exist has
+ * none. Of a store with many runs, folders that are as an index (train/index.h) knows them are not read again. */
+attn_status attn_store_list(attn_ctx *ctx, const char *store, struct attn_run_list *out);
+void attn_run_list_free(attn_ctx *ctx, struct attn_run_list *list);
+/* Adds one folder to a list that was empty or is such a list. */
+attn_status attn_run_list_add(attn_ctx *ctx, const char *folder, struct attn_run_list *list);
 
 /* The newest run with this recipe: one that is done before one that is not. *found false: there is none. */
 attn_status attn_store_find(attn_ctx *ctx, const char *store, const struct attn_recipe *recipe, struct attn_run_summary *out, bool *found);

@@ -2,6 +2,7 @@
 #ifndef ATTN_TRAIN_SYSTEM_H
 #define ATTN_TRAIN_SYSTEM_H
 
+#include "train/exhibit.h"
 #include "train/job.h"
 
 struct attn_claim; /* train/claim.h */
@@ -14,6 +15,7 @@ struct attn_system {
     int task_count;
     const struct attn_claim *claims;
     int claim_count;
+    attn_exhibits_fn exhibits; /* for the report; NULL: none */
 };
 
 #endif

@@ -42,3 +42,8 @@ int attn_cmd_reproduce(int argc, char **argv) {
     (void)argc;
     return missing(argv[0]);
 }
+
+int attn_cmd_report(int argc, char **argv) {
+    (void)argc;
+    return missing(argv[0]);
+}

@@ -1,0 +1,138 @@
+#include "report/plot.h"
+
+#include "base/command.h"
+#include "io/record.h"
+#include "io/utf8.h"
+#include "report/svg.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { WIDTH = 440, HEIGHT = 270, LEGEND = 20 /* pixels of a line */, LABEL = 50 /* characters that fit */, SVG_LIMIT = 64 << 20 };
+static const double seconds_at_most = 60, greatest = 1e30;
+
+/* Told apart on white and on black (contrast 3 at least with both), by hue and by lightness. */
+static const char *const colours[ATTN_PLOT_LINES] = {"#1f77c4", "#d95f02", "#2a9d3a", "#c9308f", "#8a63d2", "#a6761d",
+                                                     "#0e8fa0", "#d62f2f", "#7a7f87", "#7d8c12", "#b0579f", "#4f74a8"};
+static const int marks[ATTN_PLOT_LINES] = {7, 5, 9, 11, 13, 6, 4, 8, 10, 12, 7, 5};
+
+/* A text between single quotes, in which gnuplot reads nothing but two of them as one; cut where it would not fit. */
+static void put_quoted(FILE *file, const char *text) {
+    fputc('\'', file);
+    for (int i = 0; *text && i < LABEL; i++) {
+        const size_t n = attn_utf8_length((const uint8_t *)text, strnlen(text, 4));
+        if (n == 0 || (unsigned char)*text < 0x20 || *text == 0x7F)
+            fputs("\xEF\xBF\xBD", file);
+        else if (*text == '\'')
+            fputs("''", file);
+        else
+            fwrite(text, 1, n, file);
+        text += n > 0 ? n : 1;
+    }
+    fprintf(file, "%s'", *text ? "…" : "");
+}
+
+static bool drawable(double x, double y, const struct attn_plot *p) {
+    return fabs(x) < greatest && fabs(y) < greatest && (!p->log_x || x > 0) && (!p->log_y || y > 0);
+}
+
+static int64_t put_data(FILE *file, const struct attn_plot *p, int number) {
+    const struct attn_plot_line *l = &p->line[number];
+    int64_t written = 0;
+    fprintf(file, "$line%d << END\n", number);
+    for (int64_t i = 0; i < l->count; i++) {
+        if (!drawable(l->x[i], l->y[i], p)) continue;
+        const bool bar = l->low && drawable(l->x[i], l->low[i], p) && drawable(l->x[i], l->high[i], p);
+        fprintf(file, "%.10g %.10g %.10g %.10g\n", l->x[i], l->y[i], bar ? l->low[i] : l->y[i], bar ? l->high[i] : l->y[i]);
+        written++;
+    }
+    fputs("END\n", file);
+    return written;
+}
+
+/* Tics where the points are, if they are few. */
+static void put_tics(FILE *file, const struct attn_plot *p) {
+    double at[ATTN_PLOT_TICS];
+    int count = 0;
+    for (int n = 0; n < p->line_count; n++)
+        for (int64_t i = 0; i < p->line[n].count; i++) {
+            bool had = !(fabs(p->line[n].x[i]) < greatest);
+            for (int k = 0; k < count; k++) had = had || at[k] == p->line[n].x[i];
+            if (had) continue;
+            if (count == ATTN_PLOT_TICS) return;
+            at[count++] = p->line[n].x[i];
+        }
+    fputs("set xtics (", file);
+    for (int k = 0; k < count; k++) fprintf(file, "%s'%g' %.10g", k > 0 ? ", " : "", at[k], at[k]);
+    fputs(")\n", file);
+}
+
+static void put_script(FILE *file, const struct attn_plot *p) {
+    int drawn = 0;
+    int64_t rows[ATTN_PLOT_LINES];
+    fprintf(file, "set terminal svg size %d,%d dynamic noenhanced font 'sans-serif,13' linewidth 1.3\n", WIDTH,
+            HEIGHT + LEGEND * p->line_count);
+    fputs("set encoding utf8\nset border 3 lc rgb '" ATTN_SVG_INK "'\nset tics nomirror textcolor rgb '" ATTN_SVG_INK "'\n"
+          "set grid lc rgb '#808080' lw 0.4 dt (1, 4)\n"
+          "set key below left Left reverse vertical maxcols 1 samplen 2 textcolor rgb '" ATTN_SVG_INK "'\nset bars 0.6\nset xlabel ",
+          file);
+    put_quoted(file, p->x_label);
+    fputs(" offset 0,0.4 textcolor rgb '" ATTN_SVG_INK "'\nset ylabel ", file);
+    put_quoted(file, p->y_label);
+    fputs(" textcolor rgb '" ATTN_SVG_INK "'\n", file);
+    if (p->log_x) fputs("set logscale x\n", file);
+    if (p->log_y) fputs("set logscale y\n", file);
+    if (p->points) put_tics(file, p);
+    if (p->points && !p->log_x) fputs("set offsets graph 0.04, graph 0.04, 0, 0\n", file);
+    if (p->y_low < p->y_high) fprintf(file, "set yrange [%.10g:%.10g]\n", p->y_low, p->y_high);
+    for (int n = 0; n < p->line_count; n++) rows[n] = put_data(file, p, n);
+    for (int n = 0; n < p->line_count; n++) {
+        const struct attn_plot_line *l = &p->line[n];
+        if (rows[n] == 0) continue;
+        fprintf(file, "%s $line%d using 1:2%s with %s lc rgb '%s'", drawn++ == 0 ? "plot" : ",", n, l->low ? ":3:4" : "",
+                l->low                      ? "yerrorlines"
+                : p->points || rows[n] == 1 ? "linespoints"
+                                            : "lines",
+                colours[n]);
+        if (l->low || p->points || rows[n] == 1) fprintf(file, " pt %d ps 0.7", marks[n]);
+        if (n >= ATTN_PLOT_LINES / 2) fputs(" dt 2", file);
+        fputs(" title ", file);
+        put_quoted(file, l->label);
+    }
+    fputs(drawn > 0 ? "\n" : "set xrange [0:1]\nset yrange [0:1]\nplot NaN notitle\n", file);
+}
+
+attn_status attn_plot_svg(attn_ctx *ctx, const struct attn_plot *plot, char **svg, size_t *bytes) {
+    static const char *const argv[] = {"gnuplot", "-d", "-", NULL}; /* -d: without anybody's settings */
+    char *script = NULL;
+    size_t size = 0;
+    FILE *file = open_memstream(&script, &size);
+    if (!file) return attn_no_memory(ctx, "a plot", 0);
+    put_script(file, plot);
+    if (fclose(file) != 0) {
+        free(script);
+        return attn_no_memory(ctx, "a plot", size);
+    }
+    const struct attn_command command = {argv, script, size, SVG_LIMIT, seconds_at_most};
+    const attn_status status = attn_command_run(ctx, &command, svg, bytes);
+    free(script);
+    return status;
+}
+
+void attn_plot_csv(FILE *file, const struct attn_plot *plot) {
+    bool bars = false, header = true;
+    for (int n = 0; n < plot->line_count; n++) bars = bars || plot->line[n].low;
+    for (int n = 0; n < plot->line_count; n++)
+        for (int64_t i = 0; i < plot->line[n].count; i++, header = false) {
+            const struct attn_plot_line *l = &plot->line[n];
+            struct attn_record r = {.count = 0};
+            attn_record_text(&r, "line", l->label);
+            attn_record_real(&r, plot->x_label, l->x[i]);
+            attn_record_real(&r, plot->y_label, l->y[i]);
+            if (bars) attn_record_real(&r, "low", l->low ? l->low[i] : l->y[i]);
+            if (bars) attn_record_real(&r, "high", l->high ? l->high[i] : l->y[i]);
+            if (header) attn_csv_line(file, &r, true);
+            attn_csv_line(file, &r, false);
+        }
+}
