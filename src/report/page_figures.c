@@ -135,11 +135,10 @@ static attn_status put_drawing(struct attn_page *page, const struct attn_drawing
     char *svg = NULL;
     size_t bytes = 0;
     attn_status status = page->no_plots ? ATTN_EUNSUPPORTED : attn_plot_svg(page->ctx, &d->plot, &svg, &bytes);
-    if (status == ATTN_EUNSUPPORTED) {
-        page->no_plots = true;
-        status = ATTN_OK;
-    }
-    const struct figure figure = {d->name, d->title, d->caption, d->desc, svg, bytes};
+    const bool failed = status == ATTN_ESYSTEM; /* of one plot: the others, and the data, are there all the same */
+    if (status == ATTN_EUNSUPPORTED) page->no_plots = true;
+    if (status == ATTN_EUNSUPPORTED || failed) status = ATTN_OK;
+    const struct figure figure = {d->name, d->title, failed ? "gnuplot failed to draw this plot." : d->caption, d->desc, svg, bytes};
     if (!status) status = begin_figure(page, &figure);
     attn_free(page->ctx, svg);
     if (status) return status;

@@ -9,7 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WIDTH = 440, HEIGHT = 270, LEGEND = 20 /* pixels of a line */, LABEL = 50 /* characters that fit */, SVG_LIMIT = 64 << 20 };
+enum {
+    WIDTH = 480,
+    HEIGHT = 270,
+    LEGEND = 20 /* pixels of a line */,
+    LABEL = 50,
+    AXIS = 27 /* characters that fit */,
+    SVG_LIMIT = 64 << 20
+};
 static const double seconds_at_most = 60, greatest = 1e30;
 
 /* Told apart on white and on black (contrast 3 at least with both), by hue and by lightness. */
@@ -18,9 +25,9 @@ static const char *const colours[ATTN_PLOT_LINES] = {"#1f77c4", "#d95f02", "#2a9
 static const int marks[ATTN_PLOT_LINES] = {7, 5, 9, 11, 13, 6, 4, 8, 10, 12, 7, 5};
 
 /* A text between single quotes, in which gnuplot reads nothing but two of them as one; cut where it would not fit. */
-static void put_quoted(FILE *file, const char *text) {
+static void put_quoted(FILE *file, const char *text, int most) {
     fputc('\'', file);
-    for (int i = 0; *text && i < LABEL; i++) {
+    for (int i = 0; *text && i < most; i++) {
         const size_t n = attn_utf8_length((const uint8_t *)text, strnlen(text, 4));
         if (n == 0 || (unsigned char)*text < 0x20 || *text == 0x7F)
             fputs("\xEF\xBF\xBD", file);
@@ -68,6 +75,22 @@ static void put_tics(FILE *file, const struct attn_plot *p) {
     fputs(")\n", file);
 }
 
+/* Tics 1, 2 or 5 times a power of ten apart, six at most, so that their numbers do not touch. */
+static void put_spaced_tics(FILE *file, const struct attn_plot *p) {
+    double low = greatest, high = -greatest, step;
+    for (int n = 0; n < p->line_count; n++)
+        for (int64_t i = 0; i < p->line[n].count; i++) {
+            if (!drawable(p->line[n].x[i], p->line[n].y[i], p)) continue;
+            low = fmin(low, p->line[n].x[i]);
+            high = fmax(high, p->line[n].x[i]);
+        }
+    if (!(low < high) || p->log_x) return;
+    const double power = pow(10, floor(log10((high - low) / 6)));
+    for (int k = 0; step = power * (double[]){1, 2, 5, 10}[k], k < 3 && (high - low) / step > 6;) k++;
+    fprintf(file, "set xtics %.10g\n", step);
+    if (high >= 10000) fputs("set format x '%.0s%c'\n", file); /* 20k */
+}
+
 static void put_script(FILE *file, const struct attn_plot *p) {
     int drawn = 0;
     int64_t rows[ATTN_PLOT_LINES];
@@ -75,15 +98,19 @@ static void put_script(FILE *file, const struct attn_plot *p) {
             HEIGHT + LEGEND * p->line_count);
     fputs("set encoding utf8\nset border 3 lc rgb '" ATTN_SVG_INK "'\nset tics nomirror textcolor rgb '" ATTN_SVG_INK "'\n"
           "set grid lc rgb '#808080' lw 0.4 dt (1, 4)\n"
-          "set key below left Left reverse vertical maxcols 1 samplen 2 textcolor rgb '" ATTN_SVG_INK "'\nset bars 0.6\nset xlabel ",
+          "set key below left Left reverse vertical maxcols 1 samplen 2 font ',12' textcolor rgb '" ATTN_SVG_INK
+          "'\nset bars 0.6\nset xlabel ",
           file);
-    put_quoted(file, p->x_label);
+    put_quoted(file, p->x_label, LABEL);
     fputs(" offset 0,0.4 textcolor rgb '" ATTN_SVG_INK "'\nset ylabel ", file);
-    put_quoted(file, p->y_label);
+    put_quoted(file, p->y_label, AXIS);
     fputs(" textcolor rgb '" ATTN_SVG_INK "'\n", file);
     if (p->log_x) fputs("set logscale x\n", file);
     if (p->log_y) fputs("set logscale y\n", file);
-    if (p->points) put_tics(file, p);
+    if (p->points)
+        put_tics(file, p);
+    else
+        put_spaced_tics(file, p);
     if (p->points && !p->log_x) fputs("set offsets graph 0.04, graph 0.04, 0, 0\n", file);
     if (p->y_low < p->y_high) fprintf(file, "set yrange [%.10g:%.10g]\n", p->y_low, p->y_high);
     for (int n = 0; n < p->line_count; n++) rows[n] = put_data(file, p, n);
@@ -98,7 +125,7 @@ static void put_script(FILE *file, const struct attn_plot *p) {
         if (l->low || p->points || rows[n] == 1) fprintf(file, " pt %d ps 0.7", marks[n]);
         if (n >= ATTN_PLOT_LINES / 2) fputs(" dt 2", file);
         fputs(" title ", file);
-        put_quoted(file, l->label);
+        put_quoted(file, l->label, LABEL);
     }
     fputs(drawn > 0 ? "\n" : "set xrange [0:1]\nset yrange [0:1]\nplot NaN notitle\n", file);
 }

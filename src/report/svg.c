@@ -5,7 +5,7 @@
 #include <ctype.h>
 #include <string.h>
 
-enum { DEPTH = 64, NAME = 32 };
+enum { DEPTH = 64, NAME = 32, ATTRIBUTES = 40 };
 
 static const char *const known_elements[] = {"svg",     "g",        "defs",     "path",           "rect",           "circle",
                                              "ellipse", "line",     "polyline", "polygon",        "text",           "tspan",
@@ -164,25 +164,25 @@ static bool put_attribute(struct copy *c, const char *name, const char *value, s
 /* Attributes up to '>'; writes those that pass where `write`. Returns whether the element is closed at once. */
 static bool take_attributes(struct copy *c, const char *element, bool write) {
     const bool root = strcmp(element, "svg") == 0, group = strcmp(element, "g") == 0;
-    for (;;) {
-        char name[NAME];
+    char seen[ATTRIBUTES][NAME], *name;
+    for (int count = 0;; count++) {
         skip_blanks(c);
         const bool closed = begins(c, "/>");
         if (closed || begins(c, ">")) {
             c->at += closed ? 2 : 1;
             return closed;
         }
-        take_name(c, name);
+        if (count == ATTRIBUTES) return !fail(c, "too many attributes");
+        take_name(c, name = seen[count]);
+        for (int i = 0; i < count; i++)
+            if (strcmp(seen[i], name) == 0) return !fail(c, "an attribute that comes twice");
         skip_blanks(c);
         const bool good = name[0] && begins(c, "=");
         if (good) c->at++;
         skip_blanks(c);
         const char quote = c->at < c->end ? *c->at : '\0';
         const char *close = good && (quote == '"' || quote == '\'') ? memchr(c->at + 1, quote, (size_t)(c->end - c->at - 1)) : NULL;
-        if (!close) {
-            fail(c, "a broken attribute");
-            return true;
-        }
+        if (!close) return !fail(c, "a broken attribute");
         /* gnuplot gives every group a colour, which would hide that of the text around. */
         const bool wanted =
             write && attribute_passes(name) && !(group && strcmp(name, "color") == 0) && (!root || strcmp(name, "viewBox") == 0);

@@ -32,7 +32,7 @@ struct attn_index_stamp attn_index_stamp(const char *folder) {
 #include <unistd.h>
 
 /* A change of the columns, or of what they mean, takes another version. */
-enum { VERSION = 1, PATIENCE_MS = 2000, LENGTH_LIMIT = 8 << 20 };
+enum { VERSION = 1, PATIENCE_MS = 1000, LENGTH_LIMIT = 8 << 20 };
 
 /* The columns, in the order of the table; `check` is the hash of the others. */
 enum column {

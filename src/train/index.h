@@ -5,7 +5,7 @@
  * missing, old, broken, locked or written by two at once costs time, and changes no answer. A file that SQLite finds broken, or of another version, is
  * taken away.
  *
- * One transaction reads, and one writes, each under SQLite's POSIX locks, waited for at most two seconds; what cannot be written is left to
+ * One transaction reads, and one writes, each under SQLite's POSIX locks, waited for at most one second; what cannot be written is left to
  * the next reader. There is no write-ahead log, which network file systems cannot have, nor a journal or sync: there is nothing to lose. A file
  * system without locks, or one that may not be written, has no index.
  *

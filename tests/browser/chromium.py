@@ -92,8 +92,9 @@ class Browser:
             raise RuntimeError(expression + ": " + json.dumps(result["exceptionDetails"]))
         return result["result"].get("value")
 
-    def screenshot(self):
-        return base64.b64decode(self.call("Page.captureScreenshot", format="png")["data"])
+    def screenshot(self, width, height, scale=1):
+        clip = {"x": 0, "y": 0, "width": width, "height": height, "scale": scale}
+        return base64.b64decode(self.call("Page.captureScreenshot", format="png", clip=clip, captureBeyondViewport=True)["data"])
 
     def print_to_pdf(self):
         return base64.b64decode(self.call("Page.printToPDF", printBackground=True)["data"])
