@@ -10,7 +10,7 @@ if(NOT ATTN_JANSSON)
   return() # cmake/io.cmake has said so
 endif()
 file(GLOB_RECURSE train_sources CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR}
-  src/tape/*.c src/nn/*.c src/train/*.c src/system/*.c)
+  src/dist/ranks.c src/tape/*.c src/nn/*.c src/train/*.c src/system/*.c)
 attn_choose_isa_files(train_sources)
 set(train_sources_f64 ${train_sources}) # vectors are of floats
 list(FILTER train_sources_f64 EXCLUDE REGEX "__(avx2|avx512|neon)\\.c$")

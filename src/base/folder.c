@@ -21,10 +21,12 @@ attn_status attn_folder_make(attn_ctx *ctx, const struct attn_file_system *syste
     const struct attn_file_system *fs = system == NULL ? &attn_file_system_posix : system;
     char part[ATTN_FILE_PATH];
     attn_status status = ATTN_OK;
-    const size_t length = strlen(path);
+    size_t length = strlen(path);
     if (length == 0 || length >= sizeof part)
         return attn_fail(ctx, ATTN_EINVAL, "a folder's path of %zu bytes: expected 1 to %d", length, ATTN_FILE_PATH - 1);
-    memcpy(part, path, length + 1);
+    while (length > 1 && path[length - 1] == '/') length--;
+    memcpy(part, path, length);
+    part[length] = '\0';
     for (size_t i = 1; i < length && status == ATTN_OK; i++) {
         bool any;
         if (path[i] != '/' || path[i - 1] == '/') continue;
@@ -32,7 +34,7 @@ attn_status attn_folder_make(attn_ctx *ctx, const struct attn_file_system *syste
         status = make_one(ctx, fs, part, &any);
         part[i] = '/';
     }
-    return status == ATTN_OK ? make_one(ctx, fs, path, fresh) : status;
+    return status == ATTN_OK ? make_one(ctx, fs, part, fresh) : status;
 }
 
 static int by_name(const void *a, const void *b) {
@@ -60,9 +62,17 @@ attn_status attn_folder_list(attn_ctx *ctx, const char *path, struct attn_folder
     size_t room = 0;
     *out = (struct attn_folder){NULL, 0};
     DIR *directory = opendir(path);
-    if (directory == NULL) return attn_fail(ctx, ATTN_EINVAL, "%s: the folder cannot be read: %s", path, strerror(errno));
-    for (struct dirent *entry; status == ATTN_OK && (entry = readdir(directory)) != NULL;)
+    if (directory == NULL) {
+        const bool ours = errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == EIO;
+        return attn_fail(ctx, ours ? ATTN_ESYSTEM : ATTN_EINVAL, "%s: the folder cannot be read: %s", path, strerror(errno));
+    }
+    while (status == ATTN_OK) {
+        errno = 0; /* readdir says the end and a failure alike */
+        const struct dirent *entry = readdir(directory);
+        if (entry == NULL && errno != 0) status = attn_fail(ctx, ATTN_ESYSTEM, "%s: the folder cannot be read: %s", path, strerror(errno));
+        if (entry == NULL) break;
         if (entry->d_name[0] != '.') status = add_name(ctx, out, &room, entry->d_name);
+    }
     closedir(directory);
     if (status != ATTN_OK)
         attn_folder_free(ctx, out);

@@ -1,11 +1,15 @@
-/* The lock is flock's: advisory, on network file systems too, and gone with the process. */
+/* The lock is flock's: advisory, on network file systems too, and gone with the process. Whoever asks whether it is held takes it for a moment;
+ * a writer that meets such a moment tries again. */
 #include "base/journal.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/file.h>
+#include <time.h>
 #include <unistd.h>
+
+enum { LOCK_ATTEMPTS = 50, LOCK_PAUSE = 4000000 /* nanoseconds */ };
 
 static attn_status fail(attn_ctx *ctx, const struct attn_journal *j, const char *what) {
     return attn_fail(ctx, ATTN_ESYSTEM, "%s: %s: %s", j->path, what, strerror(errno));
@@ -25,17 +29,29 @@ static attn_status whole_lines(attn_ctx *ctx, const struct attn_journal *j, off_
     return ATTN_OK;
 }
 
-static attn_status prepare(attn_ctx *ctx, struct attn_journal *j) {
-    if (flock(j->number, LOCK_EX | LOCK_NB) != 0) {
-        if (errno == EWOULDBLOCK) return attn_fail(ctx, ATTN_EINVAL, "%s: another process is writing this run", j->path);
-        return fail(ctx, j, "cannot be locked");
+static attn_status lock(attn_ctx *ctx, const struct attn_journal *j) {
+    const struct timespec pause = {0, LOCK_PAUSE};
+    for (int i = 0; flock(j->number, LOCK_EX | LOCK_NB) != 0; i++) {
+        if (errno != EWOULDBLOCK && errno != EINTR) return fail(ctx, j, "cannot be locked");
+        if (i == LOCK_ATTEMPTS) return attn_fail(ctx, ATTN_EINVAL, "%s: another process is writing it", j->path);
+        nanosleep(&pause, NULL);
     }
-    off_t whole;
+    return ATTN_OK;
+}
+
+static attn_status cut(attn_ctx *ctx, struct attn_journal *j) {
+    if (j->system->ftruncate(j->system->user, j->number, j->whole) != 0) return fail(ctx, j, "the unfinished line cannot be cut off");
+    j->torn = false;
+    return ATTN_OK;
+}
+
+static attn_status prepare(attn_ctx *ctx, struct attn_journal *j) {
+    attn_status status = lock(ctx, j);
+    if (status != ATTN_OK) return status;
     const off_t size = lseek(j->number, 0, SEEK_END);
     if (size < 0) return fail(ctx, j, "has no size");
-    const attn_status status = whole_lines(ctx, j, size, &whole);
-    if (status != ATTN_OK || whole == size) return status;
-    return j->system->ftruncate(j->system->user, j->number, whole) == 0 ? ATTN_OK : fail(ctx, j, "the unfinished line cannot be cut off");
+    status = whole_lines(ctx, j, size, &j->whole);
+    return status != ATTN_OK || j->whole == size ? status : cut(ctx, j);
 }
 
 attn_status attn_journal_open(attn_ctx *ctx, const struct attn_file_system *system, const char *path, struct attn_journal *out) {
@@ -51,13 +67,23 @@ attn_status attn_journal_open(attn_ctx *ctx, const struct attn_file_system *syst
 }
 
 attn_status attn_journal_write(attn_ctx *ctx, struct attn_journal *j, const char *line, size_t bytes) {
+    if (j->torn) {
+        const attn_status status = cut(ctx, j);
+        if (status != ATTN_OK) return status;
+    }
+    const off_t after = j->whole + (off_t)bytes;
     while (bytes > 0) {
         const ssize_t done = j->system->write(j->system->user, j->number, line, bytes);
         if (done < 0 && errno == EINTR) continue;
-        if (done < 0) return fail(ctx, j, "writing failed");
+        if (done <= 0) {
+            if (done == 0) errno = ENOSPC;
+            j->torn = true;
+            return fail(ctx, j, "writing failed");
+        }
         line += done;
         bytes -= (size_t)done;
     }
+    j->whole = after;
     return ATTN_OK;
 }
 

@@ -7,13 +7,15 @@
 
 struct attn_journal {
     const struct attn_file_system *system;
-    int number; /* -1: not open */
+    int number;  /* -1: not open */
+    off_t whole; /* bytes of whole lines */
+    bool torn;   /* a piece of a line is behind them */
     char path[ATTN_FILE_PATH];
 };
 
 /* Opens it for more lines, and makes it where it is not. ATTN_EINVAL: another process has it open. */
 attn_status attn_journal_open(attn_ctx *ctx, const struct attn_file_system *system, const char *path, struct attn_journal *out);
-/* A line with its end. */
+/* A line with its end. Where that fails, the next one takes the place of what was written of it. */
 attn_status attn_journal_write(attn_ctx *ctx, struct attn_journal *journal, const char *line, size_t bytes);
 attn_status attn_journal_sync(attn_ctx *ctx, struct attn_journal *journal);
 void attn_journal_close(struct attn_journal *journal);

@@ -4,13 +4,14 @@
 #include "base/hash.h"
 #include "base/nearest.h"
 #include "io/record.h"
+#include "io/utf8.h"
 
-#include <ctype.h>
-#include <errno.h>
 #include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { SHOWN = 200 }; /* bytes of what was found that a sentence shows */
 
 static struct attn_recipe_value *find(const struct attn_recipe *recipe, const char *name) {
     for (int i = 0; i < recipe->count; i++)
@@ -20,17 +21,23 @@ static struct attn_recipe_value *find(const struct attn_recipe *recipe, const ch
 
 /* ------------------------------------------------------------------------------------------------- assignments */
 
-static attn_status refuse(const struct attn_recipe *recipe, const struct attn_recipe_field *f, const char *found) {
+static attn_status refuse(const struct attn_recipe *recipe, const char *place, const struct attn_recipe_field *f, const char *found) {
     char expected[ATTN_RECIPE_TEXT] = "";
     if (f->type == ATTN_WORD)
         for (int i = 0; f->words[i]; i++) attn_append(expected, sizeof expected, "%s%s", i == 0 ? "one of " : ", ", f->words[i]);
     else if (f->type == ATTN_TRUTH)
         attn_append(expected, sizeof expected, "true or false");
     else if (f->type == ATTN_TEXT)
-        attn_append(expected, sizeof expected, "at most %d bytes of text", ATTN_RECIPE_TEXT - 1);
+        attn_append(expected, sizeof expected, "at most %d bytes of text in UTF-8", ATTN_RECIPE_TEXT - 1);
     else
         attn_append(expected, sizeof expected, "a %snumber from %.15g to %.15g", f->type == ATTN_WHOLE ? "whole " : "", f->low, f->high);
-    return attn_fail(recipe->ctx, ATTN_EINVAL, "recipe: %s=%s: expected %s", f->name, found, expected);
+    return attn_fail(recipe->ctx, ATTN_EINVAL, "%s: %s=%.*s%s: expected %s", place, f->name, SHOWN, found,
+                     strlen(found) > SHOWN ? "..." : "", expected);
+}
+
+/* Decimal digits alone: strtod reads "inf", "0x10" and blanks in front, which JSON has not. */
+static bool plain_number(const char *text) {
+    return text[strspn(text, "0123456789+-.eE")] == '\0';
 }
 
 static bool take_word(struct attn_recipe_value *v, const char *text) {
@@ -46,25 +53,25 @@ static bool take_number(struct attn_recipe_value *v, const char *text) {
     char *end;
     const double number = strtod(text, &end);
     const bool whole = v->field->type == ATTN_WHOLE;
-    if (end == text || *end != '\0' || isspace((unsigned char)*text) || !(number >= v->field->low && number <= v->field->high))
-        return false;
+    if (end == text || *end != '\0' || !plain_number(text) || !(number >= v->field->low && number <= v->field->high)) return false;
     if (whole && (number != floor(number) || fabs(number) > 9007199254740992.0)) return false;
-    v->number = number;
+    v->number = number + 0.0; /* -0 is 0: equal recipes have equal texts */
     v->whole = whole ? (int64_t)number : 0;
     return true;
 }
 
-static attn_status assign(const struct attn_recipe *recipe, struct attn_recipe_value *v, const char *text) {
+static attn_status assign(const struct attn_recipe *recipe, const char *place, struct attn_recipe_value *v, const char *text) {
     const enum attn_field_type type = v->field->type;
-    bool good = strlen(text) < ATTN_RECIPE_TEXT;
+    const size_t length = strlen(text);
+    bool good = length < ATTN_RECIPE_TEXT && attn_utf8_valid((const uint8_t *)text, length) == length;
     if (good && type == ATTN_WORD) good = take_word(v, text);
     if (good && (type == ATTN_WHOLE || type == ATTN_NUMBER)) good = take_number(v, text);
     if (good && type == ATTN_TRUTH) {
         v->whole = strcmp(text, "true") == 0;
         good = v->whole || strcmp(text, "false") == 0;
     }
-    if (!good) return refuse(recipe, v->field, text);
-    if (type == ATTN_WORD || type == ATTN_TEXT) memcpy(v->text, text, strlen(text) + 1);
+    if (!good) return refuse(recipe, place, v->field, text);
+    if (type == ATTN_WORD || type == ATTN_TEXT) memcpy(v->text, text, length + 1);
     return ATTN_OK;
 }
 
@@ -72,7 +79,7 @@ static attn_status unknown(const struct attn_recipe *recipe, const char *place, 
     const char *names[ATTN_RECIPE_FIELDS];
     for (int i = 0; i < recipe->count; i++) names[i] = recipe->value[i].field->name;
     const char *nearest = attn_nearest(name, names, recipe->count);
-    return attn_fail(recipe->ctx, ATTN_EINVAL, "%s: %s has no field '%s'%s%s%s", place, recipe->task, name,
+    return attn_fail(recipe->ctx, ATTN_EINVAL, "%s: %s has no field '%.*s'%s%s%s", place, recipe->task, SHOWN, name,
                      nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
 }
 
@@ -80,11 +87,11 @@ attn_status attn_recipe_set(struct attn_recipe *recipe, const char *assignment) 
     char name[64];
     const size_t n = strcspn(assignment, "=");
     if (assignment[n] != '=' || n == 0 || n >= sizeof name)
-        return attn_fail(recipe->ctx, ATTN_EINVAL, "recipe: found '%s', expected FIELD=VALUE", assignment);
+        return attn_fail(recipe->ctx, ATTN_EINVAL, "recipe: found '%.*s', expected FIELD=VALUE", SHOWN, assignment);
     memcpy(name, assignment, n);
     name[n] = '\0';
     struct attn_recipe_value *v = find(recipe, name);
-    return v ? assign(recipe, v, assignment + n + 1) : unknown(recipe, "recipe", name);
+    return v ? assign(recipe, "recipe", v, assignment + n + 1) : unknown(recipe, "recipe", name);
 }
 
 attn_status attn_recipe_create(attn_ctx *ctx, const char *task, const struct attn_recipe_field *const *fields, const int *counts, int lists,
@@ -104,7 +111,7 @@ attn_status attn_recipe_create(attn_ctx *ctx, const char *task, const struct att
             }
             struct attn_recipe_value *v = &recipe->value[recipe->count++];
             v->field = &fields[l][i];
-            status = assign(recipe, v, v->field->value);
+            status = assign(recipe, task, v, v->field->value);
         }
     for (int i = 0; changes && changes[i] && !status; i++) status = attn_recipe_set(recipe, changes[i]);
     if (status) {
@@ -120,8 +127,7 @@ attn_status attn_recipe_create(attn_ctx *ctx, const char *task, const struct att
 static attn_status load(attn_ctx *ctx, const char *name, const char *text, size_t bytes, json_t **out) {
     json_error_t error;
     *out = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &error);
-    if (!*out)
-        return attn_fail(ctx, ATTN_EINVAL, "%s: line %d, column %d: found %s, expected JSON", name, error.line, error.column, error.text);
+    if (!*out) return attn_fail(ctx, ATTN_EINVAL, "%s: line %d, column %d: expected JSON; %s", name, error.line, error.column, error.text);
     if (json_is_object(*out)) return ATTN_OK;
     json_decref(*out);
     return attn_fail(ctx, ATTN_EINVAL, "%s: found no JSON object, expected {\"task\": ..., ...}", name);
@@ -155,8 +161,8 @@ attn_status attn_recipe_parse(struct attn_recipe *recipe, const char *name, cons
         struct attn_recipe_value *v = find(recipe, key);
         if (strcmp(key, "task") == 0) {
             if (!word || strcmp(word, recipe->task) != 0)
-                status =
-                    attn_fail(recipe->ctx, ATTN_EINVAL, "%s: found the task '%s', expected '%s'", name, word ? word : "?", recipe->task);
+                status = attn_fail(recipe->ctx, ATTN_EINVAL, "%s: found the task '%.*s', expected '%s'", name, SHOWN, word ? word : "?",
+                                   recipe->task);
         } else if (!v) {
             status = unknown(recipe, name, key);
         } else if (!word || !right_kind(v->field, value)) {
@@ -165,7 +171,7 @@ attn_status attn_recipe_parse(struct attn_recipe *recipe, const char *name, cons
                                : v->field->type == ATTN_WORD || v->field->type == ATTN_TEXT ? "string"
                                                                                             : "number");
         } else {
-            status = assign(recipe, v, word);
+            status = assign(recipe, name, v, word);
         }
         if (status) break;
     }
@@ -214,7 +220,8 @@ char *attn_recipe_text(const struct attn_recipe *recipe) {
                 fputs(value, file);
         }
         fputs("}\n", file);
-        if (fclose(file) == 0) copy = attn_alloc(recipe->ctx, bytes + 1);
+        const bool written = !ferror(file);
+        if (fclose(file) == 0 && written) copy = attn_alloc(recipe->ctx, bytes + 1);
         if (copy) memcpy(copy, text, bytes + 1);
         free(text);
     }

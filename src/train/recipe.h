@@ -40,10 +40,10 @@ struct attn_recipe {
 attn_status attn_recipe_create(attn_ctx *ctx, const char *task, const struct attn_recipe_field *const *fields, const int *counts, int lists,
                                const char *const *changes, struct attn_recipe **out);
 
-/* "name=value". ATTN_EINVAL with the nearest name, or with what the field takes. */
+/* "name=value". ATTN_EINVAL with the nearest name, or with what the field takes. Texts are UTF-8. */
 attn_status attn_recipe_set(struct attn_recipe *recipe, const char *assignment);
 
-/* Sets what a JSON object names; `name` stands for the file in messages. Its "task" must be the recipe's. */
+/* Sets what a JSON object names; `name` stands for the file in messages. Its "task", where it has one, must be the recipe's. */
 attn_status attn_recipe_parse(struct attn_recipe *recipe, const char *name, const char *text, size_t bytes);
 /* The "task" of such an object, in 64 bytes. */
 attn_status attn_recipe_task(attn_ctx *ctx, const char *name, const char *text, size_t bytes, char task[64]);

@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { METRICS_LIMIT = 1 << 30, ATTEMPTS = 1000 };
+enum { ATTEMPTS = 1000 };
 
 const char *attn_run_path(const struct attn_run *run, const char *name, char path[ATTN_FILE_PATH]) {
     snprintf(path, ATTN_FILE_PATH, "%s/%s", run->folder, name);
@@ -127,6 +127,30 @@ attn_status attn_run_create(attn_ctx *ctx, const struct attn_file_system *system
     return status;
 }
 
+/* NAME.tmpPROCESS-NUMBER and NAME.oldPROCESS-NUMBER are what a writer that was killed leaves beside NAME (src/base/file.h). */
+static bool left_behind(const char *name) {
+    static const char *const files[] = {"recipe.json", "env.json", ATTN_MODEL_FILE, ATTN_CHECKPOINT_FILE};
+    static const char digits[] = "0123456789";
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        const size_t n = strlen(files[i]);
+        if (strncmp(name, files[i], n) != 0 || (strncmp(name + n, ".tmp", 4) != 0 && strncmp(name + n, ".old", 4) != 0)) continue;
+        const char *process = name + n + 4, *dash = process + strspn(process, digits);
+        if (dash > process && dash[0] == '-' && dash[1] && dash[1 + strspn(dash + 1, digits)] == '\0') return true;
+    }
+    return false;
+}
+
+/* The run is locked: no other process is writing there. */
+static attn_status tidy(struct attn_run *run) {
+    char path[ATTN_FILE_PATH];
+    struct attn_folder names;
+    attn_status status = attn_folder_list(run->ctx, run->folder, &names);
+    for (size_t i = 0; i < names.count && !status; i++)
+        if (left_behind(names.name[i])) status = attn_file_remove(run->ctx, run->system, attn_run_path(run, names.name[i], path));
+    attn_folder_free(run->ctx, &names);
+    return status;
+}
+
 attn_status attn_run_open(attn_ctx *ctx, const struct attn_file_system *system, const char *folder, struct attn_run *out) {
     *out = (struct attn_run){.ctx = ctx, .system = system, .metrics = {.number = -1}};
     size_t length = strlen(folder);
@@ -137,7 +161,10 @@ attn_status attn_run_open(attn_ctx *ctx, const struct attn_file_system *system, 
     out->folder[length] = '\0';
     const char *slash = strrchr(out->folder, '/');
     attn_append(out->id, sizeof out->id, "%s", slash ? slash + 1 : out->folder);
-    return open_metrics(out);
+    attn_status status = open_metrics(out);
+    if (!status) status = tidy(out);
+    if (status) attn_run_close(out);
+    return status;
 }
 
 void attn_run_close(struct attn_run *run) {

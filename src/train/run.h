@@ -20,7 +20,12 @@ struct attn_run {
 /* Makes a new folder in the store: STORE/TASK-DATE-TIME-WORD. */
 attn_status attn_run_create(attn_ctx *ctx, const struct attn_file_system *system, const char *store, const struct attn_recipe *recipe,
                             struct attn_run *out);
-/* The folder itself, to go on in it. */
+/* The files of a run. */
+#define ATTN_MODEL_FILE      "model.safetensors"
+#define ATTN_CHECKPOINT_FILE "checkpoint.safetensors"
+
+/* The folder itself, to go on in it; what a killed process has left there of files that it was writing is taken away. ATTN_EINVAL: another process is
+ * writing it. */
 attn_status attn_run_open(attn_ctx *ctx, const struct attn_file_system *system, const char *folder, struct attn_run *out);
 void attn_run_close(struct attn_run *run);
 

@@ -57,9 +57,10 @@ static void take_line(const json_t *line, struct attn_run_summary *s) {
     s->step = whole_of(line, "step", s->step);
     s->seconds = number_of(line, "seconds", s->seconds);
     s->state = ATTN_RUN_KILLED;
-    if (strcmp(event, "start") == 0) {
-        s->steps = whole_of(line, "steps", 0);
-        s->parameters = whole_of(line, "parameters", 0);
+    s->message[0] = '\0';
+    if (strcmp(event, "start") == 0 || strcmp(event, "resume") == 0) {
+        s->steps = whole_of(line, "steps", s->steps);
+        s->parameters = whole_of(line, "parameters", s->parameters);
     } else if (strcmp(event, "step") == 0) {
         s->loss = number_of(line, "loss", (double)NAN);
     } else if (strcmp(event, "evaluation") == 0) {
@@ -72,7 +73,6 @@ static void take_line(const json_t *line, struct attn_run_summary *s) {
     } else if (strcmp(event, "failed") == 0) {
         const char *message = json_string_value(json_object_get(line, "message"));
         s->state = ATTN_RUN_FAILED;
-        s->message[0] = '\0';
         attn_append(s->message, sizeof s->message, "%s", message ? message : "");
     }
 }
@@ -274,9 +274,11 @@ attn_status attn_store_find(attn_ctx *ctx, const char *store, const struct attn_
 
 attn_status attn_store_folder(attn_ctx *ctx, const char *store, const char *name, char folder[ATTN_FILE_PATH / 2]) {
     char path[ATTN_FILE_PATH];
+    int length = (int)strnlen(name, ATTN_FILE_PATH);
+    while (length > 1 && name[length - 1] == '/') length--; /* its last part is the run's id */
     for (int i = 0; i < 2; i++) {
         folder[0] = '\0';
-        attn_append(folder, ATTN_FILE_PATH / 2, "%s%s%s", i == 0 ? "" : store, i == 0 ? "" : "/", name);
+        attn_append(folder, ATTN_FILE_PATH / 2, "%s%s%.*s", i == 0 ? "" : store, i == 0 ? "" : "/", length, name);
         if (attn_path_exists(join(path, folder, "recipe.json"))) return ATTN_OK;
     }
     return attn_fail(ctx, ATTN_EINVAL, "there is no run '%s', neither as a folder nor in the store %s; attn runs lists them", name, store);

@@ -63,7 +63,7 @@ void attn_gradient_sum_take(struct attn_gradient_sum *sum, double loss) {
     sum->taken++;
 }
 
-attn_status attn_gradient_sum_finish(struct attn_gradient_sum *sum, const struct attn_ranks *ranks, double *loss) {
+attn_status attn_gradient_sum_finish(struct attn_gradient_sum *sum, const struct attn_ranks *ranks, int64_t step, double *loss) {
     attn_status status = ATTN_OK;
     const int top = sum->levels > 0 ? sum->levels - 1 : 0;
     *loss = sum->loss[top];
@@ -72,8 +72,9 @@ attn_status attn_gradient_sum_finish(struct attn_gradient_sum *sum, const struct
     for (int stride = 1; ranks && stride < ranks->count && !status; stride *= 2) {
         const int peer = ranks->rank ^ stride;
         double other = 0;
-        status = ranks->exchange(ranks->user, sum->ctx, peer, sum->level[top], sum->received, (size_t)sum->elements * sizeof(attn_real));
-        if (!status) status = ranks->exchange(ranks->user, sum->ctx, peer, loss, &other, sizeof other);
+        status = ranks->exchange(ranks->user, sum->ctx, "gradients", step, peer, sum->level[top], sum->received,
+                                 (size_t)sum->elements * sizeof(attn_real));
+        if (!status) status = ranks->exchange(ranks->user, sum->ctx, "loss", step, peer, loss, &other, sizeof other);
         if (!status) add(sum->elements, sum->level[top], sum->received);
         *loss += other;
     }

@@ -4,7 +4,7 @@
 #define ATTN_TRAIN_SUM_H
 
 #include "attn_train.h"
-#include "train/ranks.h"
+#include "dist/ranks.h"
 
 struct attn_gradient_sum {
     attn_ctx *ctx;
@@ -25,6 +25,6 @@ void attn_gradient_sum_close(struct attn_gradient_sum *sum);
 /* Takes the gradients that the parameters hold now, and their loss; after the last of the micro-batches, and after the tape has been reset, finish puts
  * the sum over all processes into the parameters' gradients. */
 void attn_gradient_sum_take(struct attn_gradient_sum *sum, double loss);
-attn_status attn_gradient_sum_finish(struct attn_gradient_sum *sum, const struct attn_ranks *ranks, double *loss);
+attn_status attn_gradient_sum_finish(struct attn_gradient_sum *sum, const struct attn_ranks *ranks, int64_t step, double *loss);
 
 #endif

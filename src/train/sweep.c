@@ -17,7 +17,7 @@ static bool value_at(const char *values, int64_t index, char *out, bool *bad) {
         memcpy(part, at, n);
         part[n] = '\0';
         if (sscanf(part, "%lld..%lld%n", &low, &high, &used) == 2 && (size_t)used == n) {
-            if (high < low || high - low >= ATTN_SWEEP_MOST) return !(*bad = true);
+            if (high < low || (unsigned long long)high - (unsigned long long)low >= ATTN_SWEEP_MOST) return !(*bad = true);
             if (index <= high - low) {
                 snprintf(out, ATTN_RECIPE_TEXT, "%lld", low + index);
                 return true;
@@ -39,8 +39,8 @@ static attn_status assign(struct attn_recipe *recipe, const char *assignment, in
     if (!values || values - assignment >= 64) return attn_recipe_set(recipe, assignment);
     *more = value_at(values + 1, index, value, &bad);
     if (bad)
-        return attn_fail(recipe->ctx, ATTN_EINVAL, "%s: expected values with commas between, or A..B with at most %d numbers", assignment,
-                         ATTN_SWEEP_MOST);
+        return attn_fail(recipe->ctx, ATTN_EINVAL, "%.200s: expected values with commas between, or A..B with at most %d numbers",
+                         assignment, ATTN_SWEEP_MOST);
     if (!*more) return ATTN_OK;
     snprintf(whole, sizeof whole, "%.*s=%s", (int)(values - assignment), assignment, value);
     return attn_recipe_set(recipe, whole);
@@ -59,14 +59,15 @@ static attn_status multiply(attn_ctx *ctx, struct attn_sweep *sweep, const char 
     attn_status status = ATTN_OK;
     int64_t values = 0;
     bool more = true;
-    for (struct attn_recipe *probe = NULL; more && !status; values += more) { /* counts, and checks each value */
+    const int64_t most = ATTN_SWEEP_MOST / sweep->count;
+    for (struct attn_recipe *probe = NULL; more && !status && values <= most; values += more) { /* counts, and checks each value */
         status = copy_of(ctx, sweep->recipe[0], &probe);
         if (!status) status = assign(probe, assignment, values, &more);
         attn_free(ctx, probe);
         if (!strchr(assignment, '=')) more = false;
     }
     if (status) return status;
-    if (values > ATTN_SWEEP_MOST / sweep->count) return attn_fail(ctx, ATTN_EINVAL, "the sweep has more than %d recipes", ATTN_SWEEP_MOST);
+    if (values > most) return attn_fail(ctx, ATTN_EINVAL, "the sweep has more than %d recipes", ATTN_SWEEP_MOST);
     all.recipe = attn_alloc(ctx, (size_t)(sweep->count * values) * sizeof *all.recipe);
     if (!all.recipe) return attn_no_memory(ctx, "the sweep", (size_t)(sweep->count * values) * sizeof *all.recipe);
     for (int64_t i = 0; i < sweep->count && !status; i++)

@@ -9,7 +9,7 @@ struct attn_sweep {
     int64_t count;
 };
 
-enum { ATTN_SWEEP_MOST = 100000 };
+enum { ATTN_SWEEP_MOST = 10000 };
 
 /* All recipes of a task with these assignments over `base`'s values (NULL: the task's defaults), the last assignment's values fastest. Values are cut at commas;
  * A..B are the whole numbers from A to B. Freed by attn_sweep_free. */

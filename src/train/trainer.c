@@ -1,29 +1,19 @@
-/* One loop: a step, its line, now and then an evaluation and a checkpoint. What the loop knows beyond the parameters is in struct place, which a
- * checkpoint holds as JSON. */
+/* One loop: a step, its line, now and then an evaluation and a checkpoint. What the loop knows beyond the parameters is in struct attn_place,
+ * which a checkpoint holds too. */
 #include "train/trainer.h"
 
 #include "base/clock.h"
 #include "base/folder.h"
 #include "base/hash.h"
 #include "nn/model.h"
-#include "train/model_file.h"
+#include "train/checkpoint.h"
 #include "train/sum.h"
 
-#include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { LINES = 1000 }; /* of steps in a run, about */
-
-/* Where training stands. */
-struct place {
-    int64_t step, best_step, worse; /* done; of the best evaluation; evaluations since */
-    double loss_sum, norm_sum;      /* since the last line, of loss_count steps */
-    int64_t loss_count;
-    double best, seconds;
-    bool ended; /* by patience or target */
-};
 
 struct trainer {
     struct attn_job *job;
@@ -35,7 +25,7 @@ struct trainer {
     attn_real *average, *best; /* of all parameters; NULL: the recipe wants none */
     double average_share;
     int64_t steps, micros;
-    struct place place;
+    struct attn_place place;
     struct attn_figures figures;
     double last_saved;   /* clock */
     double last_seconds; /* clock of the last count of seconds */
@@ -44,10 +34,6 @@ struct trainer {
 
 static const struct attn_ranks *ranks_of(const struct trainer *t) {
     return t->options->ranks && t->options->ranks->count > 1 ? t->options->ranks : NULL;
-}
-
-static bool is_first(const struct trainer *t) {
-    return !ranks_of(t) || ranks_of(t)->rank == 0;
 }
 
 /* ------------------------------------------------------------------------------------------------------- setting up */
@@ -156,108 +142,65 @@ static void count_seconds(struct trainer *t) {
     t->last_seconds = now;
 }
 
-static struct attn_model_file_state file_state(struct trainer *t, const char *state) {
-    struct attn_model_file_state s = {.state = state, .optimizer = t->optimizer};
+static struct attn_model_file_state content_of(const struct trainer *t) {
+    struct attn_model_file_state s = {.optimizer = t->optimizer};
     if (t->average) s.copy[s.copies++] = (struct attn_model_copy){"attn.ema.", t->average};
     if (t->best) s.copy[s.copies++] = (struct attn_model_copy){"attn.best.", t->best};
     return s;
 }
 
-static void place_text(const struct place *p, char *text, size_t size) {
-    struct attn_record r = {.count = 0};
-    attn_record_integer(&r, "step", p->step);
-    attn_record_integer(&r, "best_step", p->best_step);
-    attn_record_integer(&r, "worse", p->worse);
-    attn_record_real(&r, "best", p->best);
-    attn_record_real(&r, "loss_sum", p->loss_sum);
-    attn_record_real(&r, "norm_sum", p->norm_sum);
-    attn_record_integer(&r, "loss_count", p->loss_count);
-    attn_record_real(&r, "seconds", p->seconds);
-    attn_record_bool(&r, "ended", p->ended);
-    FILE *file = fmemopen(text, size, "w");
-    if (!file) return;
-    attn_json_line(file, &r);
-    fclose(file);
-}
-
 static attn_status save_checkpoint(struct trainer *t) {
-    char text[1024] = "", path[ATTN_FILE_PATH];
-    if (!is_first(t)) return ATTN_OK;
-    count_seconds(t);
-    place_text(&t->place, text, sizeof text);
-    const struct attn_model_file_state state = file_state(t, text);
-    attn_status status = attn_journal_sync(t->job->ctx, &t->run->metrics);
-    if (!status) status = attn_model_file_write(t->job, t->options->system, attn_run_path(t->run, ATTN_CHECKPOINT_FILE, path), &state);
+    char path[ATTN_FILE_PATH];
+    const struct attn_model_file_state content = content_of(t);
+    attn_status status = ATTN_OK;
+    if (t->run) {
+        count_seconds(t);
+        status = attn_journal_sync(t->job->ctx, &t->run->metrics);
+        if (!status)
+            status =
+                attn_checkpoint_write(t->job, t->options->system, attn_run_path(t->run, ATTN_CHECKPOINT_FILE, path), &content, &t->place);
+    }
     t->last_saved = attn_clock();
     if (!status) t->saved_step = t->place.step;
     return status;
 }
 
-static bool whole_of(const json_t *root, const char *key, int64_t *out) {
-    const json_t *value = json_object_get(root, key);
-    *out = json_integer_value(value);
-    return json_is_integer(value) && *out >= 0;
-}
-
-static bool number_of(const json_t *root, const char *key, double *out) {
-    const json_t *value = json_object_get(root, key);
-    *out = json_is_null(value) ? (double)NAN : json_number_value(value);
-    return value && (json_is_null(value) || json_is_number(value));
-}
-
-static attn_status read_place(attn_ctx *ctx, const char *path, const char *text, struct place *p) {
-    json_error_t error;
-    json_t *root = text ? json_loads(text, JSON_REJECT_DUPLICATES, &error) : NULL;
-    const bool good = root && whole_of(root, "step", &p->step) && whole_of(root, "best_step", &p->best_step) &&
-                      whole_of(root, "worse", &p->worse) && whole_of(root, "loss_count", &p->loss_count) &&
-                      number_of(root, "best", &p->best) && number_of(root, "loss_sum", &p->loss_sum) &&
-                      number_of(root, "norm_sum", &p->norm_sum) && number_of(root, "seconds", &p->seconds) &&
-                      json_is_boolean(json_object_get(root, "ended"));
-    if (good) p->ended = json_is_true(json_object_get(root, "ended"));
-    json_decref(root);
-    return good ? ATTN_OK : attn_fail(ctx, ATTN_EINVAL, "%s: found no place in a training (\"attn_state\"), expected a checkpoint", path);
-}
-
-static attn_status same_recipe(const struct trainer *t, const struct attn_safetensors_reader *reader) {
-    char *saved = NULL, *own = attn_recipe_text(t->job->recipe);
-    attn_status status = own ? attn_safetensors_metadata(t->job->ctx, &reader->list, "attn_recipe", &saved) : ATTN_ENOMEM;
-    if (!status && (!saved || strcmp(saved, own) != 0))
-        status = attn_fail(t->job->ctx, ATTN_EINVAL, "%s: found the checkpoint of another recipe than the run's recipe.json", reader->path);
-    attn_free(t->job->ctx, saved);
-    attn_free(t->job->ctx, own);
-    return status;
-}
-
 /* A run that was stopped before its first checkpoint begins again. */
 static attn_status load_checkpoint(struct trainer *t) {
-    char path[ATTN_FILE_PATH], *text = NULL;
-    struct attn_safetensors_reader reader;
+    char path[ATTN_FILE_PATH];
     attn_ctx *ctx = t->job->ctx;
-    if (!attn_path_exists(attn_run_path(t->run, ATTN_CHECKPOINT_FILE, path))) return ATTN_OK;
-    attn_status status = attn_safetensors_open(ctx, t->options->system, path, &reader);
-    if (status) return status;
-    const struct attn_model_file_state state = file_state(t, NULL);
-    status = same_recipe(t, &reader);
-    if (!status) status = attn_safetensors_metadata(ctx, &reader.list, "attn_state", &text);
-    if (!status) status = read_place(ctx, path, text, &t->place);
-    if (!status) status = attn_model_file_read(t->job, &reader, &state);
-    if (!status) t->saved_step = t->place.step;
-    attn_free(ctx, text);
-    attn_safetensors_close(ctx, &reader);
+    const struct attn_model_file_state content = content_of(t);
+    attn_status status = ATTN_OK;
+    if (t->run && attn_path_exists(attn_run_path(t->run, ATTN_CHECKPOINT_FILE, path)))
+        status = attn_checkpoint_read(t->job, t->options->system, path, &content, t->steps, &t->place);
+    status = attn_ranks_agree(ranks_of(t), ctx, "checkpoint", 0, status);
+    if (!status) status = attn_checkpoint_share(t->job, ranks_of(t), &content, &t->place);
+    if (!status && t->place.step > 0) t->saved_step = t->place.step;
     return status;
+}
+
+/* Silent divergence, of a broken machine or of another library, is found at the next evaluation. */
+static attn_status compare_weights(const struct trainer *t) {
+    char text[32];
+    uint64_t hash = ATTN_HASH_START;
+    if (!ranks_of(t)) return ATTN_OK;
+    for (const struct attn_model_entry *e = attn_model_first(t->job->model); e; e = e->next)
+        hash = attn_hash(hash, e->tensor->data, (size_t)e->tensor->count * sizeof(attn_real));
+    snprintf(text, sizeof text, "%016llx", (unsigned long long)hash);
+    return attn_ranks_compare(ranks_of(t), t->job->ctx, "hash of the weights", t->place.step, text);
 }
 
 /* ------------------------------------------------------------------------------------------------------------ lines */
 
 static attn_status log_event(struct trainer *t, const char *event, const char *message) {
     struct attn_record r = {.count = 0};
-    if (!is_first(t)) return ATTN_OK;
+    if (!t->run) return ATTN_OK;
     count_seconds(t);
     attn_record_text(&r, "event", event);
     attn_record_integer(&r, "step", t->place.step);
     attn_record_real(&r, "seconds", t->place.seconds);
     if (message) attn_record_text(&r, "message", message);
-    if (strcmp(event, "start") == 0) {
+    if (strcmp(event, "start") == 0 || strcmp(event, "resume") == 0) {
         attn_record_integer(&r, "steps", t->steps);
         attn_record_integer(&r, "parameters", attn_model_elements(t->job->model));
     }
@@ -268,7 +211,7 @@ static attn_status log_event(struct trainer *t, const char *event, const char *m
 
 static attn_status log_step(struct trainer *t, double rate) {
     struct attn_record r = {.count = 0};
-    struct place *p = &t->place;
+    struct attn_place *p = &t->place;
     if (p->step % attn_max64(1, t->steps / LINES) != 0 && p->step != t->steps) return ATTN_OK;
     count_seconds(t);
     attn_record_text(&r, "event", "step");
@@ -279,7 +222,7 @@ static attn_status log_step(struct trainer *t, double rate) {
     attn_record_real(&r, "seconds", p->seconds);
     p->loss_sum = p->norm_sum = 0;
     p->loss_count = 0;
-    return is_first(t) ? attn_run_log(t->run, &r) : ATTN_OK;
+    return t->run ? attn_run_log(t->run, &r) : ATTN_OK;
 }
 
 /* ------------------------------------------------------------------------------------------------------------ steps */
@@ -335,9 +278,10 @@ static attn_status take_step(struct trainer *t, double *loss) {
     const double clip = attn_recipe_number(t->job->recipe, "clip"), rate = attn_schedule_rate(&t->schedule, t->place.step);
     attn_status status = ATTN_OK;
     for (int64_t i = 0; i < t->micros && !status; i++) status = take_micro_batch(t, (ranks ? ranks->rank * t->micros : 0) + i);
+    status = attn_ranks_agree(ranks, t->job->ctx, "micro-batches", t->place.step, status);
     if (status) return status;
     if (t->sum.levels > 0) attn_tape_reset(attn_model_tape(t->job->model));
-    status = attn_gradient_sum_finish(&t->sum, ranks, loss);
+    status = attn_gradient_sum_finish(&t->sum, ranks, t->place.step, loss);
     if (status) return status;
     const double norm = attn_clip_norm(t->optimizer, clip > 0 ? clip : -1);
     if (!isfinite(norm)) return not_finite(t, "norm of the gradient", norm, first_bad_gradient(t->job->model));
@@ -352,8 +296,9 @@ static attn_status take_step(struct trainer *t, double *loss) {
 
 /* ------------------------------------------------------------------------------------------------------ evaluations */
 
+/* What is no number is never better: of the best, JSON could not say which it was. */
 static bool better(const struct trainer *t, double a, double b) {
-    return isnan(b) || (t->job->task->lower ? a < b : a > b);
+    return isfinite(a) && (isnan(b) || (t->job->task->lower ? a < b : a > b));
 }
 
 static void judge(struct trainer *t) {
@@ -385,6 +330,8 @@ static attn_status measure(struct trainer *t) {
 }
 
 static attn_status evaluate(struct trainer *t) {
+    const attn_status same = compare_weights(t);
+    if (same) return same;
     if (t->average) swap_in(t->job->model, t->average);
     const attn_status status = measure(t);
     if (!status) judge(t);
@@ -394,15 +341,18 @@ static attn_status evaluate(struct trainer *t) {
 
 /* ------------------------------------------------------------------------------------------------------------- loop */
 
-/* What any process wants, all of them do. */
-static attn_status agree(struct trainer *t, bool *stop) {
-    const struct attn_ranks *ranks = ranks_of(t);
-    attn_status status = ATTN_OK;
-    for (int stride = 1; ranks && stride < ranks->count && !status; stride *= 2) {
-        bool other = false;
-        status = ranks->exchange(ranks->user, t->job->ctx, ranks->rank ^ stride, stop, &other, sizeof other);
-        *stop = *stop || other;
-    }
+enum { STOP = 1, SAVE = 2 };
+
+/* What is to be done behind a step; what any process wants, all of them do. */
+static attn_status decide(struct trainer *t, double begun, bool *stop, bool *save) {
+    const struct attn_train_options *o = t->options;
+    const double now = attn_clock();
+    const bool asked = (o->stop && o->stop(o->user)) || (o->time_limit > 0 && now - begun >= o->time_limit);
+    const bool due = t->run && o->checkpoint_seconds > 0 && now - t->last_saved >= o->checkpoint_seconds;
+    uint32_t bits = (asked ? STOP : 0) | (due ? SAVE : 0);
+    const attn_status status = attn_ranks_any(ranks_of(t), t->job->ctx, "decision", t->place.step, &bits);
+    *stop = (bits & STOP) != 0 && t->place.step < t->steps && !t->place.ended;
+    *save = *stop || (bits & SAVE) != 0;
     return status;
 }
 
@@ -417,23 +367,20 @@ static void report(struct trainer *t, double loss, double begun, int64_t first, 
 }
 
 static attn_status loop(struct trainer *t, enum attn_train_end *end) {
-    const struct attn_train_options *o = t->options;
     const double begun = attn_clock();
     const int64_t first = t->place.step, every = attn_recipe_whole(t->job->recipe, "eval_every");
     attn_status status = ATTN_OK;
     *end = ATTN_TRAIN_DONE;
     while (t->place.step < t->steps && !t->place.ended) {
         double loss;
+        bool stop, save;
         status = take_step(t, &loss);
         const bool due = !status && (t->place.step == t->steps || (every > 0 && t->place.step % every == 0));
         if (due) status = evaluate(t);
         if (status) return status;
         report(t, loss, begun, first, due ? &t->figures : NULL);
-        const double now = attn_clock();
-        bool stop = (o->stop && o->stop(o->user)) || (o->time_limit > 0 && now - begun >= o->time_limit);
-        status = agree(t, &stop);
-        stop = stop && t->place.step < t->steps && !t->place.ended;
-        if (!status && (stop || (o->checkpoint_seconds > 0 && now - t->last_saved >= o->checkpoint_seconds))) status = save_checkpoint(t);
+        status = decide(t, begun, &stop, &save);
+        if (!status && save) status = save_checkpoint(t);
         if (status) return status;
         if (stop) {
             *end = ATTN_TRAIN_STOPPED;
@@ -453,7 +400,7 @@ static attn_status finish(struct trainer *t) {
     else if (t->average)
         swap_in(t->job->model, t->average);
     if (t->best || t->figures.count == 0) status = measure(t); /* of other weights than the last, or resumed behind the last step */
-    if (!is_first(t)) return status;
+    if (!t->run) return status;
     if (!status) status = attn_model_file_write(t->job, t->options->system, attn_run_path(t->run, ATTN_MODEL_FILE, path), &none);
     if (!status) status = log_event(t, "done", NULL);
     if (!status) status = attn_journal_sync(t->job->ctx, &t->run->metrics);
@@ -472,7 +419,7 @@ attn_status attn_train(struct attn_job *job, struct attn_run *run, bool resume, 
     if (status) {
         char text[1024]; /* what could not be said on the disk is said to the caller */
         attn_ctx_error(job->ctx, text, sizeof text);
-        if (t.optimizer && log_event(&t, "failed", text)) attn_fail(job->ctx, status, "%s", text);
+        if (log_event(&t, "failed", text)) attn_fail(job->ctx, status, "%s", text);
     }
     *figures = t.figures;
     close_trainer(&t);

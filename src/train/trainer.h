@@ -2,8 +2,8 @@
 #ifndef ATTN_TRAIN_TRAINER_H
 #define ATTN_TRAIN_TRAINER_H
 
+#include "dist/ranks.h"
 #include "train/job.h"
-#include "train/ranks.h"
 #include "train/run.h"
 
 struct attn_train_progress {
@@ -27,16 +27,12 @@ struct attn_train_options {
 
 enum attn_train_end { ATTN_TRAIN_DONE, ATTN_TRAIN_STOPPED };
 
-/* Trains `job` in `run` (NULL: nothing is written, as in processes but the first), from its checkpoint where `resume`, to the end or to a stop, after
- * which there is a checkpoint. figures: of the last evaluation. A loss or gradient that is no number is ATTN_EINVAL, with step, tensor and checkpoint. */
+/* Trains `job` in `run` (NULL: nothing is written, as in processes but the first), from its checkpoint where `resume`, which those get from the first,
+ * to the end or to a stop, after which there is a checkpoint. figures: of the last evaluation. A loss or gradient that is no number is ATTN_EINVAL, with step, tensor and checkpoint. */
 attn_status attn_train(struct attn_job *job, struct attn_run *run, bool resume, const struct attn_train_options *options,
                        enum attn_train_end *end, struct attn_figures *figures);
 
 /* Steps that the recipe asks of an open job. ATTN_EINVAL: none. */
 attn_status attn_train_steps(const struct attn_job *job, int64_t *steps);
-
-/* The files of a run. */
-#define ATTN_MODEL_FILE      "model.safetensors"
-#define ATTN_CHECKPOINT_FILE "checkpoint.safetensors"
 
 #endif

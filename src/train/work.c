@@ -1,5 +1,6 @@
 #include "train/work.h"
 
+#include "base/clock.h"
 #include "base/process.h"
 #include "train/model_file.h"
 
@@ -7,41 +8,95 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { JOBS = 256, EXIT_FAILED = 1, EXIT_STOPPED = 2 };
+enum { JOBS = 256, EXIT_FAILED = 1, EXIT_STOPPED = 2, SENTENCE = 512 };
 
 /* ------------------------------------------------------------------------------------------------------------- one */
 
-static attn_status train_in(attn_ctx *ctx, const struct attn_work *work, const struct attn_recipe *recipe, struct attn_run *run,
-                            bool resume, attn_work_begun_fn begun) {
-    struct attn_job job;
-    struct attn_figures figures;
-    enum attn_train_end end;
-    attn_status status = attn_job_open(ctx, work->task, recipe, work->kinds, work->kind_count, NULL, &job);
-    if (!status && begun) begun(work->options.user, run, &job, resume);
-    if (!status) status = attn_train(&job, run, resume, &work->options, &end, &figures);
-    attn_job_close(&job);
-    return status;
+static const struct attn_ranks *ranks_of(const struct attn_work *work) {
+    const struct attn_ranks *ranks = work->options.ranks;
+    return ranks && ranks->count > 1 ? ranks : NULL;
 }
 
-attn_status attn_work_one(attn_ctx *ctx, const struct attn_work *work, const struct attn_recipe *recipe, const char *folder,
-                          attn_work_begun_fn begun, struct attn_run_summary *out) {
+/* Bits that the processes share are equal only if these are. */
+static attn_status preflight(attn_ctx *ctx, const struct attn_work *work, const struct attn_recipe *recipe) {
+    char text[512] = "";
+    attn_append(text, sizeof text, "%s on %s, recipe %016llx", attn_version_string(), ctx->isa_name,
+                (unsigned long long)attn_recipe_hash(recipe));
+    return attn_ranks_compare(ranks_of(work), ctx, "preflight", 0, text);
+}
+
+enum { TRAIN = 1, RESUME = 2 };
+
+/* What is to be done about a recipe. */
+static attn_status look_up(attn_ctx *ctx, const struct attn_work *work, const struct attn_recipe *recipe, const char *folder,
+                           uint32_t *bits, struct attn_run_summary *out) {
     bool found = folder != NULL;
-    struct attn_run run;
     attn_status status = ATTN_OK;
     if (folder)
         status = attn_store_read(ctx, folder, out);
     else if (!work->again)
         status = attn_store_find(ctx, work->store, recipe, out, &found);
-    if (status || (found && out->state == ATTN_RUN_DONE)) return status;
-    if (found && out->state == ATTN_RUN_RUNNING && !folder) return ATTN_OK; /* another job has it */
-    status = found ? attn_run_open(ctx, work->options.system, out->folder, &run)
-                   : attn_run_create(ctx, work->options.system, work->store, recipe, &run);
+    const bool others = found && !folder && out->state == ATTN_RUN_RUNNING; /* another job has it */
+    *bits = found ? RESUME | TRAIN : TRAIN;
+    if (found && (out->state == ATTN_RUN_DONE || others)) *bits = 0;
+    return status;
+}
+
+/* The run, locked. *done: another process has brought it to its end meanwhile. */
+static attn_status take_run(attn_ctx *ctx, const struct attn_work *work, const struct attn_recipe *recipe, bool resume,
+                            struct attn_run *run, uint32_t *done, struct attn_run_summary *out) {
+    char folder[ATTN_FILE_PATH];
+    *done = 0;
+    if (!resume) return attn_run_create(ctx, work->options.system, work->store, recipe, run);
+    memcpy(folder, out->folder, sizeof out->folder);
+    attn_status status = attn_run_open(ctx, work->options.system, folder, run);
     if (status) return status;
-    char path[ATTN_FILE_PATH];
-    snprintf(path, sizeof path, "%s", run.folder);
-    status = train_in(ctx, work, recipe, &run, found, begun);
+    status = attn_store_read(ctx, folder, out);
+    *done = !status && out->state == ATTN_RUN_DONE;
+    if (status || *done) attn_run_close(run);
+    return status;
+}
+
+/* In every process; the run is the first one's. */
+static attn_status train_in(attn_ctx *ctx, const struct attn_work *work, const struct attn_recipe *recipe, bool resume,
+                            attn_work_begun_fn begun, struct attn_run_summary *out) {
+    const struct attn_ranks *ranks = ranks_of(work);
+    const bool first = !ranks || ranks->rank == 0;
+    struct attn_job job;
+    struct attn_run run = {.metrics = {.number = -1}};
+    struct attn_figures figures;
+    enum attn_train_end end = ATTN_TRAIN_DONE;
+    uint32_t done = 0;
+    /* A recipe that is refused leaves no run. */
+    attn_status status = attn_job_open(ctx, work->task, recipe, work->kinds, work->kind_count, NULL, &job);
+    if (!status && first) status = take_run(ctx, work, recipe, resume, &run, &done, out);
+    status = attn_ranks_agree(ranks, ctx, "opening", 0, status);
+    if (!status) status = attn_ranks_any(ranks, ctx, "opening", 0, &done);
+    if (!status && !done) {
+        if (first && begun) begun(work->options.user, &run, &job, resume);
+        status = attn_train(&job, first ? &run : NULL, resume, &work->options, &end, &figures);
+    }
+    attn_job_close(&job);
     attn_run_close(&run);
-    return status ? status : attn_store_read(ctx, path, out);
+    if (!first) *out = (struct attn_run_summary){.state = end == ATTN_TRAIN_STOPPED ? ATTN_RUN_STOPPED : ATTN_RUN_DONE};
+    if (status || done || !first) return status;
+    char folder[ATTN_FILE_PATH];
+    memcpy(folder, run.folder, sizeof run.folder);
+    return attn_store_read(ctx, folder, out);
+}
+
+attn_status attn_work_one(attn_ctx *ctx, const struct attn_work *work, const struct attn_recipe *recipe, const char *folder,
+                          attn_work_begun_fn begun, struct attn_run_summary *out) {
+    const struct attn_ranks *ranks = ranks_of(work);
+    uint32_t bits = 0;
+    attn_status status = preflight(ctx, work, recipe);
+    if (status) return status;
+    if (!ranks || ranks->rank == 0) status = look_up(ctx, work, recipe, folder, &bits, out);
+    status = attn_ranks_agree(ranks, ctx, "looking up", 0, status);
+    if (!status) status = attn_ranks_any(ranks, ctx, "looking up", 0, &bits);
+    if (!status && (bits & TRAIN)) return train_in(ctx, work, recipe, (bits & RESUME) != 0, begun, out);
+    if (!status && ranks && ranks->rank > 0) *out = (struct attn_run_summary){.state = ATTN_RUN_DONE};
+    return status;
 }
 
 /* ------------------------------------------------------------------------------------------------------------ many */
@@ -51,14 +106,16 @@ struct errand {
     attn_ctx_config config;
     const struct attn_work *work;
     const struct attn_recipe *recipe;
+    char *sentence; /* shared with the parent */
 };
 
 static int run_errand(void *user) {
     const struct errand *e = user;
     attn_ctx *ctx;
     struct attn_run_summary summary;
-    if (attn_ctx_create(&e->config, &ctx, NULL, 0)) return EXIT_FAILED;
+    if (attn_ctx_create(&e->config, &ctx, e->sentence, SENTENCE)) return EXIT_FAILED;
     const attn_status status = attn_work_one(ctx, e->work, e->recipe, NULL, NULL, &summary);
+    if (status) attn_ctx_error(ctx, e->sentence, SENTENCE);
     attn_ctx_destroy(ctx);
     if (status) return EXIT_FAILED;
     return summary.state == ATTN_RUN_STOPPED ? EXIT_STOPPED : 0;
@@ -69,59 +126,81 @@ struct pool {
     const struct attn_work *work;
     const struct attn_sweep *sweep;
     int64_t child[JOBS], index[JOBS]; /* child 0: a free place */
+    char (*sentence)[SENTENCE];       /* of each place */
     int jobs, busy;
+    double begun; /* clock */
+    bool interrupted;
     attn_work_ready_fn ready;
     void *user;
-    int64_t *failed;
+    struct attn_work_count *count;
 };
 
-/* Tells of a run by what its folder says. */
-static attn_status tell(struct pool *p, int64_t index, int exit_status) {
+/* Tells of a run by what its folder and its process say. */
+static attn_status tell(struct pool *p, int place, int exit_status) {
     struct attn_run_summary summary;
     bool found;
+    const int64_t index = p->index[place];
     const attn_status status = attn_store_find(p->ctx, p->work->store, p->sweep->recipe[index], &summary, &found);
     if (status) return status;
-    if (!found) {
-        summary = (struct attn_run_summary){.state = ATTN_RUN_FAILED, .loss = (double)NAN};
-        attn_append(summary.message, sizeof summary.message, "it ended with status %d before its run began", exit_status);
-    } else if (exit_status != 0 && exit_status != EXIT_STOPPED && summary.state != ATTN_RUN_FAILED) {
+    if (!found) summary = (struct attn_run_summary){.loss = (double)NAN};
+    if (exit_status != 0 && exit_status != EXIT_STOPPED) {
         summary.state = ATTN_RUN_FAILED;
-        attn_append(summary.message, sizeof summary.message, "it ended with status %d", exit_status);
+        summary.message[0] = '\0';
+        if (exit_status == EXIT_FAILED && p->sentence[place][0])
+            attn_append(summary.message, sizeof summary.message, "%s", p->sentence[place]);
+        else
+            attn_append(summary.message, sizeof summary.message, "its process ended with status %d", exit_status);
     }
-    *p->failed += summary.state == ATTN_RUN_FAILED;
+    p->count->failed += summary.state == ATTN_RUN_FAILED;
+    p->count->left += summary.state == ATTN_RUN_STOPPED || summary.state == ATTN_RUN_KILLED;
     if (p->ready) p->ready(p->user, index, &summary);
     return ATTN_OK;
 }
 
-static void interrupt_all(const struct pool *p) {
-    for (int i = 0; i < p->jobs; i++)
-        if (p->child[i] != 0) attn_process_interrupt(p->child[i]);
+/* Seconds that are left of the time limit; 0: there is none. */
+static double time_left(const struct pool *p) {
+    const double limit = p->work->options.time_limit;
+    return limit > 0 ? fmax(limit - (attn_clock() - p->begun), 1e-3) : 0;
 }
 
-static attn_status wait_for_one(struct pool *p) {
+static bool ends(const struct pool *p) {
+    const struct attn_train_options *o = &p->work->options;
+    return (o->stop && o->stop(o->user)) || (o->time_limit > 0 && attn_clock() - p->begun >= o->time_limit);
+}
+
+static void interrupt_all(struct pool *p) {
+    for (int i = 0; i < p->jobs && !p->interrupted; i++)
+        if (p->child[i] != 0) attn_process_interrupt(p->child[i]);
+    p->interrupted = true;
+}
+
+/* *gone: there is no child to wait for. */
+static attn_status wait_for_one(struct pool *p, bool *gone) {
     int64_t child;
     int status;
     const attn_status waited = attn_process_wait(p->ctx, &child, &status);
+    *gone = waited != ATTN_OK;
     if (waited) return waited;
-    if (child == 0) { /* a signal */
-        if (p->work->options.stop && p->work->options.stop(p->work->options.user)) interrupt_all(p);
-        return ATTN_OK;
-    }
-    for (int i = 0; i < p->jobs; i++)
+    if (child == 0 && ends(p)) interrupt_all(p);
+    for (int i = 0; i < p->jobs && child != 0; i++)
         if (p->child[i] == child) {
             p->child[i] = 0;
             p->busy--;
-            return tell(p, p->index[i], status);
+            return tell(p, i, status);
         }
     return ATTN_OK;
 }
 
 static attn_status start_one(struct pool *p, int threads, int64_t index) {
-    struct errand errand = {.work = p->work, .recipe = p->sweep->recipe[index]};
+    struct attn_work work = *p->work;
+    struct errand errand = {.work = &work, .recipe = p->sweep->recipe[index]};
     int place = 0;
     while (p->child[place] != 0) place++;
     attn_ctx_config_init(&errand.config);
     errand.config.threads = threads;
+    errand.sentence = p->sentence[place];
+    errand.sentence[0] = '\0';
+    work.options.time_limit = time_left(p);
     const attn_status status = attn_process_start(p->ctx, run_errand, &errand, &p->child[place]);
     if (status) return status;
     p->index[place] = index;
@@ -129,23 +208,40 @@ static attn_status start_one(struct pool *p, int threads, int64_t index) {
     return ATTN_OK;
 }
 
-attn_status attn_work_sweep(attn_ctx *ctx, const struct attn_work *work, const struct attn_sweep *sweep, int64_t first, int64_t step,
-                            int jobs, int threads, attn_work_ready_fn ready, void *user, int64_t *failed) {
-    struct pool p = {
-        .ctx = ctx, .work = work, .sweep = sweep, .jobs = jobs < JOBS ? jobs : JOBS, .ready = ready, .user = user, .failed = failed};
+static attn_status run_pool(struct pool *p, int64_t first, int64_t step, int threads) {
     attn_status status = ATTN_OK;
-    *failed = 0;
-    for (int64_t i = first; i < sweep->count && !status; i += step) {
-        if (work->options.stop && work->options.stop(work->options.user)) break;
-        while (p.busy == p.jobs && !status) status = wait_for_one(&p);
-        if (!status) status = start_one(&p, threads, i);
+    bool gone = false;
+    for (int64_t i = first; i < p->sweep->count; i += step) {
+        while (p->busy == p->jobs && !status) status = wait_for_one(p, &gone);
+        if (!status && !ends(p))
+            status = start_one(p, threads, i);
+        else
+            p->count->left++;
     }
-    if (status || (work->options.stop && work->options.stop(work->options.user))) interrupt_all(&p);
-    while (p.busy > 0) {
-        const attn_status waited = wait_for_one(&p);
-        if (waited && !status) status = waited;
-        if (waited) break;
+    if (status) interrupt_all(p);
+    while (p->busy > 0 && !gone) {
+        const attn_status waited = wait_for_one(p, &gone);
+        if (!status) status = waited;
     }
+    return status;
+}
+
+attn_status attn_work_sweep(attn_ctx *ctx, const struct attn_work *work, const struct attn_sweep *sweep, int64_t first, int64_t step,
+                            int jobs, int threads, attn_work_ready_fn ready, void *user, struct attn_work_count *count) {
+    const size_t bytes = sizeof(char[JOBS][SENTENCE]);
+    struct pool p = {.ctx = ctx,
+                     .work = work,
+                     .sweep = sweep,
+                     .jobs = jobs < JOBS ? jobs : JOBS,
+                     .begun = attn_clock(),
+                     .ready = ready,
+                     .user = user,
+                     .count = count};
+    *count = (struct attn_work_count){0, 0};
+    p.sentence = attn_process_share(bytes);
+    if (!p.sentence) return attn_no_memory(ctx, "sentences of the sweep's processes", bytes);
+    const attn_status status = run_pool(&p, first, step, threads);
+    attn_process_unshare(p.sentence, bytes);
     return status;
 }
 

@@ -16,7 +16,7 @@ struct attn_work {
     struct attn_train_options options;
 };
 
-/* Trains one recipe. folder: a run to go on with; NULL: what the store says. run: where it is, before training begins (NULL: not wanted). */
+/* Trains one recipe; with options.ranks in all processes, the first of which has the run. folder: a run to go on with; NULL: what the store says. run: where it is, before training begins (NULL: not wanted). */
 typedef void (*attn_work_begun_fn)(void *user, const struct attn_run *run, const struct attn_job *job, bool resumed);
 attn_status attn_work_one(attn_ctx *ctx, const struct attn_work *work, const struct attn_recipe *recipe, const char *folder,
                           attn_work_begun_fn begun, struct attn_run_summary *out);
@@ -24,11 +24,16 @@ attn_status attn_work_one(attn_ctx *ctx, const struct attn_work *work, const str
 /* Number index of the sweep is ready, or failed: the sentence is in summary->message. */
 typedef void (*attn_work_ready_fn)(void *user, int64_t index, const struct attn_run_summary *summary);
 
+/* Of a sweep: recipes that failed, and that were stopped, killed or not begun. */
+struct attn_work_count {
+    int64_t failed, left;
+};
+
 /* Trains the recipes first, first + step, ... of a sweep in `jobs` processes at once, each with `threads` threads; calls ready for each, also for those
- * that the store had. No loop may have run on this process's threads. Stops when options.stop says so: processes are asked to save and stop.
- * *failed: how many did. */
+ * that the store had. A recipe that fails does not stop the others. No loop may have run on this process's threads. Stops when options.stop says so,
+ * or options.time_limit is over: processes are asked to save and stop. */
 attn_status attn_work_sweep(attn_ctx *ctx, const struct attn_work *work, const struct attn_sweep *sweep, int64_t first, int64_t step,
-                            int jobs, int threads, attn_work_ready_fn ready, void *user, int64_t *failed);
+                            int jobs, int threads, attn_work_ready_fn ready, void *user, struct attn_work_count *count);
 
 /* A saved model as a job: `path` is a model's file, or a run's folder. The recipe is the saved one; freed by attn_work_close_model. */
 struct attn_saved_model {

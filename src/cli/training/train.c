@@ -68,7 +68,7 @@ static void print_run(struct train *t, const char *label, const struct attn_run_
     attn_cli_run_record(&r, s);
     if (!t->json && !t->csv) attn_record_real(&r, "figure", attn_figures_get(&s->figures, t->task->figure));
     attn_report_row(&t->report, &r);
-    if (s->state == ATTN_RUN_FAILED) attn_complain("train: %s: %s", s->id, s->message);
+    if (s->state == ATTN_RUN_FAILED) attn_complain("train: %s: %s", label && label[0] ? label : s->id, s->message);
 }
 
 static void say_ready(void *user, int64_t index, const struct attn_run_summary *summary) {
@@ -142,16 +142,17 @@ static int take_shard(const struct train *t, int64_t *first, int64_t *step) {
 }
 
 static int train_sweep(struct train *t) {
-    int64_t first = 0, step = 1, failed;
+    int64_t first = 0, step = 1;
+    struct attn_work_count count;
     const int exit_status = take_shard(t, &first, &step);
     if (exit_status >= 0) return exit_status;
     const int cores = t->threads > 0 ? (int)t->threads : attn_cpu_count(), jobs = t->jobs > 0 ? (int)t->jobs : cores;
     t->work.options.progress = NULL;
     t->columns[FIGURE].title = t->task->figure;
     const attn_status status =
-        attn_work_sweep(t->ctx, &t->work, &t->sweep, first, step, jobs, cores / jobs > 0 ? cores / jobs : 1, say_ready, t, &failed);
+        attn_work_sweep(t->ctx, &t->work, &t->sweep, first, step, jobs, cores / jobs > 0 ? cores / jobs : 1, say_ready, t, &count);
     if (status) return attn_complain_status(t->ctx, status);
-    return attn_stop_asked() ? ATTN_EXIT_STOPPED : failed > 0 ? ATTN_EXIT_USAGE : ATTN_EXIT_DONE;
+    return count.failed > 0 ? ATTN_EXIT_USAGE : count.left > 0 ? ATTN_EXIT_STOPPED : ATTN_EXIT_DONE;
 }
 
 /* What would be trained: the recipe, its size and steps. */
