@@ -25,13 +25,15 @@ attn_ctx *test_context(int threads) {
 }
 
 void test_folder_make(char folder[64]) {
+    snprintf(folder, 64, "/dev/shm/attn-train-XXXXXX"); /* hundreds of small trainings wait for a disk most of their time */
+    if (mkdtemp(folder)) return;
     snprintf(folder, 64, "/tmp/attn-train-XXXXXX");
     assert_non_null(mkdtemp(folder));
 }
 
 void test_folder_remove(const char *folder) {
     char command[128];
-    assert_true(strncmp(folder, "/tmp/attn-train-", 16) == 0);
+    assert_non_null(strstr(folder, "/attn-train-"));
     snprintf(command, sizeof command, "rm -r '%s'", folder);
     assert_int_equal(system(command), 0);
 }

@@ -8,7 +8,7 @@ enum { TEST_PATH = ATTN_FILE_PATH, TEST_WORDS = 24 };
 
 attn_ctx *test_context(int threads);
 
-/* A fresh folder under /tmp, and its end. */
+/* A fresh folder, in memory where the system has such, and its end. */
 void test_folder_make(char folder[64]);
 void test_folder_remove(const char *folder);
 

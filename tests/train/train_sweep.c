@@ -1,0 +1,158 @@
+/* Sweeps: many values, ranges, their order, labels, and limits. */
+#include "support/training.h"
+#include "system/zoology/zoology.h"
+#include "train/sweep.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static attn_ctx *ctx;
+
+static int set_up(void **state) {
+    (void)state;
+    return attn_ctx_create(NULL, &ctx, NULL, 0) != ATTN_OK;
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    attn_ctx_destroy(ctx);
+    return 0;
+}
+
+static struct attn_sweep expanded(const char *const *assignments, int count, int64_t recipes) {
+    struct attn_sweep sweep;
+    char text[1024];
+    if (attn_sweep_expand(ctx, &attn_zoology_mqar, NULL, assignments, count, &sweep))
+        fail_msg("%s: %s", assignments[0], attn_ctx_error(ctx, text, sizeof text));
+    assert_int_equal(sweep.count, recipes);
+    return sweep;
+}
+
+static void all_combinations_come_with_the_last_field_fastest(void **state) {
+    static const char *const assignments[] = {"lr=1e-4,4.6e-4,2e-3", "seed=1..3,9", "mixer=attention"};
+    struct attn_sweep sweep = expanded(assignments, 3, 12);
+    static const double rates[] = {1e-4, 4.6e-4, 2e-3};
+    static const int64_t seeds[] = {1, 2, 3, 9};
+    char label[128], want[128];
+    (void)state;
+    for (int i = 0; i < 12; i++) {
+        assert_true(attn_recipe_number(sweep.recipe[i], "lr") == rates[i / 4]);
+        assert_int_equal(attn_recipe_whole(sweep.recipe[i], "seed"), seeds[i % 4]);
+        attn_sweep_label(&sweep, i, label, sizeof label);
+        char lr[32], seed[32];
+        for (int f = 0; f < sweep.recipe[i]->count; f++) {
+            const struct attn_recipe_value *v = &sweep.recipe[i]->value[f];
+            if (strcmp(v->field->name, "lr") == 0) attn_recipe_value_text(v, lr, sizeof lr);
+            if (strcmp(v->field->name, "seed") == 0) attn_recipe_value_text(v, seed, sizeof seed);
+        }
+        snprintf(want, sizeof want, "seed=%s lr=%s", seed, lr);
+        assert_string_equal(label, want);
+    }
+    attn_sweep_free(ctx, &sweep);
+}
+
+static void no_assignment_is_one_recipe(void **state) {
+    struct attn_sweep sweep = expanded((const char *const[]){""}, 0, 1);
+    char label[16] = "x";
+    (void)state;
+    attn_sweep_label(&sweep, 0, label, sizeof label);
+    assert_string_equal(label, "");
+    attn_sweep_free(ctx, &sweep);
+}
+
+static void a_base_keeps_what_is_not_assigned(void **state) {
+    struct attn_recipe *base = test_recipe(ctx, "width=48 seed=5");
+    struct attn_sweep sweep;
+    (void)state;
+    assert_int_equal(attn_sweep_expand(ctx, &attn_zoology_mqar, base, (const char *const[]){"seed=7,8"}, 1, &sweep), ATTN_OK);
+    assert_int_equal(sweep.count, 2);
+    assert_int_equal(attn_recipe_whole(sweep.recipe[0], "width"), 48);
+    assert_int_equal(attn_recipe_whole(sweep.recipe[0], "seed"), 7);
+    assert_int_equal(attn_recipe_whole(sweep.recipe[1], "seed"), 8);
+    attn_free(ctx, base);
+    attn_sweep_free(ctx, &sweep);
+}
+
+static void ranges_are_of_whole_numbers_and_texts_are_texts(void **state) {
+    struct attn_sweep sweep = expanded((const char *const[]){"seed=7..7"}, 1, 1);
+    (void)state;
+    attn_sweep_free(ctx, &sweep);
+    sweep = expanded((const char *const[]){"target=-2..2"}, 1, 5);
+    assert_true(attn_recipe_number(sweep.recipe[0], "target") == -2);
+    assert_true(attn_recipe_number(sweep.recipe[2], "target") == 0);
+    attn_sweep_free(ctx, &sweep);
+    sweep = expanded((const char *const[]){"mixture="}, 1, 1); /* an empty text is a value */
+    attn_sweep_free(ctx, &sweep);
+    sweep = expanded((const char *const[]){"mixture=../a..b"}, 1, 1);
+    assert_string_equal(attn_recipe_words(sweep.recipe[0], "mixture"), "../a..b");
+    attn_sweep_free(ctx, &sweep);
+}
+
+static void wrong_sweeps_are_refused(void **state) {
+    static const struct {
+        const char *assignment, *sentence;
+    } wrong[] = {
+        {"sede=1..3", "no field 'sede'; did you mean 'seed'?"},
+        {"seed", "expected FIELD=VALUE"},
+        {"=1", "expected FIELD=VALUE"},
+        {"seed=1,,2", "seed=: expected a whole number"},
+        {"seed=1,2,", "seed=: expected a whole number"},
+        {"seed=3..1", "expected values with commas between, or A..B with at most 10000 numbers"},
+        {"seed=1..10001", "expected values with commas between, or A..B"},
+        {"seed=-9223372036854775808..9223372036854775807", "or A..B with at most 10000 numbers"},
+        {"seed=1..2..3", "seed=1..2..3: expected a whole number"},
+        {"seed=1...3", "seed=1...3: expected"},
+        {"seed=a..c", "seed=a..c: expected"},
+        {"seed=1..3x", "seed=1..3x: expected"},
+        {"seed=-1..1", "seed=-1: expected a whole number from 0"},
+        {"seed=1..5000,1..5001", "the sweep has more than 10000 recipes"},
+        {"lr=1,2,x", "lr=x: expected a number"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        struct attn_sweep sweep;
+        char text[1024];
+        if (attn_sweep_expand(ctx, &attn_zoology_mqar, NULL, &wrong[i].assignment, 1, &sweep) != ATTN_EINVAL)
+            fail_msg("%s is taken", wrong[i].assignment);
+        assert_null(sweep.recipe);
+        if (!strstr(attn_ctx_error(ctx, text, sizeof text), wrong[i].sentence)) fail_msg("%s: %s", wrong[i].assignment, text);
+    }
+}
+
+static void products_beyond_the_limit_are_refused(void **state) {
+    static const char *const assignments[] = {"seed=1..101", "batch=1..100"};
+    struct attn_sweep sweep;
+    (void)state;
+    assert_int_equal(attn_sweep_expand(ctx, &attn_zoology_mqar, NULL, assignments, 2, &sweep), ATTN_EINVAL);
+}
+
+/* A hundred thousand ranges of ten thousand: the count ends where the limit is. */
+static void endless_lists_are_not_walked_to_their_end(void **state) {
+    enum { RANGES = 100000 };
+    static char text[RANGES * 8 + 8] = "seed=";
+    char *at = text + 5;
+    struct attn_sweep sweep;
+    const char *const assignments[] = {text};
+    (void)state;
+    for (int i = 0; i < RANGES; i++) at += snprintf(at, 9, "%s1..9999", i > 0 ? "," : "") > 0 ? (i > 0 ? 8 : 7) : 0;
+    assert_int_equal(attn_sweep_expand(ctx, &attn_zoology_mqar, NULL, assignments, 1, &sweep), ATTN_EINVAL);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(all_combinations_come_with_the_last_field_fastest),
+        cmocka_unit_test(no_assignment_is_one_recipe),
+        cmocka_unit_test(a_base_keeps_what_is_not_assigned),
+        cmocka_unit_test(ranges_are_of_whole_numbers_and_texts_are_texts),
+        cmocka_unit_test(wrong_sweeps_are_refused),
+        cmocka_unit_test(products_beyond_the_limit_are_refused),
+        cmocka_unit_test(endless_lists_are_not_walked_to_their_end),
+    };
+    return cmocka_run_group_tests_name("train: sweeps", tests, set_up, tear_down);
+}
