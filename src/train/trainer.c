@@ -237,8 +237,8 @@ static const char *last_checkpoint(const struct trainer *t, char text[128]) {
 
 static attn_status not_finite(struct trainer *t, const char *what, double value, const char *where) {
     char checkpoint[128];
-    return attn_fail(t->job->ctx, ATTN_EINVAL, "step %lld: the %s is %g%s%s; %s", (long long)t->place.step + 1, what, value,
-                     where[0] ? "; first in " : "", where, last_checkpoint(t, checkpoint));
+    return attn_fail(t->job->ctx, ATTN_EINVAL, "step %lld: the %s is %g%s%s; %s", (long long)t->place.step + 1, what,
+                     isnan(value) ? (double)NAN : value, where[0] ? "; first in " : "", where, last_checkpoint(t, checkpoint));
 }
 
 static attn_status take_micro_batch(struct trainer *t, int64_t micro) {

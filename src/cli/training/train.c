@@ -81,10 +81,9 @@ static void say_ready(void *user, int64_t index, const struct attn_run_summary *
 static int say_one(struct train *t, const struct attn_run_summary *s) {
     char seconds[32];
     attn_progress(NULL);
+    if (s->state == ATTN_RUN_RUNNING) return attn_complain("train: %s: another process is training it", s->folder);
     if (t->json || t->csv) {
         print_run(t, NULL, s);
-    } else if (s->state == ATTN_RUN_RUNNING) {
-        printf("%s: another process is training it\n", s->folder);
     } else if (!t->quiet) {
         printf("%s after %lld steps, %s", attn_run_state_name(s->state), (long long)s->step, attn_cli_duration(s->seconds, seconds));
         for (int i = 0; i < s->figures.count; i++) printf(", %s %.4f", s->figures.at[i].name, s->figures.at[i].value);

@@ -1,0 +1,285 @@
+/* attn train as a process: killed at random moments, stopped by signals and by the clock, started twice, diverging; alone and in sweeps. */
+#include "support/program.h"
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static const char task[] = "zoology/mqar vocabulary=32 length=16 pairs=2 width=16 layers=2 batch=8 train_examples=64 test_examples=16";
+static char store[64], output[128], text[TEST_OUTPUT];
+
+static int set_up(void **state) {
+    (void)state;
+    test_folder_make(store);
+    snprintf(output, sizeof output, "%s/output.txt", store);
+    return 0;
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    test_folder_remove(store);
+    return 0;
+}
+
+/* "PROGRAM train WORDS --store STORE" in a buffer of its own. */
+static const char *line(const char *command, const char *words) {
+    static char whole[3 * TEST_PATH];
+    const char *program = getenv("ATTN_PROGRAM");
+    if (!program) skip();
+    snprintf(whole, sizeof whole, "%s %s %s --store %s", program, command, words, store);
+    return whole;
+}
+
+static int run(const char *command, const char *words) {
+    return test_command(output, text, line(command, words));
+}
+
+static const char *training(const char *words) {
+    static char whole[2048];
+    snprintf(whole, sizeof whole, "%s %s", task, words);
+    return whole;
+}
+
+static void expect(int status, int want, const char *piece) {
+    if (status != want || !strstr(text, piece)) fail_msg("exit %d, expected %d; expected \"%s\" in:\n%s", status, want, piece, text);
+}
+
+static void pause_for(long microseconds) {
+    const struct timespec pause = {microseconds / 1000000, microseconds % 1000000 * 1000};
+    nanosleep(&pause, NULL);
+}
+
+static struct attn_run_summary only_run(void) {
+    attn_ctx *ctx = test_context(1);
+    struct attn_run_summary *runs, one;
+    int64_t count;
+    assert_int_equal(attn_store_list(ctx, store, &runs, &count), ATTN_OK);
+    assert_int_equal(count, 1);
+    one = runs[0];
+    attn_free(ctx, runs);
+    attn_ctx_destroy(ctx);
+    return one;
+}
+
+/* Lines that are kept: of those that a resume makes void, the ones that came after it. */
+static void expect_whole_lines(const char *folder) {
+    char *all = test_file(folder, "metrics.jsonl", NULL);
+    for (char *at = all; *at;) {
+        char *end = strchr(at, '\n');
+        if (!end) break; /* being written when the process was killed */
+        if (*at != '{' || end[-1] != '}') fail_msg("%s: a line is broken: %.*s", folder, (int)(end - at), at);
+        at = end + 1;
+    }
+    free(all);
+}
+
+static void kills_lose_nothing(void **state) {
+    const int kills = getenv("ATTN_TEST_LONG") ? 200 : 10;
+    const char *const words =
+        "steps=600 mixer=attention+baseconv dropout=0.1 state=mlp ema=0.9 eval_every=50 --checkpoint-every 0.001s --threads 1 --quiet";
+    char undisturbed[TEST_PATH], name[TEST_PATH + 64];
+    uint32_t random = 12345;
+    (void)state;
+    expect(run("train", training(words)), 0, "");
+    const struct attn_run_summary reference = only_run();
+    snprintf(undisturbed, sizeof undisturbed, "%s-reference", store);
+    assert_int_equal(rename(reference.folder, undisturbed), 0);
+    for (int done = 0; done < kills;) {
+        const pid_t child = test_start(output, line("train", training(words)));
+        random = random * 1664525 + 1013904223;
+        pause_for(2000 + random % 150000);
+        kill(child, SIGKILL);
+        const int status = test_end(child);
+        if (status != 128 + SIGKILL && status != 0) fail_msg("exit %d", status);
+        done += status != 0;
+        attn_ctx *ctx = test_context(1);
+        struct attn_run_summary *runs;
+        int64_t count;
+        assert_int_equal(attn_store_list(ctx, store, &runs, &count), ATTN_OK);
+        assert_true(count <= 1);
+        for (int64_t i = 0; i < count; i++) {
+            assert_true(runs[i].state == ATTN_RUN_KILLED || runs[i].state == ATTN_RUN_DONE);
+            expect_whole_lines(runs[i].folder);
+            if (runs[i].state != ATTN_RUN_DONE) continue;
+            test_same_file(undisturbed, runs[i].folder, ATTN_MODEL_FILE);
+            if (done < kills) { /* once more from the beginning */
+                snprintf(name, sizeof name, "rm -r '%s'", runs[i].folder);
+                assert_int_equal(system(name), 0);
+            }
+        }
+        attn_free(ctx, runs);
+        attn_ctx_destroy(ctx);
+    }
+    expect(run("train", training(words)), 0, "");
+    const struct attn_run_summary s = only_run();
+    assert_int_equal(s.state, ATTN_RUN_DONE);
+    test_same_file(undisturbed, s.folder, ATTN_MODEL_FILE);
+    expect_whole_lines(s.folder);
+    snprintf(name, sizeof name,
+             "ls -A '%s' | grep -v -x -e recipe.json -e env.json -e metrics.jsonl -e model.safetensors -e checkpoint.safetensors",
+             s.folder);
+    assert_int_not_equal(system(name), 0); /* nothing of killed writers is left */
+    snprintf(name, sizeof name, "rm -r '%s'", undisturbed);
+    assert_int_equal(system(name), 0);
+}
+
+static void signals_save_and_stop(void **state) {
+    static const int signals[] = {SIGTERM, SIGINT, SIGUSR1};
+    char resume[TEST_PATH + 128], file[TEST_PATH];
+    (void)state;
+    struct attn_run_summary s = {.step = 0};
+    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
+        snprintf(resume, sizeof resume, "--resume %s --threads 1", s.folder);
+        const pid_t child = test_start(output, line("train", i == 0 ? training("steps=1000000 --threads 1") : resume));
+        s = test_wait_for_step(store, 1, s.step + 1);
+        for (int n = 0; n < 500 && s.state != ATTN_RUN_RUNNING; n++) {
+            pause_for(10000);
+            s = only_run();
+        }
+        pause_for(50000);
+        kill(child, signals[i]);
+        if (signals[i] == SIGUSR1) kill(child, signals[i]); /* batch systems say it twice */
+        assert_int_equal(test_end(child), 130);
+        s = only_run();
+        assert_int_equal(s.state, ATTN_RUN_STOPPED);
+        snprintf(file, sizeof file, "%.2000s/%s", s.folder, ATTN_CHECKPOINT_FILE);
+        assert_int_equal(access(file, F_OK), 0);
+    }
+    const int64_t before = s.step;
+    snprintf(resume, sizeof resume, "--resume %s --threads 1 --time-limit 0.3s", strrchr(s.folder, '/') + 1);
+    expect(run("train", resume), 130, "going on with");
+    expect(130, 130, "attn train --resume ");
+    assert_true(only_run().step > before);
+    expect(run("runs", "--state stopped"), 0, s.id);
+}
+
+static void a_second_process_is_refused(void **state) {
+    char resume[TEST_PATH + 128];
+    (void)state;
+    const char *const words = "steps=1000000 seed=7 --threads 1 --time-limit 60s";
+    const pid_t child = test_start(output, line("train", training(words)));
+    char second[160];
+    snprintf(second, sizeof second, "%s/second.txt", store);
+    const struct attn_run_summary s = test_wait_for_step(store, 1, 1);
+    snprintf(resume, sizeof resume, "--resume %s", s.folder);
+    const int resumed = test_command(second, text, line("train", resume));
+    if (resumed != 2 || !strstr(text, "another process is writing it")) kill(child, SIGKILL);
+    expect(resumed, 2, "another process is writing it");
+    const int again = test_command(second, text, line("train", training(words)));
+    if (again != 2) kill(child, SIGKILL);
+    expect(again, 2, "another process is training it");
+    kill(child, SIGTERM);
+    assert_int_equal(test_end(child), 130);
+    assert_int_equal(only_run().state, ATTN_RUN_STOPPED);
+}
+
+static const char diverging[] = "optimizer=sgd decay=1000 schedule=constant steps=40";
+
+static void divergence_is_a_failure_with_its_place(void **state) {
+    char words[256];
+    (void)state;
+    snprintf(words, sizeof words, "%s lr=1000 --threads 1", diverging);
+    expect(run("train", training(words)), 2, "attn: step ");
+    expect(2, 2, " is ");
+    expect(2, 2, "; first in ");
+    expect(2, 2, "; there is no checkpoint");
+    assert_int_equal(only_run().state, ATTN_RUN_FAILED);
+    expect(run("runs", "--json"), 0, "\"state\":\"failed\"");
+    expect(0, 0, "\"message\":\"step ");
+}
+
+static void divergence_names_the_last_checkpoint(void **state) {
+    char words[256];
+    (void)state;
+    snprintf(words, sizeof words, "%s lr=1000 --threads 1 --checkpoint-every 0.000001s", diverging);
+    expect(run("train", training(words)), 2, "; checkpoint.safetensors holds step ");
+    expect(run("train", training(words)), 2, "; checkpoint.safetensors holds step "); /* from there it goes the same way */
+    assert_int_equal(only_run().state, ATTN_RUN_FAILED);
+}
+
+static void a_sweep_goes_on_without_the_recipes_that_fail(void **state) {
+    char words[256];
+    (void)state;
+    snprintf(words, sizeof words, "%s lr=1e-3,1000,1e-4 mixer=attention,atention --jobs 2 --threads 2", diverging);
+    expect(run("train", training(words)), 2, "attn: train: mixer=attention lr=1000: step ");
+    expect(2, 2, "attn: train: mixer=atention lr=0.001: there is no mixer 'atention'; did you mean 'attention'?");
+    expect(2, 2, "attn: train: mixer=atention lr=0.0001: there is no mixer 'atention'");
+    attn_ctx *ctx = test_context(1);
+    struct attn_run_summary *runs;
+    int64_t count, states[8] = {0};
+    assert_int_equal(attn_store_list(ctx, store, &runs, &count), ATTN_OK);
+    assert_int_equal(count, 3); /* a recipe that is refused leaves none */
+    for (int64_t i = 0; i < count; i++) states[runs[i].state]++;
+    assert_int_equal(states[ATTN_RUN_DONE], 2);
+    assert_int_equal(states[ATTN_RUN_FAILED], 1);
+    attn_free(ctx, runs);
+    attn_ctx_destroy(ctx);
+}
+
+static void a_sweep_is_stopped_and_goes_on(void **state) {
+    const char *const words = "steps=1000000 seed=1..4 --jobs 2 --threads 2";
+    (void)state;
+    const pid_t child = test_start(output, line("train", training(words)));
+    test_wait_for_step(store, 2, 1);
+    kill(child, SIGTERM); /* the parent alone: it asks its children */
+    assert_int_equal(test_end(child), 130);
+    attn_ctx *ctx = test_context(1);
+    struct attn_run_summary *runs;
+    int64_t count;
+    assert_int_equal(attn_store_list(ctx, store, &runs, &count), ATTN_OK);
+    assert_int_equal(count, 2);
+    for (int64_t i = 0; i < count; i++) assert_int_equal(runs[i].state, ATTN_RUN_STOPPED);
+    attn_free(ctx, runs);
+    const double limit = 20;
+    struct timespec begun, ended;
+    clock_gettime(CLOCK_MONOTONIC, &begun);
+    expect(run("train", training("steps=1000000 seed=1..4 --jobs 2 --threads 2 --time-limit 0.5s")), 130, "stopped");
+    clock_gettime(CLOCK_MONOTONIC, &ended);
+    assert_true((double)(ended.tv_sec - begun.tv_sec) < limit); /* of the whole sweep, not of each of a million steps */
+    assert_int_equal(attn_store_list(ctx, store, &runs, &count), ATTN_OK);
+    assert_int_equal(count, 2);
+    attn_free(ctx, runs);
+    attn_ctx_destroy(ctx);
+}
+
+static void a_recipe_that_is_refused_leaves_no_run(void **state) {
+    attn_ctx *ctx = test_context(1);
+    struct attn_run_summary *runs;
+    int64_t count;
+    char name[128];
+    (void)state;
+    expect(run("train", training("steps=3 mixer=atention")), 2, "did you mean 'attention'?");
+    snprintf(name, sizeof name, "%s/recipe", store);
+    FILE *file = fopen(name, "w");
+    assert_non_null(file);
+    fputs("{\"task\": \"zoology/mqar\",\n \"lr\": 1e9}", file);
+    fclose(file);
+    snprintf(name, sizeof name, "--recipe %s/recipe", store);
+    expect(run("train", name), 2, "/recipe: lr=1000000000: expected a number from 0 to 1000");
+    assert_int_equal(attn_store_list(ctx, store, &runs, &count), ATTN_OK);
+    assert_int_equal(count, 0);
+    attn_free(ctx, runs);
+    attn_ctx_destroy(ctx);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(kills_lose_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(signals_save_and_stop, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_second_process_is_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(divergence_is_a_failure_with_its_place, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(divergence_names_the_last_checkpoint, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_sweep_goes_on_without_the_recipes_that_fail, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_sweep_is_stopped_and_goes_on, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_recipe_that_is_refused_leaves_no_run, set_up, tear_down),
+    };
+    return cmocka_run_group_tests_name("train: the program", tests, NULL, NULL);
+}
