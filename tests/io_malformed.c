@@ -105,10 +105,54 @@ static void every_malformed_table_is_refused_with_line_and_column(void **state) 
     attn_ctx_destroy(ctx);
 }
 
-/* --------------------------------------------------------------------------------------------------------- archives */
+/* ----------------------------------------------------------------------------------------------------- packed texts */
 
 #if defined(ATTN_HAVE_ZLIB)
 #include <zlib.h>
+
+/* "hello\n" by gzip -n; a case spoils bytes of it, or its length. */
+static const uint8_t hello[] = {0x1F, 0x8B, 8,    0,    0,    0,    0,    0,    0,    3,    0xCB, 0x48, 0xCD,
+                                0xC9, 0xC9, 0xE7, 0x02, 0x00, 0x20, 0x30, 0x3A, 0x36, 0x06, 0x00, 0x00, 0x00};
+
+static const struct {
+    size_t size; /* of the file; above that of `hello` the rest is `value` */
+    size_t at;
+    uint8_t value;
+    const char *sentence;
+} packs[] = {
+    {2, 0, 0x1F, "x.gz: byte 2: found the end, expected more of the packed data"},
+    {9, 0, 0x1F, "x.gz: byte 9: found the end, expected more"},
+    {10, 0, 0x1F, "x.gz: byte 10: found the end, expected more"},
+    {15, 0, 0x1F, "x.gz: byte 15: found the end, expected more"},
+    {18, 0, 0x1F, "x.gz: byte 18: found the end, expected more"},
+    {25, 0, 0x1F, "x.gz: byte 25: found the end, expected more"},
+    {26, 2, 7, "found damaged packed data (unknown compression method)"},
+    {26, 3, 0xE0, "found damaged packed data (unknown header flags set)"},
+    {26, 3, 2, "found damaged packed data (header crc mismatch)"},
+    {26, 10, 0xCF, "found damaged packed data (invalid block type)"},
+    {26, 10, 0xC9, "found damaged packed data (invalid stored block lengths)"},
+    {26, 11, 0x49, "found damaged packed data (incorrect data check)"},
+    {26, 18, 0x21, "x.gz: byte 22: found damaged packed data (incorrect data check)"},
+    {26, 22, 7, "x.gz: byte 26: found damaged packed data (incorrect length check)"},
+    {27, 26, 0, "x.gz: byte 26: found byte 0x00 behind the packed data"},
+    {28, 26, 0x1F, "x.gz: byte 26: found byte 0x1f behind the packed data"},
+};
+
+static void every_malformed_packed_text_is_refused_with_its_byte(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof packs / sizeof packs[0]; i++) {
+        uint8_t bytes[64];
+        struct attn_text text;
+        memset(bytes, packs[i].value, sizeof bytes);
+        memcpy(bytes, hello, packs[i].size < sizeof hello ? packs[i].size : sizeof hello);
+        bytes[packs[i].at] = packs[i].value;
+        attn_ctx *ctx = new_context();
+        must_refuse(ctx, attn_text_parse(ctx, "x.gz", bytes, packs[i].size, 1 << 20, &text), ATTN_EINVAL, packs[i].size, packs[i].sentence);
+        attn_ctx_destroy(ctx);
+    }
+}
+
+/* --------------------------------------------------------------------------------------------------------- archives */
 
 enum { ROOM = 2048 };
 
@@ -359,6 +403,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_malformed_table_is_refused_with_line_and_column),
 #if defined(ATTN_HAVE_ZLIB)
+        cmocka_unit_test(every_malformed_packed_text_is_refused_with_its_byte),
         cmocka_unit_test(every_malformed_archive_is_refused_with_its_byte_or_member),
         cmocka_unit_test(no_archive_that_is_cut_or_has_more_is_accepted),
         cmocka_unit_test(members_that_share_bytes_are_refused),

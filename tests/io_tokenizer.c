@@ -1,5 +1,4 @@
 /* Tokenizers of words and characters, and every kind as JSON. Oracles: vocabularies written out, and what went in. */
-#include "base/random.h"
 #include "io/tokenizer.h"
 #include "support/faulty_files.h"
 
@@ -12,32 +11,11 @@
 
 #include <cmocka.h>
 
-/* The n-th allocation from now fails, and all that follow; negative: none. */
-static int countdown = -1;
-
-static void *allocate(void *user, size_t bytes, size_t alignment) {
-    void *memory = NULL;
-    (void)user;
-    if (countdown == 0) return NULL;
-    countdown -= countdown > 0;
-    return posix_memalign(&memory, alignment, bytes) == 0 ? memory : NULL;
-}
-
-static void release(void *user, void *memory) {
-    (void)user;
-    free(memory);
-}
-
 static attn_ctx *ctx;
 
 static int set_up(void **state) {
-    attn_ctx_config config;
     (void)state;
-    attn_ctx_config_init(&config);
-    config.allocate = allocate;
-    config.release = release;
-    config.threads = 1;
-    return attn_ctx_create(&config, &ctx, NULL, 0) == ATTN_OK ? 0 : -1;
+    return attn_ctx_create(NULL, &ctx, NULL, 0) == ATTN_OK ? 0 : -1;
 }
 
 static int tear_down(void **state) {
@@ -231,41 +209,6 @@ static void every_kind_is_the_same_after_saving_and_loading(void **state) {
     }
     unlink(path);
 }
-
-/* Making, encoding, decoding, saving and loading, with the n-th allocation and all behind it failing, until none does. */
-static attn_status everything(enum attn_tokenizer_kind kind) {
-    struct attn_tokenizer *t = NULL, *again = NULL;
-    int32_t *numbers = NULL;
-    char *text = NULL, *json = NULL;
-    size_t count, size;
-    attn_status status = attn_tokenizer_make(ctx, kind, "x", corpus, strlen(corpus), &with_specials, &t);
-    if (status == ATTN_OK) status = attn_tokenizer_encode(ctx, t, "x", corpus, strlen(corpus), &numbers, &count);
-    if (status == ATTN_OK) status = attn_tokenizer_decode(ctx, t, numbers, count, &text, &size);
-    if (status == ATTN_OK) status = attn_tokenizer_text(ctx, t, &json, &size);
-    if (status == ATTN_OK) status = attn_tokenizer_parse(ctx, "x", json, size, &again);
-    attn_free(ctx, json);
-    attn_free(ctx, text);
-    attn_free(ctx, numbers);
-    attn_tokenizer_free(ctx, again);
-    attn_tokenizer_free(ctx, t);
-    return status;
-}
-
-static void every_failing_allocation_is_a_status(void **state) {
-    (void)state;
-    for (int kind = 0; kind < KINDS; kind++)
-        for (int n = 0;; n++) {
-            countdown = n;
-            const attn_status status = everything((enum attn_tokenizer_kind)kind);
-            const bool met = countdown == 0;
-            countdown = -1;
-            if (status != ATTN_OK && status != ATTN_ENOMEM) fail_msg("kind %d, allocation %d: %s", kind, n, sentence());
-            if (!met) {
-                assert_int_equal(status, ATTN_OK);
-                break;
-            }
-        }
-}
 #else
 static void json_names_what_to_install(void **state) {
     (void)state;
@@ -287,7 +230,6 @@ int main(void) {
         cmocka_unit_test(numbers_that_are_no_token_are_refused_with_their_place),
 #if defined(ATTN_HAVE_JANSSON)
         cmocka_unit_test(every_kind_is_the_same_after_saving_and_loading),
-        cmocka_unit_test(every_failing_allocation_is_a_status),
 #else
         cmocka_unit_test(json_names_what_to_install),
 #endif
