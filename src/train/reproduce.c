@@ -97,18 +97,19 @@ attn_status attn_reproduction_cost(attn_ctx *ctx, const struct attn_reproduction
 /* ------------------------------------------------------------------------------------------------------------ running */
 
 attn_status attn_reproduction_train(attn_ctx *ctx, struct attn_reproduction *r, struct attn_work *work, int jobs, int threads,
-                                    attn_work_ready_fn ready, void *user, int64_t *failed) {
+                                    attn_work_ready_fn ready, void *user, struct attn_work_count *count) {
     attn_status status = ATTN_OK;
-    *failed = 0;
+    *count = (struct attn_work_count){0};
     for (int i = 0; i < r->count && !status; i++) {
         struct attn_sweep sweep;
-        int64_t some = 0;
+        struct attn_work_count some;
         if (work->options.stop && work->options.stop(work->options.user)) break;
         status = attn_experiment_recipes(ctx, r->experiment[i], r->seeds, &sweep);
         if (status) break;
         work->task = r->experiment[i]->task;
         status = attn_work_sweep(ctx, work, &sweep, 0, 1, jobs, threads, ready, user, &some);
-        *failed += some;
+        count->failed += some.failed;
+        count->left += some.left;
         attn_sweep_free(ctx, &sweep);
     }
     return status;

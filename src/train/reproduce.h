@@ -29,7 +29,7 @@ attn_status attn_reproduction_cost(attn_ctx *ctx, const struct attn_reproduction
 
 /* Trains what is missing; as attn_work_sweep, experiment by experiment. work->task is set here. */
 attn_status attn_reproduction_train(attn_ctx *ctx, struct attn_reproduction *r, struct attn_work *work, int jobs, int threads,
-                                    attn_work_ready_fn ready, void *user, int64_t *failed);
+                                    attn_work_ready_fn ready, void *user, struct attn_work_count *count);
 
 /* What the store says of every arm. */
 attn_status attn_reproduction_read(attn_ctx *ctx, struct attn_reproduction *r, const char *store);

@@ -81,15 +81,17 @@ static int tear_down(void **state) {
 static void expect_to_go_on(const char *store, const char *what, int at) {
     attn_ctx *ctx = test_context(1);
     struct attn_recipe *recipe = test_recipe(ctx, words);
-    struct attn_run_summary summary, *runs;
+    struct attn_run_summary summary;
+    struct attn_run_list list;
     int64_t count;
     char text[1024];
     if (work(ctx, NULL, store, recipe, &summary)) fail_msg("%s %d: %s", what, at, attn_ctx_error(ctx, text, sizeof text));
     assert_int_equal(summary.state, ATTN_RUN_DONE);
     test_same_file(reference, summary.folder, ATTN_MODEL_FILE);
-    assert_int_equal(attn_store_list(ctx, store, &runs, &count), ATTN_OK);
+    assert_int_equal(attn_store_list(ctx, store, &list), ATTN_OK);
+    count = list.count;
     if (count != 1) fail_msg("%s %d: %d runs of one recipe", what, at, (int)count);
-    attn_free(ctx, runs);
+    attn_run_list_free(ctx, &list);
     attn_free(ctx, recipe);
     attn_ctx_destroy(ctx);
 }

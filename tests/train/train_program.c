@@ -59,12 +59,14 @@ static void pause_for(long microseconds) {
 
 static struct attn_run_summary only_run(void) {
     attn_ctx *ctx = test_context(1);
-    struct attn_run_summary *runs, one;
+    struct attn_run_list list;
+    struct attn_run_summary one;
     int64_t count;
-    assert_int_equal(attn_store_list(ctx, store, &runs, &count), ATTN_OK);
+    assert_int_equal(attn_store_list(ctx, store, &list), ATTN_OK);
+    count = list.count;
     assert_int_equal(count, 1);
-    one = runs[0];
-    attn_free(ctx, runs);
+    one = list.at[0];
+    attn_run_list_free(ctx, &list);
     attn_ctx_destroy(ctx);
     return one;
 }
@@ -101,21 +103,22 @@ static void kills_lose_nothing(void **state) {
         if (status != 128 + SIGKILL && status != 0) fail_msg("exit %d", status);
         done += status != 0;
         attn_ctx *ctx = test_context(1);
-        struct attn_run_summary *runs;
+        struct attn_run_list list;
         int64_t count;
-        assert_int_equal(attn_store_list(ctx, store, &runs, &count), ATTN_OK);
+        assert_int_equal(attn_store_list(ctx, store, &list), ATTN_OK);
+        count = list.count;
         assert_true(count <= 1);
         for (int64_t i = 0; i < count; i++) {
-            assert_true(runs[i].state == ATTN_RUN_KILLED || runs[i].state == ATTN_RUN_DONE);
-            expect_whole_lines(runs[i].folder);
-            if (runs[i].state != ATTN_RUN_DONE) continue;
-            test_same_file(undisturbed, runs[i].folder, ATTN_MODEL_FILE);
+            assert_true(list.at[i].state == ATTN_RUN_KILLED || list.at[i].state == ATTN_RUN_DONE);
+            expect_whole_lines(list.at[i].folder);
+            if (list.at[i].state != ATTN_RUN_DONE) continue;
+            test_same_file(undisturbed, list.at[i].folder, ATTN_MODEL_FILE);
             if (done < kills) { /* once more from the beginning */
-                snprintf(name, sizeof name, "rm -r '%s'", runs[i].folder);
+                snprintf(name, sizeof name, "rm -r '%s'", list.at[i].folder);
                 assert_int_equal(system(name), 0);
             }
         }
-        attn_free(ctx, runs);
+        attn_run_list_free(ctx, &list);
         attn_ctx_destroy(ctx);
     }
     expect(run("train", training(words)), 0, "");
@@ -213,14 +216,15 @@ static void a_sweep_goes_on_without_the_recipes_that_fail(void **state) {
     expect(2, 2, "attn: train: mixer=atention lr=0.001: there is no mixer 'atention'; did you mean 'attention'?");
     expect(2, 2, "attn: train: mixer=atention lr=0.0001: there is no mixer 'atention'");
     attn_ctx *ctx = test_context(1);
-    struct attn_run_summary *runs;
+    struct attn_run_list list;
     int64_t count, states[8] = {0};
-    assert_int_equal(attn_store_list(ctx, store, &runs, &count), ATTN_OK);
+    assert_int_equal(attn_store_list(ctx, store, &list), ATTN_OK);
+    count = list.count;
     assert_int_equal(count, 3); /* a recipe that is refused leaves none */
-    for (int64_t i = 0; i < count; i++) states[runs[i].state]++;
+    for (int64_t i = 0; i < count; i++) states[list.at[i].state]++;
     assert_int_equal(states[ATTN_RUN_DONE], 2);
     assert_int_equal(states[ATTN_RUN_FAILED], 1);
-    attn_free(ctx, runs);
+    attn_run_list_free(ctx, &list);
     attn_ctx_destroy(ctx);
 }
 
@@ -232,27 +236,29 @@ static void a_sweep_is_stopped_and_goes_on(void **state) {
     kill(child, SIGTERM); /* the parent alone: it asks its children */
     assert_int_equal(test_end(child), 130);
     attn_ctx *ctx = test_context(1);
-    struct attn_run_summary *runs;
+    struct attn_run_list list;
     int64_t count;
-    assert_int_equal(attn_store_list(ctx, store, &runs, &count), ATTN_OK);
+    assert_int_equal(attn_store_list(ctx, store, &list), ATTN_OK);
+    count = list.count;
     assert_int_equal(count, 2);
-    for (int64_t i = 0; i < count; i++) assert_int_equal(runs[i].state, ATTN_RUN_STOPPED);
-    attn_free(ctx, runs);
+    for (int64_t i = 0; i < count; i++) assert_int_equal(list.at[i].state, ATTN_RUN_STOPPED);
+    attn_run_list_free(ctx, &list);
     const double limit = 20;
     struct timespec begun, ended;
     clock_gettime(CLOCK_MONOTONIC, &begun);
     expect(run("train", training("steps=1000000 seed=1..4 --jobs 2 --threads 2 --time-limit 0.5s")), 130, "stopped");
     clock_gettime(CLOCK_MONOTONIC, &ended);
     assert_true((double)(ended.tv_sec - begun.tv_sec) < limit); /* of the whole sweep, not of each of a million steps */
-    assert_int_equal(attn_store_list(ctx, store, &runs, &count), ATTN_OK);
+    assert_int_equal(attn_store_list(ctx, store, &list), ATTN_OK);
+    count = list.count;
     assert_int_equal(count, 2);
-    attn_free(ctx, runs);
+    attn_run_list_free(ctx, &list);
     attn_ctx_destroy(ctx);
 }
 
 static void a_recipe_that_is_refused_leaves_no_run(void **state) {
     attn_ctx *ctx = test_context(1);
-    struct attn_run_summary *runs;
+    struct attn_run_list list;
     int64_t count;
     char name[128];
     (void)state;
@@ -264,9 +270,10 @@ static void a_recipe_that_is_refused_leaves_no_run(void **state) {
     fclose(file);
     snprintf(name, sizeof name, "--recipe %s/recipe", store);
     expect(run("train", name), 2, "/recipe: lr=1000000000: expected a number from 0 to 1000");
-    assert_int_equal(attn_store_list(ctx, store, &runs, &count), ATTN_OK);
+    assert_int_equal(attn_store_list(ctx, store, &list), ATTN_OK);
+    count = list.count;
     assert_int_equal(count, 0);
-    attn_free(ctx, runs);
+    attn_run_list_free(ctx, &list);
     attn_ctx_destroy(ctx);
 }
 

@@ -177,25 +177,28 @@ static void the_newest_run_of_a_recipe_is_found_and_one_that_is_done_first(void 
 }
 
 static void what_is_no_run_is_passed_over(void **state) {
-    struct attn_run_summary *runs;
+    struct attn_run_list list;
     int64_t before, count;
     char path[1024];
     (void)state;
-    assert_int_equal(attn_store_list(ctx, store, &runs, &before), ATTN_OK);
+    assert_int_equal(attn_store_list(ctx, store, &list), ATTN_OK);
+    before = list.count;
     assert_true(before > 0);
-    for (int64_t i = 1; i < before; i++) assert_true(strcmp(runs[i - 1].id, runs[i].id) < 0);
-    attn_free(ctx, runs);
+    for (int64_t i = 1; i < before; i++) assert_true(strcmp(list.at[i - 1].id, list.at[i].id) < 0);
+    attn_run_list_free(ctx, &list);
     snprintf(path, sizeof path,
              "mkdir -p %s/empty %s/json %s/text; echo '{}' >%s/json/recipe.json; echo hello >%s/text/recipe.json; echo >%s/file", store,
              store, store, store, store, store);
     assert_int_equal(system(path), 0);
-    assert_int_equal(attn_store_list(ctx, store, &runs, &count), ATTN_OK);
+    assert_int_equal(attn_store_list(ctx, store, &list), ATTN_OK);
+    count = list.count;
     assert_int_equal(count, before);
-    attn_free(ctx, runs);
+    attn_run_list_free(ctx, &list);
     snprintf(path, sizeof path, "%s/none", store);
-    assert_int_equal(attn_store_list(ctx, path, &runs, &count), ATTN_OK);
+    assert_int_equal(attn_store_list(ctx, path, &list), ATTN_OK);
+    count = list.count;
     assert_int_equal(count, 0);
-    attn_free(ctx, runs);
+    attn_run_list_free(ctx, &list);
     struct attn_run_summary s;
     snprintf(path, sizeof path, "%s/json", store);
     assert_int_equal(attn_store_read(ctx, path, &s), ATTN_EINVAL);
@@ -245,12 +248,13 @@ static void leftovers_go_when_a_run_is_opened(void **state) {
 static void eight_processes_make_runs_of_their_own(void **state) {
     enum { PROCESSES = 8, RUNS = 5 };
     struct attn_recipe *recipe = test_recipe(ctx, "steps=79");
-    struct attn_run_summary *runs;
+    struct attn_run_list list;
     int64_t before, count;
     int status;
     (void)state;
-    assert_int_equal(attn_store_list(ctx, store, &runs, &before), ATTN_OK);
-    attn_free(ctx, runs);
+    assert_int_equal(attn_store_list(ctx, store, &list), ATTN_OK);
+    before = list.count;
+    attn_run_list_free(ctx, &list);
     for (int p = 0; p < PROCESSES; p++) {
         const pid_t child = fork();
         assert_true(child >= 0);
@@ -269,9 +273,10 @@ static void eight_processes_make_runs_of_their_own(void **state) {
         assert_true(wait(&status) > 0);
         assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
     }
-    assert_int_equal(attn_store_list(ctx, store, &runs, &count), ATTN_OK);
+    assert_int_equal(attn_store_list(ctx, store, &list), ATTN_OK);
+    count = list.count;
     assert_int_equal(count, before + PROCESSES * RUNS);
-    attn_free(ctx, runs);
+    attn_run_list_free(ctx, &list);
     attn_free(ctx, recipe);
 }
 

@@ -142,12 +142,12 @@ static attn_status say_cost(struct reproduce *p, const struct attn_reproduction 
 
 static attn_status reproduce_system(struct reproduce *p, const struct attn_system *system) {
     struct attn_reproduction r;
-    int64_t failed = 0;
+    struct attn_work_count count;
     const int cores = p->threads > 0 ? (int)p->threads : attn_cpu_count(), jobs = p->jobs > 0 ? (int)p->jobs : cores;
     attn_status status = attn_reproduction_open(p->ctx, system, p->scale, (int)p->seeds, &r);
     if (!status) status = say_cost(p, &r, cores);
     if (!status && !p->dry_run)
-        status = attn_reproduction_train(p->ctx, &r, &p->work, jobs, cores / jobs > 0 ? cores / jobs : 1, say_ready, p, &failed);
+        status = attn_reproduction_train(p->ctx, &r, &p->work, jobs, cores / jobs > 0 ? cores / jobs : 1, say_ready, p, &count);
     attn_progress(NULL);
     if (!status && !p->dry_run && !attn_stop_asked()) {
         status = attn_reproduction_read(p->ctx, &r, p->work.store);

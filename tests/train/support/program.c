@@ -51,15 +51,17 @@ struct attn_run_summary test_wait_for_step(const char *store, int64_t count, int
     const struct timespec pause = {0, 10000000};
     attn_ctx *ctx = test_context(1);
     for (int i = 0; i < 6000; i++) { /* a busy machine takes its time */
-        struct attn_run_summary *runs, last = {.step = -1};
+        struct attn_run_list list;
+        struct attn_run_summary last = {.step = -1};
         int64_t found, ready = 0;
-        assert_int_equal(attn_store_list(ctx, store, &runs, &found), ATTN_OK);
+        assert_int_equal(attn_store_list(ctx, store, &list), ATTN_OK);
+        found = list.count;
         for (int64_t r = 0; r < found; r++)
-            if (runs[r].step >= step) {
-                last = runs[r];
+            if (list.at[r].step >= step) {
+                last = list.at[r];
                 ready++;
             }
-        attn_free(ctx, runs);
+        attn_run_list_free(ctx, &list);
         if (ready >= count) {
             attn_ctx_destroy(ctx);
             return last;
