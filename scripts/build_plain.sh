@@ -42,7 +42,7 @@ list() { { find "$@" -name '*.c' 2>/dev/null || true; } | LC_ALL=C sort; }
 objects_of() { for source in "$@"; do ls "$objects/$(echo "$source" | tr / _).o" 2>/dev/null || true; done; }
 
 library=$(list src/base src/mask src/kernel src/plan src/cache)
-program=$(list src/io src/cli bench)
+program=$(list src/io src/metric src/cli bench)
 rm -f "$objects"/*.o build/libattn.a
 run $library
 ar rcs build/libattn.a $(objects_of $library)

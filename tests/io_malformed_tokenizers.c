@@ -24,6 +24,7 @@ static int tear_down(void **state) {
     return 0;
 }
 
+#if defined(ATTN_HAVE_JANSSON)
 static void must_refuse(attn_status status, const char *sentence, const char *input) {
     char text[1024];
     attn_ctx_error(ctx, text, sizeof text);
@@ -31,7 +32,6 @@ static void must_refuse(attn_status status, const char *sentence, const char *in
         fail_msg("%.200s: status %d, sentence \"%s\", expected \"%s\" in it", input, (int)status, text, sentence);
 }
 
-#if defined(ATTN_HAVE_JANSSON)
 #define HEAD          "{\"format\":\"attn tokenizer\",\"version\":1,"
 #define WORD(tokens)  HEAD "\"kind\":\"word\",\"special\":[\"<unk>\",\"<eos>\"],\"tokens\":[\"<unk>\",\"<eos>\"" tokens "]}"
 #define CHARS(tokens) HEAD "\"kind\":\"character\",\"special\":[],\"tokens\":[" tokens "]}"

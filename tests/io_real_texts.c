@@ -29,6 +29,12 @@ static int tear_down(void **state) {
     return 0;
 }
 
+/* The texts are packed, the cases of GPT-2 are JSON: without the libraries for both there is nothing that can be read. */
+static void the_folder_is_found_or_the_tests_are_left_out(void **state) {
+    (void)state;
+    assert_non_null(test_data("README.md"));
+}
+
 #if defined(ATTN_HAVE_ZLIB)
 static const char *sentence(void) {
     static char text[1024];
@@ -175,6 +181,7 @@ static void real_texts_come_back(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_folder_is_found_or_the_tests_are_left_out),
 #if defined(ATTN_HAVE_ZLIB)
         cmocka_unit_test(wikitext_has_the_tokens_and_types_that_are_stated),
         cmocka_unit_test(shakespeare_has_65_characters),
