@@ -228,8 +228,8 @@ ATTN_API attn_tensor *attn_short_convolution(attn_tensor *x, attn_tensor *w, att
 
 /* The same with as many taps as there are tokens, or fewer: y[i] = sum over s <= i of h[s] x[i - s], of x [..., T, D], h [taps, D], taps <= T; no
  * bias, no skip. Few taps are multiplied directly, in T taps D operations a sequence; many by Fourier transforms of a power of two from T + taps -
- * 1 on, where the library was built with KissFFT. The path depends on T and taps alone; results differ by roundings. (Romero et al. 2022, Poli et
- * al. 2023) */
+ * 1 on, where the library was built with KissFFT. The path depends on T, taps and the instruction sets alone; results differ by roundings.
+ * (Romero et al. 2022, Poli et al. 2023) */
 ATTN_API attn_tensor *attn_long_convolution(attn_tensor *x, attn_tensor *h);
 
 /* Taps [taps, H] of a diagonal state space model, S4D (Gu et al. 2022), one of J complex states for each head: K[t] = 2 Re sum over j of B C b lambda^t with

@@ -82,7 +82,7 @@ static double value_of(const attn_mixer_option *option, const char *text) {
     if (option->words) {
         for (int i = 0; option->words[i]; i++)
             if (strcmp(option->words[i], text) == 0) return i;
-        return NAN;
+        return (double)NAN;
     }
     char *end;
     const double value = strtod(text, &end);

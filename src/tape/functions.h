@@ -45,6 +45,11 @@ struct attn_functions {
     attn_real (*exp_sum)(int64_t n, const attn_real *x, attn_real most, attn_real *y);
     /* dx = factor * e^(x - lse), or dx += that */
     void (*exp_scaled)(int64_t n, const attn_real *x, attn_real lse, attn_real factor, attn_real *dx, bool add);
+    /* to[k * channels + l] += sum over r < n of a[r * channels + l] b[k * channels + r * step + l], of l < wide and k < outputs */
+    void (*products)(int64_t wide, int64_t outputs, int64_t n, int64_t channels, const attn_real *a, int64_t step, const attn_real *b,
+                     attn_real *to);
+    /* Taps of a token in the mean up to which a long convolution is direct: with more, transforms are faster (docs/performance.md). */
+    int64_t direct_taps;
 };
 
 /* The table of the context's instruction sets; for one function its loops, from the portable table where that has none. */

@@ -1,5 +1,6 @@
 /* Loops over functions of one number in the functions of <math.h>, for any attn_real. */
 #include "tape/functions.h"
+#include "tape/strip.h"
 
 /* `value` in x, `derivative` in x and y; c: two constants. */
 #define FUNCTION(name, value, derivative)                                                                                                  \
@@ -78,6 +79,25 @@ static void exp_scaled(int64_t n, const attn_real *x, attn_real lse, attn_real f
     for (int64_t i = 0; i < n; i++) dx[i] = (add ? dx[i] : 0) + factor * real_exp(x[i] - lse);
 }
 
+/* sum[l] += sum over r < n of a[r * channels + l] b[r * step + l] */
+static inline void add_rows(int64_t wide, int64_t n, int64_t channels, const attn_real *a, int64_t step, const attn_real *b,
+                            attn_real sum[ATTN_STRIP]) {
+    for (int64_t r = 0; r < n; r++)
+        for (int64_t l = 0; l < wide; l++) sum[l] += a[r * channels + l] * b[r * step + l];
+}
+
+static void products(int64_t wide, int64_t outputs, int64_t n, int64_t channels, const attn_real *a, int64_t step, const attn_real *b,
+                     attn_real *to) {
+    for (int64_t k = 0; k < outputs; k++) {
+        attn_real sum[ATTN_STRIP] = {0};
+        if (wide == ATTN_STRIP) /* sums in registers */
+            add_rows(ATTN_STRIP, n, channels, a, step, b + k * channels, sum);
+        else
+            add_rows(wide, n, channels, a, step, b + k * channels, sum);
+        for (int64_t l = 0; l < wide; l++) to[k * channels + l] += sum[l];
+    }
+}
+
 #define LOOPS(name)                                                                                                                        \
     { name, name##_backward }
 const struct attn_functions attn_functions__portable = {
@@ -101,4 +121,6 @@ const struct attn_functions attn_functions__portable = {
     .greatest = greatest,
     .exp_sum = exp_sum,
     .exp_scaled = exp_scaled,
+    .products = products,
+    .direct_taps = 192,
 };

@@ -5,31 +5,29 @@
  *
  * All three are sums, channel by channel, of products of two arrays' rows, of which one is walked forwards and the other either way.
  */
+#include "tape/functions.h"
 #include "tape/long_convolution.h"
 #include "tape/strip.h"
 
-enum { DIRECT_TAPS = 192 /* of a token in the mean: with more, transforms are faster (docs/performance.md) */ };
+enum { BLOCK = 4 /* outputs that read the same rows together */ };
 
 struct job {
     const struct attn_long_convolution *c;
+    const struct attn_functions *functions;
     const attn_real *dy;
     attn_real *to;
 };
 
-/* sum[l] += sum over r < n of a[r * channels + l] b[r * step + l] */
-static inline void add_rows(int64_t wide, int64_t n, int64_t channels, const attn_real *a, int64_t step, const attn_real *b,
-                            attn_real sum[ATTN_STRIP]) {
-    for (int64_t r = 0; r < n; r++)
-        for (int64_t l = 0; l < wide; l++) sum[l] += a[r * channels + l] * b[r * step + l];
-}
-
-static void add_products(int64_t wide, int64_t n, int64_t channels, const attn_real *a, int64_t step, const attn_real *b, attn_real *to) {
-    attn_real sum[ATTN_STRIP] = {0};
-    if (wide == ATTN_STRIP) /* sums in registers */
-        add_rows(ATTN_STRIP, n, channels, a, step, b, sum);
-    else
-        add_rows(wide, n, channels, a, step, b, sum);
-    for (int64_t l = 0; l < wide; l++) to[l] += sum[l];
+/* Rows of `to` from `first` on, BLOCK of them or as many as `rows` has: row k adds up the products of the `most` rows of a and of b + k, or of `reach`
+ * + k * grow where those are fewer. */
+static void add_block(const struct job *job, int64_t wide, int64_t outputs, int64_t most, int64_t reach, int64_t grow, const attn_real *a,
+                      int64_t step, const attn_real *b, attn_real *to) {
+    const int64_t channels = job->c->channels;
+    const int64_t all = attn_min64(most, attn_min64(reach, reach + (outputs - 1) * grow)); /* products that every row has */
+    job->functions->products(wide, outputs, all, channels, a, step, b, to);
+    for (int64_t k = 0; k < outputs; k++)
+        job->functions->products(wide, 1, attn_min64(most, reach + k * grow) - all, channels, a + all * channels, step,
+                                 b + k * channels + all * step, to + k * channels);
 }
 
 static void forward_strips(void *arg, int64_t begin, int64_t end) {
@@ -38,12 +36,11 @@ static void forward_strips(void *arg, int64_t begin, int64_t end) {
     for (int64_t index = begin; index < end; index++) {
         const struct attn_strip s = attn_strip_at(index, c->channels);
         const int64_t first = s.sequence * c->length * c->channels + s.begin;
-        for (int64_t i = 0; i < c->length; i++) {
-            attn_real *y = job->to + first + i * c->channels;
-            for (int64_t l = 0; l < s.wide; l++) y[l] = 0;
-            add_products(s.wide, attn_min64(c->taps, i + 1), c->channels, c->h->data + s.begin, -c->channels,
-                         c->x->data + first + i * c->channels, y);
-        }
+        for (int64_t i = 0; i < c->length; i++)
+            for (int64_t l = 0; l < s.wide; l++) job->to[first + i * c->channels + l] = 0;
+        for (int64_t i = 0; i < c->length; i += BLOCK)
+            add_block(job, s.wide, attn_min64(BLOCK, c->length - i), c->taps, i + 1, 1, c->h->data + s.begin, -c->channels,
+                      c->x->data + first + i * c->channels, job->to + first + i * c->channels);
     }
 }
 
@@ -53,23 +50,23 @@ static void backward_strips(void *arg, int64_t begin, int64_t end) {
     for (int64_t index = begin; index < end; index++) {
         const struct attn_strip s = attn_strip_at(index, c->channels);
         const int64_t first = s.sequence * c->length * c->channels + s.begin;
-        for (int64_t j = 0; j < c->length; j++)
-            add_products(s.wide, attn_min64(c->taps, c->length - j), c->channels, c->h->data + s.begin, c->channels,
-                         job->dy + first + j * c->channels, job->to + first + j * c->channels);
+        for (int64_t j = 0; j < c->length; j += BLOCK)
+            add_block(job, s.wide, attn_min64(BLOCK, c->length - j), c->taps, c->length - j, -1, c->h->data + s.begin, c->channels,
+                      job->dy + first + j * c->channels, job->to + first + j * c->channels);
     }
 }
 
-/* A strip of a tap, one sequence after the other. */
+/* A strip of BLOCK taps, one sequence after the other. */
 static void backward_taps(void *arg, int64_t begin, int64_t end) {
     const struct job *job = arg;
     const struct attn_long_convolution *c = job->c;
     for (int64_t index = begin; index < end; index++) {
         const struct attn_strip s = attn_strip_at(index, c->channels);
-        const int64_t tap = s.sequence; /* of [taps, channels] */
+        const int64_t tap = s.sequence * BLOCK; /* of [taps, channels] */
         for (int64_t b = 0; b < c->sequences; b++) {
             const int64_t first = b * c->length * c->channels + s.begin;
-            add_products(s.wide, c->length - tap, c->channels, job->dy + first + tap * c->channels, c->channels, c->x->data + first,
-                         job->to + tap * c->channels + s.begin);
+            add_block(job, s.wide, attn_min64(BLOCK, c->taps - tap), c->length, c->length - tap, -1, c->x->data + first, c->channels,
+                      job->dy + first + tap * c->channels, job->to + tap * c->channels + s.begin);
         }
     }
 }
@@ -84,19 +81,22 @@ static void backward(struct attn_node *node) {
         attn_long_convolution_fft_backward(c, dy, dx, dh);
         return;
     }
-    if (dx) attn_range(tape, attn_strips(c->sequences, c->channels), 1, backward_strips, &(struct job){c, dy, dx});
-    if (dh) attn_range(tape, attn_strips(c->taps, c->channels), 1, backward_taps, &(struct job){c, dy, dh});
+    const struct attn_functions *functions = attn_functions_for(tape->ctx);
+    if (dx) attn_range(tape, attn_strips(c->sequences, c->channels), 1, backward_strips, &(struct job){c, functions, dy, dx});
+    if (dh) attn_range(tape, attn_strips(attn_div_up(c->taps, BLOCK), c->channels), 1, backward_taps, &(struct job){c, functions, dy, dh});
 }
 
-/* Shapes alone decide. */
+/* Shapes and instruction sets alone decide. */
 static bool is_direct(const struct attn_long_convolution *c) {
     const int64_t before = c->taps - 1; /* tokens with fewer taps */
-    return !attn_fft_here() || c->taps * c->length - before * (before + 1) / 2 <= DIRECT_TAPS * c->length;
+    return !attn_fft_here() ||
+           c->taps * c->length - before * (before + 1) / 2 <= attn_functions_for(c->x->tape->ctx)->direct_taps * c->length;
 }
 
 static bool compute(struct attn_long_convolution *c, attn_tensor *out) {
     if (is_direct(c)) {
-        attn_range(out->tape, attn_strips(c->sequences, c->channels), 1, forward_strips, &(struct job){c, NULL, out->data});
+        attn_range(out->tape, attn_strips(c->sequences, c->channels), 1, forward_strips,
+                   &(struct job){c, attn_functions_for(out->tape->ctx), NULL, out->data});
         return true;
     }
     for (c->n = 1; c->n < c->length + c->taps - 1;) c->n *= 2;
