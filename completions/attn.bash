@@ -7,6 +7,8 @@ _attn() {
     --q | --k | --v | --out | --out-index | --out-score | --lse | --do | --dlse | --dq | --dk | --dv | --alibi | --dalibi | --bias | --dbias | --sink | --dsink | --cu-q | --cu-k | --w | --weights | --dweights | --dw | --kv-lens | --block-table | --png | --python | --wisdom | --predictions | --labels | --scores | --nll | --tokens | --bins)
         COMPREPLY=($(compgen -f -- "$word"))
         return ;;
+    --store | --figures) COMPREPLY=($(compgen -d -- "$word")); return ;;
+    --state) COMPREPLY=($(compgen -W "done stopped failed running killed" -- "$word")); return ;;
     --mask) COMPREPLY=($(compgen -W "$masks" -- "$word")); return ;;
     --score) COMPREPLY=($(compgen -W "dot additive learned-query" -- "$word")); return ;;
     --layout) COMPREPLY=($(compgen -W "bhtd bthd thd" -- "$word")); return ;;
@@ -26,11 +28,13 @@ _attn() {
     apply) options="--q --k --v --out --lse --do --dlse --dq --dk --dv --mask --scale --softcap --alibi --dalibi --bias --dbias --sink --dsink
         --dropout --seed --cu-q --cu-k --w --weights --dweights --dw --score --top --out-index --out-score --kv-lens --block-table --kv-dtype --layout --dtype --kernel --effort --wisdom --threads --json --help" ;;
     metric) options="--predictions --labels --scores --nll --tokens --bins --no-header --skip-bad --json --csv --help" ;;
+    runs) options="--store --task --state --where --compare --sort --reverse --json --csv --help" ;;
+    report) options="--store --where --out --figures --json --help" ;;
     mask) options="--len --kv-len --mask --tile --png --json --help" ;;
     bench) options="--kernel --dtype --pass --mask --batch --heads --kv-heads --len --kv-len --queries --cache-dtype --block-tokens --dim --v-dim --threads --repeat --budget --seconds --limit
         --gain --seed --effort --wisdom --corpus --protocol --peer --python --json --csv --help --queries --top" ;;
     doctor) options="--python --effort --wisdom --json --help" ;;
-    *) options="apply metric mask bench doctor --version --help" ;;
+    *) options="apply metric runs report mask bench doctor --version --help" ;;
     esac
     COMPREPLY=($(compgen -W "$options" -- "$word"))
 }

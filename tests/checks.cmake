@@ -45,3 +45,9 @@ if(ATTN_CONFIG STREQUAL "release" AND TARGET attn_program)
   set_tests_properties(${ATTN_CONFIG}.check_apply_numpy ${ATTN_CONFIG}.check_python_numpy ${ATTN_CONFIG}.check_python_torch
     ${ATTN_CONFIG}.check_python_install PROPERTIES SKIP_RETURN_CODE 77 ENVIRONMENT "OMP_WAIT_POLICY=passive")
 endif()
+
+# The report's page in a headless Chromium; the script says so where there is none.
+if(ATTN_CONFIG STREQUAL "release" AND TARGET attn_program AND TARGET attn_train)
+  attn_check(report_browser fast python3 tests/browser/report_page.py $<TARGET_FILE:attn_program>)
+  set_tests_properties(${ATTN_CONFIG}.check_report_browser PROPERTIES SKIP_RETURN_CODE 77 ENVIRONMENT "OMP_WAIT_POLICY=passive")
+endif()
