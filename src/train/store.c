@@ -242,13 +242,23 @@ static void compare_run(attn_ctx *ctx, const char *folder, const char *text, str
     *found = true;
 }
 
+/* A recipe that the index has not; of the rest of the folder nothing is read, and the row says so. */
+static attn_status read_recipe(attn_ctx *ctx, const char *store, struct attn_index_row *row) {
+    char folder[ATTN_FILE_PATH];
+    size_t bytes;
+    row->stamp = (struct attn_index_stamp){-1, -1, -1, -1}; /* no file's: a list reads the folder */
+    *row->summary = (struct attn_run_summary){.state = ATTN_RUN_KILLED, .loss = (double)NAN};
+    const attn_status status = attn_store_recipe(ctx, join(folder, store, row->name), &row->recipe, &bytes);
+    return status == ATTN_EINVAL ? ATTN_OK : status;
+}
+
 /* Folders that the index knows are not read: a recipe is written once. */
 static attn_status know_recipes(attn_ctx *ctx, const char *store, struct attn_index_row *rows, size_t count) {
     attn_status status = ATTN_OK;
     size_t gone = 0;
     attn_index_take(ctx, store, rows, count, false, &gone);
     for (size_t i = 0; i < count && !status; i++)
-        if (!rows[i].known) status = read_row(ctx, store, &rows[i]);
+        if (!rows[i].known) status = read_recipe(ctx, store, &rows[i]);
     if (!status) attn_index_keep(ctx, store, rows, count, false);
     return status;
 }
