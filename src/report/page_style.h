@@ -30,8 +30,8 @@ static const char attn_page_style[] =
     "nav ul { list-style: none; padding: 0; display: flex; flex-wrap: wrap; gap: .25rem 1rem }\n"
     "@media print { :root { --ink: #000; --soft: #444; --ground: #fff; --line: #999; --band: #eee; --link: #000; --warn: #eee } "
     "body { max-width: none; padding: 0; font-size: 10pt } figure, tr { break-inside: avoid } h2, h3 { break-after: avoid } "
-    ".scroll { overflow: visible } table { font-size: 7.5pt } th, td { padding: .1rem .3rem } thead th, .n, tbody th { white-space: "
-    "normal; overflow-wrap: anywhere } "
+    ".scroll { overflow: visible } table { font-size: 7pt } th, td { padding: .1rem .3rem } thead th, tbody th { white-space: normal } "
+    "tbody th { overflow-wrap: anywhere } "
     ".figures { grid-template-columns: 1fr 1fr } }\n";
 
 #endif
