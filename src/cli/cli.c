@@ -1,6 +1,7 @@
 /* Complaints, the context and the stop mark: what every command uses. The stop mark is the program's only variable that outlives
  * a call; a signal handler may touch nothing else. */
 #include "cli/cli.h"
+#include "cli/ranks.h"
 
 #include <signal.h>
 #include <stdarg.h>
@@ -10,11 +11,12 @@
 static volatile sig_atomic_t stop_mark;
 
 int attn_complain(const char *format, ...) {
+    FILE *errors = attn_cli_errors();
     va_list list;
     va_start(list, format);
-    fputs("attn: ", stderr);
-    vfprintf(stderr, format, list);
-    fputc('\n', stderr);
+    fputs("attn: ", errors);
+    vfprintf(errors, format, list);
+    fputc('\n', errors);
     va_end(list);
     return ATTN_EXIT_USAGE;
 }

@@ -1,6 +1,7 @@
 /* The program `attn`: finds the command and calls it. */
 #include "cli/cli.h"
 #include "cli/options.h"
+#include "cli/ranks.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -66,9 +67,17 @@ static int run_command(int argc, char **argv) {
     return unknown_command(argv[help ? 2 : 1]);
 }
 
+/* Of many processes the first one does what it is told; the others share the steps of its training. */
+static bool has_work(int argc, char **argv) {
+    return !attn_cli_ranks() || attn_cli_ranks()->rank == 0 || (argc > 1 && strcmp(argv[1], "train") == 0);
+}
+
 int main(int argc, char **argv) {
-    const int status = run_command(argc, argv);
-    if (fflush(stdout) == 0 && ferror(stdout) == 0) return status;
-    attn_complain("standard output: writing failed: %s", strerror(errno)); /* a full disk must not look like success */
-    return ATTN_EXIT_SYSTEM;
+    int status = attn_cli_ranks_begin(&argc, &argv);
+    if (status < 0) status = has_work(argc, argv) ? run_command(argc, argv) : ATTN_EXIT_DONE;
+    if (fflush(stdout) != 0 || ferror(stdout) != 0) {
+        attn_complain("standard output: writing failed: %s", strerror(errno)); /* a full disk must not look like success */
+        status = ATTN_EXIT_SYSTEM;
+    }
+    return attn_cli_ranks_end(status);
 }

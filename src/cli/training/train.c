@@ -2,6 +2,7 @@
 #include "base/cpu.h"
 #include "cli/cli.h"
 #include "cli/options.h"
+#include "cli/ranks.h"
 #include "cli/training/training.h"
 #include "system/systems.h"
 
@@ -145,6 +146,7 @@ static int train_sweep(struct train *t) {
     struct attn_work_count count;
     const int exit_status = take_shard(t, &first, &step);
     if (exit_status >= 0) return exit_status;
+    if (attn_cli_ranks()) return attn_complain("train: a sweep is not shared by processes of MPI; --shard I/N is for jobs");
     const int cores = t->threads > 0 ? (int)t->threads : attn_cpu_count(), jobs = t->jobs > 0 ? (int)t->jobs : cores;
     t->work.options.progress = NULL;
     t->columns[FIGURE].title = t->task->figure;
@@ -196,7 +198,8 @@ static attn_status make_sweep(struct train *t, const struct attn_words *words) {
 static int set_options(struct train *t) {
     t->work.store = attn_cli_store(t->store);
     t->work.again = t->again;
-    t->work.options = (struct attn_train_options){.stop = stop_asked, .progress = show_progress, .user = t};
+    t->work.options = (struct attn_train_options){.ranks = attn_cli_ranks(), .stop = stop_asked, .progress = show_progress, .user = t};
+    t->quiet = t->quiet || (attn_cli_ranks() && attn_cli_ranks()->rank > 0);
     if (!attn_cli_seconds(t->checkpoint_every, &t->work.options.checkpoint_seconds))
         return attn_complain("train: --checkpoint-every %s: expected a time as 30s, 10m or 2h", t->checkpoint_every);
     if (t->time_limit && !attn_cli_seconds(t->time_limit, &t->work.options.time_limit))

@@ -1,0 +1,21 @@
+/* The processes of the program: one (attn), or those that mpirun has started (attn-mpi). Each program links one of ranks_one.c and ranks_mpi.c. */
+#ifndef ATTN_CLI_RANKS_H
+#define ATTN_CLI_RANKS_H
+
+#include "dist/ranks.h"
+
+#include <stdio.h>
+
+/* Before anything else. -1, or an exit status after a complaint. */
+int attn_cli_ranks_begin(int *argc, char ***argv);
+
+/* NULL: there is one process. */
+const struct attn_ranks *attn_cli_ranks(void);
+
+/* Where complaints go: those of other processes than the first are kept until it is known that the first has none of its own. */
+FILE *attn_cli_errors(void);
+
+/* Behind everything else, with the exit status; gives the one to exit with. A failure ends all processes. */
+int attn_cli_ranks_end(int exit_status);
+
+#endif

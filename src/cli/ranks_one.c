@@ -1,0 +1,20 @@
+/* One process. */
+#include "cli/ranks.h"
+
+int attn_cli_ranks_begin(int *argc, char ***argv) {
+    (void)argc;
+    (void)argv;
+    return -1;
+}
+
+const struct attn_ranks *attn_cli_ranks(void) {
+    return NULL;
+}
+
+FILE *attn_cli_errors(void) {
+    return stderr;
+}
+
+int attn_cli_ranks_end(int exit_status) {
+    return exit_status;
+}
