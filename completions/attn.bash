@@ -22,19 +22,27 @@ _attn() {
     --protocol) COMPREPLY=($(compgen -W "longca" -- "$word")); return ;;
     bench) COMPREPLY=($(compgen -W "peak kernels masks sparse planner decode scan search pointer --help" -- "$word")); return ;;
     mask) COMPREPLY=($(compgen -W "$masks" -- "$word")); return ;;
+    --scale) COMPREPLY=($(compgen -W "smoke quick full night paper" -- "$word")); return ;;
+    --recipe | --plugin | --data | --resume) COMPREPLY=($(compgen -f -- "$word")); return ;;
     metric) COMPREPLY=($(compgen -W "accuracy auc perplexity --help" -- "$word")); return ;;
     esac
     case ${COMP_WORDS[1]} in
     apply) options="--q --k --v --out --lse --do --dlse --dq --dk --dv --mask --scale --softcap --alibi --dalibi --bias --dbias --sink --dsink
         --dropout --seed --cu-q --cu-k --w --weights --dweights --dw --score --top --out-index --out-score --kv-lens --block-table --kv-dtype --layout --dtype --kernel --effort --wisdom --threads --json --help" ;;
     metric) options="--predictions --labels --scores --nll --tokens --bins --no-header --skip-bad --json --csv --help" ;;
+    systems) options="zoology/mqar zoology/stacked zoology/lm --mixers --plugin --json --csv --help" ;;
+    train) options="zoology/mqar zoology/stacked zoology/lm --resume --recipe --plugin --store --threads --jobs --shard --time-limit --checkpoint-every --again --dry-run --quiet --json --csv --help" ;;
+    eval) options="--data --plugin --store --threads --json --csv --help" ;;
+    predict) options="--tokens --temperature --seed --plugin --store --threads --help" ;;
+    data) options="zoology/mqar --count --help" ;;
+    reproduce) options="zoology --scale --seeds --strict --dry-run --store --threads --jobs --quiet --json --csv --help" ;;
     runs) options="--store --task --state --where --compare --sort --reverse --json --csv --help" ;;
     report) options="--store --where --out --figures --json --help" ;;
     mask) options="--len --kv-len --mask --tile --png --json --help" ;;
     bench) options="--kernel --dtype --pass --mask --batch --heads --kv-heads --len --kv-len --queries --cache-dtype --block-tokens --dim --v-dim --threads --repeat --budget --seconds --limit
         --gain --seed --effort --wisdom --corpus --protocol --peer --python --json --csv --help --queries --top" ;;
     doctor) options="--python --effort --wisdom --json --help" ;;
-    *) options="apply metric runs report mask bench doctor --version --help" ;;
+    *) options="apply metric systems train eval predict data reproduce runs report mask bench doctor --version --help" ;;
     esac
     COMPREPLY=($(compgen -W "$options" -- "$word"))
 }

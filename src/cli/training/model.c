@@ -6,42 +6,52 @@
 
 #include <stdio.h>
 
-/* Opens the saved model that a word names; -1, or an exit status. */
-static int open_model(const char *command, const struct attn_words *words, const char *store, int64_t threads, attn_ctx **ctx,
-                      struct attn_saved_model *model) {
+/* A command about one saved model. */
+struct command {
+    const char *name, *store;
+    int64_t threads;
+    struct attn_words words, plugins;
+    attn_ctx *ctx;
+    const attn_mixer_kind **kinds;
+    struct attn_saved_model model;
+};
+
+/* Opens the saved model that the command's word names; -1, or an exit status. */
+static int open_model(struct command *c) {
     char path[ATTN_FILE_PATH];
-    int status = ATTN_EXIT_DONE;
-    if (words->count != 1) return attn_complain("%s: expected one model: a file, a run's folder or its id", command);
-    *ctx = attn_cli_context((int)threads, &status);
-    if (!*ctx) return status;
-    attn_status opened = attn_cli_model_path(*ctx, attn_cli_store(store), words->item[0], path);
-    if (!opened) opened = attn_work_open_model(*ctx, attn_task_named, path, NULL, 0, model);
+    int status = ATTN_EXIT_DONE, kinds = 0;
+    if (c->words.count != 1) return attn_complain("%s: expected one model: a file, a run's folder or its id", c->name);
+    c->ctx = attn_cli_context((int)c->threads, &status);
+    if (!c->ctx) return status;
+    attn_status opened = attn_cli_plugins(c->ctx, &c->plugins, &c->kinds, &kinds);
+    if (!opened) opened = attn_cli_model_path(c->ctx, attn_cli_store(c->store), c->words.item[0], path);
+    if (!opened) opened = attn_work_open_model(c->ctx, attn_task_named, path, c->kinds, kinds, &c->model);
     if (!opened) return -1;
-    status = attn_complain_status(*ctx, opened);
-    attn_ctx_destroy(*ctx);
+    status = attn_complain_status(c->ctx, opened);
+    attn_free(c->ctx, c->kinds);
+    attn_ctx_destroy(c->ctx);
     return status;
 }
 
-static int close_model(attn_ctx *ctx, struct attn_saved_model *model, attn_status status) {
-    const int exit_status = status ? attn_complain_status(ctx, status) : ATTN_EXIT_DONE;
-    attn_work_close_model(model);
-    attn_ctx_destroy(ctx);
+static int close_model(struct command *c, attn_status status) {
+    const int exit_status = status ? attn_complain_status(c->ctx, status) : ATTN_EXIT_DONE;
+    attn_work_close_model(&c->model);
+    attn_free(c->ctx, c->kinds);
+    attn_ctx_destroy(c->ctx);
     return exit_status;
 }
 
 int attn_cmd_eval(int argc, char **argv) {
     static const struct attn_column columns[] = {{"figure", "figure", 24, 0, 0}, {"value", "value", 12, 6, 0}};
-    const char *store = NULL, *data = NULL;
-    int64_t threads = 0;
+    struct command c = {.name = "eval"};
+    const char *data = NULL;
     bool json = false, csv = false;
-    attn_ctx *ctx;
-    struct attn_saved_model model;
-    struct attn_words words = {.count = 0};
     struct attn_figures figures = {.count = 0};
     const struct attn_option options[] = {
         {"data", ATTN_OPTION_TEXT, &data, "FILE", "data of your own in the task's format, in place of the recipe's", 0, 0},
-        {"store", ATTN_OPTION_TEXT, &store, "DIR", "where runs are; default: ATTN_RUNS, else runs", 0, 0},
-        {"threads", ATTN_OPTION_INTEGER, &threads, "N", "threads; default: all processors", 0, 4096},
+        {"plugin", ATTN_OPTION_WORDS, &c.plugins, "FILE", "a shared object with mixers of your own; may be given again", 0, 0},
+        {"store", ATTN_OPTION_TEXT, &c.store, "DIR", "where runs are; default: ATTN_RUNS, else runs", 0, 0},
+        {"threads", ATTN_OPTION_INTEGER, &c.threads, "N", "threads; default: all processors", 0, 4096},
         {"json", ATTN_OPTION_FLAG, &json, NULL, "one JSON object with all figures", 0, 0},
         {"csv", ATTN_OPTION_FLAG, &csv, NULL, "CSV", 0, 0},
     };
@@ -51,10 +61,10 @@ int attn_cmd_eval(int argc, char **argv) {
                                      "attn eval runs/zoology-mqar-20260101-120000-1a2b",
                                      options,
                                      sizeof options / sizeof options[0]};
-    int status = attn_options_parse(&usage, argc, argv, &words);
-    if (status < 0) status = open_model("eval", &words, store, threads, &ctx, &model);
+    int status = attn_options_parse(&usage, argc, argv, &c.words);
+    if (status < 0) status = open_model(&c);
     if (status >= 0) return status;
-    const attn_status evaluated = model.job.task->evaluate(&model.job, data, &figures);
+    const attn_status evaluated = c.model.job.task->evaluate(&c.model.job, data, &figures);
     struct attn_report report = {.file = stdout,
                                  .form = json  ? ATTN_FORM_JSON
                                          : csv ? ATTN_FORM_CSV
@@ -62,7 +72,7 @@ int attn_cmd_eval(int argc, char **argv) {
                                  .columns = columns,
                                  .column_count = sizeof columns / sizeof columns[0]};
     struct attn_record all = {.count = 0};
-    attn_record_text(&all, "task", model.job.task->name);
+    attn_record_text(&all, "task", c.model.job.task->name);
     for (int i = 0; i < figures.count && !evaluated; i++) {
         struct attn_record r = {.count = 0};
         attn_record_text(&r, "figure", figures.at[i].name);
@@ -71,22 +81,20 @@ int attn_cmd_eval(int argc, char **argv) {
         if (!json) attn_report_row(&report, &r);
     }
     if (json && !evaluated) attn_report_row(&report, &all);
-    return close_model(ctx, &model, evaluated);
+    return close_model(&c, evaluated);
 }
 
 int attn_cmd_predict(int argc, char **argv) {
-    const char *store = NULL;
-    int64_t threads = 0, tokens = 40, seed = 1;
+    struct command c = {.name = "predict"};
+    int64_t tokens = 40, seed = 1;
     double temperature = 0;
-    attn_ctx *ctx;
-    struct attn_saved_model model;
-    struct attn_words words = {.count = 0};
     const struct attn_option options[] = {
         {"tokens", ATTN_OPTION_INTEGER, &tokens, "N", "tokens of a text's continuation; default 40", 1, 1e6},
         {"temperature", ATTN_OPTION_REAL, &temperature, "T", "0 (default): the likeliest token; 1: drawn as the model says", 0, 100},
         {"seed", ATTN_OPTION_INTEGER, &seed, "N", "of what is drawn; default 1", 0, 4294967295.0},
-        {"store", ATTN_OPTION_TEXT, &store, "DIR", "where runs are; default: ATTN_RUNS, else runs", 0, 0},
-        {"threads", ATTN_OPTION_INTEGER, &threads, "N", "threads; default: all processors", 0, 4096},
+        {"plugin", ATTN_OPTION_WORDS, &c.plugins, "FILE", "a shared object with mixers of your own; may be given again", 0, 0},
+        {"store", ATTN_OPTION_TEXT, &c.store, "DIR", "where runs are; default: ATTN_RUNS, else runs", 0, 0},
+        {"threads", ATTN_OPTION_INTEGER, &c.threads, "N", "threads; default: all processors", 0, 4096},
     };
     const struct attn_usage usage = {
         "predict",
@@ -96,15 +104,16 @@ int attn_cmd_predict(int argc, char **argv) {
         "echo 'apple red grass green ? grass' | attn predict runs/zoology-mqar-20260101-120000-1a2b",
         options,
         sizeof options / sizeof options[0]};
-    int status = attn_options_parse(&usage, argc, argv, &words);
-    if (status < 0) status = open_model("predict", &words, store, threads, &ctx, &model);
+    int status = attn_options_parse(&usage, argc, argv, &c.words);
+    if (status < 0) status = open_model(&c);
     if (status >= 0) return status;
     attn_status answered = ATTN_OK;
-    if (model.job.task->predict)
-        answered = model.job.task->predict(&model.job, &(struct attn_predict_options){tokens, temperature, (uint64_t)seed}, stdin, stdout);
+    if (c.model.job.task->predict)
+        answered =
+            c.model.job.task->predict(&c.model.job, &(struct attn_predict_options){tokens, temperature, (uint64_t)seed}, stdin, stdout);
     else
-        answered = attn_fail(ctx, ATTN_EUNSUPPORTED, "predict: %s has no such use", model.job.task->name);
-    return close_model(ctx, &model, answered);
+        answered = attn_fail(c.ctx, ATTN_EUNSUPPORTED, "predict: %s has no such use", c.model.job.task->name);
+    return close_model(&c, answered);
 }
 
 int attn_cmd_data(int argc, char **argv) {

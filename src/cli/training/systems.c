@@ -1,7 +1,7 @@
 /* attn systems: what there is, one line each; of one task, its fields; the mixers. */
 #include "cli/cli.h"
 #include "cli/options.h"
-#include "cli/print.h"
+#include "cli/training/training.h"
 #include "system/systems.h"
 
 #include <stdio.h>
@@ -52,29 +52,39 @@ static int list_fields(struct attn_report *report, const char *name) {
     return status;
 }
 
-static int list_mixers(struct attn_report *report) {
+static void print_mixer(struct attn_report *report, const attn_mixer_kind *kind) {
+    char options[512] = "";
+    struct attn_record r = {.count = 0};
+    for (int o = 0; o < kind->option_count; o++) {
+        const attn_mixer_option *option = &kind->options[o];
+        const char *space = o > 0 ? " " : "";
+        if (option->words)
+            attn_append(options, sizeof options, "%s%s=%s", space, option->name, option->words[(int)option->value]);
+        else
+            attn_append(options, sizeof options, "%s%s=%g", space, option->name, option->value);
+    }
+    attn_record_text(&r, "mixer", kind->name);
+    attn_record_text(&r, "options", options);
+    attn_record_text(&r, "summary", kind->summary);
+    attn_report_row(report, &r);
+}
+
+static int list_mixers(struct attn_report *report, const struct attn_words *plugins) {
     static const struct attn_column columns[] = {
         {"mixer", "mixer", 12, 0, 0}, {"options", "options", 44, 0, 0}, {"summary", "summary", 0, 0, 0}};
     report->columns = columns;
     report->column_count = sizeof columns / sizeof columns[0];
-    for (int i = 0; i < attn_mixer_count(); i++) {
-        const attn_mixer_kind *kind = attn_mixer_at(i);
-        char options[512] = "";
-        struct attn_record r = {.count = 0};
-        for (int o = 0; o < kind->option_count; o++) {
-            const attn_mixer_option *option = &kind->options[o];
-            const char *space = o > 0 ? " " : "";
-            if (option->words)
-                attn_append(options, sizeof options, "%s%s=%s", space, option->name, option->words[(int)option->value]);
-            else
-                attn_append(options, sizeof options, "%s%s=%g", space, option->name, option->value);
-        }
-        attn_record_text(&r, "mixer", kind->name);
-        attn_record_text(&r, "options", options);
-        attn_record_text(&r, "summary", kind->summary);
-        attn_report_row(report, &r);
-    }
-    return ATTN_EXIT_DONE;
+    int status = ATTN_EXIT_DONE, count = 0;
+    const attn_mixer_kind **kinds;
+    attn_ctx *ctx = attn_cli_context(0, &status);
+    if (!ctx) return status;
+    const attn_status opened = attn_cli_plugins(ctx, plugins, &kinds, &count);
+    status = opened ? attn_complain_status(ctx, opened) : ATTN_EXIT_DONE;
+    for (int i = 0; i < attn_mixer_count() && !opened; i++) print_mixer(report, attn_mixer_at(i));
+    for (int i = 0; i < count && !opened; i++) print_mixer(report, kinds[i]);
+    attn_free(ctx, kinds);
+    attn_ctx_destroy(ctx);
+    return status;
 }
 
 static int list_systems(struct attn_report *report) {
@@ -94,8 +104,9 @@ static int list_systems(struct attn_report *report) {
 
 int attn_cmd_systems(int argc, char **argv) {
     bool json = false, csv = false, mixers = false;
-    struct attn_words words = {.count = 0};
+    struct attn_words words = {.count = 0}, plugins = {.count = 0};
     const struct attn_option options[] = {
+        {"plugin", ATTN_OPTION_WORDS, &plugins, "FILE", "a shared object with mixers of your own, for --mixers; may be given again", 0, 0},
         {"mixers", ATTN_OPTION_FLAG, &mixers, NULL, "list the mixers and their options instead", 0, 0},
         {"json", ATTN_OPTION_FLAG, &json, NULL, "one JSON object a line", 0, 0},
         {"csv", ATTN_OPTION_FLAG, &csv, NULL, "CSV", 0, 0},
@@ -111,5 +122,5 @@ int attn_cmd_systems(int argc, char **argv) {
     if (words.count > 1 || (mixers && words.count > 0))
         return attn_complain("systems: found '%s', expected at most one task", words.item[words.count - 1]);
     struct attn_report report = {.file = stdout, .form = json ? ATTN_FORM_JSON : csv ? ATTN_FORM_CSV : ATTN_FORM_TABLE};
-    return mixers ? list_mixers(&report) : words.count == 1 ? list_fields(&report, words.item[0]) : list_systems(&report);
+    return mixers ? list_mixers(&report, &plugins) : words.count == 1 ? list_fields(&report, words.item[0]) : list_systems(&report);
 }

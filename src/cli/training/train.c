@@ -22,6 +22,8 @@ static const struct attn_column all_columns[COLUMNS] = {
 
 struct train {
     const char *store, *resume, *recipe_file, *time_limit, *checkpoint_every, *shard;
+    struct attn_words plugins;
+    const attn_mixer_kind **kinds;
     int64_t threads, jobs;
     bool quiet, json, csv, again, dry_run;
     attn_ctx *ctx;
@@ -214,6 +216,17 @@ static int set_options(struct train *t) {
     return -1;
 }
 
+static int work(struct train *t, const struct attn_words *words) {
+    attn_status status = attn_cli_plugins(t->ctx, &t->plugins, &t->kinds, &t->work.kind_count);
+    t->work.kinds = t->kinds;
+    if (!status && t->resume) return resume(t);
+    if (!status) status = make_sweep(t, words);
+    if (status) return attn_complain_status(t->ctx, status);
+    const int exit_status = t->dry_run ? dry_run(t) : t->sweep.count == 1 ? train_one(t) : train_sweep(t);
+    attn_sweep_free(t->ctx, &t->sweep);
+    return exit_status;
+}
+
 static int run(struct train *t, const struct attn_words *words) {
     if (t->resume && words->count > 0)
         return attn_complain("train: --resume takes the recipe from the run; found '%s' besides", words->item[0]);
@@ -223,16 +236,8 @@ static int run(struct train *t, const struct attn_words *words) {
     t->ctx = attn_cli_context((int)t->threads, &status);
     if (!t->ctx) return status;
     attn_stop_catch();
-    if (t->resume) {
-        status = resume(t);
-    } else {
-        const attn_status made = make_sweep(t, words);
-        if (made)
-            status = attn_complain_status(t->ctx, made);
-        else
-            status = t->dry_run ? dry_run(t) : t->sweep.count == 1 ? train_one(t) : train_sweep(t);
-        attn_sweep_free(t->ctx, &t->sweep);
-    }
+    status = work(t, words);
+    attn_free(t->ctx, t->kinds);
     attn_ctx_destroy(t->ctx);
     return status;
 }
@@ -243,6 +248,7 @@ int attn_cmd_train(int argc, char **argv) {
     const struct attn_option options[] = {
         {"resume", ATTN_OPTION_TEXT, &t.resume, "RUN", "go on with a run: its folder or its id", 0, 0},
         {"recipe", ATTN_OPTION_TEXT, &t.recipe_file, "FILE", "a recipe as JSON in the task's place; FIELD=VALUE words change it", 0, 0},
+        {"plugin", ATTN_OPTION_WORDS, &t.plugins, "FILE", "a shared object with mixers of your own; may be given again", 0, 0},
         {"store", ATTN_OPTION_TEXT, &t.store, "DIR", "where runs are; default: ATTN_RUNS, else runs", 0, 0},
         {"threads", ATTN_OPTION_INTEGER, &t.threads, "N", "threads, of a sweep: to be shared; default: all processors", 0, 4096},
         {"jobs", ATTN_OPTION_INTEGER, &t.jobs, "N", "recipes of a sweep at once; default: as many as threads", 0, 256},

@@ -11,6 +11,23 @@ const char *attn_cli_store(const char *option) {
     return option ? option : set && set[0] ? set : "runs";
 }
 
+attn_status attn_cli_plugins(attn_ctx *ctx, const struct attn_words *paths, const attn_mixer_kind ***kinds, int *count) {
+    const attn_plugin *plugin[ATTN_OPTION_VALUES];
+    int all = 0;
+    *kinds = NULL;
+    *count = 0;
+    for (int i = 0; i < paths->count; i++) {
+        const attn_status status = attn_plugin_open(ctx, paths->item[i], &plugin[i]);
+        if (status) return status;
+        all += plugin[i]->mixer_count;
+    }
+    *kinds = attn_alloc(ctx, (size_t)all * sizeof **kinds);
+    if (!*kinds) return attn_no_memory(ctx, "the list of mixers", (size_t)all * sizeof **kinds);
+    for (int i = 0; i < paths->count; i++)
+        for (int m = 0; m < plugin[i]->mixer_count; m++) (*kinds)[(*count)++] = plugin[i]->mixers[m];
+    return ATTN_OK;
+}
+
 bool attn_cli_seconds(const char *text, double *out) {
     static const struct {
         const char *unit;

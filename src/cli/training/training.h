@@ -2,11 +2,15 @@
 #ifndef ATTN_CLI_TRAINING_TRAINING_H
 #define ATTN_CLI_TRAINING_TRAINING_H
 
+#include "cli/options.h"
 #include "cli/print.h"
 #include "train/work.h"
 
 /* The store: --store, else the environment's ATTN_RUNS, else "runs". */
 const char *attn_cli_store(const char *option);
+
+/* The mixers of all plugins that --plugin names; freed by attn_free. */
+attn_status attn_cli_plugins(attn_ctx *ctx, const struct attn_words *paths, const attn_mixer_kind ***kinds, int *count);
 
 /* "90", "90s", "15m", "2h", "1d" in seconds. False: none of these, or negative. */
 bool attn_cli_seconds(const char *text, double *out);
