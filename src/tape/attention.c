@@ -133,8 +133,8 @@ static bool are_apart(const attn_tensor *a, const attn_tensor *b) {
     return a->offset <= b->offset ? lie_apart(a, b, b->offset - a->offset) : lie_apart(b, a, a->offset - b->offset);
 }
 
-static bool open_target(struct target *t, attn_tensor *x, const struct target *others, int count) {
-    *t = (struct target){.x = x};
+static bool open_target(struct target *t, const struct target *others, int count) {
+    attn_tensor *x = t->x;
     bool shared = false;
     if (attn_wants(x)) {
         t->in_place = attn_grad_add(x);
@@ -160,16 +160,15 @@ static void close_target(const struct target *t) {
 
 static void backward(struct attn_node *node) {
     const struct attention *n = (struct attention *)node;
-    attn_tensor *const x[3] = {n->q, n->k, n->v};
-    struct target target[3];
+    struct target target[3] = {{.x = n->q}, {.x = n->k}, {.x = n->v}};
     attn_gradients g;
     attn_args args = n->args;
     attn_gradients_init(&g);
     for (int i = 0; i < 3; i++) /* what stays, before the mark */
-        if (attn_wants(x[i]) && !attn_grad_add(x[i])) return;
+        if (attn_wants(target[i].x) && !attn_grad_add(target[i].x)) return;
     const struct attn_arena_mark mark = attn_arena_mark(&node->out->tape->step);
     for (int i = 0; i < 3; i++)
-        if (!open_target(&target[i], x[i], target, i)) return;
+        if (!open_target(&target[i], target, i)) return;
     g.d_o = (attn_input){attn_grad_of(node->out), {0}};
     g.dq = output_of(&target[0]);
     g.dk = output_of(&target[1]);

@@ -1,5 +1,6 @@
 #include "tape/recurrent.h"
 
+#include <assert.h>
 #include <string.h>
 
 /* ------------------------------------------------------------------------------------------------------ opening */
@@ -39,6 +40,7 @@ bool attn_recurrent_open(struct attn_recurrent *r, const char *name, int blocks,
     if (r->h) inputs[(*count)++] = r->h;
     if (more) inputs[(*count)++] = more;
     if (!attn_usable(*count, inputs)) return false;
+    assert(r->x && r->w.input && r->w.recurrent); /* what is NULL is not usable */
     if (!fits(r, more, blocks)) {
         attn_tape_fail(r->x->tape, ATTN_ESHAPE,
                        "%s: x [B, T, D] or [B, D] needs weights [%d H, D] and [%d H, H], biases [%d H] and states [B, H]; x is %s, the "
