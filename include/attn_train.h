@@ -13,18 +13,19 @@
  *       attn_tape_reset(tape);
  *   }
  *
- * Tensors have 1 to ATTN_TENSOR_DIMS axes, the last one contiguous in what operators return, and hold attn_real: float. The same
- * operators are built once more with double (ATTN_TRAIN_DOUBLE), for checks of gradients; nothing else differs.
+ * Tensors have 1 to ATTN_TENSOR_DIMS axes, the last one contiguous in what operators return, and hold attn_real: float. The same operators
+ * are built once more with double (ATTN_TRAIN_DOUBLE), for checks of gradients; nothing else differs.
  *
  * Errors: an operator that cannot do what is asked returns NULL, its sentence goes to the context (attn_ctx_error), and the tape is
  * spoiled: every further operator on it returns NULL too, also on NULL tensors. A model is therefore written without checks;
  * attn_tape_backward and attn_tape_status say at the end what went wrong first. attn_tape_reset makes the tape usable again.
  *
- * Memory: what operators return lives in the tape's arena, and goes with attn_tape_reset; the arena keeps its memory for the next step, in one block
- * of what the step held at most, so that steps like the first allocate nothing. Parameters live as long as the tape. Tensors are never freed one by one.
+ * Memory: what operators return lives in the tape's arena, and goes with attn_tape_reset; the arena keeps its memory for the next step, in
+ * one block of what the step held at most, so that steps like the first allocate nothing. Parameters live as long as the tape. Tensors are
+ * never freed one by one.
  *
- * Threads: one tape is used by one thread at a time; operators run on the context's threads. Results and gradients are the same bits
- * for any number of threads: work is cut by shapes alone. OpenBLAS, where it is the BLAS, is told to use one thread, for the whole process:
+ * Threads: one tape is used by one thread at a time; operators run on the context's threads. Results and gradients are the same bits for
+ * any number of threads: work is cut by shapes alone. OpenBLAS, where it is the BLAS, is told to use one thread, for the whole process:
  * products are shared out by this library.
  */
 #ifndef ATTN_TRAIN_H
@@ -81,8 +82,8 @@ ATTN_API attn_status attn_tape_backward(attn_tensor *loss) ATTN_CHECKED;
 typedef attn_tensor *(*attn_compute_fn)(void *user, attn_tensor *const *x);
 ATTN_API attn_tensor *attn_checkpoint(attn_compute_fn compute, void *user, int count, attn_tensor *const *x);
 
-/* Bytes that the tape holds, and how often it has asked the context's allocator for memory, plans of attention included: after the first step of a loop
- * whose steps are alike and the reset that ends it, neither grows. */
+/* Bytes that the tape holds, and how often it has asked the context's allocator for memory, plans of attention included: after the first
+ * step of a loop whose steps are alike and the reset that ends it, neither grows. */
 ATTN_API size_t attn_tape_bytes(const attn_tape *tape);
 ATTN_API int64_t attn_tape_allocations(const attn_tape *tape);
 
@@ -183,17 +184,17 @@ ATTN_API attn_tensor *attn_linear(attn_tensor *x, attn_tensor *w, attn_tensor *b
  * choice of positions. index is copied. A row taken twice has the sum of both gradients. */
 ATTN_API attn_tensor *attn_rows(attn_tensor *table, int dims, const int64_t *size, const int32_t *index);
 
-/* Of each sequence its own: y[b, i] = x[b, index[b, i]], [B, count, ...] of x [B, T, ...] and index [B, count] with numbers below T. A negative number
- * gives a row of zeros and takes no gradient (padding). index is copied. */
+/* Of each sequence its own: y[b, i] = x[b, index[b, i]], [B, count, ...] of x [B, T, ...] and index [B, count] with numbers below T. A
+ * negative number gives a row of zeros and takes no gradient (padding). index is copied. */
 ATTN_API attn_tensor *attn_gather(attn_tensor *x, int64_t count, const int32_t *index);
 
-/* The other way: y[b, index[b, i]] is the sum of the rows x[b, i] that are put there, zeros where none is; [B, length, ...] of x [B, K, ...] and index [B,
- * K] with numbers below `length`. A row with a negative number goes nowhere. index is copied. */
+/* The other way: y[b, index[b, i]] is the sum of the rows x[b, i] that are put there, zeros where none is; [B, length, ...] of x [B, K,
+ * ...] and index [B, K] with numbers below `length`. A row with a negative number goes nowhere. index is copied. */
 ATTN_API attn_tensor *attn_scatter(attn_tensor *x, int64_t length, const int32_t *index);
 
-/* Rotary position embedding (Su et al. 2021, eq. 34) of x [..., T, H, D]: of each head the first `dim` numbers (even; 0: all D) are turned in pairs, pair i
- * of token t by the angle (first + t) base^(-2 i / dim); base is 10000 in the paper. Which numbers are a pair: attn_rotary (attn_cache.h), whose
- * angles are the same; ATTN_ROTARY_NONE: x. Views whose last axis is contiguous are read in place. */
+/* Rotary position embedding (Su et al. 2021, eq. 34) of x [..., T, H, D]: of each head the first `dim` numbers (even; 0: all D) are turned
+ * in pairs, pair i of token t by the angle (first + t) base^(-2 i / dim); base is 10000 in the paper. Which numbers are a pair:
+ * attn_rotary (attn_cache.h), whose angles are the same; ATTN_ROTARY_NONE: x. Views whose last axis is contiguous are read in place. */
 ATTN_API attn_tensor *attn_rope(attn_tensor *x, attn_rotary pairing, int64_t dim, double base, int64_t first);
 
 /* ------------------------------------------------------------------------------- along the last axis, of N elements */
@@ -201,8 +202,8 @@ ATTN_API attn_tensor *attn_rope(attn_tensor *x, attn_rotary pairing, int64_t dim
 /* e^x over its sum. */
 ATTN_API attn_tensor *attn_softmax(attn_tensor *x);
 
-/* The k greatest numbers, greatest first; of equal ones that with the lower number comes first, NaNs after all others. *index (NULL: not wanted) are
- * their numbers, [..., k] as the result, until the next reset. The gradient goes to the chosen ones. */
+/* The k greatest numbers, greatest first; of equal ones that with the lower number comes first, NaNs after all others. *index (NULL: not
+ * wanted) are their numbers, [..., k] as the result, until the next reset. The gradient goes to the chosen ones. */
 ATTN_API attn_tensor *attn_top_k(attn_tensor *x, int64_t k, const int32_t **index);
 
 /* (x - mean) / sqrt(variance + epsilon) * gain + bias; gain [N], bias [N] (Ba, Kiros and Hinton 2016). NULL: 1, 0. */
@@ -215,9 +216,9 @@ ATTN_API attn_tensor *attn_rms_norm(attn_tensor *x, attn_tensor *gain, attn_real
  * in [0, N), or negative: the row has no label, and its gradient is 0. No label at all: the loss is 0. target is copied. */
 ATTN_API attn_tensor *attn_cross_entropy(attn_tensor *logits, const int32_t *target);
 
-/* For evaluation, without gradient: of each row its loss, log(sum of e^logits) - logits[target], 0 without a label, and the number of its greatest logit (of
- * equal ones the first, NaNs passed over). loss and best have room for all rows; one may be NULL, target where loss is. Statuses: ATTN_EINVAL and the
- * tape's. */
+/* For evaluation, without gradient: of each row its loss, log(sum of e^logits) - logits[target], 0 without a label, and the number of its
+ * greatest logit (of equal ones the first, NaNs passed over). loss and best have room for all rows; one may be NULL, target where loss is.
+ * Statuses: ATTN_EINVAL and the tape's. */
 ATTN_API attn_status attn_row_losses(attn_tensor *logits, const int32_t *target, attn_real *loss, int32_t *best) ATTN_CHECKED;
 
 /* -------------------------------------------------------------------------------------------- convolutions */
@@ -237,14 +238,14 @@ ATTN_API attn_tensor *attn_long_convolution(attn_tensor *x, attn_tensor *h);
  * log_decay, frequency [H, J]; B, C [H, J, 2], real and imaginary parts. */
 ATTN_API attn_tensor *attn_s4d_kernel(int64_t taps, attn_tensor *log_step, attn_tensor *log_decay, attn_tensor *frequency, attn_tensor *b,
                                       attn_tensor *c);
-/* Of images with channels last, x [B, H, W, C]: y[b, i, j, o] = bias[o] + sum over r, s, c of w[o, r, s, c] x[b, i stride + r - padding, j stride + s -
- * padding, c], 0 beyond the image; w [O, KH, KW, C], bias [O] (NULL: 0), result [B, (H + 2 padding - KH) / stride + 1, (W + 2 padding - KW) / stride + 1, O],
- * rounded down. Windows are copied a block at a time and multiplied as matrices. Channels are last since a window's rows then lie together, and
- * pooling and functions run along them. padding is below KH and KW; pooling likewise. */
+/* Of images with channels last, x [B, H, W, C]: y[b, i, j, o] = bias[o] + sum over r, s, c of w[o, r, s, c] x[b, i stride + r - padding, j
+ * stride + s - padding, c], 0 beyond the image; w [O, KH, KW, C], bias [O] (NULL: 0), result [B, (H + 2 padding - KH) / stride + 1, (W + 2
+ * padding - KW) / stride + 1, O], rounded down. Windows are copied a block at a time and multiplied as matrices. Channels are last since a
+ * window's rows then lie together, and pooling and functions run along them. padding is below KH and KW; pooling likewise. */
 ATTN_API attn_tensor *attn_conv2d(attn_tensor *x, attn_tensor *w, attn_tensor *bias, int64_t stride, int64_t padding);
 
-/* The greatest number, or the mean, of windows of size x size, channel by channel; what is beyond the image does not count. The gradient of the
- * greatest goes to the first of equal ones. A NaN is the greatest. */
+/* The greatest number, or the mean, of windows of size x size, channel by channel; what is beyond the image does not count. The gradient
+ * of the greatest goes to the first of equal ones. A NaN is the greatest. */
 ATTN_API attn_tensor *attn_max_pool2d(attn_tensor *x, int64_t size, int64_t stride, int64_t padding);
 ATTN_API attn_tensor *attn_avg_pool2d(attn_tensor *x, int64_t size, int64_t stride, int64_t padding);
 
@@ -275,20 +276,22 @@ ATTN_API attn_tensor *attn_retention(attn_tensor *q, attn_tensor *k, attn_tensor
 ATTN_API attn_tensor *attn_selective_scan(attn_tensor *x, attn_tensor *delta, attn_tensor *a, attn_tensor *b, attn_tensor *c,
                                           attn_tensor *skip);
 
-/* Weights of a recurrent layer of H hidden numbers and G gates, in PyTorch's order: input [G H, D], recurrent [G H, H], biases [G H] (NULL: 0). */
+/* Weights of a recurrent layer of H hidden numbers and G gates, in PyTorch's order: input [G H, D], recurrent [G H, H], biases [G H]
+ * (NULL: 0). */
 typedef struct attn_recurrent_weights {
     attn_tensor *input, *recurrent, *input_bias, *recurrent_bias;
 } attn_recurrent_weights;
 
-/* LSTM with a forget gate (Hochreiter and Schmidhuber 1997; Gers et al. 2000): of x [B, T, D] all hidden states [B, T, H]. With (i, f, g, o) = W x[t] + U
- * h[t - 1] + both biases: c[t] = sigmoid(f) c[t - 1] + sigmoid(i) tanh(g), h[t] = sigmoid(o) tanh(c[t]). G is 4, the gates lie in the order i, f, g, o.
- * h, c: the states before, [B, H] (NULL: 0). last_h, last_c (NULL: not wanted) become the states behind, [B, H]; *last_h is a view of the result, not
- * contiguous. x [B, D] is one token, the cell: the result is [B, H]. Views of x whose last axis is contiguous are read in place. */
+/* LSTM with a forget gate (Hochreiter and Schmidhuber 1997; Gers et al. 2000): of x [B, T, D] all hidden states [B, T, H]. With (i, f, g,
+ * o) = W x[t] + U h[t - 1] + both biases: c[t] = sigmoid(f) c[t - 1] + sigmoid(i) tanh(g), h[t] = sigmoid(o) tanh(c[t]). G is 4, the gates
+ * lie in the order i, f, g, o. h, c: the states before, [B, H] (NULL: 0). last_h, last_c (NULL: not wanted) become the states behind, [B,
+ * H]; *last_h is a view of the result, not contiguous. x [B, D] is one token, the cell: the result is [B, H]. Views of x whose last axis
+ * is contiguous are read in place. */
 ATTN_API attn_tensor *attn_lstm(attn_tensor *x, attn_tensor *h, attn_tensor *c, const attn_recurrent_weights *w, attn_tensor **last_h,
                                 attn_tensor **last_c);
 
-/* GRU (Cho et al. 2014) the same way: with (r, z, n) = W x[t] + input bias and (r', z', q) = U h[t - 1] + recurrent bias: r = sigmoid(r + r'), z =
- * sigmoid(z + z'), h[t] = (1 - z) tanh(n + r q) + z h[t - 1]. G is 3, in the order r, z, n. */
+/* GRU (Cho et al. 2014) the same way: with (r, z, n) = W x[t] + input bias and (r', z', q) = U h[t - 1] + recurrent bias: r = sigmoid(r +
+ * r'), z = sigmoid(z + z'), h[t] = (1 - z) tanh(n + r q) + z h[t - 1]. G is 3, in the order r, z, n. */
 ATTN_API attn_tensor *attn_gru(attn_tensor *x, attn_tensor *h, const attn_recurrent_weights *w, attn_tensor **last_h);
 
 /* ------------------------------------------------------------------------------------------------ dropout */

@@ -1,5 +1,5 @@
-/* Rotary position embedding (Su et al. 2021, eq. 34): pair (x, y) number i of a row at position p becomes (x cos a - y sin a, x sin a + y cos a),
- * a = p f_i. Angles are formed in double: at position 2^20 float would leave three digits of them. */
+/* Rotary position embedding (Su et al. 2021, eq. 34): pair (x, y) number i of a row at position p becomes (x cos a - y sin a, x sin a + y
+ * cos a), a = p f_i. Angles are formed in double: at position 2^20 float would leave three digits of them. */
 #ifndef ATTN_BASE_ROTARY_H
 #define ATTN_BASE_ROTARY_H
 

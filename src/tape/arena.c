@@ -1,5 +1,5 @@
-/* Blocks form a list in the order of their first use; a request that does not fit into what is left of a block goes to the next one if that is
- * large enough, or to a new one behind the current. */
+/* Blocks form a list in the order of their first use; a request that does not fit into what is left of a block goes to the next one if
+ * that is large enough, or to a new one behind the current. */
 #include "tape/arena.h"
 
 enum { LEAST = 1 << 20 };

@@ -1,5 +1,5 @@
-/* Memory that goes all at once, in blocks of the context's allocator. An arena that needed several is given one of the most that was in use at a time when
- * it is emptied: the same requests then need no new one, and nothing is held that was too small. */
+/* Memory that goes all at once, in blocks of the context's allocator. An arena that needed several is given one of the most that was in
+ * use at a time when it is emptied: the same requests then need no new one, and nothing is held that was too small. */
 #ifndef ATTN_TAPE_ARENA_H
 #define ATTN_TAPE_ARENA_H
 

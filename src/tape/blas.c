@@ -1,5 +1,5 @@
-/* How a product is cut. Blocks are large enough for BLAS to be near its peak, and small enough for a few threads to share them; a number of c comes
- * from one block. */
+/* How a product is cut. Blocks are large enough for BLAS to be near its peak, and small enough for a few threads to share them; a number
+ * of c comes from one block. */
 #include "tape/blas.h"
 
 #include "base/parallel.h"
@@ -9,7 +9,6 @@
 #include <limits.h>
 
 enum { ROWS = 22 * ATTN_TILE_ROWS, COLUMNS = 512, LEAST_ROWS = 6 * ATTN_TILE_ROWS, LEAST_COLUMNS = 128, BLOCKS = 16 };
-enum { DEPTH = 256 /* of a panel, which then lies in the first-level cache */ };
 
 #if defined(ATTN_TRAIN_DOUBLE)
 #define GEMM cblas_dgemm
@@ -31,9 +30,8 @@ static void one_thread_each(void) {}
 /* In our own loops: b a panel after the other, each packed where it is used. */
 static void multiply_panels(const struct attn_product_kernel *kernel, const struct attn_product *p, const attn_real *a, const attn_real *b,
                             attn_real *c) {
-    _Alignas(64) attn_real panel[DEPTH * ATTN_PANEL];
-    const int64_t depth = attn_div_up(p->k, attn_div_up(p->k, DEPTH)), row = p->transpose_a ? 1 : p->lda,
-                  step = p->transpose_a ? p->lda : 1;
+    _Alignas(64) attn_real panel[ATTN_DEPTH * ATTN_PANEL];
+    const int64_t depth = attn_depth_of(p->k), row = p->transpose_a ? 1 : p->lda, step = p->transpose_a ? p->lda : 1;
     for (int64_t first = 0; first < p->k; first += depth) {
         const int64_t k = attn_min64(depth, p->k - first);
         for (int64_t column = 0; column < p->n; column += ATTN_PANEL) {

@@ -1,5 +1,6 @@
-/* The only door to BLAS: matrix products, cut into blocks whose places depend on the sizes alone. Each block is one call of a BLAS that is told
- * to use one thread, or of our own loops where they are faster (product.h), inside our own parallel loop: the same bits for any number of threads. */
+/* The only door to BLAS: matrix products, cut into blocks whose places depend on the sizes alone. Each block is one call of a BLAS that is
+ * told to use one thread, or of our own loops where they are faster (product.h), inside our own parallel loop: the same bits for any
+ * number of threads. */
 #ifndef ATTN_TAPE_BLAS_H
 #define ATTN_TAPE_BLAS_H
 
@@ -25,7 +26,8 @@ attn_status attn_products(attn_ctx *ctx, const struct attn_product *p, int64_t c
 /* One product. */
 attn_status attn_product(attn_ctx *ctx, const struct attn_product *p, const attn_real *a, const attn_real *b, attn_real *c);
 
-/* One product on the calling thread, for tasks of a parallel loop; attn_product_begin, once before the loop, refuses what BLAS does not take. */
+/* One product on the calling thread, for tasks of a parallel loop; attn_product_begin, once before the loop, refuses what BLAS does not
+ * take. */
 attn_status attn_product_begin(attn_ctx *ctx, const struct attn_product *p);
 void attn_product_here(const attn_ctx *ctx, const struct attn_product *p, const attn_real *a, const attn_real *b, attn_real *c);
 
@@ -37,7 +39,7 @@ struct attn_packed {
     bool transposed;
 };
 struct attn_tape;
-/* Of b [k, n] in rows of ldb, or, transposed, stored as [n, k]; in memory of the tape's step. False: the tape is spoiled. */
+/* Of b [k, n] in rows of ldb, or, transposed, stored as [n, k], neither of them 0; in memory of the tape's step. False: the tape is spoiled. */
 bool attn_pack(struct attn_tape *tape, const attn_real *b, int64_t ldb, bool transposed, int64_t k, int64_t n, struct attn_packed *out);
 /* c [m, n] = a b, or c += a b, a [m, k] in rows of lda: on the calling thread. */
 void attn_packed_product(const struct attn_packed *b, int64_t m, const attn_real *a, int64_t lda, attn_real *c, int64_t ldc, bool add);

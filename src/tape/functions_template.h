@@ -14,8 +14,8 @@
  * Accuracy, for every x: a result that is a normal number is within 5e-7 of the true one, relative, and one below them within 4 units of
  * 1.4e-45. The roundings on the way add up to 1.5e-7 at most for exp and 2.7e-7 for sigmoid. gelu has some fifteen, which could add up to
  * 9e-7; over all floats of 2^-15 to 128 the greatest error is 4.6e-7. Exact: e^0 = 1, sigmoid(0) = 1/2, the others but softplus 0 at 0;
- * the limits at -inf and +inf; NaN stays NaN. Derivatives are within 5e-7 of themselves, but tanh's of 1, and those of silu and gelu of the sum of
- * the sizes of their terms (they have a zero, near which the terms cancel).
+ * the limits at -inf and +inf; NaN stays NaN. Derivatives are within 5e-7 of themselves, but tanh's of 1, and those of silu and gelu of
+ * the sum of the sizes of their terms (they have a zero, near which the terms cancel).
  */
 #include "base/cpu.h"
 #include "kernel/pointer/tanh_f32_template.h"

@@ -2,8 +2,8 @@
  *
  * forward   (i, f, g, o) = W x[t] + U h[t - 1] + biases, sigmoids of i, f and o, tanh of g
  *           c[t] = f c[t - 1] + i g,  h[t] = o tanh(c[t])
- * backward  do = dh tanh(c);  dc += dh o (1 - tanh(c)^2);  di = dc g, dg = dc i, df = dc c[t - 1];  each times its function's derivative, which gives d of
- *           the sums;  dc[t - 1] = dc f;  dh[t - 1] = U^T d;  dW = sum of d x^T, dU = sum of d h[t - 1]^T
+ * backward  do = dh tanh(c);  dc += dh o (1 - tanh(c)^2);  di = dc g, dg = dc i, df = dc c[t - 1];  each times its function's derivative,
+ *           which gives d of the sums;  dc[t - 1] = dc f;  dh[t - 1] = U^T d;  dW = sum of d x^T, dU = sum of d h[t - 1]^T
  */
 #include "tape/functions.h"
 #include "tape/recurrent.h"

@@ -3,8 +3,6 @@
 #include "tape/product.h"
 #include "tape/tape.h"
 
-enum { DEPTH = 256 /* of a panel's piece, which then lies in the first-level cache */ };
-
 struct job {
     const struct attn_product_kernel *kernel;
     const struct attn_packed *p;
@@ -43,7 +41,7 @@ void attn_packed_product(const struct attn_packed *b, int64_t m, const attn_real
         attn_product_here(b->ctx, &p, a, b->b, c);
         return;
     }
-    const int64_t depth = attn_div_up(b->k, attn_div_up(b->k, DEPTH));
+    const int64_t depth = attn_depth_of(b->k);
     for (int64_t column = 0; column < b->n; column += ATTN_PANEL)
         for (int64_t first = 0; first < b->k; first += depth)
             kernel->multiply(m, attn_min64(ATTN_PANEL, b->n - column), attn_min64(depth, b->k - first), a + first, lda, 1,

@@ -1,8 +1,8 @@
 /* The inner loops of a matrix product on one instruction set: rows of a times a panel of b, which is a few columns of b packed so that the
  * loop reads them as they lie.
  *
- * Where a processor has AVX-512, these take the place of BLAS: OpenBLAS 0.3.21 falls back to its AVX2 kernels, half as fast, on processors that are
- * younger than it (Zen 5), and a panel that is used again, as in recurrences, need not be packed again.
+ * Where a processor has AVX-512, these take the place of BLAS: OpenBLAS 0.3.21 falls back to its AVX2 kernels, half as fast, on processors
+ * that are younger than it (Zen 5), and a panel that is used again, as in recurrences, need not be packed again.
  */
 #ifndef ATTN_TAPE_PRODUCT_H
 #define ATTN_TAPE_PRODUCT_H
@@ -13,7 +13,12 @@
 enum {
     ATTN_PANEL = 32,     /* columns */
     ATTN_TILE_ROWS = 12, /* of a, whose sums with a panel are kept in registers */
+    ATTN_DEPTH = 256,    /* rows of a panel at a time, which then lie in the first-level cache */
 };
+/* So many rows of k at a time, all about as many. k > 0. */
+static inline int64_t attn_depth_of(int64_t k) {
+    return attn_div_up(k, attn_div_up(k, ATTN_DEPTH));
+}
 
 struct attn_product_kernel {
     uint32_t isa_bits; /* what it needs of attn_ctx.isa */

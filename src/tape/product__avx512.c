@@ -1,4 +1,5 @@
-/* Products of floats in tiles of 12 rows by two vectors of 16 columns: 24 sums, two vectors of the panel and one number of a fill the 32 registers. */
+/* Products of floats in tiles of 12 rows by two vectors of 16 columns: 24 sums, two vectors of the panel and one number of a fill the 32
+ * registers. */
 #include "kernel/vector__avx512.h"
 
 #include "base/cpu.h"

@@ -1,8 +1,8 @@
-/* What the recurrent layers LSTM and GRU share: their tensors, the products of inputs with the input's weights, the gradients of what does not depend on
- * the gates' formulas.
+/* What the recurrent layers LSTM and GRU share: their tensors, the products of inputs with the input's weights, the gradients of what does
+ * not depend on the gates' formulas.
  *
- * Inside, time comes first: the hidden states of one token lie together, and those of all tokens are one matrix. Sequences do not depend on each other:
- * strips of some are shared out, each of which goes through all tokens by itself.
+ * Inside, time comes first: the hidden states of one token lie together, and those of all tokens are one matrix. Sequences do not depend
+ * on each other: strips of some are shared out, each of which goes through all tokens by itself.
  */
 #ifndef ATTN_TAPE_RECURRENT_H
 #define ATTN_TAPE_RECURRENT_H
@@ -20,8 +20,8 @@ struct attn_recurrent {
     attn_real *state;                         /* [T + 1, B, H]: h before each token, and at the end */
 };
 
-/* Checks and fills in all but the arrays; inputs are listed for attn_recording, with `more` behind the usual ones if it is not NULL. blocks: gates for each
- * of the hidden. False: the sentence is written. */
+/* Checks and fills in all but the arrays; inputs are listed for attn_recording, with `more` behind the usual ones if it is not NULL.
+ * blocks: gates for each of the hidden. False: the sentence is written. */
 enum { ATTN_RECURRENT_INPUTS = 7 };
 bool attn_recurrent_open(struct attn_recurrent *r, const char *name, int blocks, attn_tensor *x, attn_tensor *h,
                          const attn_recurrent_weights *w, attn_tensor *more, attn_tensor *inputs[ATTN_RECURRENT_INPUTS], int *count);

@@ -53,8 +53,8 @@ struct attn_tape {
     struct attn_kept_plan *plans; /* attention.c: of every shape so far */
     size_t plan_bytes;
     int64_t plan_allocations;
-    struct attn_fft *ffts;        /* fft.c: of every length so far */
-    uint64_t seed, draws;         /* of dropout; calls since the seed was set */
+    struct attn_fft *ffts; /* fft.c: of every length so far */
+    uint64_t seed, draws;  /* of dropout; calls since the seed was set */
     attn_status status;
     bool record, done; /* done: attn_tape_backward has run */
     bool quiet;        /* inside a checkpoint's forward pass: as when recording, without nodes */

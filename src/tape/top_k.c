@@ -3,8 +3,8 @@
  * forward   y[i] = x[index[i]], greatest first, of equal ones the first
  * backward  dx[index[i]] += dy[i]
  *
- * A heap holds the best so far, the worst of them on top: N numbers take N log k comparisons at most, and about N where few are among the best of those
- * before them.
+ * A heap holds the best so far, the worst of them on top: N numbers take N log k comparisons at most, and about N where few are among the
+ * best of those before them.
  */
 #include "tape/tape.h"
 

@@ -1,6 +1,6 @@
-/* How a walk is cut. Where tensor 0 repeats nothing, rows are shared out, or pieces of the only row. Where it is summed into, its own rows are, or pieces
- * of them, each of which takes all rows of the others that go there in order: some at a time into a sum beside, and these sums into one in double,
- * since a float that has grown loses what is added to it. */
+/* How a walk is cut. Where tensor 0 repeats nothing, rows are shared out, or pieces of the only row. Where it is summed into, its own rows
+ * are, or pieces of them, each of which takes all rows of the others that go there in order: some at a time into a sum beside, and these
+ * sums into one in double, since a float that has grown loses what is added to it. */
 #include "tape/walk.h"
 
 #include <string.h>

@@ -13,8 +13,8 @@ struct attn_walk {
     int64_t rows, row; /* rows of so many elements: the last axis */
 };
 
-/* One row, or a piece of one: `to` is the first element of tensor 0, or of a sum that goes there later; at[t] is the offset of the first in tensor t from 1
- * on, step[t] from one element to the next. */
+/* One row, or a piece of one: `to` is the first element of tensor 0, or of a sum that goes there later; at[t] is the offset of the first
+ * in tensor t from 1 on, step[t] from one element to the next. */
 struct attn_walk_row {
     attn_real *to;
     int64_t at[ATTN_WALK_MOST], step[ATTN_WALK_MOST], n;
@@ -24,8 +24,8 @@ typedef void (*attn_walk_fn)(void *arg, const struct attn_walk_row *row);
 /* The walk over `dims` axes of these sizes; steps[t][i] of tensor t along axis i. */
 void attn_walk_make(struct attn_walk *w, int dims, const int64_t *size, int tensors, const int64_t *const *steps);
 
-/* Calls body for all rows or pieces of rows, on the context's threads; no two threads have the same element of tensor 0, whose numbers are `to`. If it
- * has steps of 0, body must add to it: sums over many rows are made of sums over few. */
+/* Calls body for all rows or pieces of rows, on the context's threads; no two threads have the same element of tensor 0, whose numbers are
+ * `to`. If it has steps of 0, body must add to it: sums over many rows are made of sums over few. */
 void attn_walk_run(attn_tape *tape, const struct attn_walk *w, attn_real *to, attn_walk_fn body, void *arg);
 
 /* to += from, both of these sizes along steps of their own. */

@@ -17,8 +17,8 @@ static int dims_of(const int64_t *size) {
     return dims;
 }
 
-/* The loss with the inputs as they are, or with copies of them, whose gradients nobody has filled yet: the first operator that reaches one may write
- * it. */
+/* The loss with the inputs as they are, or with copies of them, whose gradients nobody has filled yet: the first operator that reaches one
+ * may write it. */
 static attn_tensor *loss_of(attn_tape *tape, const struct test_gradient_case *c, attn_tensor *const *x, bool copies, uint64_t seed) {
     attn_tensor *copy[TEST_INPUTS_MOST] = {NULL};
     for (int i = 0; i < TEST_INPUTS_MOST && x[i]; i++) copy[i] = copies ? attn_affine(x[i], 1, 0) : x[i];

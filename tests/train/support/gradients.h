@@ -15,9 +15,9 @@ struct test_gradient_case {
     double low, high; /* both 0: -2 to 2 */
 };
 
-/* The loss is the result times random numbers, summed: of the inputs, and once more of copies of them, whose gradients operators may write instead of
- * adding to them. Every derivative of every element of every input is compared with (L(x + h) - L(x - h)) / 2h; the bound is 1e-7 of the greatest of 1,
- * the derivative and the numbers that it is made of. Fails the test with name, input and element. */
+/* The loss is the result times random numbers, summed: of the inputs, and once more of copies of them, whose gradients operators may write
+ * instead of adding to them. Every derivative of every element of every input is compared with (L(x + h) - L(x - h)) / 2h; the bound is
+ * 1e-7 of the greatest of 1, the derivative and the numbers that it is made of. Fails the test with name, input and element. */
 void test_gradients(const struct test_gradient_case *c);
 
 #endif

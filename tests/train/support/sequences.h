@@ -1,4 +1,5 @@
-/* Operators along the tokens of sequences, and layers; and what they are by definition: loops in double that take every earlier token anew. */
+/* Operators along the tokens of sequences, and layers; and what they are by definition: loops in double that take every earlier token
+ * anew. */
 #ifndef TEST_TRAIN_SUPPORT_SEQUENCES_H
 #define TEST_TRAIN_SUPPORT_SEQUENCES_H
 
