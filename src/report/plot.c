@@ -102,7 +102,7 @@ static void put_script(FILE *file, const struct attn_plot *p) {
           "'\nset bars 0.6\nset xlabel ",
           file);
     put_quoted(file, p->x_label, LABEL);
-    fputs(" offset 0,0.7 textcolor rgb '" ATTN_SVG_INK "'\nset ylabel ", file);
+    fputs(" offset 0,0.5 textcolor rgb '" ATTN_SVG_INK "'\nset ylabel ", file);
     put_quoted(file, p->y_label, AXIS);
     fputs(" textcolor rgb '" ATTN_SVG_INK "'\n", file);
     if (p->log_x) fputs("set logscale x\n", file);
