@@ -121,7 +121,7 @@ static void many_lines_are_read_and_thinned_without_losing_a_peak(void **state) 
     static double step[1000], value[1000];
     char *metrics = malloc(64 * (size_t)MANY);
     size_t n = 0;
-    double least = INFINITY, greatest = -INFINITY;
+    double least = (double)INFINITY, greatest = -(double)INFINITY;
     (void)state;
     assert_non_null(metrics);
     for (int i = 1; i <= MANY; i++)

@@ -62,7 +62,7 @@ static void numbers_are_written_for_readers(void **state) {
     fputc(' ', file);
     attn_html_real(file, 0.123456, 3);
     attn_html_real(file, (double)NAN, 3);
-    attn_html_real(file, INFINITY, 3);
+    attn_html_real(file, (double)INFINITY, 3);
     expect_text(file, "1\u202F234\u202F567 -123\u202F456 12 0.123––");
 }
 

@@ -236,9 +236,8 @@ static void expect_all_is_well(void) {
 }
 
 static void whatever_the_file_holds_changes_no_answer(void **state) {
-    static const char *const texts[] = {"", "x", "SQLite format 3",
-                                        "not a database, but longer than the header of one: .................................."
-                                        "................................................................................"};
+    static const char *const texts[] = {
+        "", "x", "SQLite format 3", "not a database, but as long as the header of one: ..............................................."};
     char path[128], command[256];
     (void)state;
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {

@@ -23,7 +23,7 @@ static bool same(const struct attn_entry *a, const struct attn_entry *b) {
 }
 
 static void number_values(struct varying *v, int f) {
-    const struct attn_entry *seen[DISTINCT];
+    const struct attn_entry *seen[DISTINCT] = {NULL};
     uint8_t *id = v->id + (int64_t)f * v->runs->count;
     v->number[f] = true;
     for (int64_t i = 0; i < v->runs->count; i++) {
@@ -108,7 +108,7 @@ static void choose(struct varying *v, struct attn_axes *out) {
 
 attn_status attn_axes_choose(const struct attn_report_runs *runs, struct attn_axes *out) {
     struct varying v;
-    *out = (struct attn_axes){NULL};
+    *out = (struct attn_axes){.x = NULL};
     const attn_status status = open_varying(runs, &v);
     if (status) return status;
     choose(&v, out);
@@ -173,7 +173,7 @@ static bool same_line(const struct sample *a, const struct sample *b) {
 static void add_point(const struct sample *s, int64_t count, bool lower, struct attn_plot_line *line) {
     double best = (double)NAN;
     for (int64_t begin = 0, end; begin < count; begin = end) {
-        double sum = 0, low = INFINITY, high = -INFINITY;
+        double sum = 0, low = (double)INFINITY, high = -(double)INFINITY;
         for (end = begin; end < count && s[end].rate == s[begin].rate; end++) {
             sum += s[end].value;
             low = fmin(low, s[end].value);
@@ -205,8 +205,8 @@ static attn_status add_line(attn_ctx *ctx, const struct sample *s, int64_t count
 }
 
 static void see_range(struct attn_panels *p) {
-    p->low = INFINITY;
-    p->high = -INFINITY;
+    p->low = (double)INFINITY;
+    p->high = -(double)INFINITY;
     for (int i = 0; i < p->count; i++)
         for (int n = 0; n < p->at[i].line_count; n++)
             for (int64_t k = 0; k < p->at[i].line[n].count; k++) {

@@ -52,7 +52,7 @@ static attn_status take_line(attn_ctx *ctx, const json_t *line, struct attn_curv
     attn_status status = ATTN_OK;
     if (!event || !json_is_number(at)) return ATTN_OK;
     const double step = json_number_value(at);
-    if (strcmp(event, "start") == 0) cut_behind(curves, -INFINITY);
+    if (strcmp(event, "start") == 0) cut_behind(curves, -(double)INFINITY);
     if (strcmp(event, "resume") == 0) cut_behind(curves, step);
     const bool evaluation = strcmp(event, "evaluation") == 0;
     if (!evaluation && strcmp(event, "step") != 0) return ATTN_OK;

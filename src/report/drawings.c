@@ -22,7 +22,7 @@ static struct attn_drawing *add_drawing(struct attn_drawings *d, const char *tas
 
 /* The least and the greatest of what is above 0; false: something is not, or there is nothing. */
 static bool range_of(const struct attn_plot *p, bool x, double *low, double *high) {
-    *low = INFINITY;
+    *low = (double)INFINITY;
     *high = 0;
     for (int n = 0; n < p->line_count; n++)
         for (int64_t i = 0; i < p->line[n].count; i++) {
@@ -35,7 +35,7 @@ static bool range_of(const struct attn_plot *p, bool x, double *low, double *hig
 }
 
 static void describe(struct attn_drawing *d) {
-    double low = INFINITY, high = -INFINITY;
+    double low = (double)INFINITY, high = -(double)INFINITY;
     for (int n = 0; n < d->plot.line_count; n++)
         for (int64_t i = 0; i < d->plot.line[n].count; i++) {
             low = fmin(low, d->plot.line[n].y[i]);

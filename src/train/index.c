@@ -168,7 +168,9 @@ static void figures_of(const char *text, struct attn_figures *figures) {
     const char *key;
     json_t *root = json_loads(text, 0, NULL), *value;
     figures->count = 0;
-    json_object_foreach(root, key, value) attn_figures_add(figures, key, json_number_value(value));
+    json_object_foreach(root, key, value) {
+        attn_figures_add(figures, key, json_number_value(value));
+    }
     json_decref(root);
 }
 

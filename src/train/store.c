@@ -198,7 +198,7 @@ attn_status attn_store_list(attn_ctx *ctx, const char *store, struct attn_run_li
 }
 
 void attn_run_list_free(attn_ctx *ctx, struct attn_run_list *list) {
-    for (int64_t i = 0; i < list->count; i++) attn_free(ctx, list->recipe[i]);
+    for (int64_t i = 0; i < list->count && list->recipe; i++) attn_free(ctx, list->recipe[i]);
     attn_free(ctx, list->recipe);
     attn_free(ctx, list->at);
     *list = (struct attn_run_list){NULL, NULL, 0};
