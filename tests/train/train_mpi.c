@@ -62,14 +62,13 @@ static void expect(int status, int want, const char *piece) {
 
 static struct attn_run_summary only_run(const char *name) {
     attn_ctx *ctx = test_context(1);
-    struct attn_run_summary *runs, one;
+    struct attn_run_list runs;
     char path[128];
-    int64_t count;
     snprintf(path, sizeof path, "%s/%s", store, name);
-    assert_int_equal(attn_store_list(ctx, path, &runs, &count), ATTN_OK);
-    assert_int_equal(count, 1);
-    one = runs[0];
-    attn_free(ctx, runs);
+    assert_int_equal(attn_store_list(ctx, path, &runs), ATTN_OK);
+    assert_int_equal(runs.count, 1);
+    const struct attn_run_summary one = runs.at[0];
+    attn_run_list_free(ctx, &runs);
     attn_ctx_destroy(ctx);
     return one;
 }
