@@ -62,13 +62,13 @@ static void expect(int status, int want, const char *piece) {
 
 static struct attn_run_summary only_run(const char *name) {
     attn_ctx *ctx = test_context(1);
-    struct attn_run_list runs;
+    struct attn_run_list list;
     char path[128];
     snprintf(path, sizeof path, "%s/%s", store, name);
-    assert_int_equal(attn_store_list(ctx, path, &runs), ATTN_OK);
-    assert_int_equal(runs.count, 1);
-    const struct attn_run_summary one = runs.at[0];
-    attn_run_list_free(ctx, &runs);
+    assert_int_equal(attn_store_list(ctx, path, &list), ATTN_OK);
+    assert_int_equal(list.count, 1);
+    const struct attn_run_summary one = list.at[0];
+    attn_run_list_free(ctx, &list);
     attn_ctx_destroy(ctx);
     return one;
 }
