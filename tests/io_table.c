@@ -134,8 +134,8 @@ static void numbers_are_read_exactly(void **state) {
                  {"5.", 5},
                  {" 7 ", 7},
                  {"0.1", 0.1},
-                 {"inf", INFINITY},
-                 {"-Infinity", -INFINITY},
+                 {"inf", (double)INFINITY},
+                 {"-Infinity", -(double)INFINITY},
                  {"123456789012345678901234567890", 123456789012345678901234567890.0},
                  {"4.9406564584124654e-324", 4.9406564584124654e-324}};
     static const char *const none[] = {"",    " ",   "x",      "1x",    "1 2", "0x10", "-0X1p3", "1,5",
