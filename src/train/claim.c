@@ -74,6 +74,7 @@ attn_status attn_experiment_read(attn_ctx *ctx, const struct attn_experiment *e,
                                  struct attn_arm_result *out) {
     struct attn_sweep sweep;
     const int count = seeds_of(e, seeds);
+    bool missing[ATTN_CLAIM_SEEDS] = {false};
     *out = (struct attn_arm_result){.runs = 0};
     for (int i = 0; i < ATTN_CLAIM_SEEDS; i++) out->figure[i] = (double)NAN;
     attn_status status = arm_recipes(ctx, e, count, arm, &sweep);
@@ -82,10 +83,13 @@ attn_status attn_experiment_read(attn_ctx *ctx, const struct attn_experiment *e,
     out->runs = sweep.count;
     for (int64_t i = 0; i < sweep.count && !status; i++) {
         struct attn_run_summary run;
-        bool found;
+        bool found = false;
         status = attn_store_find(ctx, store, sweep.recipe[i], &run, &found);
         if (!status && found) take_run(e, &sweep, i, &run, out, &out->figure[i / tunings]);
+        if (!found || (run.state != ATTN_RUN_DONE && run.state != ATTN_RUN_FAILED)) missing[i / tunings] = true;
     }
+    for (int i = 0; i < count; i++) /* the best of a part of the tuning would favour arms that are further along */
+        if (missing[i]) out->figure[i] = (double)NAN;
     out->interval = attn_interval_of(out->figure, count);
     attn_sweep_free(ctx, &sweep);
     return status;
@@ -127,13 +131,18 @@ static double number_of(const struct attn_claim *claim, const struct attn_experi
     return (double)NAN;
 }
 
-static enum attn_verdict verdict_of(const struct attn_interval *i, double threshold, double spread) {
+/* Arms that are all alike, as where all answer everything, are neither above each other nor rising: there a difference of 0 does not reach 0. */
+static bool reaches(enum attn_claim_kind kind, double low, double threshold) {
+    return kind == ATTN_CLAIM_ABOVE || kind == ATTN_CLAIM_RISING ? low > threshold : low >= threshold;
+}
+
+static enum attn_verdict verdict_of(enum attn_claim_kind kind, const struct attn_interval *i, double threshold, double spread) {
     if (i->count == 0 || isnan(i->mean)) return ATTN_INCONCLUSIVE;
     if (i->count == 1) {
         if (spread > 0 && i->mean - threshold > spread) return ATTN_HOLDS;
         return spread > 0 && threshold - i->mean > spread ? ATTN_DOES_NOT_HOLD : ATTN_INCONCLUSIVE;
     }
-    return i->low >= threshold ? ATTN_HOLDS : i->high < threshold ? ATTN_DOES_NOT_HOLD : ATTN_INCONCLUSIVE;
+    return reaches(kind, i->low, threshold) ? ATTN_HOLDS : i->high < threshold ? ATTN_DOES_NOT_HOLD : ATTN_INCONCLUSIVE;
 }
 
 static void conclude(const struct attn_claim *claim, enum attn_scale scale, struct attn_claim_result *out) {
@@ -147,7 +156,7 @@ void attn_claim_judge(const struct attn_claim *claim, enum attn_scale scale, con
     const int count = seeds_of(e, seeds);
     for (int i = 0; i < count; i++) x[i] = number_of(claim, e, arms, i);
     out->interval = attn_interval_of(x, count);
-    out->verdict = verdict_of(&out->interval, claim->threshold, claim->at[scale].spread);
+    out->verdict = verdict_of(claim->kind, &out->interval, claim->threshold, claim->at[scale].spread);
     conclude(claim, scale, out);
 }
 

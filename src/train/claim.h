@@ -1,8 +1,9 @@
 /* Claims: sentences of a paper, made executable. An experiment says what is trained: arms that differ in some fields, all tuned over the same
  * values of the same fields, with the same seeds. A claim compares arms of an experiment, at each scale on an experiment of its own.
  *
- * Of each arm and seed the best figure over the tuning counts, as in the papers. A claim makes one number of each seed's figures, which must be at least
- * the threshold. The verdict comes from the 95% interval of its mean over the seeds. */
+ * Of each arm and seed the best figure over the tuning counts, as in the papers, once all of the tuning is done; a run that failed has none. A claim makes
+ * one number of each seed's figures, which must be at least the threshold, and a difference above it. The verdict comes from the 95% interval of its mean
+ * over the seeds. */
 #ifndef ATTN_TRAIN_CLAIM_H
 #define ATTN_TRAIN_CLAIM_H
 
@@ -59,7 +60,7 @@ struct attn_claim {
 
 /* What an arm came to. */
 struct attn_arm_result {
-    double figure[ATTN_CLAIM_SEEDS]; /* the best over the tuning, of each seed; NaN: no run is done */
+    double figure[ATTN_CLAIM_SEEDS]; /* the best over the tuning, of each seed; NaN: a run is missing, or all failed */
     char best[128];                  /* the tuning of the first seed's best */
     struct attn_interval interval;
     int64_t parameters, runs, done;
