@@ -15,6 +15,8 @@
 #include <string.h>
 
 enum { SEGMENTS = 16, TEST_BATCH = 64 };
+/* Of a segment: counts of batches, and of the bytes of their order, stay far from their limits. */
+static const long long most_examples = 1000000000000;
 static const uint64_t test_seeds = (uint64_t)1 << 31; /* from here on; below: of training */
 
 struct segment {
@@ -76,10 +78,11 @@ static attn_status parse_mixture(attn_ctx *ctx, const struct attn_recipe *r, con
         long long length, pairs, examples;
         int used = 0;
         if (out->count == SEGMENTS || sscanf(at, "%lld:%lld:%lld%n", &length, &pairs, &examples, &used) != 3 || examples < 1 ||
-            (at[used] && (at[used] != '+' || !at[used + 1])))
-            return attn_fail(ctx, ATTN_EINVAL,
-                             "recipe: %s=%s: at byte %d: expected LENGTH:PAIRS:EXAMPLES, at most %d of them with + between", name, text,
-                             (int)(at - text), SEGMENTS);
+            examples > most_examples || (at[used] && (at[used] != '+' || !at[used + 1])))
+            return attn_fail(
+                ctx, ATTN_EINVAL,
+                "recipe: %s=%s: at byte %d: expected LENGTH:PAIRS:EXAMPLES, at most %d of them with + between, of 1 to %lld examples", name,
+                text, (int)(at - text), SEGMENTS, most_examples);
         out->segment[out->count++] = segment_of(r, length, pairs, examples);
         at += used + (at[used] == '+');
     }
@@ -132,7 +135,7 @@ static attn_status make_room(attn_ctx *ctx, struct recall *s) {
     s->labels = attn_alloc(ctx, bytes);
     s->scratch = attn_alloc(ctx, scratch);
     if (!s->tokens || !s->labels || !s->scratch) return attn_no_memory(ctx, "a batch", 2 * bytes + scratch);
-    return attn_labelled_open(ctx, (int64_t)(batch * labels), &s->rows);
+    return attn_labelled_open(ctx, attn_max64((int64_t)(batch * labels), ATTN_ASK_WORDS), &s->rows); /* or the questions of a line */
 }
 
 static int64_t longest(const struct recall *s) {

@@ -1,0 +1,84 @@
+/* The task zoology/mqar: sizes that no memory holds are refused, and questions in words are answered however many there are. */
+#include "support/training.h"
+#include "system/zoology/zoology.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static attn_ctx *ctx;
+
+static int set_up(void **state) {
+    (void)state;
+    ctx = test_context(1);
+    return 0;
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    attn_ctx_destroy(ctx);
+    return 0;
+}
+
+/* What the untrained model of these words answers to a line; freed by free. */
+static char *answer(const char *words, const char *line) {
+    struct attn_recipe *recipe = test_recipe(ctx, words);
+    struct attn_job job;
+    char *text = NULL, error[1024];
+    size_t bytes = 0;
+    FILE *in = fmemopen((void *)(uintptr_t)line, strlen(line), "r"), *out = open_memstream(&text, &bytes);
+    assert_true(in && out);
+    assert_int_equal(attn_job_open(ctx, &attn_zoology_mqar, recipe, NULL, 0, NULL, &job), ATTN_OK);
+    attn_tape_record(attn_model_tape(job.model), false);
+    if (attn_zoology_mqar.predict(&job, &(struct attn_predict_options){.tokens = 1}, in, out))
+        fail_msg("%s: %s", line, attn_ctx_error(ctx, error, sizeof error));
+    attn_job_close(&job);
+    attn_free(ctx, recipe);
+    fclose(in);
+    fclose(out);
+    return text;
+}
+
+static void a_line_may_ask_more_than_a_batch_of_examples_does(void **state) {
+    enum { QUESTIONS = 200 };
+    char line[2 * QUESTIONS + 16] = "a x ?";
+    (void)state;
+    for (int i = 0; i < QUESTIONS; i++) strcat(line, " a");
+    char *small = answer("vocabulary=512 length=410 pairs=1 batch=1", line),
+         *large = answer("vocabulary=512 length=410 pairs=1 batch=256", line);
+    int words = 0;
+    for (const char *at = small; *at; at++) words += *at == ' ' || *at == '\n';
+    assert_true(words >= QUESTIONS);
+    assert_string_equal(small, large);
+    free(small);
+    free(large);
+}
+
+static void a_mixture_of_more_examples_than_can_be_counted_is_refused(void **state) {
+    static const char *const mixtures[] = {"16:2:1152921504606846976", "16:2:9223372036854775807", "16:2:9+16:2:99999999999999999999",
+                                           "16:2:0", "16:2:-1"};
+    (void)state;
+    for (size_t i = 0; i < sizeof mixtures / sizeof mixtures[0]; i++) {
+        char words[128], error[1024];
+        struct attn_job job;
+        snprintf(words, sizeof words, "batch=1 mixture=%s", mixtures[i]);
+        struct attn_recipe *recipe = test_recipe(ctx, words);
+        assert_int_equal(attn_job_open(ctx, &attn_zoology_mqar, recipe, NULL, 0, NULL, &job), ATTN_EINVAL);
+        assert_non_null(strstr(attn_ctx_error(ctx, error, sizeof error), "expected LENGTH:PAIRS:EXAMPLES"));
+        attn_job_close(&job);
+        attn_free(ctx, recipe);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_line_may_ask_more_than_a_batch_of_examples_does),
+        cmocka_unit_test(a_mixture_of_more_examples_than_can_be_counted_is_refused),
+    };
+    return cmocka_run_group_tests_name("zoology: recall", tests, set_up, tear_down);
+}
