@@ -35,7 +35,7 @@ struct attn_work_count {
 attn_status attn_work_sweep(attn_ctx *ctx, const struct attn_work *work, const struct attn_sweep *sweep, int64_t first, int64_t step,
                             int jobs, int threads, attn_work_ready_fn ready, void *user, struct attn_work_count *count);
 
-/* A saved model as a job: `path` is a model's file, or a run's folder. The recipe is the saved one; freed by attn_work_close_model. */
+/* A saved model as a job: `path` is a model's file. The recipe is the saved one; freed by attn_work_close_model; a failure leaves nothing. */
 struct attn_saved_model {
     struct attn_recipe *recipe;
     struct attn_job job;

@@ -130,7 +130,6 @@ static attn_status say_cost(struct reproduce *p, const struct attn_reproduction 
     char text[32];
     const attn_status status = attn_reproduction_cost(p->ctx, r, p->work.store, &cost);
     if (status) return status;
-    p->ready = cost.runs - cost.missing;
     p->wanted = cost.runs;
     p->ready = 0;
     if (p->json || p->csv || (p->quiet && !p->dry_run) || cost.runs == 0) return ATTN_OK;

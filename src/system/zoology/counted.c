@@ -6,8 +6,9 @@
 attn_status attn_counted_measure(attn_ctx *ctx, const int32_t *training, size_t training_count, const struct attn_bigrams *bigrams,
                                  const int32_t *token, size_t count, struct attn_counted *out) {
     const size_t vocabulary = (size_t)bigrams->vocabulary;
-    int64_t *seen = attn_alloc(ctx, 3 * vocabulary * sizeof *seen), *followed = seen + vocabulary, *kinds = followed + vocabulary;
+    int64_t *seen = attn_alloc(ctx, 3 * vocabulary * sizeof *seen);
     if (!seen) return attn_no_memory(ctx, "counts of tokens", 3 * vocabulary * sizeof *seen);
+    int64_t *followed = seen + vocabulary, *kinds = followed + vocabulary;
     memset(seen, 0, 3 * vocabulary * sizeof *seen);
     for (size_t i = 0; i < training_count; i++) {
         seen[training[i]]++;

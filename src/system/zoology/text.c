@@ -17,7 +17,7 @@ struct lm {
     struct attn_corpus corpus;
     attn_sequence *sequence;
     struct attn_bigrams bigrams; /* of the training text, once an evaluation has wanted them */
-    int32_t *input, *target, *seen, *best;
+    int32_t *input, *target, *seen;
     attn_real *losses;
     void *scratch;
 };
