@@ -57,11 +57,10 @@ static attn_status make_tokenizer(struct attn_job *job, struct attn_corpus *out)
     return status;
 }
 
-char *attn_corpus_extra(attn_ctx *ctx, const struct attn_corpus *corpus) {
-    char *text = NULL;
+attn_status attn_corpus_extra(attn_ctx *ctx, const struct attn_corpus *corpus, char **text) {
     size_t size;
-    if (!corpus->tokenizer || attn_tokenizer_text(ctx, corpus->tokenizer, &text, &size)) return NULL;
-    return text;
+    *text = NULL;
+    return corpus->tokenizer ? attn_tokenizer_text(ctx, corpus->tokenizer, text, &size) : ATTN_OK;
 }
 
 /* ------------------------------------------------------------------------------------------------------------- tokens */

@@ -58,6 +58,6 @@ void attn_corpus_batch(struct attn_corpus *corpus, int64_t step, int64_t first, 
 attn_status attn_corpus_encode(attn_ctx *ctx, const struct attn_corpus *corpus, const char *path, int32_t **token, size_t *count);
 
 /* attn_task.extra: the tokenizer. */
-char *attn_corpus_extra(attn_ctx *ctx, const struct attn_corpus *corpus);
+attn_status attn_corpus_extra(attn_ctx *ctx, const struct attn_corpus *corpus, char **text);
 
 #endif

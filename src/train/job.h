@@ -66,8 +66,8 @@ struct attn_task {
     attn_status (*predict)(struct attn_job *job, const struct attn_predict_options *options, FILE *in, FILE *out);
     /* Writes the data that training would see as text, `count` examples; NULL: none are generated. */
     attn_status (*generate)(struct attn_job *job, int64_t count, FILE *out);
-    /* A text that belongs to the model, as the tokenizer's; NULL, or returns NULL: none. Freed by attn_free. */
-    char *(*extra)(struct attn_job *job);
+    /* A text that belongs to the model, as the tokenizer's, freed by attn_free; NULL, or *text NULL: none. */
+    attn_status (*extra)(struct attn_job *job, char **text);
     void (*close)(struct attn_job *job);
 };
 

@@ -65,8 +65,9 @@ attn_status attn_model_file_write(const struct attn_job *job, const struct attn_
     struct content c = {.count = 0};
     struct attn_safetensors_text texts[3];
     int count = 0;
-    char *recipe = attn_recipe_text(job->recipe), *extra = job->task->extra ? job->task->extra((struct attn_job *)job) : NULL;
+    char *recipe = attn_recipe_text(job->recipe), *extra = NULL;
     attn_status status = recipe ? gather(job, state, &c) : ATTN_ENOMEM;
+    if (!status && job->task->extra) status = job->task->extra((struct attn_job *)job, &extra);
     if (!status) {
         texts[count++] = (struct attn_safetensors_text){"attn_recipe", recipe};
         if (extra) texts[count++] = (struct attn_safetensors_text){"attn_extra", extra};

@@ -3,6 +3,7 @@
 #include "support/faulty_files.h"
 #include "support/training.h"
 #include "system/zoology/zoology.h"
+#include "train/model_file.h"
 #include "train/work.h"
 
 #include <setjmp.h>
@@ -169,6 +170,12 @@ static const struct attn_task *find_task(attn_ctx *ctx, const char *name) {
     return &attn_zoology_mqar;
 }
 
+static const struct attn_task *find_language_model(attn_ctx *ctx, const char *name) {
+    (void)ctx;
+    (void)name;
+    return &attn_zoology_lm;
+}
+
 static void every_allocation_of_reading_a_model_may_fail(void **state) {
     char path[TEST_PATH + 64];
     (void)state;
@@ -192,11 +199,56 @@ static void every_allocation_of_reading_a_model_may_fail(void **state) {
     }
 }
 
+/* What a model is saved with is whole, the tokenizer too, or it is not saved. */
+static void every_allocation_of_saving_a_language_model_may_fail(void **state) {
+    static const struct attn_model_file_state none = {.state = NULL};
+    char store[64], data[128], path[128], assignment[256];
+    bool failed = true;
+    (void)state;
+    test_folder_make(store);
+    snprintf(data, sizeof data, "%s/text.txt", store);
+    snprintf(path, sizeof path, "%s/%s", store, ATTN_MODEL_FILE);
+    snprintf(assignment, sizeof assignment, "data=%s", data);
+    FILE *file = fopen(data, "w");
+    assert_non_null(file);
+    for (int i = 0; i < 100; i++) fputs("the quick brown fox\n", file);
+    assert_int_equal(fclose(file), 0);
+    for (int at = 0; failed; at++) {
+        static const char *const small[] = {"tokenizer=character", "length=16", "batch=2", "width=8", "layers=1"};
+        struct memory m = {.sticky = false};
+        attn_ctx *ctx = context_on(&m);
+        struct attn_recipe *recipe;
+        struct attn_job job;
+        struct attn_saved_model model;
+        assert_int_equal(attn_task_recipe(ctx, &attn_zoology_lm, &recipe), ATTN_OK);
+        assert_int_equal(attn_recipe_set(recipe, assignment), ATTN_OK);
+        for (size_t i = 0; i < sizeof small / sizeof small[0]; i++) assert_int_equal(attn_recipe_set(recipe, small[i]), ATTN_OK);
+        assert_int_equal(attn_job_open(ctx, &attn_zoology_lm, recipe, NULL, 0, NULL, &job), ATTN_OK);
+        m.calls = 0;
+        m.fail_at = at;
+        const attn_status status = attn_model_file_write(&job, NULL, path, &none);
+        failed = m.calls > at;
+        expect_sentence(ctx, "allocation", at, status, failed ? ATTN_ENOMEM : ATTN_OK);
+        m.fail_at = -1;
+        if (!status) {
+            assert_int_equal(attn_work_open_model(ctx, find_language_model, path, NULL, 0, &model), ATTN_OK);
+            assert_non_null(model.extra);
+            attn_work_close_model(&model);
+        }
+        attn_job_close(&job);
+        attn_free(ctx, recipe);
+        attn_ctx_destroy(ctx);
+        if (m.held != 0) fail_msg("allocation %d: %d pieces of memory are left", at, m.held);
+    }
+    test_folder_remove(store);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_allocation_may_fail),
         cmocka_unit_test(every_file_call_may_fail),
         cmocka_unit_test(every_allocation_of_reading_a_model_may_fail),
+        cmocka_unit_test(every_allocation_of_saving_a_language_model_may_fail),
     };
     return cmocka_run_group_tests_name("train: failures", tests, set_up, tear_down);
 }

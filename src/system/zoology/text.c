@@ -65,8 +65,8 @@ static void close_task(struct attn_job *job) {
     attn_free(job->ctx, s->scratch);
 }
 
-static char *extra(struct attn_job *job) {
-    return attn_corpus_extra(job->ctx, &((struct lm *)job->self)->corpus);
+static attn_status extra(struct attn_job *job, char **text) {
+    return attn_corpus_extra(job->ctx, &((struct lm *)job->self)->corpus, text);
 }
 
 static attn_tensor *loss(struct attn_job *job, int64_t step, int64_t micro, int64_t micros) {
