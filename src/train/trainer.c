@@ -97,24 +97,39 @@ static attn_status array_of_all(struct trainer *t, attn_real **out) {
     return ATTN_OK;
 }
 
-static attn_status check_micros(struct trainer *t) {
-    const struct attn_recipe *r = t->job->recipe;
-    const struct attn_ranks *ranks = ranks_of(t);
-    const int64_t micros = attn_recipe_whole(r, "micro_batches"), batch = attn_recipe_whole(r, "batch"), count = ranks ? ranks->count : 1;
+static attn_status check_micros(const struct attn_job *job, int64_t processes) {
+    const struct attn_recipe *r = job->recipe;
+    const int64_t micros = attn_recipe_whole(r, "micro_batches"), batch = attn_recipe_whole(r, "batch");
     if ((micros & (micros - 1)) != 0 || batch % micros != 0)
-        return attn_fail(t->job->ctx, ATTN_EINVAL, "recipe: micro_batches=%lld: expected a power of two that divides batch=%lld",
+        return attn_fail(job->ctx, ATTN_EINVAL, "recipe: micro_batches=%lld: expected a power of two that divides batch=%lld",
                          (long long)micros, (long long)batch);
-    if ((count & (count - 1)) != 0 || count > micros)
-        return attn_fail(t->job->ctx, ATTN_EINVAL, "%lld processes share micro_batches=%lld: expected a power of two, at most as many",
-                         (long long)count, (long long)micros);
-    t->micros = micros / count;
+    if ((processes & (processes - 1)) != 0 || processes > micros)
+        return attn_fail(job->ctx, ATTN_EINVAL, "%lld processes share micro_batches=%lld: expected a power of two, at most as many",
+                         (long long)processes, (long long)micros);
     return ATTN_OK;
+}
+
+/* What stops a training by its evaluations has no effect on one that is evaluated at its end. */
+static attn_status check_evaluations(const struct attn_job *job) {
+    const struct attn_recipe *r = job->recipe;
+    const bool patience = attn_recipe_whole(r, "patience") > 0;
+    if (attn_recipe_whole(r, "eval_every") > 0 || (!patience && attn_recipe_number(r, "target") == 0.0)) return ATTN_OK;
+    return attn_fail(job->ctx, ATTN_EINVAL, "recipe: %s is set, and eval_every=0: expected a number of steps between evaluations",
+                     patience ? "patience" : "target");
+}
+
+attn_status attn_train_check(const struct attn_job *job, const struct attn_ranks *ranks) {
+    int64_t steps;
+    attn_status status = attn_train_steps(job, &steps);
+    if (!status) status = check_micros(job, ranks ? ranks->count : 1);
+    return status ? status : check_evaluations(job);
 }
 
 static attn_status open_trainer(struct trainer *t) {
     const struct attn_recipe *r = t->job->recipe;
-    attn_status status = attn_train_steps(t->job, &t->steps);
-    if (!status) status = check_micros(t);
+    attn_status status = attn_train_check(t->job, ranks_of(t));
+    if (!status) status = attn_train_steps(t->job, &t->steps);
+    t->micros = attn_recipe_whole(r, "micro_batches") / (ranks_of(t) ? ranks_of(t)->count : 1);
     if (!status) status = make_optimizer(t->job, &t->optimizer);
     if (!status) status = attn_gradient_sum_open(t->job->ctx, t->job->model, t->micros, ranks_of(t), &t->sum);
     t->schedule = schedule_of(t->job, t->steps);

@@ -32,6 +32,10 @@ enum attn_train_end { ATTN_TRAIN_DONE, ATTN_TRAIN_STOPPED };
 attn_status attn_train(struct attn_job *job, struct attn_run *run, bool resume, const struct attn_train_options *options,
                        enum attn_train_end *end, struct attn_figures *figures);
 
+/* Whether an open job can be trained in so many processes (NULL: one), as attn_train asks too. ATTN_EINVAL: its steps, micro-batches or evaluations cannot
+ * be. */
+attn_status attn_train_check(const struct attn_job *job, const struct attn_ranks *ranks);
+
 /* Steps that the recipe asks of an open job. ATTN_EINVAL: none. */
 attn_status attn_train_steps(const struct attn_job *job, int64_t *steps);
 

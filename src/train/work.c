@@ -69,6 +69,7 @@ static attn_status train_in(attn_ctx *ctx, const struct attn_work *work, const s
     uint32_t done = 0;
     /* A recipe that is refused leaves no run. */
     attn_status status = attn_job_open(ctx, work->task, recipe, work->kinds, work->kind_count, NULL, &job);
+    if (!status) status = attn_train_check(&job, ranks);
     if (!status && first) status = take_run(ctx, work, recipe, resume, &run, &done, out);
     status = attn_ranks_agree(ranks, ctx, "opening", 0, status);
     if (!status) status = attn_ranks_any(ranks, ctx, "opening", 0, &done);

@@ -263,6 +263,10 @@ static void a_recipe_that_is_refused_leaves_no_run(void **state) {
     char name[128];
     (void)state;
     expect(run("train", training("steps=3 mixer=atention")), 2, "did you mean 'attention'?");
+    expect(run("train", training("steps=0 epochs=0")), 2, "recipe: steps=0 and epochs=0");
+    expect(run("train", training("steps=3 micro_batches=3")), 2, "expected a power of two that divides batch=8");
+    expect(run("train", training("steps=3 patience=2")), 2, "recipe: patience is set, and eval_every=0");
+    expect(run("train", training("steps=3 target=0.9")), 2, "recipe: target is set, and eval_every=0");
     snprintf(name, sizeof name, "%s/recipe", store);
     FILE *file = fopen(name, "w");
     assert_non_null(file);

@@ -165,6 +165,7 @@ static int dry_run(struct train *t) {
     attn_status status = ATTN_OK;
     for (int64_t i = 0; i < t->sweep.count && !status; i++) {
         status = attn_job_open(t->ctx, t->task, t->sweep.recipe[i], t->work.kinds, t->work.kind_count, NULL, &job);
+        if (!status) status = attn_train_check(&job, attn_cli_ranks());
         if (!status) status = attn_train_steps(&job, &steps);
         char *text = status ? NULL : attn_recipe_text(t->sweep.recipe[i]);
         if (text) printf("%s", text);
