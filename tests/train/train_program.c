@@ -256,6 +256,20 @@ static void a_sweep_is_stopped_and_goes_on(void **state) {
     attn_ctx_destroy(ctx);
 }
 
+static void options_without_a_use_are_refused(void **state) {
+    (void)state;
+    expect(run("train", training("steps=3 --shard 2/2")), 0, ""); /* the one recipe is the other job's */
+    expect(run("train", "--resume nothing --dry-run"), 2, "--resume goes on with one run as it is");
+    expect(run("train", "--resume nothing --shard 1/2"), 2, "--resume goes on with one run as it is");
+    attn_ctx *ctx = test_context(1);
+    struct attn_run_list list;
+    assert_int_equal(attn_store_list(ctx, store, &list), ATTN_OK);
+    const int64_t count = list.count;
+    attn_run_list_free(ctx, &list);
+    attn_ctx_destroy(ctx);
+    assert_int_equal(count, 0);
+}
+
 static void a_recipe_that_is_refused_leaves_no_run(void **state) {
     attn_ctx *ctx = test_context(1);
     struct attn_run_list list;
@@ -291,6 +305,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_sweep_goes_on_without_the_recipes_that_fail, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_sweep_is_stopped_and_goes_on, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_recipe_that_is_refused_leaves_no_run, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(options_without_a_use_are_refused, set_up, tear_down),
     };
     return cmocka_run_group_tests_name("train: the program", tests, NULL, NULL);
 }

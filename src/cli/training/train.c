@@ -223,7 +223,7 @@ static int work(struct train *t, const struct attn_words *words) {
     if (!status && t->resume) return resume(t);
     if (!status) status = make_sweep(t, words);
     if (status) return attn_complain_status(t->ctx, status);
-    const int exit_status = t->dry_run ? dry_run(t) : t->sweep.count == 1 ? train_one(t) : train_sweep(t);
+    const int exit_status = t->dry_run ? dry_run(t) : t->sweep.count == 1 && !t->shard ? train_one(t) : train_sweep(t);
     attn_sweep_free(t->ctx, &t->sweep);
     return exit_status;
 }
@@ -231,6 +231,8 @@ static int work(struct train *t, const struct attn_words *words) {
 static int run(struct train *t, const struct attn_words *words) {
     if (t->resume && words->count > 0)
         return attn_complain("train: --resume takes the recipe from the run; found '%s' besides", words->item[0]);
+    if (t->resume && (t->recipe_file || t->shard || t->again || t->dry_run || t->jobs > 0))
+        return attn_complain("train: --resume goes on with one run as it is: expected no --recipe, --shard, --jobs, --again or --dry-run");
     if (!t->resume && !t->recipe_file && words->count == 0) return attn_complain("train: expected a task; attn systems lists them");
     int status = set_options(t);
     if (status >= 0) return status;
