@@ -270,6 +270,12 @@ static void options_without_a_use_are_refused(void **state) {
     assert_int_equal(count, 0);
 }
 
+static void the_cost_of_claims_is_told_to_programs_too(void **state) {
+    (void)state;
+    expect(run("reproduce", "zoology --scale smoke --dry-run --json"), 0, "\"record\":\"cost\",\"system\":\"zoology\",\"scale\":\"smoke\"");
+    expect(run("reproduce", "zoology --scale smoke --json"), 0, "\"verdict\":\"holds\"");
+}
+
 static void a_recipe_that_is_refused_leaves_no_run(void **state) {
     attn_ctx *ctx = test_context(1);
     struct attn_run_list list;
@@ -305,6 +311,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_sweep_goes_on_without_the_recipes_that_fail, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_sweep_is_stopped_and_goes_on, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_recipe_that_is_refused_leaves_no_run, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_cost_of_claims_is_told_to_programs_too, set_up, tear_down),
         cmocka_unit_test_setup_teardown(options_without_a_use_are_refused, set_up, tear_down),
     };
     return cmocka_run_group_tests_name("train: the program", tests, NULL, NULL);

@@ -30,7 +30,7 @@ struct reproduce {
     attn_ctx *ctx;
     struct attn_work work;
     int64_t ready, wanted;
-    int surprises, unheld;
+    int tested, surprises, unheld;
 };
 
 static bool stop_asked(void *user) {
@@ -116,6 +116,7 @@ static attn_status judge_all(struct reproduce *p, const struct attn_reproduction
         if (!at->experiment && !at->tested) continue;
         status = attn_reproduction_judge(p->ctx, r, i, &result);
         if (status) break;
+        p->tested++;
         p->surprises += result.surprise;
         p->unheld += result.verdict != ATTN_HOLDS;
         print_claim(p, &report, r, i, &result);
@@ -125,6 +126,23 @@ static attn_status judge_all(struct reproduce *p, const struct attn_reproduction
 
 /* --------------------------------------------------------------------------------------------------------------- work */
 
+static void print_cost(const struct reproduce *p, const struct attn_reproduction *r, const struct attn_reproduction_cost *cost, int cores) {
+    static const struct attn_column columns[] = {{"system", "system", 0, 0, 0},
+                                                 {"scale", "scale", 0, 0, 0},
+                                                 {"runs", "runs", 0, 0, 0},
+                                                 {"missing", "missing", 0, 0, 0},
+                                                 {"seconds", "seconds", 0, 0, 0}};
+    struct attn_report report = report_of(p, columns, sizeof columns / sizeof columns[0]);
+    struct attn_record row = {.count = 0};
+    attn_record_text(&row, "record", "cost");
+    attn_record_text(&row, "system", r->system->name);
+    attn_record_text(&row, "scale", p->scale_name);
+    attn_record_integer(&row, "runs", cost->runs);
+    attn_record_integer(&row, "missing", cost->missing);
+    attn_record_real(&row, "seconds", cost->seconds / cores);
+    attn_report_row(&report, &row);
+}
+
 static attn_status say_cost(struct reproduce *p, const struct attn_reproduction *r, int cores) {
     struct attn_reproduction_cost cost;
     char text[32];
@@ -132,6 +150,7 @@ static attn_status say_cost(struct reproduce *p, const struct attn_reproduction 
     if (status) return status;
     p->wanted = cost.runs;
     p->ready = 0;
+    if ((p->json || p->csv) && p->dry_run) print_cost(p, r, &cost, cores);
     if (p->json || p->csv || (p->quiet && !p->dry_run) || cost.runs == 0) return ATTN_OK;
     printf("%s, %s: %lld runs, of which the store has %lld; the rest takes about %s on %d processors\n", r->system->name, p->scale_name,
            (long long)cost.runs, (long long)(cost.runs - cost.missing), attn_cli_duration(cost.seconds / cores, text), cores);
@@ -188,6 +207,7 @@ static int run(struct reproduce *p, const struct attn_words *words) {
     attn_ctx_destroy(p->ctx);
     if (done) return status;
     if (attn_stop_asked()) return ATTN_EXIT_STOPPED;
+    if (p->tested == 0 && !p->dry_run) return attn_complain("reproduce: no claim is tested at scale %s", p->scale_name);
     return p->surprises > 0 || (p->strict && p->unheld > 0) ? ATTN_EXIT_SURPRISE : ATTN_EXIT_DONE;
 }
 
