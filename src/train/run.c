@@ -65,7 +65,7 @@ static attn_status write_env(struct attn_run *run) {
     attn_record_integer(&r, "processors", attn_cpu_count());
     attn_record_integer(&r, "threads", run->ctx->config.threads);
     attn_record_text(&r, "executor", attn_parallel_name());
-    attn_record_text(&r, "determinism", "same bits for any number of threads and processes (D2); not across instruction sets");
+    attn_record_text(&r, "determinism", "same bits for any number of threads and processes; not across instruction sets");
     char *line = line_of(&r, &bytes);
     if (!line) return attn_no_memory(run->ctx, "env.json", bytes);
     const attn_status status = attn_run_write_text(run->ctx, run->system, attn_run_path(run, "env.json", path), line);

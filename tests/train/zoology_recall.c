@@ -1,7 +1,8 @@
-/* The task zoology/mqar: sizes that no memory holds are refused, and questions in words are answered however many there are. */
+/* The tasks zoology/mqar and zoology/stacked: what they refuse, questions in words, and what an evaluation of a mixture says. */
 #include "support/training.h"
 #include "system/zoology/zoology.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -75,10 +76,44 @@ static void a_mixture_of_more_examples_than_can_be_counted_is_refused(void **sta
     }
 }
 
+static void every_example_of_a_mixture_counts_alike(void **state) {
+    static const struct attn_train_options options = {.system = NULL};
+    struct attn_recipe *recipe = test_recipe(ctx, "steps=60 train_examples=0 mixture=16:2:640+28:6:640 test_mixture=16:2:300+28:6:100");
+    struct attn_job job;
+    struct attn_figures figures;
+    enum attn_train_end end;
+    (void)state;
+    assert_int_equal(attn_job_open(ctx, &attn_zoology_mqar, recipe, NULL, 0, NULL, &job), ATTN_OK);
+    assert_int_equal(attn_train(&job, NULL, false, &options, &end, &figures), ATTN_OK);
+    const double few = attn_figures_get(&figures, "accuracy_16_2"), many = attn_figures_get(&figures, "accuracy_28_6");
+    assert_true(few != many);
+    assert_true(fabs(attn_figures_get(&figures, "accuracy") - (0.75 * few + 0.25 * many)) < 1e-15);
+    attn_job_close(&job);
+    attn_free(ctx, recipe);
+}
+
+static void positions_of_stacked_recall_are_refused_as_it_has_none(void **state) {
+    static const char *const words[] = {"positions=yes", "positions=auto"};
+    (void)state;
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        struct attn_recipe *recipe;
+        struct attn_job job;
+        char error[1024];
+        assert_int_equal(attn_task_recipe(ctx, &attn_zoology_stacked, &recipe), ATTN_OK);
+        assert_int_equal(attn_recipe_set(recipe, words[i]), ATTN_OK);
+        assert_int_equal(attn_job_open(ctx, &attn_zoology_stacked, recipe, NULL, 0, NULL, &job), ATTN_EINVAL);
+        assert_non_null(strstr(attn_ctx_error(ctx, error, sizeof error), words[i]));
+        attn_job_close(&job);
+        attn_free(ctx, recipe);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_line_may_ask_more_than_a_batch_of_examples_does),
         cmocka_unit_test(a_mixture_of_more_examples_than_can_be_counted_is_refused),
+        cmocka_unit_test(every_example_of_a_mixture_counts_alike),
+        cmocka_unit_test(positions_of_stacked_recall_are_refused_as_it_has_none),
     };
     return cmocka_run_group_tests_name("zoology: recall", tests, set_up, tear_down);
 }

@@ -210,6 +210,15 @@ static attn_status measure(struct attn_job *job, const struct segment *g, struct
     return ATTN_OK;
 }
 
+/* The mean over examples of each one's share of right answers: those of a segment ask equally many questions. */
+static double mean_accuracy(const struct mixture *test, const struct attn_labelled_score *part) {
+    double examples = 0, mean = 0;
+    for (int i = 0; i < test->count; i++) examples += (double)test->segment[i].examples;
+    for (int i = 0; i < test->count; i++)
+        mean += (double)test->segment[i].examples / examples * ((double)part[i].right / (double)part[i].rows);
+    return mean;
+}
+
 static attn_status evaluate(struct attn_job *job, const char *data, struct attn_figures *out) {
     struct recall *s = job->self;
     struct attn_labelled_score all = {0}, part[SEGMENTS] = {{0}};
@@ -219,7 +228,7 @@ static attn_status evaluate(struct attn_job *job, const char *data, struct attn_
         if (status) return status;
         attn_labelled_add(&all, &part[i]);
     }
-    attn_figures_add(out, "accuracy", (double)all.right / (double)all.rows);
+    attn_figures_add(out, "accuracy", mean_accuracy(&s->test, part));
     attn_figures_add(out, "loss", all.loss / (double)all.rows);
     for (int i = 0; i < s->test.count && s->test.count > 1; i++) {
         char name[48];

@@ -82,6 +82,9 @@ static attn_status open_task(struct attn_job *job) {
         return attn_fail(job->ctx, ATTN_EINVAL,
                          "recipe: vocabulary=%lld, pairs=%lld: expected an even vocabulary with at least as many keys",
                          (long long)vocabulary, (long long)s->pairs);
+    if (strcmp(attn_recipe_words(r, "positions"), "no") != 0)
+        return attn_fail(job->ctx, ATTN_EINVAL, "recipe: positions=%s: expected no: rows of pairs have no positions",
+                         attn_recipe_words(r, "positions"));
     const attn_status status = make_room(job->ctx, s);
     return status ? status : make_model(job, s);
 }
