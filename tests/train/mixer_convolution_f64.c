@@ -1,106 +1,78 @@
 /* BaseConv and plain convolutions against sums over tokens, directly and by Fourier transforms, filters against their network. */
-#include "support/loops.h"
+#include "support/naive.h"
 
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
-/* y[i] = bias + sum over t of w[t] u[i - t], w [taps, D] */
-static void convolve(const struct test_mixer_model *m, int64_t taps, const double *w, const double *bias, const double *u, double *y) {
-    const int64_t tokens = m->what->length, width = m->what->width;
-    for (int64_t row = 0; row < TEST_MIXER_BATCH * tokens; row++)
-        for (int64_t c = 0; c < width; c++) {
-            double sum = bias ? bias[c] : 0;
-            for (int64_t t = 0; t < taps && t <= row % tokens; t++) sum += w[t * width + c] * u[(row - t) * width + c];
-            y[row * width + c] = sum;
-        }
-}
-
-static int64_t taps_of(const struct test_mixer_model *m) {
-    const char *kernel = strstr(m->what->text, "kernel=");
-    return kernel ? strtol(kernel + 7, NULL, 10) : 3;
-}
-
 /* h [N, D] of the network: Linear(3 -> 16), ReLU, Linear(16 -> D). */
-static void implicit_taps(const struct test_mixer_model *m, int64_t length, double *h) {
-    double *z = test_zeros(length * 3), *hidden = test_zeros(length * 16);
+static const double *implicit_taps(const struct test_mixer_model *m, int64_t length) {
+    double *z = test_naive_memory(m, length * 3);
     for (int64_t t = 0; t < length; t++) {
         z[3 * t] = (double)t / (double)(length - 1);
         z[3 * t + 1] = cos(2 * acos(-1.0) * 1e-4 * (double)t / (double)length);
         z[3 * t + 2] = -sin(2 * acos(-1.0) * 1e-4 * (double)t / (double)length);
     }
-    test_linear(m, "filter.0", true, length, 3, 16, z, hidden);
+    double *hidden = test_naive_project(m, "filter.0", length, z);
     for (int64_t i = 0; i < length * 16; i++) hidden[i] = fmax(hidden[i], 0);
-    test_linear(m, "filter.1", true, length, 16, m->what->width, hidden, h);
-    free(z);
-    free(hidden);
+    return test_naive_project(m, "filter.1", length, hidden);
 }
 
 /* h * u + u */
-static void convolve_long(const struct test_mixer_model *m, bool explicit_taps, const double *u, double *y) {
-    const int64_t length = m->what->length + 3, width = m->what->width; /* what the mixer was made for */
-    double *h = test_zeros(length * width);
-    if (explicit_taps)
-        for (int64_t i = 0; i < length * width; i++) h[i] = test_numbers(m, "filter.taps")[i];
+static void convolve_long(const struct test_naive_sequence *s, bool explicit_taps, double *y) {
+    const int64_t length = s->tokens + 3; /* what the mixer was made for */
+    const double *h = explicit_taps ? test_naive_parameter(s->m, "filter.taps") : implicit_taps(s->m, length);
+    const double *sums = test_naive_convolve(s->m, s->tokens, s->width, s->u, length, h, NULL);
+    for (int64_t i = 0; i < s->tokens * s->width; i++) y[i] = sums[i] + s->u[i];
+}
+
+static void shortconv(const struct test_naive_sequence *s, double *y) {
+    const double *w = test_naive_parameter(s->m, "conv.weight"), *bias = test_naive_parameter(s->m, "conv.bias");
+    const double *sums = test_naive_convolve(s->m, s->tokens, s->width, s->u, test_naive_option(s->m, "kernel=", 3), w, bias);
+    memcpy(y, sums, (size_t)(s->tokens * s->width) * sizeof *y);
+}
+
+static void longconv(const struct test_naive_sequence *s, double *y) {
+    convolve_long(s, strstr(s->m->what->text, "implicit") == NULL, y);
+}
+
+static void baseconv(const struct test_naive_sequence *s, double *y) {
+    const bool act = strstr(s->m->what->text, "silu") != NULL;
+    double *p = test_naive_project(s->m, "projection", s->tokens, s->u);
+    if (test_naive_option(s->m, "kernel=", 3) > 0)
+        shortconv(s, y);
     else
-        implicit_taps(m, length, h);
-    convolve(m, length, h, NULL, u, y);
-    for (int64_t i = 0; i < TEST_MIXER_BATCH * m->what->length * width; i++) y[i] += u[i];
-    free(h);
-}
-
-static void shortconv(const struct test_mixer_model *m, const double *u, double *y) {
-    convolve(m, taps_of(m), test_numbers(m, "conv.weight"), test_numbers(m, "conv.bias"), u, y);
-}
-
-static void longconv(const struct test_mixer_model *m, const double *u, double *y) {
-    convolve_long(m, strstr(m->what->text, "implicit") == NULL, u, y);
-}
-
-static void baseconv(const struct test_mixer_model *m, const double *u, double *y) {
-    const int64_t rows = TEST_MIXER_BATCH * m->what->length, width = m->what->width;
-    const bool act = strstr(m->what->text, "silu") != NULL;
-    double *p = test_zeros(rows * width);
-    test_linear(m, "projection", true, rows, width, width, u, p);
-    if (taps_of(m) > 0)
-        shortconv(m, u, y);
-    else
-        convolve_long(m, strstr(m->what->text, "explicit") != NULL, u, y);
-    for (int64_t i = 0; i < rows * width; i++) {
+        convolve_long(s, strstr(s->m->what->text, "explicit") != NULL, y);
+    for (int64_t i = 0; i < s->tokens * s->width; i++) {
         if (act) {
-            p[i] *= test_sigmoid(p[i]);
-            y[i] *= test_sigmoid(y[i]);
+            p[i] *= test_naive_sigmoid(p[i]);
+            y[i] *= test_naive_sigmoid(y[i]);
         }
-        y[i] = p[i] * y[i] + u[i];
+        y[i] = p[i] * y[i] + s->u[i];
     }
-    free(p);
 }
 
 static void outputs_are_the_sums_of_the_definition(void **state) {
-    static const struct {
-        struct test_mixer what;
-        test_naive_fn naive;
-    } cases[] = {
-        {{"shortconv", 5, 8, 0, 1}, shortconv},
-        {{"shortconv:kernel=11", 3, 8, 0, 1}, shortconv},
-        {{"longconv", 5, 8, 0, 1}, longconv},
-        {{"longconv:filter=implicit", 5, 8, 0, 1}, longconv},
-        {{"longconv", 3, 500, 0, 1}, longconv}, /* by transforms */
-        {{"baseconv", 7, 8, 0, 1}, baseconv},
-        {{"baseconv", 3, 1, 0, 1}, baseconv},
-        {{"baseconv:kernel=5:act=silu", 4, 9, 0, 1}, baseconv},
-        {{"baseconv:kernel=-1", 7, 8, 0, 1}, baseconv},
-        {{"baseconv:kernel=-1:act=silu", 35, 60, 0, 1}, baseconv},
-        {{"baseconv:kernel=-1:filter=explicit", 7, 8, 0, 1}, baseconv},
-        {{"baseconv:kernel=-1", 3, 500, 0, 1}, baseconv},
+    static const struct test_naive cases[] = {
+        {{"shortconv", 5, 8, 0, 1}, shortconv, 0.4, false},
+        {{"shortconv:kernel=11", 3, 8, 0, 1}, shortconv, 0.4, false},
+        {{"longconv", 5, 8, 0, 1}, longconv, 0.4, false},
+        {{"longconv:filter=implicit", 5, 8, 0, 1}, longconv, 0.4, false},
+        {{"longconv", 3, 500, 0, 1}, longconv, 0.4, false}, /* by transforms */
+        {{"baseconv", 7, 8, 0, 1}, baseconv, 0.4, false},
+        {{"baseconv", 3, 1, 0, 1}, baseconv, 0.4, false},
+        {{"baseconv:kernel=5:act=silu", 4, 9, 0, 1}, baseconv, 0.4, false},
+        {{"baseconv:kernel=-1", 7, 8, 0, 1}, baseconv, 0.4, false},
+        {{"baseconv:kernel=-1:act=silu", 35, 60, 0, 1}, baseconv, 0.4, false},
+        {{"baseconv:kernel=-1:filter=explicit", 7, 8, 0, 1}, baseconv, 0.4, false},
+        {{"baseconv:kernel=-1", 3, 500, 0, 1}, baseconv, 0.4, false},
     };
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) test_mixer_values(&cases[i].what, cases[i].naive, 1e-12);
+    test_naive_mixers(cases, sizeof cases / sizeof *cases, 1e-12);
 }
 
 static attn_ctx *context(void) {

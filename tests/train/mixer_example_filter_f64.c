@@ -1,6 +1,6 @@
 /* BaseConv with filters made from the example, against counts of equal tokens and sums over pairs. */
 #include "support/gradients.h"
-#include "support/loops.h"
+#include "support/naive.h"
 
 #include "tape/skew.h"
 
@@ -8,7 +8,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -21,39 +21,36 @@ static void programmatic(const int32_t *tokens, int64_t last, double *tap) {
 }
 
 /* The three greatest of sum over i <= last of u[i] . u[i - s], over that of s = 0. */
-static void autocorrelation(const double *u, int64_t width, int64_t last, double *tap) {
-    double *r = test_zeros(last + 1);
-    for (int64_t s = 0; s <= last; s++)
-        for (int64_t i = s; i <= last; i++)
-            for (int64_t c = 0; c < width; c++) r[s] += u[i * width + c] * u[(i - s) * width + c];
-    for (int64_t s = 1; s <= last; s++) {
+static void autocorrelation(const struct test_naive_sequence *s, int64_t last, double *tap) {
+    double *r = test_naive_memory(s->m, last + 1);
+    for (int64_t by = 0; by <= last; by++)
+        for (int64_t i = by; i <= last; i++)
+            for (int64_t c = 0; c < s->width; c++) r[by] += s->u[i * s->width + c] * s->u[(i - by) * s->width + c];
+    for (int64_t by = 1; by <= last; by++) {
         int greater = 0;
-        for (int64_t other = 1; other <= last; other++) greater += r[other] > r[s];
-        if (greater < 3) tap[s] = r[s] / (r[0] + 1e-6);
+        for (int64_t other = 1; other <= last; other++) greater += r[other] > r[by];
+        if (greater < 3) tap[by] = r[by] / (r[0] + 1e-6);
     }
-    free(r);
 }
 
-static void baseconv(const struct test_mixer_model *m, const double *u, double *y) {
-    const int64_t tokens = m->what->length, width = m->what->width, rows = TEST_MIXER_BATCH * tokens;
-    const bool whole = strstr(m->what->text, "scope=example") != NULL;
-    const int64_t ahead = strstr(m->what->text, "read=equal") ? 0 : 1;
-    double *tap = test_zeros(tokens);
-    test_linear(m, "projection", true, rows, width, width, u, y);
-    for (int64_t row = 0; row < rows; row++) {
-        const int64_t i = row % tokens, first = row - i, last = whole ? tokens - 1 : i;
-        memset(tap, 0, (size_t)tokens * sizeof *tap);
-        if (strstr(m->what->text, "programmatic"))
-            programmatic(m->tokens + first, last, tap);
+static void baseconv(const struct test_naive_sequence *s, double *y) {
+    const char *text = s->m->what->text;
+    const bool whole = strstr(text, "scope=example") != NULL;
+    const int64_t ahead = strstr(text, "read=equal") ? 0 : 1;
+    const double *gate = test_naive_project(s->m, "projection", s->tokens, s->u);
+    for (int64_t i = 0; i < s->tokens; i++) {
+        const int64_t last = whole ? s->tokens - 1 : i;
+        double *tap = test_naive_memory(s->m, s->tokens);
+        if (strstr(text, "programmatic"))
+            programmatic(s->token, last, tap);
         else
-            autocorrelation(u + first * width, width, last, tap);
-        for (int64_t c = 0; c < width; c++) {
+            autocorrelation(s, last, tap);
+        for (int64_t c = 0; c < s->width; c++) {
             double sum = 0;
-            for (int64_t s = 1; s < tokens && s <= i + ahead; s++) sum += tap[s] * u[(row - s + ahead) * width + c];
-            y[row * width + c] = y[row * width + c] * sum + u[row * width + c];
+            for (int64_t by = 1; by < s->tokens && by <= i + ahead; by++) sum += tap[by] * s->u[(i - by + ahead) * s->width + c];
+            y[i * s->width + c] = gate[i * s->width + c] * sum + s->u[i * s->width + c];
         }
     }
-    free(tap);
 }
 
 static void outputs_are_those_of_the_definition(void **state) {
@@ -62,13 +59,9 @@ static void outputs_are_those_of_the_definition(void **state) {
     static const int64_t lengths[] = {1, 2, 9, 40};
     (void)state;
     for (int i = 0; i < 32; i++) {
-        char text[128] = "baseconv:kernel=-1";
-        const char *const parts[] = {filters[i & 1], scopes[i >> 1 & 1], reads[i >> 2 & 1]};
-        for (int p = 0; p < 3; p++) {
-            strcat(text, ":");
-            strcat(text, parts[p]);
-        }
-        test_mixer_values(&(struct test_mixer){text, 5, lengths[i >> 3], 0, 1}, baseconv, 1e-12);
+        char text[128];
+        snprintf(text, sizeof text, "baseconv:kernel=-1:%s:%s:%s", filters[i & 1], scopes[i >> 1 & 1], reads[i >> 2 & 1]);
+        test_naive_mixers(&(struct test_naive){{text, 5, lengths[i >> 3], 0, 1}, baseconv, 0.4, false}, 1, 1e-12);
     }
 }
 

@@ -1,106 +1,90 @@
 /* H3 against its formulas, in the order of channels that they have. */
-#include "support/loops.h"
+#include "support/naive.h"
 
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 struct sizes {
-    int64_t tokens, width, wide, heads, states, pairs; /* T, D, m, H, n, n / 2 */
+    int64_t wide, heads, states, pairs; /* m, H, n, n / 2 */
 };
 
-static int64_t option_of(const char *text, const char *name, int64_t otherwise) {
-    const char *found = strstr(text, name);
-    return found ? strtol(found + strlen(name), NULL, 10) : otherwise;
+static struct sizes sizes_of(const struct test_naive_sequence *s) {
+    struct sizes z = {.wide = test_naive_option(s->m, "head_dim=", 2), .states = test_naive_option(s->m, "d_state=", s->tokens + 3)};
+    z.heads = s->width / z.wide;
+    z.pairs = z.states / 2 > 0 ? z.states / 2 : 1;
+    return z;
 }
 
-static struct sizes sizes_of(const struct test_mixer_model *m) {
-    struct sizes s = {.tokens = m->what->length, .width = m->what->width, .wide = option_of(m->what->text, "head_dim=", 2)};
-    s.heads = s.width / s.wide;
-    s.states = option_of(m->what->text, "d_state=", s.tokens + 3);
-    s.pairs = s.states / 2 > 0 ? s.states / 2 : 1;
-    return s;
-}
-
-/* k' of the token `row` in channel c: C . s, s[i] = s[i - 1] + B[i] k, the state shifted by each token. */
-static void shift(const struct test_mixer_model *m, struct sizes s, const double *k, double *y) {
-    const attn_real *b = test_numbers(m, "shift.b"), *c = test_numbers(m, "shift.c"), *skip = test_numbers(m, "shift.skip");
-    double *state = test_zeros(s.states);
-    for (int64_t sequence = 0; sequence < TEST_MIXER_BATCH; sequence++)
-        for (int64_t channel = 0; channel < s.width; channel++) {
-            memset(state, 0, (size_t)s.states * sizeof *state);
-            for (int64_t t = 0; t < s.tokens; t++) {
-                const int64_t at = (sequence * s.tokens + t) * s.width + channel;
-                double sum = skip[channel] * k[at];
-                for (int64_t i = s.states - 1; i >= 0; i--) {
-                    state[i] = (i > 0 ? state[i - 1] : 0) + b[i * s.width + channel] * k[at];
-                    sum += c[i * s.width + channel] * state[i];
-                }
-                y[at] = sum;
+/* k' = C . s + D k, s[i] = s[i - 1] + B[i] k: the state shifted by each token. */
+static const double *shift(const struct test_naive_sequence *s, int64_t states, const double *k) {
+    const double *b = test_naive_parameter(s->m, "shift.b"), *c = test_naive_parameter(s->m, "shift.c");
+    const double *skip = test_naive_parameter(s->m, "shift.skip");
+    double *y = test_naive_memory(s->m, s->tokens * s->width);
+    for (int64_t channel = 0; channel < s->width; channel++) {
+        double *state = test_naive_memory(s->m, states);
+        for (int64_t at = channel; at < s->tokens * s->width; at += s->width) {
+            y[at] = skip[channel] * k[at];
+            for (int64_t i = states - 1; i >= 0; i--) {
+                state[i] = (i > 0 ? state[i - 1] : 0) + b[i * s->width + channel] * k[at];
+                y[at] += c[i * s->width + channel] * state[i];
             }
         }
-    free(state);
+    }
+    return y;
 }
 
 /* K_g [T] of head g, with D_g in tap 0. */
-static void diagonal(const struct test_mixer_model *m, struct sizes s, int64_t g, double *taps) {
-    const attn_real *b = test_numbers(m, "ssm.b"), *c = test_numbers(m, "ssm.c");
-    const double step = exp(test_numbers(m, "ssm.log_step")[g]);
-    memset(taps, 0, (size_t)s.tokens * sizeof *taps);
-    for (int64_t at = g * s.pairs; at < (g + 1) * s.pairs; at++) {
-        const double complex a = test_complex(-exp(test_numbers(m, "ssm.log_decay")[at]), test_numbers(m, "ssm.frequency")[at]) * step / 2;
-        const double complex w = test_complex(b[2 * at], b[2 * at + 1]) * test_complex(c[2 * at], c[2 * at + 1]) * step / (1 - a);
-        for (int64_t t = 0; t < s.tokens; t++) taps[t] += 2 * creal(w * cpow((1 + a) / (1 - a), (double)t));
+static const double *diagonal(const struct test_naive_sequence *s, int64_t pairs, int64_t g) {
+    const double *b = test_naive_parameter(s->m, "ssm.b"), *c = test_naive_parameter(s->m, "ssm.c");
+    const double *decay = test_naive_parameter(s->m, "ssm.log_decay"), *frequency = test_naive_parameter(s->m, "ssm.frequency");
+    const double step = exp(test_naive_parameter(s->m, "ssm.log_step")[g]);
+    double *taps = test_naive_memory(s->m, s->tokens);
+    for (int64_t at = g * pairs; at < (g + 1) * pairs; at++) {
+        const double complex a = test_naive_complex(-exp(decay[at]), frequency[at]) * step / 2;
+        const double complex w =
+            test_naive_complex(b[2 * at], b[2 * at + 1]) * test_naive_complex(c[2 * at], c[2 * at + 1]) * step / (1 - a);
+        for (int64_t t = 0; t < s->tokens; t++) taps[t] += 2 * creal(w * cpow((1 + a) / (1 - a), (double)t));
     }
-    taps[0] += test_numbers(m, "ssm.skip")[g];
+    taps[0] += test_naive_parameter(s->m, "ssm.skip")[g];
+    return taps;
 }
 
-static void h3(const struct test_mixer_model *m, const double *u, double *y) {
-    const struct sizes s = sizes_of(m);
-    const int64_t rows = TEST_MIXER_BATCH * s.tokens;
-    double *q = test_zeros(rows * s.width), *k = test_zeros(rows * s.width), *v = test_zeros(rows * s.width);
-    double *shifted = test_zeros(rows * s.width), *o = test_zeros(rows * s.width), *taps = test_zeros(s.tokens);
-    test_linear(m, "q", true, rows, s.width, s.width, u, q);
-    test_linear(m, "k", true, rows, s.width, s.width, u, k);
-    test_linear(m, "v", true, rows, s.width, s.width, u, v);
-    shift(m, s, k, shifted);
-    for (int64_t g = 0; g < s.heads; g++) {
-        diagonal(m, s, g, taps);
-        for (int64_t row = 0; row < rows; row++)
-            for (int64_t a = 0; a < s.wide; a++)
-                for (int64_t b = 0; b < s.wide; b++) {
+static void h3(const struct test_naive_sequence *s, double *y) {
+    const struct sizes z = sizes_of(s);
+    const int64_t width = s->width;
+    const double *q = test_naive_project(s->m, "q", s->tokens, s->u), *v = test_naive_project(s->m, "v", s->tokens, s->u);
+    const double *k = shift(s, z.states, test_naive_project(s->m, "k", s->tokens, s->u));
+    double *o = test_naive_memory(s->m, s->tokens * width);
+    for (int64_t g = 0; g < z.heads; g++) {
+        const double *taps = diagonal(s, z.pairs, g);
+        for (int64_t i = 0; i < s->tokens; i++)
+            for (int64_t a = g * z.wide; a < (g + 1) * z.wide; a++)
+                for (int64_t b = 0; b < z.wide; b++) {
                     double sum = 0;
-                    for (int64_t t = 0; t <= row % s.tokens; t++)
-                        sum += taps[t] * shifted[(row - t) * s.width + g * s.wide + a] * v[(row - t) * s.width + g * s.wide + b];
-                    o[row * s.width + b * s.heads + g] += q[row * s.width + g * s.wide + a] * sum;
+                    for (int64_t t = 0; t <= i; t++) sum += taps[t] * k[(i - t) * width + a] * v[(i - t) * width + g * z.wide + b];
+                    o[i * width + b * z.heads + g] += q[i * width + a] * sum;
                 }
     }
-    test_linear(m, "out", true, rows, s.width, s.width, o, y);
-    free(q);
-    free(k);
-    free(v);
-    free(shifted);
-    free(o);
-    free(taps);
+    memcpy(y, test_naive_project(s->m, "out", s->tokens, o), (size_t)(s->tokens * width) * sizeof *y);
 }
 
 static void outputs_are_those_of_the_formulas(void **state) {
-    static const struct test_mixer cases[] = {
-        {"h3", 6, 9, 0, 1},
-        {"h3:head_dim=3", 6, 9, 0, 1},
-        {"h3:head_dim=1", 3, 1, 0, 1},
-        {"h3:d_state=1", 4, 8, 0, 1},
-        {"h3:d_state=40", 4, 9, 0, 1},
-        {"h3:d_state=4:head_dim=4", 8, 30, 0, 1},
-        {"h3:d_state=16", 2, 420, 0, 1},
+    static const struct test_naive cases[] = {
+        {{"h3", 6, 9, 0, 1}, h3, 0.4, false},
+        {{"h3:head_dim=3", 6, 9, 0, 1}, h3, 0.4, false},
+        {{"h3:head_dim=1", 3, 1, 0, 1}, h3, 0.4, false},
+        {{"h3:d_state=1", 4, 8, 0, 1}, h3, 0.4, false},
+        {{"h3:d_state=40", 4, 9, 0, 1}, h3, 0.4, false},
+        {{"h3:d_state=4:head_dim=4", 8, 30, 0, 1}, h3, 0.4, false},
+        {{"h3:d_state=16", 2, 420, 0, 1}, h3, 0.4, false},
     };
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) test_mixer_values(&cases[i], h3, 1e-10);
+    test_naive_mixers(cases, sizeof cases / sizeof *cases, 1e-10);
 }
 
 static void set(const struct test_mixer_model *m, const char *name, double value) {
@@ -155,14 +139,16 @@ static void parameters_begin_as_the_paper_says(void **state) {
     (void)state;
     assert_int_equal(attn_ctx_create(NULL, &ctx, NULL, 0), ATTN_OK);
     test_mixer_open(&m, ctx, &what, 0);
-    const attn_real *b = test_numbers(&m, "shift.b"), *c = test_numbers(&m, "shift.c"), *step = test_numbers(&m, "ssm.log_step");
+    const double *b = test_naive_parameter(&m, "shift.b"), *c = test_naive_parameter(&m, "shift.c"),
+                 *step = test_naive_parameter(&m, "ssm.log_step");
     for (int i = 0; i < 32 * 8; i++) assert_true(b[i] == (i < 8) && fabs(c[i]) <= 1 / sqrt(32.0));
     for (int g = 0; g < 4; g++) {
         assert_true(step[g] >= log(1e-3) && step[g] <= log(1e-1));
         for (int j = 0; j < 16; j++) {
-            assert_true(fabs(test_numbers(&m, "ssm.log_decay")[g * 16 + j] - log(0.5)) < 1e-15);
-            assert_true(fabs(test_numbers(&m, "ssm.frequency")[g * 16 + j] - acos(-1.0) * j) < 1e-12);
-            assert_true(test_numbers(&m, "ssm.b")[2 * (g * 16 + j)] == 1 && test_numbers(&m, "ssm.b")[2 * (g * 16 + j) + 1] == 0);
+            assert_true(fabs(test_naive_parameter(&m, "ssm.log_decay")[g * 16 + j] - log(0.5)) < 1e-15);
+            assert_true(fabs(test_naive_parameter(&m, "ssm.frequency")[g * 16 + j] - acos(-1.0) * j) < 1e-12);
+            assert_true(test_naive_parameter(&m, "ssm.b")[2 * (g * 16 + j)] == 1 &&
+                        test_naive_parameter(&m, "ssm.b")[2 * (g * 16 + j) + 1] == 0);
         }
     }
     assert_int_equal(attn_mixer_state(m.mixer, 5), 32 * 8 + 2 * 32 * 8);

@@ -1,70 +1,59 @@
 /* Hyena against its formulas: the projections' short convolution, the filter's network and window, both gates. */
-#include "support/loops.h"
+#include "support/naive.h"
 
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 /* h [N, D]: Linear(3 -> 64), three times sine and Linear, then the window. */
-static void filter(const struct test_mixer_model *m, int64_t length, double *h) {
-    const int64_t width = m->what->width, hidden = 64;
-    double *a = test_zeros(length * hidden), *b = test_zeros(length * hidden);
+static const double *filter(const struct test_naive_sequence *s, int64_t length) {
     const char *const layers[] = {"filter.0", "filter.1", "filter.2"};
-    const attn_real *omega = test_numbers(m, "filter.frequency");
+    const double *omega = test_naive_parameter(s->m, "filter.frequency"), *x = test_naive_parameter(s->m, "filter.positions");
     for (int layer = 0; layer < 3; layer++) {
-        test_linear(m, layers[layer], true, length, layer == 0 ? 3 : hidden, hidden, layer == 0 ? test_numbers(m, "filter.positions") : b,
-                    a);
-        for (int64_t i = 0; i < length * hidden; i++) b[i] = sin(omega[i % hidden] * a[i]);
+        double *a = test_naive_project(s->m, layers[layer], length, x);
+        for (int64_t i = 0; i < length * 64; i++) a[i] = sin(omega[i % 64] * a[i]);
+        x = a;
     }
-    test_linear(m, "filter.3", false, length, hidden, width, b, h);
+    double *h = test_naive_project(s->m, "filter.3", length, x);
     for (int64_t t = 0; t < length; t++)
-        for (int64_t c = 0; c < width; c++) {
-            const double share = width > 1 ? (double)c / (double)(width - 1) : 0;
+        for (int64_t c = 0; c < s->width; c++) {
+            const double share = s->width > 1 ? (double)c / (double)(s->width - 1) : 0;
             const double delta = log(0.01) / 1.5 * (1 - share) + log(0.01) / 0.3 * share;
-            h[t * width + c] *= exp(-(double)t / (double)(length - 1) * fabs(delta));
+            h[t * s->width + c] *= exp(-(double)t / (double)(length - 1) * fabs(delta));
         }
-    free(a);
-    free(b);
+    return h;
 }
 
-static void hyena(const struct test_mixer_model *m, const double *u, double *y) {
-    const int64_t tokens = m->what->length, width = m->what->width, rows = TEST_MIXER_BATCH * tokens, length = tokens + 3;
-    double *z = test_zeros(rows * 3 * width), *x = test_zeros(rows * 3 * width), *h = test_zeros(length * width);
-    double *gated = test_zeros(rows * width);
-    const attn_real *w = test_numbers(m, "short.weight"), *bias = test_numbers(m, "short.bias"), *skip = test_numbers(m, "filter.skip");
-    test_linear(m, "in_proj", true, rows, width, 3 * width, u, z);
-    for (int64_t row = 0; row < rows; row++)
-        for (int64_t c = 0; c < 3 * width; c++) {
-            double sum = bias[c];
-            for (int64_t t = 0; t < 3 && t <= row % tokens; t++) sum += w[t * 3 * width + c] * z[(row - t) * 3 * width + c];
-            x[row * 3 * width + c] = sum;
-        }
-    filter(m, length, h);
-    for (int64_t row = 0; row < rows; row++)
+static void hyena(const struct test_naive_sequence *s, double *y) {
+    const int64_t width = s->width;
+    const double *z = test_naive_project(s->m, "in_proj", s->tokens, s->u), *skip = test_naive_parameter(s->m, "filter.skip");
+    const double *h = filter(s, s->tokens + 3);
+    const double *x = test_naive_convolve(s->m, s->tokens, 3 * width, z, 3, test_naive_parameter(s->m, "short.weight"),
+                                          test_naive_parameter(s->m, "short.bias")); /* x1, x2, v */
+    double *gated = test_naive_memory(s->m, s->tokens * width);
+    for (int64_t i = 0; i < s->tokens; i++)
         for (int64_t c = 0; c < width; c++) {
             double r = 0;
-            for (int64_t t = 0; t <= row % tokens; t++) {
-                const double *from = x + (row - t) * 3 * width; /* x1, x2, v */
+            for (int64_t t = 0; t <= i; t++) {
+                const double *from = x + (i - t) * 3 * width;
                 r += (h[t * width + c] + (t == 0 ? skip[c] : 0)) * from[c] * from[2 * width + c];
             }
-            gated[row * width + c] = r * x[row * 3 * width + width + c];
+            gated[i * width + c] = r * x[i * 3 * width + width + c];
         }
-    test_linear(m, "out_proj", true, rows, width, width, gated, y);
-    free(z);
-    free(x);
-    free(h);
-    free(gated);
+    memcpy(y, test_naive_project(s->m, "out_proj", s->tokens, gated), (size_t)(s->tokens * width) * sizeof *y);
 }
 
 static void outputs_are_those_of_the_formulas(void **state) {
-    static const struct test_mixer cases[] = {{"hyena", 5, 8, 0, 1}, {"hyena", 1, 3, 0, 2}, {"hyena", 4, 1, 1, 2}, {"hyena", 3, 420, 0, 1}};
+    static const struct test_naive cases[] = {{{"hyena", 5, 8, 0, 1}, hyena, 0.4, false},
+                                              {{"hyena", 1, 3, 0, 2}, hyena, 0.4, false},
+                                              {{"hyena", 4, 1, 1, 2}, hyena, 0.4, false},
+                                              {{"hyena", 3, 420, 0, 1}, hyena, 0.4, false}};
     (void)state;
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) test_mixer_values(&cases[i], hyena, 1e-11);
+    test_naive_mixers(cases, sizeof cases / sizeof *cases, 1e-11);
 }
 
 /* Positions are those of the definition, every frequency is 1, and the last projection is small in deep models. */
@@ -75,14 +64,14 @@ static void parameters_begin_as_the_paper_says(void **state) {
     (void)state;
     assert_int_equal(attn_ctx_create(NULL, &ctx, NULL, 0), ATTN_OK);
     test_mixer_open(&m, ctx, &what, 0);
-    const attn_real *z = test_numbers(&m, "filter.positions"), *omega = test_numbers(&m, "filter.frequency");
+    const double *z = test_naive_parameter(&m, "filter.positions"), *omega = test_naive_parameter(&m, "filter.frequency");
     for (int t = 0; t < 100; t++) {
         assert_true(fabs(z[3 * t] - t / 99.0) < 1e-15);
         assert_true(fabs(z[3 * t + 1] - cos(2 * acos(-1.0) * 1e-4 * t / 100)) < 1e-15);
         assert_true(fabs(z[3 * t + 2] + sin(2 * acos(-1.0) * 1e-4 * t / 100)) < 1e-15);
     }
     for (int i = 0; i < 64; i++) assert_true(omega[i] == 1);
-    const attn_real *w = test_numbers(&m, "out_proj.weight");
+    const double *w = test_naive_parameter(&m, "out_proj.weight");
     double squares = 0;
     for (int i = 0; i < 32 * 32; i++) squares += w[i] * w[i];
     assert_true(fabs(sqrt(squares / 1024) / (0.02 / 4) - 1) < 0.1); /* 0.02 / sqrt(2 layers); four deviations of the estimate are 0.09 */

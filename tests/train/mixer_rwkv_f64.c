@@ -1,71 +1,56 @@
 /* RWKV-4 against its sums over tokens. */
-#include "support/loops.h"
+#include "support/naive.h"
 
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
-/* y [rows, out] = (mu u[i] + (1 - mu) u[i - 1]) W */
-static void part(const struct test_mixer_model *m, const char *name, const double *u, int64_t out, double *y) {
-    const int64_t tokens = m->what->length, width = m->what->width, rows = TEST_MIXER_BATCH * tokens;
-    const attn_real *mu = test_numbers_of(m, "mix.%s", name);
-    double *x = test_zeros(rows * width);
-    for (int64_t i = 0; i < rows * width; i++) {
-        const int64_t c = i % width;
-        x[i] = mu[c] * u[i] + (1 - mu[c]) * (i / width % tokens > 0 ? u[i - width] : 0);
-    }
-    test_linear(m, name, false, rows, width, out, x, y);
-    free(x);
+/* (mu u[i] + (1 - mu) u[i - 1]) W */
+static double *part(const struct test_naive_sequence *s, const char *mix, const char *name) {
+    const double *mu = test_naive_parameter(s->m, mix);
+    double *x = test_naive_memory(s->m, s->tokens * s->width);
+    for (int64_t i = 0; i < s->tokens * s->width; i++)
+        x[i] = mu[i % s->width] * s->u[i] + (1 - mu[i % s->width]) * (i >= s->width ? s->u[i - s->width] : 0);
+    return test_naive_project(s->m, name, s->tokens, x);
 }
 
-static void rwkv(const struct test_mixer_model *m, const double *u, double *y) {
-    const int64_t tokens = m->what->length, width = m->what->width, rows = TEST_MIXER_BATCH * tokens;
-    double *k = test_zeros(rows * width), *v = test_zeros(rows * width), *r = test_zeros(rows * width);
-    part(m, "k", u, width, k);
-    part(m, "v", u, width, v);
-    part(m, "r", u, width, r);
-    for (int64_t row = 0; row < rows; row++)
+static void rwkv(const struct test_naive_sequence *s, double *y) {
+    const int64_t width = s->width;
+    const double *decay = test_naive_parameter(s->m, "decay"), *first = test_naive_parameter(s->m, "first");
+    const double *k = part(s, "mix.k", "k"), *v = part(s, "mix.v", "v");
+    double *r = part(s, "mix.r", "r");
+    for (int64_t t = 0; t < s->tokens; t++)
         for (int64_t c = 0; c < width; c++) {
-            const double w = -exp(test_numbers(m, "decay")[c]), first = test_numbers(m, "first")[c];
             double above = 0, below = 0;
-            for (int64_t i = row - row % tokens; i <= row; i++) {
-                const double weight = exp(k[i * width + c] + (i < row ? (double)(row - 1 - i) * w : first));
+            for (int64_t i = 0; i <= t; i++) {
+                const double weight = exp(k[i * width + c] + (i < t ? (double)(t - 1 - i) * -exp(decay[c]) : first[c]));
                 above += weight * v[i * width + c];
                 below += weight;
             }
-            r[row * width + c] = test_sigmoid(r[row * width + c]) * above / below;
+            r[t * width + c] = test_naive_sigmoid(r[t * width + c]) * above / below;
         }
-    test_linear(m, "out", false, rows, width, width, r, y);
-    free(k);
-    free(v);
-    free(r);
+    memcpy(y, test_naive_project(s->m, "out", s->tokens, r), (size_t)(s->tokens * width) * sizeof *y);
 }
 
-static void channel(const struct test_mixer_model *m, const double *u, double *y) {
-    const int64_t width = m->what->width, rows = TEST_MIXER_BATCH * m->what->length;
-    double *k = test_zeros(rows * 4 * width), *r = test_zeros(rows * width);
-    part(m, "k", u, 4 * width, k);
-    part(m, "r", u, width, r);
-    for (int64_t i = 0; i < rows * 4 * width; i++) k[i] = k[i] > 0 ? k[i] * k[i] : 0;
-    test_linear(m, "v", false, rows, 4 * width, width, k, y);
-    for (int64_t i = 0; i < rows * width; i++) y[i] *= test_sigmoid(r[i]);
-    free(k);
-    free(r);
+static void channel(const struct test_naive_sequence *s, double *y) {
+    double *k = part(s, "mix.k", "k"), *r = part(s, "mix.r", "r");
+    for (int64_t i = 0; i < s->tokens * 4 * s->width; i++) k[i] = k[i] > 0 ? k[i] * k[i] : 0;
+    const double *v = test_naive_project(s->m, "v", s->tokens, k);
+    for (int64_t i = 0; i < s->tokens * s->width; i++) y[i] = v[i] * test_naive_sigmoid(r[i]);
 }
 
 static void outputs_are_those_of_the_formulas(void **state) {
+    static const struct test_naive cases[] = {{{"rwkv", 6, 9, 0, 2}, rwkv, 0.4, false},
+                                              {{"rwkv", 5, 70, 3, 4}, rwkv, 0.4, false},
+                                              {{"rwkv", 1, 1, 0, 1}, rwkv, 0.4, false},
+                                              {{"rwkv-channel", 6, 9, 0, 2}, channel, 0.4, false},
+                                              {{"rwkv-channel", 1, 1, 0, 2}, channel, 0.4, false}};
     (void)state;
-    test_mixer_values(&(struct test_mixer){"rwkv", 6, 9, 0, 2}, rwkv, 1e-12);
-    test_mixer_values(&(struct test_mixer){"rwkv", 5, 70, 3, 4}, rwkv, 1e-12);
-    test_mixer_values(&(struct test_mixer){"rwkv", 1, 1, 0, 1}, rwkv, 1e-12);
-    test_mixer_values(&(struct test_mixer){"rwkv-channel", 6, 9, 0, 2}, channel, 1e-12);
-    test_mixer_values(&(struct test_mixer){"rwkv-channel", 1, 1, 0, 2}, channel, 1e-12);
+    test_naive_mixers(cases, sizeof cases / sizeof *cases, 1e-12);
 }
 
 static attn_ctx *context(void) {
@@ -75,7 +60,7 @@ static attn_ctx *context(void) {
 }
 
 static void near(const struct test_mixer_model *m, const char *name, int64_t c, double want) {
-    const double got = test_numbers(m, name)[c];
+    const double got = test_naive_parameter(m, name)[c];
     if (!(fabs(got - want) <= 1e-14 * fmax(1, fabs(want)))) fail_msg("%s[%d] is %.15g, must be %.15g", name, (int)c, got, want);
 }
 
@@ -132,7 +117,8 @@ static void far_keys_give_finite_outputs_and_gradients(void **state) {
     for (int64_t i = 0; i < attn_model_count(m.model); i++)
         for (int64_t j = 0; j < attn_count(attn_model_tensor(m.model, i)); j++)
             assert_true(isfinite(attn_grad(attn_model_tensor(m.model, i))[j]));
-    double *all = test_zeros(attn_count(y)), *numbers = test_zeros(TEST_MIXER_BATCH * attn_mixer_state(m.mixer, TOKENS));
+    double *all = test_naive_memory(&m, attn_count(y));
+    double *numbers = test_naive_memory(&m, TEST_MIXER_BATCH * attn_mixer_state(m.mixer, TOKENS));
     memcpy(all, attn_data(y), (size_t)attn_count(y) * sizeof *all);
     for (int64_t t = 0; t < TOKENS; t++) {
         attn_tape_reset(attn_model_tape(m.model));
@@ -142,8 +128,6 @@ static void far_keys_give_finite_outputs_and_gradients(void **state) {
         for (int64_t i = 0; i < TEST_MIXER_BATCH * WIDTH; i++)
             assert_true(fabs(attn_data(one)[i] - all[(i / WIDTH * TOKENS + t) * WIDTH + i % WIDTH]) < 1e-12);
     }
-    free(all);
-    free(numbers);
     test_mixer_close(&m);
     attn_ctx_destroy(ctx);
 }

@@ -1,6 +1,6 @@
 /* The kernel of S4D against its recurrence, and its gradients against differences. */
 #include "support/gradients.h"
-#include "support/loops.h"
+#include "support/naive.h"
 
 #include "base/random.h"
 
@@ -43,7 +43,7 @@ static void close_model(struct model *m) {
 }
 
 static double complex number_at(attn_tensor *x, int64_t at) {
-    return test_complex(attn_data(x)[2 * at], attn_data(x)[2 * at + 1]);
+    return test_naive_complex(attn_data(x)[2 * at], attn_data(x)[2 * at + 1]);
 }
 
 /* x[0] = b B, x[t + 1] = lambda x[t], K[t] = 2 Re C x[t] */
@@ -61,7 +61,7 @@ static void kernels_are_the_outputs_of_the_recurrence(void **state) {
         for (int64_t at = 0; at < heads * states; at++) {
             const int64_t head = at / states;
             const double step = exp(attn_data(m.log_step)[head]);
-            const double complex a = step / 2 * test_complex(-exp(attn_data(m.log_decay)[at]), attn_data(m.frequency)[at]);
+            const double complex a = step / 2 * test_naive_complex(-exp(attn_data(m.log_decay)[at]), attn_data(m.frequency)[at]);
             double complex x = step / (1 - a) * number_at(m.b, at);
             for (int64_t t = 0; t < taps; t++) {
                 want[t * heads + head] += 2 * creal(number_at(m.c, at) * x);

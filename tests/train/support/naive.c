@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -55,6 +56,34 @@ double *test_naive_project(const struct test_mixer_model *m, const char *name, i
             y[r * out + o] = sum;
         }
     return y;
+}
+
+int64_t test_naive_option(const struct test_mixer_model *m, const char *name, int64_t otherwise) {
+    const char *found = strstr(m->what->text, name);
+    return found ? strtol(found + strlen(name), NULL, 10) : otherwise;
+}
+
+double *test_naive_convolve(const struct test_mixer_model *m, int64_t rows, int64_t width, const double *x, int64_t taps, const double *w,
+                            const double *bias) {
+    double *y = test_naive_memory(m, rows * width);
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t c = 0; c < width; c++) {
+            double sum = bias ? bias[c] : 0;
+            for (int64_t t = 0; t < taps && t <= i; t++) sum += w[t * width + c] * x[(i - t) * width + c];
+            y[i * width + c] = sum;
+        }
+    return y;
+}
+
+double test_naive_sigmoid(double x) {
+    return 1 / (1 + exp(-x));
+}
+
+double complex test_naive_complex(double re, double im) {
+    const double parts[] = {re, im};
+    double complex z;
+    memcpy(&z, parts, sizeof z);
+    return z;
 }
 
 static void check(attn_ctx *ctx, const struct test_naive *c, double bound) {

@@ -4,6 +4,8 @@
 
 #include "support/mixers.h"
 
+#include <complex.h>
+
 /* One sequence: u [T, D], its tokens, to y [T, D]. */
 struct test_naive_sequence {
     const struct test_mixer_model *m;
@@ -31,6 +33,16 @@ const double *test_naive_parameter(const struct test_mixer_model *m, const char 
 int64_t test_naive_size(const struct test_mixer_model *m, const char *name, int axis);
 /* x [rows, in] through "NAME.weight" [out, in] and "NAME.bias", where there is one: [rows, out]. */
 double *test_naive_project(const struct test_mixer_model *m, const char *name, int64_t rows, const double *x);
+
+/* The whole number behind `name`, as "taps=", in a mixer's text; otherwise this one. */
+int64_t test_naive_option(const struct test_mixer_model *m, const char *name, int64_t otherwise);
+
+/* y[i] = bias + sum over t of w[t] x[i - t], each channel by itself: x [rows, width], w [taps, width], bias NULL: 0. */
+double *test_naive_convolve(const struct test_mixer_model *m, int64_t rows, int64_t width, const double *x, int64_t taps, const double *w,
+                            const double *bias);
+
+double test_naive_sigmoid(double x);
+double complex test_naive_complex(double re, double im);
 
 /* Softmax attention's output with the projections "qkv" and "out_proj", of the pairs that are allowed: [T, D]. */
 typedef bool (*test_naive_allowed_fn)(int64_t query, int64_t key, int64_t size);
