@@ -535,7 +535,7 @@ ATTN_API attn_mixer *attn_mixer_make(attn_model *model, const char *text, const 
                                      const attn_mixer_kind *const *kinds, int count);
 ATTN_API const attn_mixer_kind *attn_mixer_kind_of(const attn_mixer *mixer);
 ATTN_API attn_tensor *attn_mix(attn_mixer *mixer, attn_mixer_call *call);
-/* As attn_mixer_kind.state_size and .step; -1 and NULL (the tape is spoiled) where the mixer has no such form. */
+/* As attn_mixer_kind.state_size and .step; -1 and NULL (the tape is spoiled) where the mixer has no such form. position is below tokens. */
 ATTN_API int64_t attn_mixer_state(const attn_mixer *mixer, int64_t tokens);
 ATTN_API attn_tensor *attn_mixer_step(attn_mixer *mixer, attn_mixer_call *call, attn_real *state, int64_t tokens, int64_t position);
 
@@ -592,7 +592,8 @@ ATTN_API attn_tensor *attn_sequence_logits(attn_sequence *sequence, attn_tensor 
 ATTN_API attn_tensor *attn_sequence_embedding(attn_sequence *sequence);
 
 /* Numbers of state of one sequence of at most `tokens` tokens, all layers; -1: a mixer has no form that goes token by token. attn_sequence_step: hidden
- * [B, 1, D] of the tokens at `position`, token [B]; state [B, attn_sequence_state], zeros before position 0. */
+ * [B, 1, D] of the tokens at `position`, below tokens, token [B]; state: B times attn_sequence_state numbers, of each layer those of all sequences together,
+ * zeros before position 0. */
 ATTN_API int64_t attn_sequence_state(const attn_sequence *sequence, int64_t tokens);
 ATTN_API attn_tensor *attn_sequence_step(attn_sequence *sequence, int64_t batch, const int32_t *token, attn_real *state, int64_t tokens,
                                          int64_t position);

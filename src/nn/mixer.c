@@ -10,21 +10,9 @@
 enum { WORD = 64, TEXT = 512, OPTIONS = 16, KINDS = 64 };
 
 static const attn_mixer_kind *const own[] = {
-    &attn_mixer_attention,
-    &attn_mixer_baseconv,
-    &attn_mixer_shortconv,
-    &attn_mixer_longconv,
-    &attn_mixer_hyena,
-    &attn_mixer_h3,
-    &attn_mixer_rwkv,
-    &attn_mixer_rwkv_channel,
-    &attn_mixer_mamba,
-    &attn_mixer_sliding,
-    &attn_mixer_blocked,
-    &attn_mixer_linear,
-    &attn_mixer_based,
-    &attn_mixer_retnet,
-    &attn_mixer_select,
+    &attn_mixer_attention, &attn_mixer_baseconv, &attn_mixer_shortconv,    &attn_mixer_longconv, &attn_mixer_hyena,
+    &attn_mixer_h3,        &attn_mixer_rwkv,     &attn_mixer_rwkv_channel, &attn_mixer_mamba,    &attn_mixer_sliding,
+    &attn_mixer_blocked,   &attn_mixer_linear,   &attn_mixer_based,        &attn_mixer_retnet,   &attn_mixer_select,
 };
 enum { OWN = sizeof own / sizeof own[0] };
 
@@ -32,6 +20,7 @@ struct attn_mixer {
     const attn_mixer_kind *kind;
     attn_tape *tape;
     void *self;
+    int64_t width; /* D */
 };
 
 int attn_mixer_count(void) {
@@ -66,10 +55,10 @@ static char *cut(char *text, char at) {
 static const attn_mixer_kind *kind_named(attn_tape *tape, const char *name, const attn_mixer_kind *const *kinds, int count) {
     const char *names[KINDS];
     int n = 0;
-    for (int i = 0; i < OWN + count && n < KINDS; i++) {
+    for (int i = 0; i < OWN + count; i++) {
         const attn_mixer_kind *kind = i < OWN ? own[i] : kinds[i - OWN];
         if (strcmp(kind->name, name) == 0) return kind;
-        names[n++] = kind->name;
+        if (n < KINDS) names[n++] = kind->name; /* to be proposed */
     }
     const char *nearest = attn_nearest(name, names, n);
     attn_tape_fail(tape, ATTN_EINVAL, "there is no mixer '%s'%s%s%s", name, nearest ? "; did you mean '" : "", nearest ? nearest : "",
@@ -139,7 +128,7 @@ attn_mixer *attn_mixer_make(attn_model *model, const char *text, const attn_mixe
         rest = cut(options, ':');
         take_option(tape, kind, options, values);
     }
-    *mixer = (attn_mixer){kind, tape, attn_model_memory(model, kind->bytes)};
+    *mixer = (attn_mixer){kind, tape, attn_model_memory(model, kind->bytes), place->width};
     if (!mixer->self) return NULL;
     kind->make(mixer->self, model, place, values);
     return tape->status ? NULL : mixer;
@@ -151,11 +140,13 @@ const attn_mixer_kind *attn_mixer_kind_of(const attn_mixer *mixer) {
     return mixer->kind;
 }
 
+/* Mixers read and keep rows of D numbers without looking again. */
 static bool is_sequence(const attn_mixer *mixer, attn_tensor *u) {
     if (!attn_usable(1, &u)) return false;
-    if (u->dims == 3) return true;
+    if (u->dims == 3 && u->size[2] == mixer->width) return true;
     char text[ATTN_SHAPE_TEXT];
-    attn_tape_fail(u->tape, ATTN_ESHAPE, "mixer %s: u must be [B, T, D]; it is %s", mixer->kind->name, attn_shape_text(u, text));
+    attn_tape_fail(u->tape, ATTN_ESHAPE, "mixer %s: u must be [B, T, %lld]; it is %s", mixer->kind->name, (long long)mixer->width,
+                   attn_shape_text(u, text));
     return false;
 }
 
@@ -171,5 +162,8 @@ attn_tensor *attn_mixer_step(attn_mixer *mixer, attn_mixer_call *call, attn_real
     if (!mixer || !is_sequence(mixer, call->u)) return NULL;
     if (!mixer->kind->step)
         return attn_tape_fail(mixer->tape, ATTN_EUNSUPPORTED, "mixer %s has no form that goes token by token", mixer->kind->name);
+    if (call->u->size[1] != 1 || position < 0 || position >= tokens)
+        return attn_tape_fail(mixer->tape, ATTN_ESHAPE, "mixer %s: %lld tokens at position %lld; a step takes one, at 0 to %lld",
+                              mixer->kind->name, (long long)call->u->size[1], (long long)position, (long long)tokens - 1);
     return mixer->kind->step(mixer->self, call, state, tokens, position);
 }

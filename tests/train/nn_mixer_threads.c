@@ -157,6 +157,57 @@ static void a_wrong_text_is_refused_with_what_would_do(void **state) {
     attn_ctx_destroy(ctx);
 }
 
+/* Whatever the kind: rows of another width, several tokens at once, and a position that the state has no room for. */
+static void calls_of_other_shapes_are_refused(void **state) {
+    attn_ctx *ctx = context(1);
+    char text[512];
+    (void)state;
+    for (int i = 0; i < test_mixers_count; i++) {
+        struct test_mixer_model m;
+        test_mixer_open(&m, ctx, &test_mixers[i], 0);
+        attn_tape *tape = attn_model_tape(m.model);
+        const int64_t width = m.what->width, tokens = m.what->length, state_size = attn_mixer_state(m.mixer, tokens);
+        attn_mixer_call wide = {.u = attn_constant(tape, 3, (const int64_t[]){1, tokens, width + 1}, 0)};
+        assert_null(attn_mix(m.mixer, &wide));
+        assert_int_equal(attn_tape_status(tape), ATTN_ESHAPE);
+        assert_non_null(strstr(attn_ctx_error(ctx, text, sizeof text), "u must be [B, T, "));
+        float *numbers = calloc((size_t)(state_size > 0 ? state_size : 0) + 1, sizeof *numbers);
+        assert_non_null(numbers);
+        const int64_t calls[][3] = {{1, width, tokens}, {1, width, -1}, {2, width, 0}, {1, width + 1, 0}}; /* tokens, width, position */
+        for (size_t c = 0; c < sizeof calls / sizeof *calls && state_size >= 0; c++) {
+            attn_tape_reset(tape);
+            attn_mixer_call call = {.u = attn_constant(tape, 3, (const int64_t[]){1, calls[c][0], calls[c][1]}, 0), .tokens = m.tokens};
+            assert_null(attn_mixer_step(m.mixer, &call, numbers, tokens, calls[c][2]));
+            assert_int_equal(attn_tape_status(tape), ATTN_ESHAPE);
+        }
+        free(numbers);
+        test_mixer_close(&m);
+    }
+    attn_ctx_destroy(ctx);
+}
+
+static void a_kind_is_found_however_many_there_are(void **state) {
+    enum { COUNT = 100 };
+    static attn_mixer_kind kind[COUNT];
+    static char name[COUNT][8];
+    const attn_mixer_kind *list[COUNT];
+    attn_ctx *ctx = context(1);
+    attn_model *model;
+    (void)state;
+    for (int i = 0; i < COUNT; i++) {
+        kind[i] = *attn_mixer_at(0);
+        kind[i].name = name[i];
+        snprintf(name[i], sizeof name[i], "m%d", i);
+        list[i] = &kind[i];
+    }
+    assert_int_equal(attn_model_create(ctx, 0, &model), ATTN_OK);
+    attn_mixer *mixer = attn_mixer_make(model, "m99", &(attn_mixer_place){8, 16, 0, 1}, list, COUNT);
+    assert_non_null(mixer);
+    assert_ptr_equal(attn_mixer_kind_of(mixer), list[99]);
+    attn_model_destroy(model);
+    attn_ctx_destroy(ctx);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_kind_of_the_library_is_in_the_list),
@@ -164,6 +215,8 @@ int main(void) {
         cmocka_unit_test(outputs_and_gradients_are_the_same_bits_on_1_2_3_and_7_threads),
         cmocka_unit_test(steps_after_the_first_allocate_nothing),
         cmocka_unit_test(a_wrong_text_is_refused_with_what_would_do),
+        cmocka_unit_test(calls_of_other_shapes_are_refused),
+        cmocka_unit_test(a_kind_is_found_however_many_there_are),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

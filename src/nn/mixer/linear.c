@@ -1,6 +1,7 @@
 /* Linear attention (Katharopoulos et al. 2020): y[i] = sum over j <= i of (phi(q_i) . phi(k_j)) v_j over (phi(q_i) . (sum over j <= i of phi(k_j)) + 1e-12),
  * for each head. Queries and keys have f numbers a head, values D / H; no biases. Based (Arora et al. 2024) is its Taylor map. */
 #include "nn/mixer/features.h"
+#include "nn/mixer/heads.h"
 
 struct linear {
     attn_projection q, k, v, out;
@@ -10,7 +11,7 @@ struct linear {
 
 enum { HEADS, F, MAP, M };
 static const attn_mixer_option linear_options[] = {
-    [HEADS] = {"heads", "heads, which divide the width", 1, 1, 1024, true, NULL},
+    [HEADS] = ATTN_HEADS_OPTION,
     [F] = {"f", "numbers of a query and of a key in each head", 8, 1, 256, true, NULL},
     [MAP] = {"map",
              "feature map of queries and keys: taylor (Based), elu, relu, square, softmax along the features, performer (random features), "
@@ -19,18 +20,14 @@ static const attn_mixer_option linear_options[] = {
     [M] = {"m", "random features of map=performer", 256, 1, 65536, true, NULL},
 };
 static const attn_mixer_option based_options[] = {
-    [HEADS] = {"heads", "heads, which divide the width", 1, 1, 1024, true, NULL},
+    [HEADS] = ATTN_HEADS_OPTION,
     [F] = {"f", "numbers of a query and of a key in each head, which become (f + 1) (f + 2) / 2 features", 8, 1, 256, true, NULL},
 };
 
 static void make_of(struct linear *l, attn_model *model, const char *name, const attn_mixer_place *place, const double *option,
                     enum attn_feature_map map, int64_t m) {
     const int64_t heads = (int64_t)option[HEADS], f = (int64_t)option[F], width = place->width;
-    if (width % heads != 0) {
-        attn_tape_fail(attn_model_tape(model), ATTN_EINVAL, "mixer %s: heads=%lld must divide the width, %lld", name, (long long)heads,
-                       (long long)width);
-        return;
-    }
+    if (!attn_heads_divide(model, name, heads, width)) return;
     l->heads = heads;
     l->width = width;
     l->q = attn_projection_make(model, "q", width, heads * f, false, 0.02);
