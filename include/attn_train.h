@@ -425,7 +425,8 @@ ATTN_API attn_status attn_model_create(attn_ctx *ctx, uint64_t seed, attn_model 
 ATTN_API void attn_model_destroy(attn_model *model);
 ATTN_API attn_tape *attn_model_tape(attn_model *model);
 
-/* What is made from here on is named "NAME." and its own name, until attn_model_leave: "blocks.0.mixer.q.weight". name is a format, as of printf. */
+/* What is made from here on is named "NAME." and its own name, until attn_model_leave, which takes back the newest that has not been left:
+ * "blocks.0.mixer.q.weight". name is a format, as of printf. */
 ATTN_API void attn_model_enter(attn_model *model, const char *name, ...);
 ATTN_API void attn_model_leave(attn_model *model);
 

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { NAME = 256 };
+enum { NAME = 256, DEPTH = 64 };
 
 struct kept_mask {
     attn_mask *mask;
@@ -17,7 +17,9 @@ struct kept_mask {
 struct attn_model {
     attn_tape *tape;
     uint64_t seed;
-    char prefix[NAME]; /* of what is made now, with its point */
+    char prefix[NAME];  /* of what is made now, with its point */
+    size_t left[DEPTH]; /* its length before each attn_model_enter that has not been left: what was entered may have points itself */
+    int depth;
     struct attn_model_entry *first, *newest;
     struct kept_mask *masks;
     int64_t count, elements;
@@ -84,17 +86,21 @@ void attn_model_enter(attn_model *model, const char *name, ...) {
     va_start(args, name);
     vsnprintf(word, sizeof word, name, args);
     va_end(args);
-    if (strlen(model->prefix) + strlen(word) + 2 > NAME)
-        attn_tape_fail(model->tape, ATTN_EINVAL, "model: names in \"%s%s\" become longer than %d bytes", model->prefix, word, NAME);
-    else
+    const size_t length = strlen(model->prefix);
+    const bool fits = model->depth < DEPTH && length + strlen(word) + 2 <= NAME;
+    if (model->depth < DEPTH) model->left[model->depth] = length;
+    model->depth++;
+    if (fits)
         attn_append(model->prefix, sizeof model->prefix, "%s.", word);
+    else
+        attn_tape_fail(model->tape, ATTN_EINVAL, "model: names in \"%s%s\" become longer than %d bytes, or more than %d deep",
+                       model->prefix, word, NAME, DEPTH);
 }
 
 void attn_model_leave(attn_model *model) {
-    size_t n = strlen(model->prefix);
-    if (n > 0) n--; /* its point */
-    while (n > 0 && model->prefix[n - 1] != '.') n--;
-    model->prefix[n] = '\0';
+    if (model->depth == 0) return;
+    model->depth--;
+    if (model->depth < DEPTH) model->prefix[model->left[model->depth]] = '\0';
 }
 
 static bool plain(const char *name) {
