@@ -36,10 +36,12 @@ static void gather_rows(void *arg, int64_t begin, int64_t end) {
     const struct choice *c = job->choice;
     for (int64_t i = begin; i < end; i++) {
         attn_real *to = job->to + i * c->columns;
-        const attn_real *from = job->from + (i / c->chosen * c->length + c->index[i]) * c->columns;
         if (c->index[i] < 0) {
             if (!job->add) memset(to, 0, (size_t)c->columns * sizeof *to);
-        } else if (job->add) {
+            continue;
+        }
+        const attn_real *from = job->from + (i / c->chosen * c->length + c->index[i]) * c->columns;
+        if (job->add) {
             for (int64_t n = 0; n < c->columns; n++) to[n] += from[n];
         } else {
             memcpy(to, from, (size_t)c->columns * sizeof *to);
@@ -55,9 +57,10 @@ static void scatter_pieces(void *arg, int64_t begin, int64_t end) {
         const int64_t b = index / job->pieces, first = index % job->pieces * job->piece;
         const int64_t n = attn_min64(job->piece, c->columns - first);
         for (int64_t i = b * c->chosen; i < (b + 1) * c->chosen; i++) {
+            if (c->index[i] < 0) continue;
             attn_real *to = job->to + (b * c->length + c->index[i]) * c->columns + first;
             const attn_real *from = job->from + i * c->columns + first;
-            for (int64_t l = 0; l < n && c->index[i] >= 0; l++) to[l] += from[l];
+            for (int64_t l = 0; l < n; l++) to[l] += from[l];
         }
     }
 }
