@@ -3,7 +3,7 @@ file(GLOB_RECURSE sources CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR}
 if(TARGET attn_train)
   list(FILTER sources EXCLUDE REGEX "src/cli/training/missing\\.c$")
 else() # the commands say so
-  list(FILTER sources EXCLUDE REGEX "src/cli/training/|src/report/")
+  list(FILTER sources EXCLUDE REGEX "src/cli/training/|src/report/|bench/train|src/cli/bench_train")
   list(APPEND sources src/cli/training/missing.c)
 endif()
 list(FILTER sources EXCLUDE REGEX "src/cli/ranks_mpi\\.c$")
@@ -21,10 +21,14 @@ if(sources)
     target_link_libraries(attn_tools PUBLIC attn_train)
   endif()
   target_include_directories(attn_tools PUBLIC src .)
-  # The PyTorch peer's script, built into the program as bytes.
-  set(script ${CMAKE_CURRENT_SOURCE_DIR}/bench/peers/torch_peer.py)
-  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${script})
-  file(READ ${script} bytes HEX)
+  # The PyTorch peer's script, in two files, built into the program as bytes.
+  set(bytes "")
+  foreach(part torch_train torch_peer)
+    set(script ${CMAKE_CURRENT_SOURCE_DIR}/bench/peers/${part}.py)
+    set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${script})
+    file(READ ${script} part_bytes HEX)
+    string(APPEND bytes ${part_bytes})
+  endforeach()
   string(REGEX REPLACE "(..)" "0x\\1," bytes "${bytes}")
   file(CONFIGURE OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/generated/torch_peer_script.h CONTENT
     "static const char torch_peer_script[] = {@bytes@0};\n" @ONLY)

@@ -19,8 +19,9 @@ _attn() {
     --kernel) COMPREPLY=($(compgen -W "flash decode naive pointer scan scan-serial scan-hillis-steele scan-blelloch" -- "$word")); return ;;
     --peer) COMPREPLY=($(compgen -W "rowpanel torch none" -- "$word")); return ;;
     --corpus) COMPREPLY=($(compgen -W "pile prolong64k prolong512k" -- "$word")); return ;;
+    --case) COMPREPLY=($(compgen -W "lm attention baseconv based rwkv mamba hyena h3 lstm conv" -- "$word")); return ;;
     --protocol) COMPREPLY=($(compgen -W "longca" -- "$word")); return ;;
-    bench) COMPREPLY=($(compgen -W "peak kernels masks sparse planner decode scan search pointer --help" -- "$word")); return ;;
+    bench) COMPREPLY=($(compgen -W "peak kernels masks sparse planner decode scan search pointer train --help" -- "$word")); return ;;
     mask) COMPREPLY=($(compgen -W "$masks" -- "$word")); return ;;
     --scale) COMPREPLY=($(compgen -W "smoke quick full night paper" -- "$word")); return ;;
     --recipe | --plugin | --data | --resume) COMPREPLY=($(compgen -f -- "$word")); return ;;
@@ -40,7 +41,7 @@ _attn() {
     report) options="--store --where --out --figures --json --help" ;;
     mask) options="--len --kv-len --mask --tile --png --json --help" ;;
     bench) options="--kernel --dtype --pass --mask --batch --heads --kv-heads --len --kv-len --queries --cache-dtype --block-tokens --dim --v-dim --threads --repeat --budget --seconds --limit
-        --gain --seed --effort --wisdom --corpus --protocol --peer --python --json --csv --help --queries --top" ;;
+        --gain --seed --effort --wisdom --corpus --protocol --peer --python --json --csv --help --queries --top --case" ;;
     doctor) options="--python --effort --wisdom --json --help" ;;
     *) options="apply metric systems train eval predict data reproduce runs report mask bench doctor --version --help" ;;
     esac

@@ -104,6 +104,7 @@ static void every_command_explains_itself_with_an_example(void **state) {
                                            "bench scan --help",
                                            "bench search --help",
                                            "bench pointer --help",
+                                           "bench train --help",
                                            "doctor --help",
                                            "help apply",
                                            "-h",

@@ -36,6 +36,9 @@ attn_status attn_torch_take(struct attn_torch *t, const char *name, struct attn_
 /* Sends a request; `answer` is what stands behind "ok". */
 attn_status attn_torch_ask(struct attn_torch *t, char *answer, size_t size, const char *format, ...) ATTN_PRINTF(4, 5);
 
+/* Our threads, and its, spin a little after their work: lets them come to rest where there are several. */
+void attn_torch_rest(const struct attn_torch *t);
+
 /* Runs what is open, as a subject of attn_measure; self is a struct attn_torch. */
 attn_status attn_torch_run(void *self, enum attn_direction pass, double *seconds);
 

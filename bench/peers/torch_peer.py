@@ -5,6 +5,7 @@
                                                            DTYPE f32, f64, bf16 or f16 is computed in, arrays of 16 bits travel as float32
   search FOLDER THREADS TOP                 -> ok NAME     q.npy [n, D], k.npy [S, D]
   pointer FOLDER THREADS                    -> ok NAME     q.npy, k.npy, w.npy [H, D], dweights.npy [B, H, T, S]
+  train ..., steps N                        torch_train.py, which stands before this in one script
   run fwd | bwd | fwd+bwd                   -> ok SECONDS
   save FOLDER                               -> ok          o.npy (dq.npy dk.npy dv.npy) | index.npy score.npy | weights.npy (dq.npy dk.npy dw.npy)
 Every line may be answered by "unsupported REASON". rows.npy [T, n, 2] holds the keys of each query as n half-open intervals.
@@ -182,10 +183,10 @@ class Pointer:
 def respond(words, case):
     if words[0] == "version":
         return case, torch.__version__
-    if words[0] in ("open", "search", "pointer"):
-        case = {"open": Attention, "search": Search, "pointer": Pointer}[words[0]](*words[1:])
+    if words[0] in ("open", "search", "pointer", "train"):
+        case = {"open": Attention, "search": Search, "pointer": Pointer, "train": Train}[words[0]](*words[1:])
         return case, case.name
-    if words[0] == "run":
+    if words[0] in ("run", "steps"):
         return case, repr(case.run(words[1]))
     case.save(words[1])
     return case, ""

@@ -112,13 +112,17 @@ attn_status attn_torch_ask(struct attn_torch *t, char *answer, size_t size, cons
     return ATTN_OK;
 }
 
+void attn_torch_rest(const struct attn_torch *t) {
+    if (t->threads > 1) usleep(5000);
+}
+
 attn_status attn_torch_run(void *self, enum attn_direction pass, double *seconds) {
     struct attn_torch *t = self;
     char answer[64] = "";
-    if (t->threads > 1) usleep(5000); /* our threads spin a little after their work, */
+    attn_torch_rest(t);
     const attn_status status = attn_torch_ask(t, answer, sizeof answer, "run %s", attn_direction_name(pass));
     *seconds = strtod(answer, NULL);
-    if (t->threads > 1) usleep(5000); /* and so do its */
+    attn_torch_rest(t);
     return status;
 }
 

@@ -33,6 +33,12 @@ int attn_cmd_data(int argc, char **argv) {
     return missing(argv[0]);
 }
 
+int attn_cmd_bench_train(int argc, char **argv) {
+    (void)argc;
+    (void)argv;
+    return missing("bench train");
+}
+
 int attn_cmd_runs(int argc, char **argv) {
     (void)argc;
     return missing(argv[0]);
