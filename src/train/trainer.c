@@ -258,11 +258,11 @@ static attn_status not_finite(struct trainer *t, const char *what, double value,
 
 static attn_status take_micro_batch(struct trainer *t, int64_t micro) {
     attn_tape *tape = attn_model_tape(t->job->model);
-    const int64_t key[] = {attn_recipe_whole(t->job->recipe, "seed"), t->place.step, micro};
+    const int64_t seed = attn_recipe_whole(t->job->recipe, "seed"), step = t->place.step;
     char where[ATTN_SHAPE_TEXT];
     attn_tape_reset(tape);
-    attn_tape_seed(tape, attn_hash(ATTN_HASH_START, key, sizeof key));
-    attn_tensor *loss = t->job->task->loss(t->job, t->place.step, micro, attn_recipe_whole(t->job->recipe, "micro_batches"));
+    attn_tape_seed(tape, attn_hash(attn_hash(attn_hash(ATTN_HASH_START, &seed, sizeof seed), &step, sizeof step), &micro, sizeof micro));
+    attn_tensor *loss = t->job->task->loss(t->job, step, micro, attn_recipe_whole(t->job->recipe, "micro_batches"));
     if (!loss) return attn_tape_status(tape) ? attn_tape_status(tape) : ATTN_EINVAL;
     const double value = (double)attn_data(loss)[0];
     if (!isfinite(value)) {

@@ -90,14 +90,13 @@ attn_status attn_work_one(attn_ctx *ctx, const struct attn_work *work, const str
                           attn_work_begun_fn begun, struct attn_run_summary *out) {
     const struct attn_ranks *ranks = ranks_of(work);
     uint32_t bits = 0;
+    *out = (struct attn_run_summary){.state = ATTN_RUN_DONE, .loss = (double)NAN};
     attn_status status = preflight(ctx, work, recipe);
     if (status) return status;
     if (!ranks || ranks->rank == 0) status = look_up(ctx, work, recipe, folder, &bits, out);
     status = attn_ranks_agree(ranks, ctx, "looking up", 0, status);
     if (!status) status = attn_ranks_any(ranks, ctx, "looking up", 0, &bits);
-    if (!status && (bits & TRAIN)) return train_in(ctx, work, recipe, (bits & RESUME) != 0, begun, out);
-    if (!status && ranks && ranks->rank > 0) *out = (struct attn_run_summary){.state = ATTN_RUN_DONE};
-    return status;
+    return status || !(bits & TRAIN) ? status : train_in(ctx, work, recipe, (bits & RESUME) != 0, begun, out);
 }
 
 /* ------------------------------------------------------------------------------------------------------------ many */
