@@ -88,7 +88,7 @@ static const char full[] =
     "steps=30 micro_batches=4 mixer=attention+baseconv state=mlp dropout=0.1 ema=0.9 patience=50 eval_every=7 clip=0.5";
 
 static void any_number_of_processes_gives_the_bits_of_one(void **state) {
-    char name[16];
+    char name[32];
     (void)state;
     for (int ranks = 1; ranks <= 4; ranks *= 2) {
         snprintf(name, sizeof name, "%d", ranks);
@@ -99,7 +99,7 @@ static void any_number_of_processes_gives_the_bits_of_one(void **state) {
 
 static void a_stopped_training_goes_on_with_another_number_of_processes(void **state) {
     static const char *const optimizers[] = {"adamw", "sgd momentum=0.9", "adafactor"};
-    char words[512], name[16], alone[16];
+    char words[512], name[32], alone[32];
     (void)state;
     for (int i = 0; i < 3; i++) {
         snprintf(name, sizeof name, "parts%d", i);
@@ -167,7 +167,7 @@ static double now(void) {
 static void a_killed_process_ends_the_job_which_goes_on(void **state) {
     const int rounds = getenv("ATTN_TEST_LONG") ? 200 : 3;
     const char *const words = "steps=150 micro_batches=4 dropout=0.1 state=mlp --checkpoint-every 0.001s";
-    char path[128], name[16];
+    char path[128], name[32];
     (void)state;
     expect(run(1, "alone", words), 0, "");
     for (int i = 0; i < rounds; i++) {
