@@ -3,11 +3,10 @@
 #include "system/zoology/mqar.h"
 
 #include "base/context.h"
-#include "base/random.h"
+#include "system/zoology/distinct.h"
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 /* A slot and the time at which it is drawn. */
 struct slot {
@@ -36,20 +35,9 @@ attn_status attn_mqar_check(attn_ctx *ctx, const struct attn_mqar *t) {
     return ATTN_OK;
 }
 
-/* Slots, then keys and values, then a bit for each token of half the vocabulary. */
+/* Slots, then keys and values, then what draws them from half the vocabulary. */
 size_t attn_mqar_scratch(const struct attn_mqar *t) {
-    return (size_t)slots_of(t) * sizeof(struct slot) + 2 * (size_t)t->pairs * sizeof(int32_t) + (size_t)(t->vocabulary / 2 + 7) / 8;
-}
-
-/* `count` different numbers of [low, high), in the order of their draws. */
-static void draw_distinct(struct attn_random *random, int32_t low, int32_t high, int64_t count, unsigned char *seen, int32_t *to) {
-    memset(seen, 0, (size_t)(high - low + 7) / 8);
-    for (int64_t i = 0; i < count;) {
-        const int32_t n = (int32_t)attn_random_below(random, (uint64_t)(high - low));
-        if (seen[n / 8] >> n % 8 & 1) continue;
-        seen[n / 8] = (unsigned char)(seen[n / 8] | 1 << n % 8);
-        to[i++] = low + n;
-    }
+    return (size_t)slots_of(t) * sizeof(struct slot) + 2 * (size_t)t->pairs * sizeof(int32_t) + attn_distinct_scratch(t->vocabulary / 2);
 }
 
 static int earlier(const void *a, const void *b) {
@@ -74,8 +62,8 @@ void attn_mqar_example(const struct attn_mqar *t, uint64_t seed, uint64_t index,
     uint32_t own[4];
     attn_philox(key, counter, own); /* a seed of its own for each example */
     attn_random_init(&random, own[0] | (uint64_t)own[1] << 32);
-    draw_distinct(&random, 1, t->vocabulary / 2, t->pairs, seen, keys);
-    draw_distinct(&random, t->vocabulary / 2, t->vocabulary, t->pairs, seen, values);
+    attn_draw_distinct(&random, 1, t->vocabulary / 2, t->pairs, seen, keys);
+    attn_draw_distinct(&random, t->vocabulary / 2, t->vocabulary, t->pairs, seen, values);
     draw_slots(&random, t, slots);
     for (int64_t i = 0; i < t->length; i++) {
         tokens[i] = t->random_filler ? (int32_t)attn_random_below(&random, (uint64_t)t->vocabulary) : 0;

@@ -6,7 +6,7 @@
  * Rows go through a linear layer from 2 d to d into the blocks, and through another behind them; the answer's logits are products with the values' table, which
  * is learned; what goes in are the tables as they began. One layer of a mixer can solve it. */
 #include "base/hash.h"
-#include "base/random.h"
+#include "system/zoology/distinct.h"
 #include "system/zoology/labelled.h"
 #include "system/zoology/zoology.h"
 #include "train/sequence_fields.h"
@@ -25,6 +25,7 @@ struct stacked {
     attn_real *rows; /* [batch, N, 2 d] */
     int32_t *labels; /* [batch, N] */
     int32_t *drawn;  /* of one example: keys, values, an order */
+    unsigned char *seen;
     struct attn_labelled labelled;
 };
 
@@ -45,7 +46,9 @@ static attn_status make_room(attn_ctx *ctx, struct stacked *s) {
     s->rows = attn_alloc(ctx, tokens * 2 * (size_t)s->width * sizeof *s->rows);
     s->labels = attn_alloc(ctx, tokens * sizeof *s->labels);
     s->drawn = attn_alloc(ctx, 3 * (size_t)s->pairs * sizeof *s->drawn);
-    if (!s->rows || !s->labels || !s->drawn) return attn_no_memory(ctx, "a batch", tokens * 2 * (size_t)s->width * sizeof *s->rows);
+    s->seen = attn_alloc(ctx, attn_distinct_scratch(s->half));
+    if (!s->rows || !s->labels || !s->drawn || !s->seen)
+        return attn_no_memory(ctx, "a batch", tokens * 2 * (size_t)s->width * sizeof *s->rows);
     return attn_labelled_open(ctx, batch * s->pairs, &s->labelled);
 }
 
@@ -94,20 +97,11 @@ static void close_task(struct attn_job *job) {
     attn_free(job->ctx, s->rows);
     attn_free(job->ctx, s->labels);
     attn_free(job->ctx, s->drawn);
+    attn_free(job->ctx, s->seen);
     attn_labelled_close(job->ctx, &s->labelled);
 }
 
 /* ------------------------------------------------------------------------------------------------------------- running */
-
-/* `count` different numbers of [0, n), by rejection: count is much smaller than n, or n is small. */
-static void draw_distinct(struct attn_random *random, int64_t n, int64_t count, int32_t *to) {
-    for (int64_t i = 0; i < count;) {
-        const int32_t x = (int32_t)attn_random_below(random, (uint64_t)n);
-        bool fresh = true;
-        for (int64_t j = 0; j < i && fresh; j++) fresh = to[j] != x;
-        if (fresh) to[i++] = x;
-    }
-}
 
 static void put_row(struct stacked *s, int64_t row, int32_t key, int32_t value, bool shown) {
     const size_t bytes = (size_t)s->width * sizeof *s->rows;
@@ -125,10 +119,10 @@ static void make_example(struct stacked *s, uint64_t seed, int64_t index, int64_
     int32_t *keys = s->drawn, *values = keys + s->pairs, *order = values + s->pairs;
     struct attn_random random;
     attn_random_init(&random, attn_hash(ATTN_HASH_START, key, sizeof key));
-    draw_distinct(&random, s->half, s->pairs, keys);
-    draw_distinct(&random, s->half, s->pairs, values);
+    attn_draw_distinct(&random, 0, (int32_t)s->half, s->pairs, s->seen, keys);
+    attn_draw_distinct(&random, 0, (int32_t)s->half, s->pairs, s->seen, values);
     for (int64_t pass = 0; pass <= s->passes; pass++) {
-        draw_distinct(&random, s->pairs, s->pairs, order);
+        attn_draw_distinct(&random, 0, (int32_t)s->pairs, s->pairs, s->seen, order);
         for (int64_t i = 0; i < s->pairs; i++) put_row(s, row++, keys[order[i]], values[order[i]], pass < s->passes);
     }
 }
