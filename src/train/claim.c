@@ -105,7 +105,7 @@ static const struct attn_arm_result *arm_named(const struct attn_experiment *e, 
 
 /* The claim's number of one seed. NaN: a run is missing. */
 static double number_of(const struct attn_claim *claim, const struct attn_experiment *e, const struct attn_arm_result *arms, int seed) {
-    double x[ATTN_CLAIM_ARMS], least = (double)INFINITY, greatest = -(double)INFINITY, others = greatest, rise = least;
+    double x[ATTN_CLAIM_ARMS] = {(double)NAN}, least = (double)INFINITY, greatest = -(double)INFINITY, others = greatest, rise = least;
     int count = 0;
     for (; count < ATTN_CLAIM_ARMS && claim->arms[count]; count++) {
         const struct attn_arm_result *arm = arm_named(e, arms, claim->arms[count]);

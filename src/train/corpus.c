@@ -94,7 +94,7 @@ attn_status attn_corpus_encode(attn_ctx *ctx, const struct attn_corpus *c, const
 static attn_status join(attn_ctx *ctx, struct attn_corpus *c, int32_t *more, size_t count) {
     int32_t *both = attn_alloc(ctx, (c->training + count) * sizeof *both);
     if (both) {
-        memcpy(both, c->token, c->training * sizeof *both);
+        if (c->token) memcpy(both, c->token, c->training * sizeof *both); /* an empty text may have no memory */
         memcpy(both + c->training, more, count * sizeof *both);
         attn_free(ctx, c->token);
         c->token = both;
@@ -155,9 +155,8 @@ int64_t attn_corpus_steps(const struct attn_corpus *c) {
 }
 
 static void shuffle(struct attn_corpus *c, int64_t pass) {
-    const uint64_t key[] = {c->seed, (uint64_t)pass};
     struct attn_random random;
-    attn_random_init(&random, attn_hash(ATTN_HASH_START, key, sizeof key));
+    attn_random_init(&random, attn_hash(attn_hash(ATTN_HASH_START, &c->seed, sizeof c->seed), &pass, sizeof pass));
     for (int64_t i = 0; i < c->windows; i++) c->order[i] = (int32_t)i;
     for (int64_t i = c->windows - 1; i > 0; i--) {
         const int64_t j = (int64_t)attn_random_below(&random, (uint64_t)i + 1);

@@ -115,10 +115,9 @@ static void put_row(struct stacked *s, int64_t row, int32_t key, int32_t value, 
 }
 
 static void make_example(struct stacked *s, uint64_t seed, int64_t index, int64_t row) {
-    const uint64_t key[] = {seed, (uint64_t)index};
     int32_t *keys = s->drawn, *values = keys + s->pairs, *order = values + s->pairs;
     struct attn_random random;
-    attn_random_init(&random, attn_hash(ATTN_HASH_START, key, sizeof key));
+    attn_random_init(&random, attn_hash(attn_hash(ATTN_HASH_START, &seed, sizeof seed), &index, sizeof index));
     attn_draw_distinct(&random, 0, (int32_t)s->half, s->pairs, s->seen, keys);
     attn_draw_distinct(&random, 0, (int32_t)s->half, s->pairs, s->seen, values);
     for (int64_t pass = 0; pass <= s->passes; pass++) {

@@ -165,7 +165,7 @@ static void add_slices(const struct measured *m, int64_t threshold, struct attn_
 static attn_status evaluate_tokens(struct attn_job *job, const int32_t *token, size_t count, struct attn_figures *out) {
     struct lm *s = job->self;
     struct measured m = {NULL, NULL, 0};
-    struct attn_counted counted;
+    struct attn_counted counted = {0, 0};
     int64_t threshold = attn_recipe_whole(job->recipe, "threshold");
     const int64_t most = attn_recipe_whole(job->recipe, "eval_tokens");
     if (most > 0 && count > (size_t)most + 1) count = (size_t)most + 1;
