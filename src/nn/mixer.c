@@ -165,5 +165,9 @@ attn_tensor *attn_mixer_step(attn_mixer *mixer, attn_mixer_call *call, attn_real
     if (call->u->size[1] != 1 || position < 0 || position >= tokens)
         return attn_tape_fail(mixer->tape, ATTN_ESHAPE, "mixer %s: %lld tokens at position %lld; a step takes one, at 0 to %lld",
                               mixer->kind->name, (long long)call->u->size[1], (long long)position, (long long)tokens - 1);
-    return mixer->kind->step(mixer->self, call, state, tokens, position);
+    const bool record = mixer->tape->record;
+    attn_tape_record(mixer->tape, false);
+    attn_tensor *y = mixer->kind->step(mixer->self, call, state, tokens, position);
+    attn_tape_record(mixer->tape, record);
+    return y;
 }

@@ -155,8 +155,7 @@ int64_t attn_sequence_state(const attn_sequence *s, int64_t tokens) {
     return sum;
 }
 
-attn_tensor *attn_sequence_step(attn_sequence *s, int64_t batch, const int32_t *token, attn_real *state, int64_t tokens, int64_t position) {
-    if (!s || !in_length(s, tokens) || !in_length(s, position + 1)) return NULL;
+static attn_tensor *step(attn_sequence *s, int64_t batch, const int32_t *token, attn_real *state, int64_t tokens, int64_t position) {
     attn_tensor *r = attn_rows(s->embedding, 2, (const int64_t[]){batch, 1}, token);
     r = with_positions(s, r, position, 1);
     for (int64_t i = 0; i < s->config.layers; i++) { /* each layer's states of all sequences lie together */
@@ -168,4 +167,13 @@ attn_tensor *attn_sequence_step(attn_sequence *s, int64_t batch, const int32_t *
         state += batch * attn_mixer_state(b->mixer, tokens);
     }
     return attn_normalize(&s->last_norm, r);
+}
+
+attn_tensor *attn_sequence_step(attn_sequence *s, int64_t batch, const int32_t *token, attn_real *state, int64_t tokens, int64_t position) {
+    if (!s || !in_length(s, tokens) || !in_length(s, position + 1)) return NULL;
+    const bool record = s->tape->record;
+    attn_tape_record(s->tape, false);
+    attn_tensor *hidden = step(s, batch, token, state, tokens, position);
+    attn_tape_record(s->tape, record);
+    return hidden;
 }
