@@ -189,7 +189,7 @@ static void calls_of_other_shapes_are_refused(void **state) {
 static void a_kind_is_found_however_many_there_are(void **state) {
     enum { COUNT = 100 };
     static attn_mixer_kind kind[COUNT];
-    static char name[COUNT][8];
+    static char name[COUNT][16];
     const attn_mixer_kind *list[COUNT];
     attn_ctx *ctx = context(1);
     attn_model *model;

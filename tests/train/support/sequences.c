@@ -321,32 +321,100 @@ static void compare(const struct test_sequence *c, attn_tensor *got, const doubl
             fail_msg("%s: element %lld is %.12g, must be %.12g", c->name, (long long)i, (double)attn_data(got)[i], want[i]);
 }
 
-static void check_values(attn_ctx *ctx, const struct test_sequence *c, double bound) {
+static double *doubles_of(attn_tensor *x) {
+    double *copy = malloc((size_t)attn_count(x) * sizeof *copy + 1);
+    assert_non_null(copy);
+    for (int64_t i = 0; i < attn_count(x); i++) copy[i] = (double)attn_data(x)[i];
+    return copy;
+}
+
+/* A case's tape, its inputs on it and in double, its result, and room for the naive one. */
+struct opened {
     attn_tape *tape;
-    attn_tensor *x[TEST_INPUTS_MOST];
-    double *copy[TEST_INPUTS_MOST] = {NULL};
+    attn_tensor *x[TEST_INPUTS_MOST], *y;
+    double *copy[TEST_INPUTS_MOST], *want;
+    int count;
+};
+
+static void open_case(attn_ctx *ctx, const struct test_sequence *c, struct opened *o) {
     char text[512];
-    assert_int_equal(attn_tape_create(ctx, &tape), ATTN_OK);
-    const int count = test_sequence_inputs(tape, c, x);
-    for (int n = 0; n < count; n++) {
-        copy[n] = malloc((size_t)attn_count(x[n]) * sizeof **copy);
-        assert_non_null(copy[n]);
-        for (int64_t i = 0; i < attn_count(x[n]); i++) copy[n][i] = (double)attn_data(x[n])[i];
-    }
-    attn_tensor *y = c->compute(x);
-    if (!y) fail_msg("%s: %s", c->name, attn_ctx_error(ctx, text, sizeof text));
-    double *want = malloc((size_t)attn_count(y) * sizeof *want);
-    assert_non_null(want);
-    c->naive((const double *const *)copy, c->size, want);
-    compare(c, y, want, bound);
-    free(want);
-    for (int n = 0; n < count; n++) free(copy[n]);
-    attn_tape_destroy(tape);
+    assert_int_equal(attn_tape_create(ctx, &o->tape), ATTN_OK);
+    o->count = test_sequence_inputs(o->tape, c, o->x);
+    for (int n = 0; n < o->count; n++) o->copy[n] = doubles_of(o->x[n]);
+    o->y = c->compute(o->x);
+    if (!o->y) fail_msg("%s: %s", c->name, attn_ctx_error(ctx, text, sizeof text));
+    o->want = malloc((size_t)attn_count(o->y) * sizeof *o->want + 1);
+    assert_non_null(o->want);
+}
+
+static void close_case(struct opened *o) {
+    for (int n = 0; n < o->count; n++) free(o->copy[n]);
+    free(o->want);
+    attn_tape_destroy(o->tape);
+}
+
+static void check_values(attn_ctx *ctx, const struct test_sequence *c, double bound) {
+    struct opened o;
+    open_case(ctx, c, &o);
+    c->naive((const double *const *)o.copy, c->size, o.want);
+    compare(c, o.y, o.want, bound);
+    close_case(&o);
 }
 
 void test_sequence_values(double bound) {
     attn_ctx *ctx;
     assert_int_equal(attn_ctx_create(NULL, &ctx, NULL, 0), ATTN_OK);
     for (int i = 0; test_sequence_at(i); i++) check_values(ctx, test_sequence_at(i), bound);
+    attn_ctx_destroy(ctx);
+}
+
+/* The naive result times the weights, summed. */
+static double naive_loss(const struct test_sequence *c, struct opened *o, const double *weight) {
+    double sum = 0;
+    c->naive((const double *const *)o->copy, c->size, o->want);
+    for (int64_t i = 0; i < attn_count(o->y); i++) sum += weight[i] * o->want[i];
+    return sum;
+}
+
+static void compare_gradient(const struct test_sequence *c, struct opened *o, const double *weight, int n, double bound) {
+    enum { MOST = 7 };
+    const double h = 1e-5;
+    const attn_real *gradient = attn_grad(o->x[n]);
+    const int64_t count = attn_count(o->x[n]), step = count > MOST ? count / MOST : 1;
+    double greatest = 0;
+    for (int64_t i = 0; i < count; i++) greatest = fmax(greatest, fabs((double)gradient[i]));
+    for (int64_t i = 0; i < count; i += step) {
+        const double before = o->copy[n][i];
+        o->copy[n][i] = before + h;
+        const double above = naive_loss(c, o, weight);
+        o->copy[n][i] = before - h;
+        const double difference = (above - naive_loss(c, o, weight)) / (2 * h);
+        const double off = 1e-10 * fmax(1, fabs(above)); /* of the difference itself */
+        o->copy[n][i] = before;
+        if (!(fabs((double)gradient[i] - difference) <= bound * greatest + off))
+            fail_msg("%s: gradient %lld of input %d is %.9g, must be %.9g; the greatest is %.9g", c->name, (long long)i, n,
+                     (double)gradient[i], difference, greatest);
+    }
+}
+
+static void check_gradients(attn_ctx *ctx, const struct test_sequence *c, double bound) {
+    struct opened o;
+    open_case(ctx, c, &o);
+    int64_t size[ATTN_TENSOR_DIMS];
+    for (int i = 0; i < attn_dims(o.y); i++) size[i] = attn_size(o.y, i);
+    attn_tensor *weights = attn_constant(o.tape, attn_dims(o.y), size, 0);
+    assert_non_null(weights);
+    attn_fill_uniform(weights, -1, 1, 31);
+    double *weight = doubles_of(weights);
+    assert_int_equal(attn_tape_backward(attn_sum_all(attn_mul(o.y, weights))), ATTN_OK);
+    for (int n = 0; n < o.count; n++) compare_gradient(c, &o, weight, n, bound);
+    free(weight);
+    close_case(&o);
+}
+
+void test_sequence_gradients(double bound) {
+    attn_ctx *ctx;
+    assert_int_equal(attn_ctx_create(NULL, &ctx, NULL, 0), ATTN_OK);
+    for (int i = 0; test_sequence_at(i); i++) check_gradients(ctx, test_sequence_at(i), bound);
     attn_ctx_destroy(ctx);
 }

@@ -24,4 +24,7 @@ int test_sequence_inputs(attn_tape *tape, const struct test_sequence *c, attn_te
 /* Every case's result is the naive one, within `bound` times its greatest element. Fails the test. */
 void test_sequence_values(double bound);
 
+/* Every case's gradients, some elements of each input, are the differences of its naive result in double, within `bound` times the input's greatest. */
+void test_sequence_gradients(double bound);
+
 #endif
