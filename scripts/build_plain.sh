@@ -42,7 +42,9 @@ list() { { find "$@" -name '*.c' 2>/dev/null || true; } | LC_ALL=C sort; }
 objects_of() { for source in "$@"; do ls "$objects/$(echo "$source" | tr / _).o" 2>/dev/null || true; done; }
 
 library=$(list src/base src/mask src/kernel src/plan src/cache)
-program=$(list src/io src/metric src/cli bench)
+# Without the training engine, whose commands say so, and without MPI.
+program=$(list src/io src/metric src/cli bench | grep -v -e '^src/cli/training/' -e '^src/cli/bench_train' -e '^src/cli/ranks_mpi' -e '^bench/train')
+program+=" src/cli/training/missing.c"
 rm -f "$objects"/*.o build/libattn.a
 run $library
 ar rcs build/libattn.a $(objects_of $library)
