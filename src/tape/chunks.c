@@ -12,7 +12,7 @@ static int64_t place_of(const struct attn_chunks *c, struct attn_chunk_matrix x,
 /* Of chunks [begin, end) of every sequence, which have this many tokens. */
 static void products_of(const struct attn_chunks *c, int64_t begin, int64_t end, int64_t tokens, struct attn_product p,
                         struct attn_chunk_matrix left, struct attn_chunk_matrix right, struct attn_chunk_matrix to, attn_real *result) {
-    const int64_t count = c->sequences * (end - begin);
+    const int64_t count = end > begin ? c->sequences * (end - begin) : 0;
     struct attn_product_place *places = count > 0 ? attn_tape_take(c->tape, (size_t)count * sizeof *places) : NULL;
     if (!places) return;
     for (int64_t i = 0; i < count; i++) {
@@ -26,16 +26,28 @@ static void products_of(const struct attn_chunks *c, int64_t begin, int64_t end,
     c->tape->status = attn_products(c->tape->ctx, &p, count, places, left.at, right.at, result);
 }
 
-void attn_chunk_products(const struct attn_chunks *c, struct attn_product p, struct attn_chunk_matrix left, struct attn_chunk_matrix right,
-                         struct attn_chunk_matrix to, attn_real *result) {
-    const int64_t whole = c->length / ATTN_CHUNK;
+/* Of chunks [begin, end). */
+static void products_in(const struct attn_chunks *c, int64_t begin, int64_t end, struct attn_product p, struct attn_chunk_matrix left,
+                        struct attn_chunk_matrix right, struct attn_chunk_matrix to, attn_real *result) {
+    const int64_t whole = c->length / ATTN_CHUNK; /* the chunk behind these is shorter */
     p.transpose_a = left.transposed;
     p.transpose_b = right.transposed;
     p.lda = left.ld;
     p.ldb = right.ld;
     p.ldc = to.ld;
-    products_of(c, 0, whole, ATTN_CHUNK, p, left, right, to, result);
-    products_of(c, whole, c->count, c->length % ATTN_CHUNK, p, left, right, to, result);
+    products_of(c, begin, attn_min64(end, whole), ATTN_CHUNK, p, left, right, to, result);
+    products_of(c, attn_max64(begin, whole), end, c->length % ATTN_CHUNK, p, left, right, to, result);
+}
+
+void attn_chunk_products(const struct attn_chunks *c, struct attn_product p, struct attn_chunk_matrix left, struct attn_chunk_matrix right,
+                         struct attn_chunk_matrix to, attn_real *result) {
+    products_in(c, 0, c->count, p, left, right, to, result);
+}
+
+void attn_chunk_products_across(const struct attn_chunks *c, bool behind, struct attn_product p, struct attn_chunk_matrix left,
+                                struct attn_chunk_matrix right, struct attn_chunk_matrix to, attn_real *result) {
+    p.keep = 1;
+    products_in(c, behind ? 0 : 1, behind ? c->count - 1 : c->count, p, left, right, to, result);
 }
 
 /* Each chunk's state becomes the sum of those before it, or behind it. */
@@ -56,7 +68,7 @@ static void sum_states(void *arg, int64_t begin, int64_t end) {
         attn_real *first = s->state + sequence * chunks * s->numbers + i % s->numbers, sum = 0;
         for (int64_t n = 0; n < chunks; n++) {
             attn_real *at = first + (s->behind ? chunks - 1 - n : n) * s->numbers;
-            const attn_real own = *at;
+            const attn_real own = n < chunks - 1 ? *at : 0; /* the last one's no chunk sees */
             *at = sum;
             sum = decay * sum + own;
         }
@@ -67,9 +79,9 @@ attn_real *attn_chunk_states(const struct attn_chunks *c, struct attn_chunk_matr
                              const attn_real *decay, int64_t decays) {
     struct sums s = {.c = c, .decay = decay, .decays = decays, .numbers = c->features * c->columns, .behind = behind};
     s.state = attn_tape_take(c->tape, (size_t)(c->sequences * c->count * s.numbers) * sizeof *s.state);
-    if (!s.state) return NULL;
-    attn_chunk_products(c, (struct attn_product){.m = c->features, .n = c->columns}, attn_chunk_transpose(left), right,
-                        attn_chunk_state(c, NULL), s.state);
+    if (!s.state || c->count == 1) return s.state;
+    products_in(c, behind ? 1 : 0, behind ? c->count : c->count - 1, (struct attn_product){.m = c->features, .n = c->columns},
+                attn_chunk_transpose(left), right, attn_chunk_state(c, NULL), s.state);
     attn_range(c->tape, c->sequences * s.numbers, attn_max64(1, ATTN_PIECE / c->count), sum_states, &s);
     return s.state;
 }

@@ -37,8 +37,12 @@ static inline struct attn_chunk_matrix attn_chunk_transpose(struct attn_chunk_ma
 void attn_chunk_products(const struct attn_chunks *c, struct attn_product p, struct attn_chunk_matrix left, struct attn_chunk_matrix right,
                          struct attn_chunk_matrix to, attn_real *result);
 
+/* The same, added, of the chunks that have another before them (behind: behind them): products with states, which are 0 in other chunks. */
+void attn_chunk_products_across(const struct attn_chunks *c, bool behind, struct attn_product p, struct attn_chunk_matrix left,
+                                struct attn_chunk_matrix right, struct attn_chunk_matrix to, attn_real *result);
+
 /* [sequence, chunk, features, columns]: for each chunk the sum of left^T right over the chunks before it, or behind it, that of a chunk n chunks away
- * times decay[sequence % decays]^(n - 1); decay NULL: 1. NULL: the tape is spoiled. */
+ * times decay[sequence % decays]^(n - 1); decay NULL: 1. Not written where there is one chunk. NULL: the tape is spoiled. */
 attn_real *attn_chunk_states(const struct attn_chunks *c, struct attn_chunk_matrix left, struct attn_chunk_matrix right, bool behind,
                              const attn_real *decay, int64_t decays);
 

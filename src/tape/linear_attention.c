@@ -100,7 +100,7 @@ static bool compute(struct linear_attention *a, attn_tensor *out) {
     attn_chunk_products(c, (struct attn_product){.k = f}, q, attn_chunk_transpose(k), weight, a->weight);
     each_row(a, ATTN_CHUNK, drop_later, (struct job){.a = a, .to = a->weight});
     attn_chunk_products(c, (struct attn_product){.n = wide}, weight, ones, n, a->n);
-    attn_chunk_products(c, (struct attn_product){.n = wide, .k = f, .keep = 1}, q, attn_chunk_state(c, a->state), n, a->n);
+    attn_chunk_products_across(c, false, (struct attn_product){.n = wide, .k = f}, q, attn_chunk_state(c, a->state), n, a->n);
     each_row(a, wide, normalise, (struct job){.a = a, .to = out->data});
     return !tape->status;
 }
@@ -116,13 +116,13 @@ static void backward_features(const struct linear_attention *a, struct attn_chun
     each_row(a, ATTN_CHUNK, drop_later, (struct job){.a = a, .to = d});
     if (attn_wants(a->q) && (dq = attn_grad_add(a->q)) != NULL) {
         attn_chunk_products(c, (struct attn_product){.n = f, .keep = 1}, d_weight, attn_chunk_rows(a->k->data, f), to, dq);
-        attn_chunk_products(c, (struct attn_product){.n = f, .k = wide, .keep = 1}, dn, attn_chunk_transpose(attn_chunk_state(c, a->state)),
-                            to, dq);
+        attn_chunk_products_across(c, false, (struct attn_product){.n = f, .k = wide}, dn,
+                                   attn_chunk_transpose(attn_chunk_state(c, a->state)), to, dq);
     }
     if (attn_wants(a->k) && (dk = attn_grad_add(a->k)) != NULL) {
         attn_chunk_products(c, (struct attn_product){.n = f, .keep = 1}, attn_chunk_transpose(d_weight), attn_chunk_rows(a->q->data, f), to,
                             dk);
-        attn_chunk_products(c, (struct attn_product){.n = f, .k = wide, .keep = 1}, ones, attn_chunk_transpose(behind), to, dk);
+        attn_chunk_products_across(c, true, (struct attn_product){.n = f, .k = wide}, ones, attn_chunk_transpose(behind), to, dk);
     }
 }
 
@@ -142,7 +142,7 @@ static void backward(struct attn_node *node) {
         const struct attn_chunk_matrix to = attn_chunk_rows(NULL, a->columns);
         const struct attn_chunk_matrix weight = attn_chunk_transpose(attn_chunk_rows(a->weight, ATTN_CHUNK));
         attn_chunk_products(c, (struct attn_product){.n = a->columns, .keep = 1}, weight, dn, to, dv);
-        attn_chunk_products(c, (struct attn_product){.n = a->columns, .k = c->features, .keep = 1}, k, behind, to, dv);
+        attn_chunk_products_across(c, true, (struct attn_product){.n = a->columns, .k = c->features}, k, behind, to, dv);
     }
 }
 

@@ -23,21 +23,66 @@ struct job {
     bool add;
 };
 
+/* Sums of a row are kept in LANES parts, which compilers put in vectors, and are then added in a fixed order. */
+enum { LANES = 16 };
+
+static attn_real sum_of_lanes(attn_real *lane) {
+    for (int half = LANES / 2; half > 0; half /= 2)
+        for (int l = 0; l < half; l++) lane[l] += lane[l + half];
+    return lane[0];
+}
+
+static attn_real sum_of(const attn_real *x, int64_t columns) {
+    attn_real lane[LANES] = {0};
+    int64_t c = 0;
+    for (; c + LANES <= columns; c += LANES)
+        for (int l = 0; l < LANES; l++) lane[l] += x[c + l];
+    for (; c < columns; c++) lane[c % LANES] += x[c];
+    return sum_of_lanes(lane);
+}
+
+static attn_real squares_of(const attn_real *x, attn_real mean, int64_t columns) {
+    attn_real lane[LANES] = {0};
+    int64_t c = 0;
+    for (; c + LANES <= columns; c += LANES)
+        for (int l = 0; l < LANES; l++) lane[l] += (x[c + l] - mean) * (x[c + l] - mean);
+    for (; c < columns; c++) lane[c % LANES] += (x[c] - mean) * (x[c] - mean);
+    return sum_of_lanes(lane);
+}
+
+/* Of g and of g h; gain NULL: 1. */
+static void sums_of(const attn_real *dy, const attn_real *gain, const attn_real *h, int64_t columns, attn_real *sum, attn_real *along) {
+    attn_real lane[LANES] = {0}, lane_h[LANES] = {0};
+    int64_t c = 0;
+    for (; c + LANES <= columns; c += LANES)
+        for (int l = 0; l < LANES; l++) {
+            const attn_real g = (gain ? gain[c + l] : 1) * dy[c + l];
+            lane[l] += g;
+            lane_h[l] += g * h[c + l];
+        }
+    for (; c < columns; c++) {
+        const attn_real g = (gain ? gain[c] : 1) * dy[c];
+        lane[c % LANES] += g;
+        lane_h[c % LANES] += g * h[c];
+    }
+    *sum = sum_of_lanes(lane);
+    *along = sum_of_lanes(lane_h);
+}
+
 static void forward_rows(void *arg, int64_t begin, int64_t end) {
     const struct job *job = arg;
     const struct norm *n = job->n;
     const int64_t columns = n->columns;
+    const attn_real *gain = n->gain ? n->gain->data : NULL, *bias = n->bias ? n->bias->data : NULL;
     for (int64_t i = begin; i < end; i++) {
         const attn_real *x = n->x->data + i * columns;
-        attn_real *h = n->h + i * columns, *y = job->y + i * columns, mean = 0, square = 0;
-        for (int64_t c = 0; c < columns && n->centred; c++) mean += x[c];
-        mean /= (attn_real)columns;
-        for (int64_t c = 0; c < columns; c++) square += (x[c] - mean) * (x[c] - mean);
-        const attn_real r = 1 / real_sqrt(square / (attn_real)columns + n->epsilon);
+        attn_real *h = n->h + i * columns, *y = job->y + i * columns;
+        const attn_real mean = n->centred ? sum_of(x, columns) / (attn_real)columns : 0;
+        const attn_real r = 1 / real_sqrt(squares_of(x, mean, columns) / (attn_real)columns + n->epsilon);
         n->scale[i] = r;
         for (int64_t c = 0; c < columns; c++) {
             h[c] = (x[c] - mean) * r;
-            y[c] = (n->gain ? n->gain->data[c] : 1) * h[c] + (n->bias ? n->bias->data[c] : 0);
+            y[c] = (gain ? gain[c] : 1) * h[c] + (bias ? bias[c] : 0);
         }
     }
 }
@@ -46,19 +91,17 @@ static void backward_rows(void *arg, int64_t begin, int64_t end) {
     const struct job *job = arg;
     const struct norm *n = job->n;
     const int64_t columns = n->columns;
+    const attn_real *gain = n->gain ? n->gain->data : NULL;
     for (int64_t i = begin; i < end; i++) {
         const attn_real *h = n->h + i * columns, *dy = job->dy + i * columns;
-        attn_real *dx = job->dx + i * columns, mean = 0, along = 0;
-        for (int64_t c = 0; c < columns; c++) {
-            const attn_real g = (n->gain ? n->gain->data[c] : 1) * dy[c];
-            mean += g;
-            along += g * h[c];
-        }
+        attn_real *dx = job->dx + i * columns, mean, along;
+        sums_of(dy, gain, h, columns, &mean, &along);
         mean = n->centred ? mean / (attn_real)columns : 0;
         along /= (attn_real)columns;
+        const attn_real r = n->scale[i];
         for (int64_t c = 0; c < columns; c++) {
-            const attn_real g = (n->gain ? n->gain->data[c] : 1) * dy[c];
-            dx[c] = (job->add ? dx[c] : 0) + n->scale[i] * (g - mean - h[c] * along);
+            const attn_real g = (gain ? gain[c] : 1) * dy[c];
+            dx[c] = (job->add ? dx[c] : 0) + r * (g - mean - h[c] * along);
         }
     }
 }

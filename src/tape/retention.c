@@ -104,8 +104,8 @@ static bool compute(struct retention *a, attn_tensor *out) {
     a->state = attn_chunk_states(c, attn_chunk_rows(far_k, f), v, false, a->far, a->heads);
     if (!a->state) return false;
     attn_chunk_products(c, (struct attn_product){.n = columns}, attn_chunk_rows(a->weight, ATTN_CHUNK), v, y, out->data);
-    attn_chunk_products(c, (struct attn_product){.n = columns, .k = f, .keep = 1}, attn_chunk_rows(far_q, f), attn_chunk_state(c, a->state),
-                        y, out->data);
+    attn_chunk_products_across(c, false, (struct attn_product){.n = columns, .k = f}, attn_chunk_rows(far_q, f),
+                               attn_chunk_state(c, a->state), y, out->data);
     return !c->tape->status;
 }
 
@@ -120,11 +120,12 @@ static void backward_features(const struct retention *a, const attn_real *dy, st
     const struct attn_product own = {.n = f, .keep = 1}, across = {.n = f, .k = columns, .keep = 1};
     if (attn_wants(a->q) && (dq = attn_grad_add(a->q)) != NULL) {
         attn_chunk_products(c, own, d_weight, attn_chunk_rows(a->k->data, f), to, dq);
-        attn_chunk_products(c, across, attn_chunk_rows(far_dy, columns), attn_chunk_transpose(attn_chunk_state(c, a->state)), to, dq);
+        attn_chunk_products_across(c, false, across, attn_chunk_rows(far_dy, columns), attn_chunk_transpose(attn_chunk_state(c, a->state)),
+                                   to, dq);
     }
     if (attn_wants(a->k) && (dk = attn_grad_add(a->k)) != NULL) {
         attn_chunk_products(c, own, attn_chunk_transpose(d_weight), attn_chunk_rows(a->q->data, f), to, dk);
-        attn_chunk_products(c, across, attn_chunk_rows(far_v, columns), attn_chunk_transpose(behind), to, dk);
+        attn_chunk_products_across(c, true, across, attn_chunk_rows(far_v, columns), attn_chunk_transpose(behind), to, dk);
     }
 }
 
@@ -143,7 +144,7 @@ static void backward(struct attn_node *node) {
     if (attn_wants(a->v) && (dv = attn_grad_add(a->v)) != NULL) {
         const struct attn_chunk_matrix weight = attn_chunk_rows(a->weight, ATTN_CHUNK);
         attn_chunk_products(c, (struct attn_product){.n = columns, .keep = 1}, attn_chunk_transpose(weight), dy_rows, to, dv);
-        attn_chunk_products(c, (struct attn_product){.n = columns, .k = f, .keep = 1}, attn_chunk_rows(far_k, f), behind, to, dv);
+        attn_chunk_products_across(c, true, (struct attn_product){.n = columns, .k = f}, attn_chunk_rows(far_k, f), behind, to, dv);
     }
 }
 
