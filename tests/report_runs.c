@@ -201,6 +201,23 @@ static void a_sweep_is_drawn_by_width_mixer_and_length_with_lr_tuned_over_seeds(
     attn_panels_free(ctx, &panels);
 }
 
+static void a_rate_with_fewer_runs_than_others_is_not_the_best(void **state) {
+    struct attn_axes axes;
+    struct attn_panels panels;
+    (void)state;
+    for (int width = 16; width <= 32; width *= 2)
+        for (int lr = 1; lr <= 2; lr++)
+            for (int seed = 1; seed <= (lr == 2 ? 1 : 3); seed++)
+                add_formatted(lr == 2 ? 0.9 : 0.5 + 0.01 * seed, "\"width\":%d,\"lr\":%d,\"seed\":%d", width, lr, seed);
+    open_runs();
+    assert_int_equal(attn_axes_choose(&runs, &axes), ATTN_OK);
+    assert_true(axes.tuned && axes.seeds);
+    assert_int_equal(attn_axes_points(&runs, &axes, "accuracy", false, &panels), ATTN_OK);
+    assert_int_equal(panels.at[0].line[0].count, 2);
+    for (int i = 0; i < 2; i++) assert_true(fabs(panels.at[0].line[0].y[i] - 0.52) < 1e-12);
+    attn_panels_free(ctx, &panels);
+}
+
 static void a_sweep_of_rates_alone_is_drawn_by_rate(void **state) {
     (void)state;
     for (int i = 0; i < 6; i++) add_formatted(0.5, "\"mixer\":\"%s\",\"lr\":%g,\"seed\":1", i % 2 ? "a" : "b", 0.001 * (1 + i / 2));
@@ -250,6 +267,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(the_order_is_best_first_for_the_figure_and_least_first_for_the_rest, set_up, tear_down),
         cmocka_unit_test_setup_teardown(only_fields_that_differ_are_named, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_sweep_is_drawn_by_width_mixer_and_length_with_lr_tuned_over_seeds, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_rate_with_fewer_runs_than_others_is_not_the_best, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_sweep_of_rates_alone_is_drawn_by_rate, set_up, tear_down),
         cmocka_unit_test_setup_teardown(rates_that_belong_to_mixers_are_no_axis, set_up, tear_down),
         cmocka_unit_test_setup_teardown(words_alone_make_no_figure_nor_do_equal_runs, set_up, tear_down),

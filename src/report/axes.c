@@ -169,17 +169,28 @@ static bool same_line(const struct sample *a, const struct sample *b) {
     return a->panel == b->panel && strcmp(a->label, b->label) == 0;
 }
 
-/* The point of samples with one x: of the rate with the best mean. */
+/* Samples from s[begin] on with its rate. */
+static int64_t alike(const struct sample *s, int64_t begin, int64_t count) {
+    int64_t end = begin;
+    while (end < count && s[end].rate == s[begin].rate) end++;
+    return end - begin;
+}
+
+/* The point of samples with one x: of the rate with the best mean, of those with most runs, so that one lucky seed does not pass for a rate. */
 static void add_point(const struct sample *s, int64_t count, bool lower, struct attn_plot_line *line) {
     double best = (double)NAN;
+    int64_t most = 0;
+    for (int64_t begin = 0; begin < count; begin += alike(s, begin, count)) most = attn_max64(most, alike(s, begin, count));
     for (int64_t begin = 0, end; begin < count; begin = end) {
         double sum = 0, low = (double)INFINITY, high = -(double)INFINITY;
-        for (end = begin; end < count && s[end].rate == s[begin].rate; end++) {
-            sum += s[end].value;
-            low = fmin(low, s[end].value);
-            high = fmax(high, s[end].value);
+        end = begin + alike(s, begin, count);
+        if (end - begin < most) continue;
+        for (int64_t i = begin; i < end; i++) {
+            sum += s[i].value;
+            low = fmin(low, s[i].value);
+            high = fmax(high, s[i].value);
         }
-        const double mean = sum / (double)(end - begin);
+        const double mean = sum / (double)most;
         if (!isnan(best) && (lower ? mean >= best : mean <= best)) continue;
         best = mean;
         line->y[line->count] = mean;

@@ -2,7 +2,7 @@
  *
  * A number that varies goes along the axis: the one with most values, the first in the recipe of those. The next one makes panels, further ones and all
  * words and texts make lines. Runs that differ in nothing but `seed` are one point: their mean, with a bar from the least to the greatest. Where other
- * numbers than `lr` vary, `lr` is tuned: the point is that of the rate with the best mean. A field whose value follows from another's makes nothing of its own. */
+ * numbers than `lr` vary, `lr` is tuned: the point is that of the rate with the best mean, of those with most runs. A field whose value follows from another's makes nothing of its own. */
 #ifndef ATTN_REPORT_AXES_H
 #define ATTN_REPORT_AXES_H
 

@@ -54,7 +54,7 @@ static void describe(struct attn_drawing *d) {
 static void caption_of_points(const struct attn_axes *axes, const struct attn_panels *panels, struct attn_drawing *d) {
     char *text = d->caption;
     const size_t size = sizeof d->caption;
-    if (axes->tuned) attn_append(text, size, "Each point is that of the learning rate with the best mean. ");
+    if (axes->tuned) attn_append(text, size, "Each point is that of the learning rate with the best mean, of those with most runs. ");
     if (axes->seeds) attn_append(text, size, "Points are means over seeds, bars go from the least to the greatest. ");
     if (panels->lines_left_out > 0)
         attn_append(text, size, "%d lines are left out: a plot has at most %d. ", panels->lines_left_out, ATTN_PLOT_LINES);
