@@ -2,7 +2,7 @@
  * is not done, the last checkpoint. Folders are the truth; one process writes into each.
  *
  * Lines of metrics.jsonl have "event": "start", "step" (means since the line before), "evaluation", "resume" (steps beyond its "step" that stand
- * before it are void), "stopped", "failed" and "done". */
+ * before it are void), "stopped" (with a "message" where memory or a file was refused), "failed" and "done". */
 #ifndef ATTN_TRAIN_RUN_H
 #define ATTN_TRAIN_RUN_H
 

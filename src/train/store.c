@@ -68,11 +68,9 @@ static void take_line(const json_t *line, struct attn_run_summary *s) {
     } else if (strcmp(event, "done") == 0) {
         take_figures(line, &s->figures);
         s->state = ATTN_RUN_DONE;
-    } else if (strcmp(event, "stopped") == 0) {
-        s->state = ATTN_RUN_STOPPED;
-    } else if (strcmp(event, "failed") == 0) {
+    } else if (strcmp(event, "stopped") == 0 || strcmp(event, "failed") == 0) {
         const char *message = json_string_value(json_object_get(line, "message"));
-        s->state = ATTN_RUN_FAILED;
+        s->state = event[0] == 's' ? ATTN_RUN_STOPPED : ATTN_RUN_FAILED;
         attn_append(s->message, sizeof s->message, "%s", message ? message : "");
     }
 }

@@ -8,7 +8,7 @@
 enum attn_run_state {
     ATTN_RUN_DONE,
     ATTN_RUN_STOPPED, /* with a checkpoint, or before the first one: it can go on */
-    ATTN_RUN_FAILED,
+    ATTN_RUN_FAILED,  /* by its recipe: it would again */
     ATTN_RUN_RUNNING, /* a process writes into it */
     ATTN_RUN_KILLED   /* none does, and it is not done */
 };
@@ -20,7 +20,7 @@ struct attn_run_summary {
     int64_t step, steps, parameters;
     double seconds, loss;        /* the last line's */
     struct attn_figures figures; /* of the last evaluation */
-    char message[512];           /* why it failed */
+    char message[512];           /* why it failed, or the machine stopped it */
 };
 
 /* One folder. ATTN_EINVAL: it is no run. */

@@ -434,7 +434,8 @@ attn_status attn_train(struct attn_job *job, struct attn_run *run, bool resume, 
     if (status) {
         char text[1024]; /* what could not be said on the disk is said to the caller */
         attn_ctx_error(job->ctx, text, sizeof text);
-        if (log_event(&t, "failed", text)) attn_fail(job->ctx, status, "%s", text);
+        const bool machine = status == ATTN_ENOMEM || status == ATTN_ESYSTEM; /* what it refused says nothing of the recipe */
+        if (log_event(&t, machine ? "stopped" : "failed", text)) attn_fail(job->ctx, status, "%s", text);
     }
     *figures = t.figures;
     close_trainer(&t);
