@@ -27,9 +27,9 @@ struct job {
 enum { LANES = 16 };
 
 static attn_real sum_of_lanes(attn_real *lane) {
-    for (int half = LANES / 2; half > 0; half /= 2)
-        for (int l = 0; l < half; l++) lane[l] += lane[l + half];
-    return lane[0];
+    for (int l = 0; l < 8; l++) lane[l] += lane[l + 8];
+    for (int l = 0; l < 4; l++) lane[l] += lane[l + 4];
+    return lane[0] + lane[2] + (lane[1] + lane[3]);
 }
 
 static attn_real sum_of(const attn_real *x, int64_t columns) {
@@ -76,7 +76,7 @@ static void forward_rows(void *arg, int64_t begin, int64_t end) {
     const attn_real *gain = n->gain ? n->gain->data : NULL, *bias = n->bias ? n->bias->data : NULL;
     for (int64_t i = begin; i < end; i++) {
         const attn_real *x = n->x->data + i * columns;
-        attn_real *h = n->h + i * columns, *y = job->y + i * columns;
+        attn_real *restrict h = n->h + i * columns, *restrict y = job->y + i * columns;
         const attn_real mean = n->centred ? sum_of(x, columns) / (attn_real)columns : 0;
         const attn_real r = 1 / real_sqrt(squares_of(x, mean, columns) / (attn_real)columns + n->epsilon);
         n->scale[i] = r;
@@ -94,7 +94,7 @@ static void backward_rows(void *arg, int64_t begin, int64_t end) {
     const attn_real *gain = n->gain ? n->gain->data : NULL;
     for (int64_t i = begin; i < end; i++) {
         const attn_real *h = n->h + i * columns, *dy = job->dy + i * columns;
-        attn_real *dx = job->dx + i * columns, mean, along;
+        attn_real *restrict dx = job->dx + i * columns, mean, along;
         sums_of(dy, gain, h, columns, &mean, &along);
         mean = n->centred ? mean / (attn_real)columns : 0;
         along /= (attn_real)columns;
