@@ -86,8 +86,8 @@ enum { STACKED_ARMS = sizeof stacked_arms / sizeof stacked_arms[0] };
 
 static const char *const stacked_quick_common[] = {"pairs=32", "steps=600", NULL};
 static const char *const stacked_full_common[] = {"pairs=32", "steps=2000", NULL};
-static const char *const rate_quick[] = {"lr=2e-3",
-                                         NULL}; /* the best of 2e-3 and 5e-3 of attention, Based and BaseConv, one seed, 600 steps */
+static const char *const rate_quick[] = {
+    "lr=2e-3", NULL}; /* before: the better of 2e-3 and 5e-3 for attention, Based and BaseConv, seed 1; the same for all */
 static const char *const rates_full[] = {"lr=1e-3,2e-3,5e-3", NULL};
 
 static const struct attn_experiment stacked_quick = {.name = "one-layer",
@@ -215,11 +215,6 @@ static const struct attn_experiment recall_paper = {.name = "recall-256",
     {                                                                                                                                      \
         [ATTN_QUICK] = {.experiment = &what##_quick}, [ATTN_FULL] = {.experiment = &what##_full }                                          \
     }
-/* Between seeds of one recipe of that size; figures of the paper are the best of several runs of one seed. */
-#define AT_NIGHT_AND_PAPER                                                                                                                 \
-    {                                                                                                                                      \
-        [ATTN_NIGHT] = {.experiment = &recall_night, .spread = 0.1}, [ATTN_PAPER] = {.experiment = &recall_paper }                         \
-    }
 
 const struct attn_claim attn_zoology_claims[ATTN_ZOOLOGY_CLAIMS] = {
     {.name = "set-weights-recall",
@@ -258,7 +253,7 @@ const struct attn_claim attn_zoology_claims[ATTN_ZOOLOGY_CLAIMS] = {
      .threshold = 0,
      .at = AT_QUICK_AND_FULL(stacked)},
     {.name = "width-helps-based",
-     .sentence = "What falls short recalls more with more width",
+     .sentence = "Based, which falls short, recalls more with more width",
      .place = "fig. 2, claim 1",
      .kind = ATTN_CLAIM_RISING,
      .arms = {"Based 32", "Based 64"},
@@ -293,7 +288,7 @@ const struct attn_claim attn_zoology_claims[ATTN_ZOOLOGY_CLAIMS] = {
      .threshold = 0.1,
      .at = AT_QUICK_AND_FULL(behind)},
     {.name = "chosen-positions-suffice",
-     .sentence = "Attention at the positions that repeat a token closes the gap",
+     .sentence = "Attention at the positions that repeat a token recalls at least 0.3 more than none",
      .place = "sec. 5, eq. 2",
      .kind = ATTN_CLAIM_ABOVE,
      .arms = {"programmatic", "none"},
@@ -312,12 +307,16 @@ const struct attn_claim attn_zoology_claims[ATTN_ZOOLOGY_CLAIMS] = {
      .kind = ATTN_CLAIM_AT_LEAST,
      .arms = {"attention"},
      .threshold = 0.98,
-     .at = AT_NIGHT_AND_PAPER},
+     .at = {[ATTN_NIGHT] = {.experiment = &recall_night,
+                            .spread = 0.1,
+                            .expected = ATTN_INCONCLUSIVE,
+                            .reason = "one seed: 0.98 leaves no room for the spread between seeds"},
+            [ATTN_PAPER] = {.experiment = &recall_paper}}},
     {.name = "others-fall-short-in-full",
      .sentence = "BaseConv, Hyena, H3 and RWKV stay at least 0.3 below it",
      .place = "fig. 2",
      .kind = ATTN_CLAIM_ABOVE,
      .arms = {"attention", "BaseConv", "Hyena", "H3", "RWKV"},
      .threshold = 0.3,
-     .at = AT_NIGHT_AND_PAPER},
+     .at = {[ATTN_NIGHT] = {.experiment = &recall_night, .spread = 0.1}, [ATTN_PAPER] = {.experiment = &recall_paper}}},
 };
