@@ -67,7 +67,12 @@ static void take_run(const struct attn_experiment *e, const struct attn_sweep *a
     out->done++;
     if (!(isnan(*best) || (e->task->lower ? figure < *best : figure > *best))) return;
     *best = figure;
-    if (best == out->figure) attn_sweep_label(arm, index, out->best, sizeof out->best);
+    if (best != out->figure) return;
+    char label[sizeof out->best];
+    attn_sweep_label(arm, index, label, sizeof label);
+    const char *tuning = strncmp(label, "seed=", 5) == 0 ? label + strcspn(label, " ") : label; /* seeds are the first field that varies */
+    out->best[0] = '\0';
+    attn_append(out->best, sizeof out->best, "%s", *tuning == ' ' ? tuning + 1 : tuning);
 }
 
 attn_status attn_experiment_read(attn_ctx *ctx, const struct attn_experiment *e, int seeds, const char *store, int arm,
