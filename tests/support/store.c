@@ -26,7 +26,8 @@ void test_write_file(const char *path, const char *text) {
     FILE *file = fopen(path, "w");
     assert_non_null(file);
     assert_int_equal(fwrite(text, 1, strlen(text), file), strlen(text));
-    assert_int_equal(fclose(file), 0);
+    const int closed = fclose(file);
+    assert_int_equal(closed, 0);
 }
 
 char *test_read_file(const char *path) {
