@@ -9,10 +9,10 @@ enum attn_train_model { ATTN_TRAIN_SEQUENCE, ATTN_TRAIN_LSTM, ATTN_TRAIN_IMAGES 
 struct attn_train_shape {
     const char *name;
     enum attn_train_model model;
-    const char *mixer; /* of a sequence model; NULL of others */
+    bool positions, mlp; /* of a sequence model */
+    const char *mixer;   /* of a sequence model; NULL of others */
     int64_t batch, length, width, layers, heads, vocabulary;
     int64_t pairs;        /* of recall (MQAR): logits at the labelled rows only; 0: a language model, labels everywhere */
-    bool positions, mlp;  /* of a sequence model */
     const char *contents; /* in words, for the help */
 };
 

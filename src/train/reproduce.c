@@ -39,7 +39,7 @@ void attn_reproduction_close(attn_ctx *ctx, struct attn_reproduction *r) {
 
 /* Seconds of one run: a step as it is after the first two. */
 static attn_status time_run(attn_ctx *ctx, const struct attn_task *task, const struct attn_recipe *recipe, double *seconds) {
-    enum { STEPS = 4 };
+    enum { BEFORE = 2, TIMED = 2, STEPS = BEFORE + TIMED };
     struct attn_job job;
     int64_t steps = 0;
     double begun = 0;
@@ -47,14 +47,14 @@ static attn_status time_run(attn_ctx *ctx, const struct attn_task *task, const s
     if (!status) status = attn_train_steps(&job, &steps);
     const int64_t micros = status ? 0 : attn_recipe_whole(recipe, "micro_batches");
     for (int64_t step = 0; step < STEPS && !status; step++) {
-        if (step == STEPS / 2) begun = attn_clock();
+        if (step == BEFORE) begun = attn_clock();
         for (int64_t m = 0; m < micros && !status; m++) {
             attn_tape_reset(attn_model_tape(job.model));
             attn_tensor *loss = task->loss(&job, step, m, micros);
             status = loss ? attn_tape_backward(loss) : attn_tape_status(attn_model_tape(job.model));
         }
     }
-    *seconds = (attn_clock() - begun) / (STEPS - STEPS / 2) * (double)steps;
+    *seconds = (attn_clock() - begun) / TIMED * (double)steps;
     attn_job_close(&job);
     return status;
 }

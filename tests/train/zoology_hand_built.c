@@ -12,7 +12,7 @@ enum { EXAMPLES = 25 };
 static void set_weights_recall_every_value(void **state) {
     (void)state;
     static const struct attn_mqar tasks[] = {
-        {8192, 64, 4, 1, 0.01, false}, {8192, 128, 8, 1, 0.01, false}, {8192, 256, 16, 1, 0.01, false}, {8192, 512, 64, 1, 0.01, false}};
+        {8192, 1, 64, 4, 0.01, false}, {8192, 1, 128, 8, 0.01, false}, {8192, 1, 256, 16, 0.01, false}, {8192, 1, 512, 64, 0.01, false}};
     attn_ctx *ctx;
     assert_int_equal(attn_ctx_create(NULL, &ctx, NULL, 0), ATTN_OK);
     for (size_t n = 0; n < sizeof tasks / sizeof *tasks; n++) {

@@ -61,10 +61,10 @@ static void expect_invariants(const struct attn_mqar *t, const int32_t *tokens, 
 static void every_example_has_each_key_once_in_context_and_once_as_a_query(void **state) {
     (void)state;
     static const struct attn_mqar tasks[] = {
-        {8192, 64, 4, 1, 0.01, false},   {8192, 128, 8, 1, 0.01, false}, {8192, 256, 16, 1, 0.01, true},
-        {8192, 512, 64, 1, 0.01, false}, {8192, 1024, 256, 1, 1, false}, /* every slot is used */
-        {20, 18, 3, 2, 0.5, true},       {10, 8, 1, 3, 0.01, false},     {66, 64, 16, 1, 2, false},
-        {128, 126, 31, 1, 0.01, false},  {34, 32, 8, 1, 0.01, true},     {18, 16, 4, 1, 1, false},
+        {8192, 1, 64, 4, 0.01, false},   {8192, 1, 128, 8, 0.01, false}, {8192, 1, 256, 16, 0.01, true},
+        {8192, 1, 512, 64, 0.01, false}, {8192, 1, 1024, 256, 1, false}, /* every slot is used */
+        {20, 2, 18, 3, 0.5, true},       {10, 3, 8, 1, 0.01, false},     {66, 1, 64, 16, 2, false},
+        {128, 1, 126, 31, 0.01, false},  {34, 1, 32, 8, 0.01, true},     {18, 1, 16, 4, 1, false},
     };
     int32_t tokens[MOST], labels[MOST];
     for (size_t n = 0; n < sizeof tasks / sizeof *tasks; n++) {
@@ -81,7 +81,7 @@ static void every_example_has_each_key_once_in_context_and_once_as_a_query(void 
 /* All keys of a small vocabulary are used. */
 static void a_task_may_use_every_key_and_value_but_one(void **state) {
     (void)state;
-    const struct attn_mqar task = {34, 32, 8, 1, 0.01, false}, whole = {18, 16, 4, 1, 1, false};
+    const struct attn_mqar task = {34, 1, 32, 8, 0.01, false}, whole = {18, 1, 16, 4, 1, false};
     int32_t tokens[MOST], labels[MOST], most = 0;
     void *scratch = scratch_of(&task);
     for (uint64_t i = 0; i < 200; i++) {
@@ -103,7 +103,7 @@ static void slots_are_drawn_with_their_weights(void **state) {
     static const double powers[] = {0.01, 0.5, 1, 2};
     enum { EXAMPLES = 20000, SLOTS = 28 };
     for (size_t n = 0; n < sizeof powers / sizeof *powers; n++) {
-        const struct attn_mqar task = {8192, 64, 4, 1, powers[n], false};
+        const struct attn_mqar task = {8192, 1, 64, 4, powers[n], false};
         int32_t tokens[MOST], labels[MOST];
         double count[SLOTS] = {0}, total = 0, chi = 0;
         void *scratch = scratch_of(&task);
@@ -123,7 +123,7 @@ static void slots_are_drawn_with_their_weights(void **state) {
 
 static void an_example_depends_on_seed_and_index_alone(void **state) {
     (void)state;
-    const struct attn_mqar task = {8192, 64, 4, 1, 0.01, true};
+    const struct attn_mqar task = {8192, 1, 64, 4, 0.01, true};
     int32_t tokens[4][MOST], labels[4][MOST];
     void *scratch = scratch_of(&task), *other = scratch_of(&task);
     attn_mqar_example(&task, 5, 7, tokens[0], labels[0], scratch);
@@ -145,7 +145,7 @@ static int by_tokens(const void *a, const void *b) {
 static void training_and_test_examples_are_all_different(void **state) {
     (void)state;
     enum { TRAINING = 4000, TEST = 1000 };
-    const struct attn_mqar task = {8192, 64, 4, 1, 0.01, false};
+    const struct attn_mqar task = {8192, 1, 64, 4, 0.01, false};
     int32_t labels[MOST], (*examples)[64] = malloc((TRAINING + TEST) * sizeof *examples);
     void *scratch = scratch_of(&task);
     assert_non_null(examples);
@@ -160,22 +160,22 @@ static void training_and_test_examples_are_all_different(void **state) {
 static void impossible_tasks_are_refused(void **state) {
     (void)state;
     static const struct attn_mqar tasks[] = {
-        {63, 32, 4, 1, 0.01, false},
-        {2, 32, 4, 1, 0.01, false},
-        {64, 33, 4, 1, 0.01, false},
-        {64, 64, 4, 1, 0.01, false},
-        {64, 0, 1, 1, 0.01, false},
-        {64, 32, 0, 1, 0.01, false},
-        {64, 32, 9, 1, 0.01, false},
-        {64, 32, 6, 2, 0.01, false},
-        {64, 32, 4, 0, 0.01, false},
-        {64, 32, 4, 1, 0, false},
-        {64, 32, 4, 1, -1, false},
-        {64, 32, 4, 1, (double)NAN, false},
-        {64, 32, 4, 1, (double)INFINITY, false},
+        {63, 1, 32, 4, 0.01, false},
+        {2, 1, 32, 4, 0.01, false},
+        {64, 1, 33, 4, 0.01, false},
+        {64, 1, 64, 4, 0.01, false},
+        {64, 1, 0, 1, 0.01, false},
+        {64, 1, 32, 0, 0.01, false},
+        {64, 1, 32, 9, 0.01, false},
+        {64, 2, 32, 6, 0.01, false},
+        {64, 0, 32, 4, 0.01, false},
+        {64, 1, 32, 4, 0, false},
+        {64, 1, 32, 4, -1, false},
+        {64, 1, 32, 4, (double)NAN, false},
+        {64, 1, 32, 4, (double)INFINITY, false},
         {64, 32, INT64_MAX, 1, 1, false},
         {64, 32, 1, INT32_MAX, 1, false},
-        {8, 6, 4, 1, 1, false},
+        {8, 1, 6, 4, 1, false},
     };
     for (size_t i = 0; i < sizeof tasks / sizeof *tasks; i++) assert_int_equal(check(&tasks[i]), ATTN_EINVAL);
 }

@@ -7,7 +7,7 @@
 enum { ATTN_ASK_WORDS = 512 };
 
 struct attn_ask {
-    const char *value[ATTN_ASK_WORDS]; /* the word of each pair's value, in the line */
+    const char *key[ATTN_ASK_WORDS], *value[ATTN_ASK_WORDS]; /* the words of each pair, in the line */
     int pairs, questions;
     int64_t place[ATTN_ASK_WORDS]; /* of each question among the tokens */
 };

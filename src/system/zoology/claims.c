@@ -12,7 +12,7 @@
 
 static attn_status hand_built(attn_ctx *ctx, double *value) {
     static const struct attn_mqar tasks[] = {
-        {8192, 64, 4, 1, 0.01, false}, {8192, 128, 8, 1, 0.01, false}, {8192, 256, 16, 1, 0.01, false}, {8192, 512, 64, 1, 0.01, false}};
+        {8192, 1, 64, 4, 0.01, false}, {8192, 1, 128, 8, 0.01, false}, {8192, 1, 256, 16, 0.01, false}, {8192, 1, 512, 64, 0.01, false}};
     int64_t right = 0, questions = 0;
     for (size_t i = 0; i < sizeof tasks / sizeof tasks[0]; i++) {
         int64_t some, asked;

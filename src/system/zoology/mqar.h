@@ -17,9 +17,9 @@ enum { ATTN_MQAR_NO_LABEL = -1 };
 
 struct attn_mqar {
     int32_t vocabulary; /* V, even */
+    int passes;         /* how often the pairs are shown, one block after the other; usually 1 */
     int64_t length;     /* N, even, less than V */
     int64_t pairs;      /* D: 2 D (passes + 1) <= N, D < V / 2 */
-    int passes;         /* how often the pairs are shown, one block after the other; usually 1 */
     double power;       /* a > 0; the paper's 0.01 */
     bool random_filler; /* filler is any token of [0, V) instead of 0 */
 };

@@ -66,8 +66,12 @@ static const char *const changes[] = {"epochs=64", "schedule=cosine_epoch", "bat
 /* --------------------------------------------------------------------------------------------------------- setting up */
 
 static struct segment segment_of(const struct attn_recipe *r, int64_t length, int64_t pairs, int64_t examples) {
-    return (struct segment){.task = {(int32_t)attn_recipe_whole(r, "vocabulary"), length, pairs, (int)attn_recipe_whole(r, "passes"),
-                                     attn_recipe_number(r, "power"), attn_recipe_whole(r, "filler") == 1},
+    return (struct segment){.task = {.vocabulary = (int32_t)attn_recipe_whole(r, "vocabulary"),
+                                     .passes = (int)attn_recipe_whole(r, "passes"),
+                                     .length = length,
+                                     .pairs = pairs,
+                                     .power = attn_recipe_number(r, "power"),
+                                     .random_filler = attn_recipe_whole(r, "filler") == 1},
                             .examples = examples};
 }
 
