@@ -25,6 +25,9 @@ struct talk {
     size_t bytes, room;
 };
 
+/* Of a child that could not run its program, where posix_spawn does not wait to see (POSIX). */
+enum { NOT_FOUND = 127 };
+
 static attn_status fail(const struct talk *t, const char *what) {
     return attn_fail(t->ctx, ATTN_ESYSTEM, "%s: %s", t->command->argv[0], what);
 }
@@ -105,6 +108,8 @@ attn_status attn_command_run(attn_ctx *ctx, const struct attn_command *command, 
     if (t.pid > 0 && status) kill(t.pid, SIGKILL);
     while (t.pid > 0 && waitpid(t.pid, &how, 0) < 0 && errno == EINTR) {
     }
+    if (!status && WIFEXITED(how) && WEXITSTATUS(how) == NOT_FOUND)
+        status = attn_fail(ctx, ATTN_EUNSUPPORTED, "%s: it cannot be started", command->argv[0]);
     if (!status && (!WIFEXITED(how) || WEXITSTATUS(how) != 0)) status = fail(&t, "it failed");
     if (status) {
         attn_free(ctx, t.text);
