@@ -104,12 +104,10 @@ static attn_status join(attn_ctx *ctx, struct attn_corpus *c, int32_t *more, siz
     return both ? ATTN_OK : attn_no_memory(ctx, "a text's tokens", (c->training + count) * sizeof *both);
 }
 
-attn_status attn_corpus_load(struct attn_job *job, struct attn_corpus *c) {
-    attn_ctx *ctx = job->ctx;
-    const char *data = attn_recipe_words(job->recipe, "data"), *valid = attn_recipe_words(job->recipe, "valid");
+static attn_status read_texts(attn_ctx *ctx, const struct attn_recipe *r, struct attn_corpus *c) {
+    const char *data = attn_recipe_words(r, "data"), *valid = attn_recipe_words(r, "valid");
     int32_t *more;
     size_t count;
-    if (c->token) return ATTN_OK;
     attn_status status = attn_corpus_encode(ctx, c, data, &c->token, &c->training);
     if (!status && valid[0]) {
         status = attn_corpus_encode(ctx, c, valid, &more, &count);
@@ -120,13 +118,22 @@ attn_status attn_corpus_load(struct attn_job *job, struct attn_corpus *c) {
     }
     if (status) return status;
     c->windows = ((int64_t)c->training - 1) / c->length;
-    if (c->windows >= c->batch && c->evaluation >= 2) {
-        c->order = attn_alloc(ctx, (size_t)c->windows * sizeof *c->order);
-        return c->order ? ATTN_OK : attn_no_memory(ctx, "the order of the windows", (size_t)c->windows * sizeof *c->order);
+    if (c->windows < c->batch || c->evaluation < 2)
+        return attn_fail(ctx, ATTN_EINVAL,
+                         "%s: found %zu tokens to train on and %zu to evaluate, expected at least batch x length + 1 = %lld and 2", data,
+                         c->training, c->evaluation, (long long)(c->batch * c->length + 1));
+    c->order = attn_alloc(ctx, (size_t)c->windows * sizeof *c->order);
+    return c->order ? ATTN_OK : attn_no_memory(ctx, "the order of the windows", (size_t)c->windows * sizeof *c->order);
+}
+
+attn_status attn_corpus_load(struct attn_job *job, struct attn_corpus *c) {
+    if (c->token) return ATTN_OK;
+    const attn_status status = read_texts(job->ctx, job->recipe, c);
+    if (status) { /* what was read in part is not taken for loaded */
+        attn_free(job->ctx, c->token);
+        c->token = NULL;
     }
-    return attn_fail(ctx, ATTN_EINVAL,
-                     "%s: found %zu tokens to train on and %zu to evaluate, expected at least batch x length + 1 = %lld and 2", data,
-                     c->training, c->evaluation, (long long)(c->batch * c->length + 1));
+    return status;
 }
 
 attn_status attn_corpus_open(struct attn_job *job, struct attn_corpus *out) {

@@ -8,48 +8,17 @@ static int missing(const char *name) {
     return ATTN_EXIT_SYSTEM;
 }
 
-int attn_cmd_systems(int argc, char **argv) {
-    (void)argc;
-    return missing(argv[0]);
-}
-
-int attn_cmd_train(int argc, char **argv) {
-    (void)argc;
-    return missing(argv[0]);
-}
-
-int attn_cmd_eval(int argc, char **argv) {
-    (void)argc;
-    return missing(argv[0]);
-}
-
-int attn_cmd_predict(int argc, char **argv) {
-    (void)argc;
-    return missing(argv[0]);
-}
-
-int attn_cmd_data(int argc, char **argv) {
-    (void)argc;
-    return missing(argv[0]);
-}
-
-int attn_cmd_bench_train(int argc, char **argv) {
-    (void)argc;
-    (void)argv;
-    return missing("bench train");
-}
-
-int attn_cmd_runs(int argc, char **argv) {
-    (void)argc;
-    return missing(argv[0]);
-}
-
-int attn_cmd_reproduce(int argc, char **argv) {
-    (void)argc;
-    return missing(argv[0]);
-}
-
-int attn_cmd_report(int argc, char **argv) {
-    (void)argc;
-    return missing(argv[0]);
-}
+#define MISSING(command)                           \
+    int attn_cmd_##command(int argc, char **argv) { \
+        (void)argc;                                 \
+        return missing(argv[0]);                    \
+    }
+MISSING(systems)
+MISSING(train)
+MISSING(eval)
+MISSING(predict)
+MISSING(data)
+MISSING(bench_train)
+MISSING(runs)
+MISSING(reproduce)
+MISSING(report)

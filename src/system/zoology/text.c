@@ -153,10 +153,11 @@ static void add_slices(const struct measured *m, int64_t threshold, struct attn_
     const double all = (double)(tokens[0] + tokens[1]);
     attn_figures_add(out, "perplexity", exp((sum[0] + sum[1]) / all));
     attn_figures_add(out, "loss", (sum[0] + sum[1]) / all);
-    attn_figures_add(out, "perplexity_hits", exp(sum[1] / (double)tokens[1]));
-    attn_figures_add(out, "loss_hits", sum[1] / (double)tokens[1]);
-    attn_figures_add(out, "perplexity_other", exp(sum[0] / (double)tokens[0]));
-    attn_figures_add(out, "loss_other", sum[0] / (double)tokens[0]);
+    for (int hit = 1; hit >= 0; hit--) {
+        if (tokens[hit] == 0) continue; /* of nothing there is no mean */
+        attn_figures_add(out, hit ? "perplexity_hits" : "perplexity_other", exp(sum[hit] / (double)tokens[hit]));
+        attn_figures_add(out, hit ? "loss_hits" : "loss_other", sum[hit] / (double)tokens[hit]);
+    }
     attn_figures_add(out, "hit_share", (double)tokens[1] / all);
     attn_figures_add(out, "threshold", (double)threshold);
     attn_figures_add(out, "tokens", all);
