@@ -1,4 +1,6 @@
 /* attn mask, run as a user runs it: pictures, numbers, names of windows, JSON, PNG, exit statuses. */
+#include "support/shell.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -6,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -15,15 +16,9 @@ enum { OUTPUT = 1 << 16 };
 
 /* Output of `attn mask ARGUMENTS`, both streams; the exit status. */
 static int run(const char *arguments, char *output) {
-    char command[2048];
-    const char *program = getenv("ATTN_PROGRAM");
-    if (!program || access(program, X_OK) != 0) skip();
-    snprintf(command, sizeof command, "'%s' mask %s 2>&1", program, arguments);
-    FILE *pipe = popen(command, "r");
-    assert_non_null(pipe);
-    output[fread(output, 1, OUTPUT - 1, pipe)] = 0;
-    const int status = pclose(pipe);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    char line[2048];
+    snprintf(line, sizeof line, "\"$ATTN\" mask %s", arguments);
+    return test_shell(".", line, output, OUTPUT);
 }
 
 static const struct {

@@ -1,13 +1,13 @@
 /* attn metric as a user runs it, and the series of numbers that it reads: values, forms of output, files of every kind, refusals and exit
  * statuses. */
 #include "io/npz.h"
+#include "support/shell.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -18,15 +18,9 @@ static attn_ctx *ctx;
 
 /* Output of `attn metric ARGUMENTS` in the test's folder, both streams; the exit status. */
 static int run(const char *arguments, char *output) {
-    char command[4096];
-    const char *program = getenv("ATTN_PROGRAM");
-    if (program == NULL || access(program, X_OK) != 0) skip();
-    snprintf(command, sizeof command, "cd %s && '%s' metric %s 2>&1", folder, program, arguments);
-    FILE *pipe = popen(command, "r");
-    assert_non_null(pipe);
-    output[fread(output, 1, OUTPUT - 1, pipe)] = '\0';
-    const int status = pclose(pipe);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    char line[4096];
+    snprintf(line, sizeof line, "\"$ATTN\" metric %s", arguments);
+    return test_shell(folder, line, output, OUTPUT);
 }
 
 static void expect(const char *arguments, int status, const char *piece) {

@@ -1,6 +1,7 @@
 /* The program as a user runs it: help, mistakes and their sentences, exit statuses, JSON keys, attn apply's refusals, and that a failed or
  * interrupted run leaves no output file. */
 #include "io/npy.h"
+#include "support/shell.h"
 
 #include <dirent.h>
 #include <setjmp.h>
@@ -20,15 +21,9 @@ static attn_ctx *ctx;
 
 /* Output of `attn ARGUMENTS` in the test's folder, both streams; the exit status. */
 static int run(const char *arguments, char *output) {
-    char command[4096];
-    const char *program = getenv("ATTN_PROGRAM");
-    if (program == NULL || access(program, X_OK) != 0) skip();
-    snprintf(command, sizeof command, "cd %s && '%s' %s 2>&1", folder, program, arguments);
-    FILE *pipe = popen(command, "r");
-    assert_non_null(pipe);
-    output[fread(output, 1, OUTPUT - 1, pipe)] = '\0';
-    const int status = pclose(pipe);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    char line[4096];
+    snprintf(line, sizeof line, "\"$ATTN\" %s", arguments);
+    return test_shell(folder, line, output, OUTPUT);
 }
 
 static void expect(const char *arguments, int status, const char *piece) {

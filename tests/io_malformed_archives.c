@@ -1,6 +1,7 @@
 /* Malformed archives: a right one is made by hand, in each form, then bytes of it are spoilt, one case a line, with what the sentence must
  * hold, its place among it. Memory never passes twice the file and a megabyte. */
 #include "io/npz.h"
+#include "support/noting.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,40 +16,6 @@
 #include <cmocka.h>
 
 #if defined(ATTN_HAVE_ZLIB)
-static size_t greatest; /* allocation */
-
-static void *allocate(void *user, size_t bytes, size_t alignment) {
-    void *memory = NULL;
-    (void)user;
-    greatest = bytes > greatest ? bytes : greatest;
-    return posix_memalign(&memory, alignment, bytes) == 0 ? memory : NULL;
-}
-
-static void release(void *user, void *memory) {
-    (void)user;
-    free(memory);
-}
-
-static attn_ctx *new_context(void) {
-    attn_ctx_config config;
-    attn_ctx *ctx = NULL;
-    attn_ctx_config_init(&config);
-    config.allocate = allocate;
-    config.release = release;
-    config.threads = 1;
-    assert_int_equal(attn_ctx_create(&config, &ctx, NULL, 0), ATTN_OK);
-    greatest = 0;
-    return ctx;
-}
-
-static void must_refuse(attn_ctx *ctx, attn_status status, attn_status expected, size_t size, const char *sentence) {
-    char text[1024];
-    attn_ctx_error(ctx, text, sizeof text);
-    if (status != expected || strstr(text, sentence) == NULL)
-        fail_msg("status %d, sentence \"%s\", expected %d and \"%s\"", (int)status, text, (int)expected, sentence);
-    if (greatest > 2 * size + (1 << 20)) fail_msg("%zu bytes allocated for a file of %zu: %s", greatest, size, sentence);
-}
-
 enum { ROOM = 2048 };
 
 /* An archive of two members that is right, made by hand; each case then spoils some bytes. Places of what it holds: */
@@ -226,7 +193,7 @@ static const struct {
 static void every_malformed_archive_is_refused_with_its_byte_or_member(void **state) {
     (void)state;
     struct archive good = good_archive();
-    attn_ctx *ctx = new_context();
+    attn_ctx *ctx = test_noting_context();
     char text[512];
     if (take_all(ctx, &good) != ATTN_OK) fail_msg("%s", attn_ctx_error(ctx, text, sizeof text));
     attn_ctx_destroy(ctx);
@@ -234,8 +201,8 @@ static void every_malformed_archive_is_refused_with_its_byte_or_member(void **st
         struct archive a = good;
         const size_t bases[] = {a.first, a.first_data, a.second, a.second_data, a.directory, a.second_entry, a.end};
         put(a.bytes + bases[archives[i].base] + archives[i].offset, archives[i].value, archives[i].bytes);
-        ctx = new_context();
-        must_refuse(ctx, take_all(ctx, &a), ATTN_EINVAL, a.size, archives[i].sentence);
+        ctx = test_noting_context();
+        test_must_refuse(ctx, take_all(ctx, &a), ATTN_EINVAL, a.size, archives[i].sentence);
         assert_non_null(strstr(attn_ctx_error(ctx, text, sizeof text), "x.npz: "));
         attn_ctx_destroy(ctx);
     }
@@ -247,16 +214,16 @@ static void no_archive_that_is_cut_or_has_more_is_accepted(void **state) {
     for (size_t size = 0; size < good.size; size++) {
         struct archive a = good;
         a.size = size;
-        attn_ctx *ctx = new_context();
-        must_refuse(ctx, take_all(ctx, &a), ATTN_EINVAL, size, "x.npz: byte");
+        attn_ctx *ctx = test_noting_context();
+        test_must_refuse(ctx, take_all(ctx, &a), ATTN_EINVAL, size, "x.npz: byte");
         attn_ctx_destroy(ctx);
     }
     for (int before = 0; before < 2; before++) { /* a byte before the members, and one behind the end */
         struct archive a = good;
         if (before) memmove(a.bytes + 1, a.bytes, a.size);
         a.size++;
-        attn_ctx *ctx = new_context();
-        must_refuse(ctx, take_all(ctx, &a), ATTN_EINVAL, a.size, "x.npz: byte");
+        attn_ctx *ctx = test_noting_context();
+        test_must_refuse(ctx, take_all(ctx, &a), ATTN_EINVAL, a.size, "x.npz: byte");
         attn_ctx_destroy(ctx);
     }
 }
@@ -270,8 +237,8 @@ static void members_that_share_bytes_are_refused(void **state) {
     add_entry(&a, 0, "a.npy");
     add_entry(&a, 0, "a.npy");
     add_end(&a, 2);
-    attn_ctx *ctx = new_context();
-    must_refuse(ctx, take_all(ctx, &a), ATTN_EINVAL, a.size, "byte 0: found the next member there, expected it at byte");
+    attn_ctx *ctx = test_noting_context();
+    test_must_refuse(ctx, take_all(ctx, &a), ATTN_EINVAL, a.size, "byte 0: found the next member there, expected it at byte");
     attn_ctx_destroy(ctx);
 }
 
@@ -287,8 +254,8 @@ static void sizes_that_lie_are_found_while_unpacking(void **state) {
         const uint64_t size = get(a.bytes + a.second + 22, 4) + (uint64_t)(int64_t)cases[i].change;
         put(a.bytes + a.second + 22, size, 4);
         put(a.bytes + a.second_entry + 24, size, 4);
-        attn_ctx *ctx = new_context();
-        must_refuse(ctx, take_all(ctx, &a), ATTN_EINVAL, a.size, cases[i].sentence);
+        attn_ctx *ctx = test_noting_context();
+        test_must_refuse(ctx, take_all(ctx, &a), ATTN_EINVAL, a.size, cases[i].sentence);
         attn_ctx_destroy(ctx);
     }
 }
@@ -374,7 +341,7 @@ static const struct {
 static void archives_with_fields_of_64_bits_are_read_and_checked_alike(void **state) {
     (void)state;
     struct large good = good_large();
-    attn_ctx *ctx = new_context();
+    attn_ctx *ctx = test_noting_context();
     char text[512];
     if (take_all(ctx, &good.a) != ATTN_OK) fail_msg("%s", attn_ctx_error(ctx, text, sizeof text));
     attn_ctx_destroy(ctx);
@@ -382,15 +349,15 @@ static void archives_with_fields_of_64_bits_are_read_and_checked_alike(void **st
         struct large l = good;
         const size_t bases[] = {l.entry, l.record, l.locator};
         put(l.a.bytes + bases[larges[i].base] + larges[i].offset, larges[i].value, larges[i].bytes);
-        ctx = new_context();
-        must_refuse(ctx, take_all(ctx, &l.a), ATTN_EINVAL, l.a.size, larges[i].sentence);
+        ctx = test_noting_context();
+        test_must_refuse(ctx, take_all(ctx, &l.a), ATTN_EINVAL, l.a.size, larges[i].sentence);
         attn_ctx_destroy(ctx);
     }
     for (size_t size = 0; size < good.a.size; size++) {
         struct large l = good;
         l.a.size = size;
-        ctx = new_context();
-        must_refuse(ctx, take_all(ctx, &l.a), ATTN_EINVAL, size, "x.npz: byte");
+        ctx = test_noting_context();
+        test_must_refuse(ctx, take_all(ctx, &l.a), ATTN_EINVAL, size, "x.npz: byte");
         attn_ctx_destroy(ctx);
     }
 }

@@ -1,6 +1,7 @@
 /* Malformed tables and packed texts: one file a line, with what the sentence must hold, its place among it. Memory never passes twice the
  * file and a megabyte. */
 #include "io/table.h"
+#include "support/noting.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,40 +10,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-static size_t greatest; /* allocation */
-
-static void *allocate(void *user, size_t bytes, size_t alignment) {
-    void *memory = NULL;
-    (void)user;
-    greatest = bytes > greatest ? bytes : greatest;
-    return posix_memalign(&memory, alignment, bytes) == 0 ? memory : NULL;
-}
-
-static void release(void *user, void *memory) {
-    (void)user;
-    free(memory);
-}
-
-static attn_ctx *new_context(void) {
-    attn_ctx_config config;
-    attn_ctx *ctx = NULL;
-    attn_ctx_config_init(&config);
-    config.allocate = allocate;
-    config.release = release;
-    config.threads = 1;
-    assert_int_equal(attn_ctx_create(&config, &ctx, NULL, 0), ATTN_OK);
-    greatest = 0;
-    return ctx;
-}
-
-static void must_refuse(attn_ctx *ctx, attn_status status, attn_status expected, size_t size, const char *sentence) {
-    char text[1024];
-    attn_ctx_error(ctx, text, sizeof text);
-    if (status != expected || strstr(text, sentence) == NULL)
-        fail_msg("status %d, sentence \"%s\", expected %d and \"%s\"", (int)status, text, (int)expected, sentence);
-    if (greatest > 2 * size + (1 << 20)) fail_msg("%zu bytes allocated for a file of %zu: %s", greatest, size, sentence);
-}
 
 /* ----------------------------------------------------------------------------------------------------------- tables */
 
@@ -83,23 +50,23 @@ static void every_malformed_table_is_refused_with_line_and_column(void **state) 
         const struct attn_table_options options = {ATTN_TABLE_CSV, tables[i].header, false};
         const size_t size = strlen(tables[i].text);
         struct attn_table table;
-        attn_ctx *ctx = new_context();
-        must_refuse(ctx, attn_table_parse(ctx, "x.csv", (const uint8_t *)tables[i].text, size, &options, &table), ATTN_EINVAL, size,
-                    tables[i].sentence);
+        attn_ctx *ctx = test_noting_context();
+        test_must_refuse(ctx, attn_table_parse(ctx, "x.csv", (const uint8_t *)tables[i].text, size, &options, &table), ATTN_EINVAL, size,
+                         tables[i].sentence);
         attn_ctx_destroy(ctx);
     }
     const struct attn_table_options options = {ATTN_TABLE_CSV, false, true};
     struct attn_table table;
-    attn_ctx *ctx = new_context();
-    must_refuse(ctx, attn_table_parse(ctx, "x.csv", (const uint8_t *)"a\0b", 3, &options, &table), ATTN_EINVAL, 3,
-                "x.csv: byte 1: found a byte 0");
-    must_refuse(ctx, attn_table_parse(ctx, "x.csv", (const uint8_t *)"a\n\"b", 4, &options, &table), ATTN_EINVAL, 4,
-                "line 2, column 1: found no end"); /* never passed over */
+    attn_ctx *ctx = test_noting_context();
+    test_must_refuse(ctx, attn_table_parse(ctx, "x.csv", (const uint8_t *)"a\0b", 3, &options, &table), ATTN_EINVAL, 3,
+                     "x.csv: byte 1: found a byte 0");
+    test_must_refuse(ctx, attn_table_parse(ctx, "x.csv", (const uint8_t *)"a\n\"b", 4, &options, &table), ATTN_EINVAL, 4,
+                     "line 2, column 1: found no end"); /* never passed over */
     char *wide = malloc(2 * ATTN_TABLE_COLUMNS + 2);
     assert_non_null(wide);
     memset(wide, ',', 2 * ATTN_TABLE_COLUMNS);
-    must_refuse(ctx, attn_table_parse(ctx, "x.csv", (const uint8_t *)wide, 2 * ATTN_TABLE_COLUMNS, &options, &table), ATTN_EINVAL,
-                2 * ATTN_TABLE_COLUMNS, "x.csv: line 1: found 131073 columns, expected at most 65536");
+    test_must_refuse(ctx, attn_table_parse(ctx, "x.csv", (const uint8_t *)wide, 2 * ATTN_TABLE_COLUMNS, &options, &table), ATTN_EINVAL,
+                     2 * ATTN_TABLE_COLUMNS, "x.csv: line 1: found 131073 columns, expected at most 65536");
     free(wide);
     attn_ctx_destroy(ctx);
 }
@@ -145,8 +112,9 @@ static void every_malformed_packed_text_is_refused_with_its_byte(void **state) {
         memset(bytes, packs[i].value, sizeof bytes);
         memcpy(bytes, hello, packs[i].size < sizeof hello ? packs[i].size : sizeof hello);
         bytes[packs[i].at] = packs[i].value;
-        attn_ctx *ctx = new_context();
-        must_refuse(ctx, attn_text_parse(ctx, "x.gz", bytes, packs[i].size, 1 << 20, &text), ATTN_EINVAL, packs[i].size, packs[i].sentence);
+        attn_ctx *ctx = test_noting_context();
+        test_must_refuse(ctx, attn_text_parse(ctx, "x.gz", bytes, packs[i].size, 1 << 20, &text), ATTN_EINVAL, packs[i].size,
+                         packs[i].sentence);
         attn_ctx_destroy(ctx);
     }
 }

@@ -2,6 +2,7 @@
  * layer made to fail in turn, and memory that follows what was read. Oracles: the format's own description, and the bytes. */
 #include "io/safetensors.h"
 #include "support/faulty_files.h"
+#include "support/noting.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,33 +14,6 @@
 #include <cmocka.h>
 
 enum { PREFIX = ATTN_SAFETENSORS_PREFIX };
-
-/* A context that notes its greatest allocation. */
-static size_t greatest;
-
-static void *allocate(void *user, size_t bytes, size_t alignment) {
-    void *memory = NULL;
-    (void)user;
-    greatest = bytes > greatest ? bytes : greatest;
-    return posix_memalign(&memory, alignment, bytes) == 0 ? memory : NULL;
-}
-
-static void release(void *user, void *memory) {
-    (void)user;
-    free(memory);
-}
-
-static attn_ctx *new_context(void) {
-    attn_ctx_config config;
-    attn_ctx *ctx = NULL;
-    attn_ctx_config_init(&config);
-    config.allocate = allocate;
-    config.release = release;
-    config.threads = 1;
-    assert_int_equal(attn_ctx_create(&config, &ctx, NULL, 0), ATTN_OK);
-    greatest = 0;
-    return ctx;
-}
 
 /* A file: the header's length, the header, `room` bytes. */
 static uint8_t *file_of(const char *header, size_t length, size_t room, size_t *size) {
@@ -53,14 +27,14 @@ static uint8_t *file_of(const char *header, size_t length, size_t room, size_t *
 }
 
 static void refused(const uint8_t *bytes, size_t size, const char *sentence) {
-    attn_ctx *ctx = new_context();
+    attn_ctx *ctx = test_noting_context();
     struct attn_safetensors file;
     char text[1024];
     const attn_status status = attn_safetensors_parse(ctx, "x.st", bytes, size, &file);
     attn_ctx_error(ctx, text, sizeof text);
     if (status != ATTN_EINVAL || strncmp(text, "x.st: ", 6) != 0 || strstr(text, sentence) == NULL)
         fail_msg("status %d, sentence \"%s\", expected \"%s\" in it", (int)status, text, sentence);
-    assert_true(greatest <= 2 * size + (1 << 20));
+    assert_true(test_greatest_allocation() <= 2 * size + (1 << 20));
     attn_ctx_destroy(ctx);
 }
 
@@ -238,7 +212,7 @@ static void what_must_be_accepted_is_accepted(void **state) {
         {"{" TENSOR("model/layer.0 \xC3\xA9\\\"\\\\", "C64", "[1]", "0", "8") "}", 8, 1},
     };
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
-        attn_ctx *ctx = new_context();
+        attn_ctx *ctx = test_noting_context();
         struct attn_safetensors file;
         char text[512];
         size_t size;
@@ -257,7 +231,7 @@ static void names_shapes_and_types_are_found(void **state) {
     static const char header[] =
         "{" TENSOR("b", "BF16", "[2,3]", "4", "16") "," TENSOR("\\u0061\\t\xC3\xA9", "I16", "[ 10 , 0 , 7 ]", "4", "4") "," //
         TENSOR("ab", "F32", "[]", "0", "4") "}";
-    attn_ctx *ctx = new_context();
+    attn_ctx *ctx = test_noting_context();
     struct attn_safetensors file;
     size_t size;
     int64_t shape[ATTN_NPY_RANK];
@@ -270,7 +244,7 @@ static void names_shapes_and_types_are_found(void **state) {
     bytes = file_of(plain, strlen(plain), 16, &size);
     assert_int_equal(attn_safetensors_parse(ctx, "x.st", bytes, size, &file), ATTN_OK);
     const struct attn_safetensors_entry *b = attn_safetensors_find(&file, "b"), *scalar = attn_safetensors_find(&file, "ab"),
-                             *none = attn_safetensors_find(&file, "a\xC3\xA9");
+                                        *none = attn_safetensors_find(&file, "a\xC3\xA9");
     assert_true(b != NULL && scalar != NULL && none != NULL);
     assert_null(attn_safetensors_find(&file, "a"));
     assert_null(attn_safetensors_find(&file, "abc"));
@@ -288,7 +262,8 @@ static void names_shapes_and_types_are_found(void **state) {
 
 static char path[64];
 
-static attn_status write_file(attn_ctx *ctx, const struct attn_file_system *system, const struct attn_safetensors_source *tensors, int count) {
+static attn_status write_file(attn_ctx *ctx, const struct attn_file_system *system, const struct attn_safetensors_source *tensors,
+                              int count) {
     struct attn_file_writer writer;
     attn_status status = attn_file_begin(ctx, system, path, &writer);
     if (status == ATTN_OK) status = attn_safetensors_write(ctx, &writer, NULL, 0, tensors, count);
@@ -305,7 +280,7 @@ static void what_is_written_reads_back_the_same(void **state) {
     static const int64_t shapes[COUNT][4] = {{2, 3}, {5}, {0}, {1, 2, 3}, {2, 1, 2, 2}, {4, 0, 2}, {7}, {3}};
     static const int ranks[COUNT] = {2, 1, 0, 3, 4, 3, 1, 1};
     static const char *const names[COUNT] = {"o", "lse", "scalar", "d q", "dk", "none", "x/y", "bool"};
-    attn_ctx *ctx = new_context();
+    attn_ctx *ctx = test_noting_context();
     struct attn_safetensors_source tensors[COUNT];
     uint8_t data[8 * 24];
     for (size_t i = 0; i < sizeof data; i++) data[i] = (uint8_t)(i * 53 + 7);
@@ -335,7 +310,7 @@ static void what_is_written_reads_back_the_same(void **state) {
 static void types_without_an_array_of_ours_are_refused_by_name(void **state) {
     (void)state;
     static const char header[] = "{" TENSOR("a", "F8_E4M3", "[4]", "0", "4") "}";
-    attn_ctx *ctx = new_context();
+    attn_ctx *ctx = test_noting_context();
     struct attn_npy array;
     char text[512];
     size_t size;
@@ -354,7 +329,7 @@ static void a_failing_call_leaves_the_old_file_or_the_whole_new_one(void **state
     static const int64_t shape[1] = {4};
     const float before[4] = {1, 2, 3, 4}, after[4] = {5, 6, 7, 8};
     const struct attn_safetensors_source old = {"a", ATTN_NPY_F32, 1, shape, before}, new = {"a", ATTN_NPY_F32, 1, shape, after};
-    attn_ctx *ctx = new_context();
+    attn_ctx *ctx = test_noting_context();
     for (int n = 0;; n++) {
         struct test_faults f = {0, n, false};
         const struct attn_file_system bad = test_faulty_files(&f);
@@ -376,7 +351,7 @@ static void a_failing_read_is_a_status_with_the_file_named(void **state) {
     static const int64_t shape[1] = {4};
     const float data[4] = {1, 2, 3, 4};
     const struct attn_safetensors_source tensor = {"a", ATTN_NPY_F32, 1, shape, data};
-    attn_ctx *ctx = new_context();
+    attn_ctx *ctx = test_noting_context();
     char text[256];
     struct attn_npy array;
     assert_int_equal(write_file(ctx, NULL, &tensor, 1), ATTN_OK);

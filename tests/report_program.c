@@ -1,4 +1,5 @@
 /* attn report and attn runs as a user runs them: files that are written, comparisons, mistakes and their sentences. */
+#include "support/shell.h"
 #include "support/store.h"
 
 #include <jansson.h>
@@ -8,8 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -17,23 +16,9 @@ enum { OUTPUT = 1 << 16 };
 
 static char folder[64];
 
-/* Output of a command line in the test's folder, in which $ATTN is the program; the exit status. */
-static int run(const char *line, char *output) {
-    char command[1024];
-    const char *program = getenv("ATTN_PROGRAM");
-    if (program == NULL || access(program, X_OK) != 0) skip();
-    setenv("ATTN", program, 1);
-    snprintf(command, sizeof command, "cd %s && { %s ; } 2>&1", folder, line);
-    FILE *pipe = popen(command, "r");
-    assert_non_null(pipe);
-    output[fread(output, 1, OUTPUT - 1, pipe)] = '\0';
-    const int status = pclose(pipe);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
 static void expect(const char *line, int status, const char *piece) {
     static char output[OUTPUT];
-    const int got = run(line, output);
+    const int got = test_shell(folder, line, output, OUTPUT);
     if (got != status || strstr(output, piece) == NULL)
         fail_msg("%s: exit %d, expected %d; expected \"%s\" in:\n%s", line, got, status, piece, output);
 }
@@ -73,7 +58,7 @@ static void a_report_of_the_store_or_of_named_runs_is_written(void **state) {
     expect("grep -c 'id=\"run-1-' report.html", 0, "3");
     expect("$ATTN report run1 runs/run2/ --out two.html && grep -c 'id=\"run-1-' two.html", 0, "2");
     expect("$ATTN report --where 'mixer=attention width<100' --out one.html && grep -c 'id=\"run-1-' one.html", 0, "1");
-    assert_int_equal(run("$ATTN report --figures f --json", output), 0);
+    assert_int_equal(test_shell(folder, "$ATTN report --figures f --json", output, OUTPUT), 0);
     int lines = 0;
     for (char *at = output, *end; (end = strchr(at, '\n')); at = end + 1, lines++) {
         json_t *line = json_loadb(at, (size_t)(end - at), 0, NULL);
