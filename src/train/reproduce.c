@@ -125,7 +125,7 @@ attn_status attn_reproduction_read(attn_ctx *ctx, struct attn_reproduction *r, c
 
 attn_status attn_reproduction_judge(attn_ctx *ctx, const struct attn_reproduction *r, int index, struct attn_claim_result *out) {
     const struct attn_claim *claim = &r->system->claims[index];
-    *out = (struct attn_claim_result){.verdict = ATTN_NOT_TESTED};
+    *out = (struct attn_claim_result){.verdict = ATTN_NOT_TESTED, .interval = attn_interval_of(NULL, 0)};
     if (claim->kind == ATTN_CLAIM_CHECK && claim->at[r->scale].tested) {
         double value = (double)NAN;
         const attn_status status = claim->check(ctx, &value);

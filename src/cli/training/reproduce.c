@@ -102,7 +102,8 @@ static void print_claim(struct reproduce *p, struct attn_report *report, const s
     attn_record_real(&row, "high", result->interval.high);
     attn_record_integer(&row, "seeds", result->interval.count);
     attn_record_text(&row, "verdict", attn_verdict_names[result->verdict]);
-    attn_record_text(&row, "expected", result->surprise ? attn_verdict_names[at->expected] : "as expected");
+    const char *as_it_is = result->verdict == ATTN_NOT_TESTED ? NULL : "as expected";
+    attn_record_text(&row, "expected", result->surprise ? attn_verdict_names[at->expected] : as_it_is);
     attn_record_text(&row, "reason", at->reason);
     attn_report_row(report, &row);
 }
@@ -112,13 +113,12 @@ static attn_status judge_all(struct reproduce *p, const struct attn_reproduction
     attn_status status = ATTN_OK;
     for (int i = 0; i < r->system->claim_count && !status; i++) {
         struct attn_claim_result result;
-        const struct attn_claim_scale *at = &r->system->claims[i].at[r->scale];
-        if (!at->experiment && !at->tested) continue;
         status = attn_reproduction_judge(p->ctx, r, i, &result);
         if (status) break;
-        p->tested++;
+        const bool tested = result.verdict != ATTN_NOT_TESTED;
+        p->tested += tested;
         p->surprises += result.surprise;
-        p->unheld += result.verdict != ATTN_HOLDS;
+        p->unheld += tested && result.verdict != ATTN_HOLDS;
         print_claim(p, &report, r, i, &result);
     }
     return status;
@@ -160,13 +160,16 @@ static attn_status say_cost(struct reproduce *p, const struct attn_reproduction 
 
 static attn_status reproduce_system(struct reproduce *p, const struct attn_system *system) {
     struct attn_reproduction r;
-    struct attn_work_count count;
+    struct attn_work_count count = {0, 0};
     const int cores = p->threads > 0 ? (int)p->threads : attn_cpu_count(), jobs = p->jobs > 0 ? (int)p->jobs : cores;
     attn_status status = attn_reproduction_open(p->ctx, system, p->scale, (int)p->seeds, &r);
     if (!status) status = say_cost(p, &r, cores);
     if (!status && !p->dry_run)
         status = attn_reproduction_train(p->ctx, &r, &p->work, jobs, cores / jobs > 0 ? cores / jobs : 1, say_ready, p, &count);
     attn_progress(NULL);
+    if (!status && !attn_stop_asked() && (count.failed > 0 || count.left > 0))
+        attn_complain("reproduce: %lld runs failed and %lld were not brought to their end: what needs them is inconclusive",
+                      (long long)count.failed, (long long)count.left);
     if (!status && !p->dry_run && !attn_stop_asked()) {
         status = attn_reproduction_read(p->ctx, &r, p->work.store);
         if (!status) print_arms(p, &r);

@@ -216,6 +216,14 @@ static const struct attn_experiment recall_paper = {.name = "recall-256",
         [ATTN_QUICK] = {.experiment = &what##_quick}, [ATTN_FULL] = {.experiment = &what##_full }                                          \
     }
 
+/* No spread between seeds has been measured at that size yet, so that one seed decides nothing. */
+#define AT_NIGHT_AND_PAPER                                                                                                                 \
+    {                                                                                                                                      \
+        [ATTN_NIGHT] = {.experiment = &recall_night, .expected = ATTN_INCONCLUSIVE, .reason = "one seed"}, [ATTN_PAPER] = {                \
+            .experiment = &recall_paper                                                                                                    \
+        }                                                                                                                                  \
+    }
+
 const struct attn_claim attn_zoology_claims[ATTN_ZOOLOGY_CLAIMS] = {
     {.name = "set-weights-recall",
      .sentence = "Two layers of attention solve recall with parameters that do not grow with the length",
@@ -311,16 +319,12 @@ const struct attn_claim attn_zoology_claims[ATTN_ZOOLOGY_CLAIMS] = {
      .kind = ATTN_CLAIM_AT_LEAST,
      .arms = {"attention"},
      .threshold = 0.98,
-     .at = {[ATTN_NIGHT] = {.experiment = &recall_night,
-                            .spread = 0.1,
-                            .expected = ATTN_INCONCLUSIVE,
-                            .reason = "one seed: 0.98 leaves no room for the spread between seeds"},
-            [ATTN_PAPER] = {.experiment = &recall_paper}}},
+     .at = AT_NIGHT_AND_PAPER},
     {.name = "others-fall-short-in-full",
      .sentence = "BaseConv, Hyena, H3 and RWKV stay at least 0.3 below it",
      .place = "fig. 2",
      .kind = ATTN_CLAIM_ABOVE,
      .arms = {"attention", "BaseConv", "Hyena", "H3", "RWKV"},
      .threshold = 0.3,
-     .at = {[ATTN_NIGHT] = {.experiment = &recall_night, .spread = 0.1}, [ATTN_PAPER] = {.experiment = &recall_paper}}},
+     .at = AT_NIGHT_AND_PAPER},
 };
