@@ -262,7 +262,7 @@ static attn_status answer_line(struct attn_job *job, const struct attn_predict_o
     if (!status) status = attn_tokenizer_encode(job->ctx, s->corpus.tokenizer, "the text to continue", line, bytes, &begin, &count);
     if (status) return status;
     const int64_t length = s->corpus.length, kept = attn_min64((int64_t)count, attn_max64(1, length - o->tokens));
-    memcpy(token, begin + count - (size_t)kept, (size_t)kept * sizeof *token); /* what the model cannot hold besides is left off in front */
+    if (kept > 0) memcpy(token, begin + count - (size_t)kept, (size_t)kept * sizeof *token); /* what does not fit is left off in front */
     attn_free(job->ctx, begin);
     int64_t all = kept;
     if (kept == 0) return attn_fail(job->ctx, ATTN_EINVAL, "the text to continue is empty");
