@@ -28,6 +28,12 @@ done < <(blocks c)
 
 blocks sh | tr -d '\f' >"$temp/commands"
 (export ATTN=$PWD && cd "$temp" && bash -euo pipefail ./commands)
+# Another build of it has a mixer of the same name.
+cp "$temp/my_mixer.so" "$temp/twin.so"
+if "$build/attn" train stacked mixer=my_mixer steps=1 --plugin "$temp/my_mixer.so" --plugin "$temp/twin.so" --store "$temp/twins" 2>"$temp/log" ||
+    ! grep -q "found a mixer 'my_mixer', which plugin .*my_mixer.so has too" "$temp/log"; then
+    complain "two plugins with a mixer of one name: $(cat "$temp/log")"
+fi
 exported=$(nm -D --defined-only "$build/attn" | awk '{ print $NF }')
 for symbol in $(nm -D --undefined-only "$temp/my_mixer.so" | awk '$NF ~ /^attn_/ { print $NF }'); do
     grep -qx "$symbol" <<<"$exported" || complain "the plugin calls $symbol, which $build/attn does not export"

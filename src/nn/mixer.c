@@ -150,8 +150,19 @@ static bool is_sequence(const attn_mixer *mixer, attn_tensor *u) {
     return false;
 }
 
+/* What a mixer gave for u, which others read as tokens of u's shape; a plugin's may be anything. */
+static attn_tensor *of_shape(const attn_mixer *mixer, const attn_tensor *u, attn_tensor *y) {
+    char text[ATTN_SHAPE_TEXT];
+    if (!y && !mixer->tape->status) return attn_tape_fail(mixer->tape, ATTN_EINVAL, "mixer %s gave no tensor", mixer->kind->name);
+    if (!y || !attn_usable(1, &y)) return NULL;
+    if (y->dims == 3 && memcmp(y->size, u->size, 3 * sizeof *u->size) == 0) return y;
+    return attn_tape_fail(mixer->tape, ATTN_ESHAPE, "mixer %s gave %s for u [%lld, %lld, %lld], expected the shape of u", mixer->kind->name,
+                          attn_shape_text(y, text), (long long)u->size[0], (long long)u->size[1], (long long)u->size[2]);
+}
+
 attn_tensor *attn_mix(attn_mixer *mixer, attn_mixer_call *call) {
-    return mixer && is_sequence(mixer, call->u) ? mixer->kind->mix(mixer->self, call) : NULL;
+    if (!mixer || !is_sequence(mixer, call->u)) return NULL;
+    return of_shape(mixer, call->u, mixer->kind->mix(mixer->self, call));
 }
 
 int64_t attn_mixer_state(const attn_mixer *mixer, int64_t tokens) {
@@ -169,5 +180,5 @@ attn_tensor *attn_mixer_step(attn_mixer *mixer, attn_mixer_call *call, attn_real
     attn_tape_record(mixer->tape, false);
     attn_tensor *y = mixer->kind->step(mixer->self, call, state, tokens, position);
     attn_tape_record(mixer->tape, record);
-    return y;
+    return of_shape(mixer, call->u, y);
 }

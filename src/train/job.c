@@ -8,7 +8,7 @@ static const char *const optimizers[] = {"sgd", "adam", "adamw", "radam", "adafa
 static const char *const schedules[] = {"constant", "cosine", "cosine_epoch", "inverse_root", "steps", NULL};
 
 const struct attn_recipe_field attn_trainer_fields[] = {
-    {"seed", "of the first weights, the data and dropout", ATTN_WHOLE, "1", 0, 4294967295.0, NULL},
+    {"seed", "of the first weights, the data and dropout", ATTN_WHOLE, "1", 0, 2147483647.0, NULL},
     {"steps", "steps of the optimiser; 0: as many as `epochs` have", ATTN_WHOLE, "0", 0, 1e12, NULL},
     {"epochs", "passes over the data, where steps=0", ATTN_WHOLE, "0", 0, 1e6, NULL},
     {"batch", "examples of a step", ATTN_WHOLE, "64", 1, 1e6, NULL},

@@ -115,6 +115,48 @@ static void options_of_a_plugin_are_checked_like_others(void **state) {
     attn_ctx_destroy(ctx);
 }
 
+static void make_nothing(void *mixer, attn_model *model, const attn_mixer_place *place, const double *option) {
+    (void)mixer;
+    (void)model;
+    (void)place;
+    (void)option;
+}
+
+static attn_tensor *mix_to_fewer_tokens(void *mixer, attn_mixer_call *call) {
+    (void)mixer;
+    return attn_narrow(call->u, 1, 0, attn_size(call->u, 1) - 1);
+}
+
+static attn_tensor *mix_to_nothing(void *mixer, attn_mixer_call *call) {
+    (void)mixer;
+    (void)call;
+    return NULL;
+}
+
+static void a_mixer_that_changes_the_shape_is_told_so(void **state) {
+    static const attn_mixer_kind kinds[] = {
+        {.size = sizeof(attn_mixer_kind), .name = "fewer", .summary = "of a test", .make = make_nothing, .mix = mix_to_fewer_tokens},
+        {.size = sizeof(attn_mixer_kind), .name = "nothing", .summary = "of a test", .make = make_nothing, .mix = mix_to_nothing}};
+    static const attn_mixer_kind *const list[] = {&kinds[0], &kinds[1]};
+    const attn_plugin plugin = {.mixers = list, .mixer_count = 2};
+    for (int i = 0; i < 2; i++) {
+        attn_ctx *ctx = context();
+        attn_model *model;
+        int32_t token[BATCH * TOKENS] = {0};
+        char text[1024];
+        (void)state;
+        assert_int_equal(attn_model_create(ctx, 3, &model), ATTN_OK);
+        attn_sequence *sequence = make(model, &plugin, kinds[i].name);
+        assert_non_null(sequence);
+        assert_null(attn_sequence_hidden(sequence, BATCH, TOKENS, token, false, NULL));
+        assert_int_equal(attn_tape_status(attn_model_tape(model)), i == 0 ? ATTN_ESHAPE : ATTN_EINVAL);
+        attn_ctx_error(ctx, text, sizeof text);
+        if (!strstr(text, i == 0 ? "mixer fewer gave [" : "mixer nothing gave no tensor")) fail_msg("found \"%s\"", text);
+        attn_model_destroy(model);
+        attn_ctx_destroy(ctx);
+    }
+}
+
 static void expect_refusal(attn_ctx *ctx, const char *path, const char *sentence) {
     const attn_plugin *plugin = NULL;
     char text[1024];
@@ -188,6 +230,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_example_learns_what_stood_before),
         cmocka_unit_test(options_of_a_plugin_are_checked_like_others),
+        cmocka_unit_test(a_mixer_that_changes_the_shape_is_told_so),
         cmocka_unit_test(what_is_no_plugin_of_this_version_is_refused_with_the_reason),
         cmocka_unit_test(what_is_no_shared_object_is_refused),
         cmocka_unit_test(a_plain_name_is_one_of_the_current_directory),

@@ -11,6 +11,21 @@ const char *attn_cli_store(const char *option) {
     return option ? option : set && set[0] ? set : "runs";
 }
 
+/* The mixers of plugin `which`, behind those of the plugins before it, which have other names. */
+static attn_status take_mixers(attn_ctx *ctx, const struct attn_words *paths, const attn_plugin *const *plugin, int which,
+                               const attn_mixer_kind **kinds, int *count) {
+    for (int m = 0; m < plugin[which]->mixer_count; m++) {
+        const attn_mixer_kind *kind = plugin[which]->mixers[m];
+        for (int i = 0; i < which; i++)
+            for (int k = 0; k < plugin[i]->mixer_count; k++)
+                if (strcmp(plugin[i]->mixers[k]->name, kind->name) == 0)
+                    return attn_fail(ctx, ATTN_EINVAL, "plugin %s: found a mixer '%s', which plugin %s has too, expected another name",
+                                     paths->item[which], kind->name, paths->item[i]);
+        kinds[(*count)++] = kind;
+    }
+    return ATTN_OK;
+}
+
 attn_status attn_cli_plugins(attn_ctx *ctx, const struct attn_words *paths, const attn_mixer_kind ***kinds, int *count) {
     const attn_plugin *plugin[ATTN_OPTION_VALUES];
     int all = 0;
@@ -23,9 +38,9 @@ attn_status attn_cli_plugins(attn_ctx *ctx, const struct attn_words *paths, cons
     }
     *kinds = attn_alloc(ctx, (size_t)all * sizeof **kinds);
     if (!*kinds) return attn_no_memory(ctx, "the list of mixers", (size_t)all * sizeof **kinds);
-    for (int i = 0; i < paths->count; i++)
-        for (int m = 0; m < plugin[i]->mixer_count; m++) (*kinds)[(*count)++] = plugin[i]->mixers[m];
-    return ATTN_OK;
+    attn_status status = ATTN_OK;
+    for (int i = 0; i < paths->count && !status; i++) status = take_mixers(ctx, paths, plugin, i, *kinds, count);
+    return status;
 }
 
 bool attn_cli_seconds(const char *text, double *out) {

@@ -17,7 +17,7 @@
 enum { SEGMENTS = 16, TEST_BATCH = 64 };
 /* Of a segment: counts of batches, and of the bytes of their order, stay far from their limits. */
 static const long long most_examples = 1000000000000;
-static const uint64_t test_seeds = (uint64_t)1 << 31; /* from here on; below: of training */
+static const uint64_t test_seeds = (uint64_t)1 << 31; /* from here on; below, as far as a recipe's seed goes: of training */
 
 struct segment {
     struct attn_mqar task;
@@ -153,7 +153,7 @@ static attn_status open_task(struct attn_job *job) {
     struct recall *s = job->self;
     const struct attn_recipe *r = job->recipe;
     s->batch = attn_recipe_whole(r, "batch");
-    s->seed = (uint64_t)attn_recipe_whole(r, "seed") % test_seeds;
+    s->seed = (uint64_t)attn_recipe_whole(r, "seed");
     attn_status status = make_mixture(job->ctx, r, "mixture", attn_recipe_whole(r, "train_examples"), &s->train);
     if (!status) status = make_mixture(job->ctx, r, "test_mixture", attn_recipe_whole(r, "test_examples"), &s->test);
     if (!status) status = make_order(job->ctx, s);

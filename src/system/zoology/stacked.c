@@ -14,7 +14,7 @@
 #include <string.h>
 
 enum { TEST_BATCH = 64 };
-static const uint64_t test_seeds = (uint64_t)1 << 31; /* from here on; below: of training */
+static const uint64_t test_seeds = (uint64_t)1 << 31; /* from here on; below, as far as a recipe's seed goes: of training */
 
 struct stacked {
     attn_sequence *sequence;
@@ -80,7 +80,7 @@ static attn_status open_task(struct attn_job *job) {
     s->length = (s->passes + 1) * s->pairs;
     s->batch = attn_recipe_whole(r, "batch");
     s->test_examples = attn_recipe_whole(r, "test_examples");
-    s->seed = (uint64_t)attn_recipe_whole(r, "seed") % test_seeds;
+    s->seed = (uint64_t)attn_recipe_whole(r, "seed");
     if (vocabulary % 2 != 0 || s->pairs > s->half)
         return attn_fail(job->ctx, ATTN_EINVAL,
                          "recipe: vocabulary=%lld, pairs=%lld: expected an even vocabulary with at least as many keys",
