@@ -4,6 +4,7 @@
 #include "attn_cache.h"
 #include "base/random.h"
 #include "support/compare.h"
+#include "support/fixture.h"
 #include "support/problem.h"
 
 #include <math.h>
@@ -17,16 +18,14 @@
 
 #include <cmocka.h>
 
-static attn_ctx *ctx;
-
 static void must(attn_status status) {
     char text[512];
-    if (status != ATTN_OK) fail_msg("%s: %s", attn_status_name(status), attn_ctx_error(ctx, text, sizeof text));
+    if (status != ATTN_OK) fail_msg("%s: %s", attn_status_name(status), attn_ctx_error(test_ctx, text, sizeof text));
 }
 
 static void refused(attn_status got, attn_status want, const char *part) {
     char text[512];
-    attn_ctx_error(ctx, text, sizeof text);
+    attn_ctx_error(test_ctx, text, sizeof text);
     if (got != want || !strstr(text, part)) fail_msg("%s, \"%s\"; expected \"%s\"", attn_status_name(got), text, part);
 }
 
@@ -46,7 +45,7 @@ static attn_cache_config small_config(void) {
 
 static attn_cache *make(attn_cache_config config) {
     attn_cache *cache;
-    must(attn_cache_create(ctx, &config, &cache));
+    must(attn_cache_create(test_ctx, &config, &cache));
     return cache;
 }
 
@@ -238,8 +237,8 @@ static void files_keep_a_sequence_and_say_what_does_not_fit(void **state) {
 static void refused_config(attn_cache_config c, attn_status status, const char *part) {
     attn_cache *cache;
     size_t bytes;
-    refused(attn_cache_bytes(ctx, &c, &bytes), status, part);
-    refused(attn_cache_create(ctx, &c, &cache), status, part);
+    refused(attn_cache_bytes(test_ctx, &c, &bytes), status, part);
+    refused(attn_cache_create(test_ctx, &c, &cache), status, part);
     assert_null(cache);
 }
 
@@ -285,9 +284,9 @@ static void a_wrong_description_is_refused_by_field(void **state) {
     c = small_config();
     c.memory = memory + (64 - (uintptr_t)memory % 64) % 64;
     c.memory_bytes = 10;
-    refused(attn_cache_create(ctx, &c, &cache), ATTN_EINVAL, "config.memory_bytes is 10");
+    refused(attn_cache_create(test_ctx, &c, &cache), ATTN_EINVAL, "config.memory_bytes is 10");
     c.memory = (unsigned char *)c.memory + 8;
-    refused(attn_cache_create(ctx, &c, &cache), ATTN_EINVAL, "aligned to 64");
+    refused(attn_cache_create(test_ctx, &c, &cache), ATTN_EINVAL, "aligned to 64");
 }
 
 static void wrong_calls_are_refused_and_change_nothing(void **state) {
@@ -350,16 +349,16 @@ static void a_plan_of_another_shape_is_refused(void **state) {
     attn_args args;
     attn_args_init(&args);
     p.block_tokens = 8;
-    must(attn_plan_create(ctx, &p, &plan));
+    must(attn_plan_create(test_ctx, &p, &plan));
     refused(attn_cache_execute(cache, plan, 0, 2, &args), ATTN_ESHAPE, "the plan's block_tokens is 8, the cache's is 4");
     attn_plan_destroy(plan);
     p = decode_problem(&config);
     p.kv_dtype = ATTN_BF16;
-    must(attn_plan_create(ctx, &p, &plan));
+    must(attn_plan_create(test_ctx, &p, &plan));
     refused(attn_cache_execute(cache, plan, 0, 2, &args), ATTN_ESHAPE, "the plan's kv_dtype is bf16, the cache's is f32");
     attn_plan_destroy(plan);
     p = decode_problem(&config);
-    must(attn_plan_create(ctx, &p, &plan));
+    must(attn_plan_create(test_ctx, &p, &plan));
     refused(attn_cache_execute(cache, plan, 1, 2, &args), ATTN_ESHAPE, "2 sequences from 1 on");
     refused(attn_cache_execute(cache, plan, 0, 2, NULL), ATTN_EINVAL, "args is not initialised");
     refused(attn_cache_execute(cache, NULL, 0, 2, &args), ATTN_EINVAL, "plan is NULL");
@@ -472,18 +471,6 @@ static void ten_thousand_steps_allocate_nothing(void **state) {
     assert_int_equal(allocator.live, 0);
 }
 
-static int open_context(void **state) {
-    (void)state;
-    ctx = test_context(2);
-    return 0;
-}
-
-static int close_context(void **state) {
-    (void)state;
-    attn_ctx_destroy(ctx);
-    return 0;
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keys_and_queries_are_rotated_by_the_formula_in_both_orders),
@@ -497,5 +484,5 @@ int main(void) {
         cmocka_unit_test(every_function_survives_an_allocator_that_fails),
         cmocka_unit_test(ten_thousand_steps_allocate_nothing),
     };
-    return cmocka_run_group_tests_name("cache: pieces", tests, open_context, close_context);
+    return cmocka_run_group_tests_name("cache: pieces", tests, test_open_context, test_close_context);
 }

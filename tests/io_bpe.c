@@ -3,6 +3,7 @@
 #include "base/random.h"
 #include "io/bpe_alphabet.h"
 #include "io/tokenizer_parts.h"
+#include "support/fixture.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,24 +12,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-static attn_ctx *ctx;
-
-static int set_up(void **state) {
-    (void)state;
-    return attn_ctx_create(NULL, &ctx, NULL, 0) == ATTN_OK ? 0 : -1;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    attn_ctx_destroy(ctx);
-    return 0;
-}
-
-static const char *sentence(void) {
-    static char text[1024];
-    return attn_ctx_error(ctx, text, sizeof text);
-}
 
 static void letters_stand_for_bytes_both_ways(void **state) {
     (void)state;
@@ -78,14 +61,14 @@ static void texts_are_split_as_gpt_2_does(void **state) {
         {"\xE2\x82", {"\xE2\x82"}},
     };
     struct attn_splitter *splitter;
-    assert_int_equal(attn_splitter_create(ctx, &splitter), ATTN_OK);
+    assert_int_equal(attn_splitter_create(test_ctx, &splitter), ATTN_OK);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct attn_split split;
         const char *piece;
         size_t length, at = 0;
-        assert_int_equal(attn_split_begin(ctx, splitter, cases[i].text, strlen(cases[i].text), &split), ATTN_OK);
+        assert_int_equal(attn_split_begin(test_ctx, splitter, cases[i].text, strlen(cases[i].text), &split), ATTN_OK);
         for (;; at++) {
-            assert_int_equal(attn_split_next(ctx, &split, &piece, &length), ATTN_OK);
+            assert_int_equal(attn_split_next(test_ctx, &split, &piece, &length), ATTN_OK);
             if (piece == NULL) break;
             if (cases[i].pieces[at] == NULL || length != strlen(cases[i].pieces[at]) || memcmp(piece, cases[i].pieces[at], length) != 0)
                 fail_msg("\"%s\", piece %zu: \"%.*s\"", cases[i].text, at, (int)length, piece);
@@ -93,7 +76,7 @@ static void texts_are_split_as_gpt_2_does(void **state) {
         assert_null(cases[i].pieces[at]);
         attn_split_end(&split);
     }
-    attn_splitter_free(ctx, splitter);
+    attn_splitter_free(test_ctx, splitter);
 }
 
 /* ------------------------------------------------------------------------------------------------- a plain trainer */
@@ -112,8 +95,8 @@ static void split_plainly(const struct attn_tokenizer *t, const char *text, size
     const char *piece;
     size_t length;
     plain_pieces = 0;
-    assert_int_equal(attn_split_begin(ctx, t->splitter, text, size, &split), ATTN_OK);
-    while (attn_split_next(ctx, &split, &piece, &length) == ATTN_OK && piece != NULL) {
+    assert_int_equal(attn_split_begin(test_ctx, t->splitter, text, size, &split), ATTN_OK);
+    while (attn_split_next(test_ctx, &split, &piece, &length) == ATTN_OK && piece != NULL) {
         assert_true(plain_pieces < MOST_PIECES && length <= PIECE_BYTES);
         for (size_t i = 0; i < length; i++) plain[plain_pieces].token[i] = t->byte[(uint8_t)piece[i]];
         plain[plain_pieces++].length = (int)length;
@@ -168,7 +151,7 @@ static void training_finds_the_merges_of_a_trainer_that_counts_anew(void **state
         const int64_t least = (int64_t)attn_random_between(&random, 1, 3);
         const struct attn_tokenizer_options options = {.least = least, .most = MOST_TOKENS - 40 * (int32_t)attn_random_below(&random, 4)};
         struct attn_tokenizer *t;
-        assert_int_equal(attn_tokenizer_make(ctx, ATTN_TOKENIZER_BPE, "x", text, size, &options, &t), ATTN_OK);
+        assert_int_equal(attn_tokenizer_make(test_ctx, ATTN_TOKENIZER_BPE, "x", text, size, &options, &t), ATTN_OK);
         split_plainly(t, text, size);
         int32_t merges = 0, tokens = 256, left = 0, right = 0;
         while (tokens < options.most) {
@@ -183,7 +166,7 @@ static void training_finds_the_merges_of_a_trainer_that_counts_anew(void **state
         }
         assert_int_equal(t->merges.count, merges);
         assert_int_equal(attn_tokenizer_vocabulary(t), tokens);
-        attn_tokenizer_free(ctx, t);
+        attn_tokenizer_free(test_ctx, t);
     }
 }
 
@@ -195,10 +178,11 @@ static void training_finds_the_merges_of_the_paper(void **state) {
     static const char *const first[] = {"es", "est", "lo", "low"};
     struct attn_tokenizer *t;
     assert_int_equal(
-        attn_tokenizer_make(ctx, ATTN_TOKENIZER_BPE, "x", text, strlen(text), &(struct attn_tokenizer_options){.most = 300}, &t), ATTN_OK);
+        attn_tokenizer_make(test_ctx, ATTN_TOKENIZER_BPE, "x", text, strlen(text), &(struct attn_tokenizer_options){.most = 300}, &t),
+        ATTN_OK);
     for (int i = 0; i < 4; i++)
         if (attn_tokenizer_number(t, first[i]) < 0) fail_msg("no token \"%s\"", first[i]);
-    attn_tokenizer_free(ctx, t);
+    attn_tokenizer_free(test_ctx, t);
 }
 
 static void encoding_gives_what_one_merge_after_the_other_gives(void **state) {
@@ -211,10 +195,10 @@ static void encoding_gives_what_one_merge_after_the_other_gives(void **state) {
         struct attn_tokenizer *t;
         int32_t *numbers;
         size_t count, at = 0;
-        assert_int_equal(attn_tokenizer_make(ctx, ATTN_TOKENIZER_BPE, "x", text, size, &(struct attn_tokenizer_options){.most = 400}, &t),
-                         ATTN_OK);
+        assert_int_equal(
+            attn_tokenizer_make(test_ctx, ATTN_TOKENIZER_BPE, "x", text, size, &(struct attn_tokenizer_options){.most = 400}, &t), ATTN_OK);
         const size_t other = random_text(&random, text, 150);
-        assert_int_equal(attn_tokenizer_encode(ctx, t, "x", text, other, &numbers, &count), ATTN_OK);
+        assert_int_equal(attn_tokenizer_encode(test_ctx, t, "x", text, other, &numbers, &count), ATTN_OK);
         split_plainly(t, text, other);
         for (int p = 0; p < plain_pieces; p++) {
             for (;;) { /* the earliest merge that is there, everywhere in the piece */
@@ -233,8 +217,8 @@ static void encoding_gives_what_one_merge_after_the_other_gives(void **state) {
             }
         }
         assert_int_equal(at, count);
-        attn_free(ctx, numbers);
-        attn_tokenizer_free(ctx, t);
+        attn_free(test_ctx, numbers);
+        attn_tokenizer_free(test_ctx, t);
     }
 }
 
@@ -242,12 +226,12 @@ static void round_trip(const struct attn_tokenizer *t, const char *text, size_t 
     int32_t *numbers;
     size_t count, again;
     char *back;
-    if (attn_tokenizer_encode(ctx, t, "x", text, size, &numbers, &count) != ATTN_OK) fail_msg("%s", sentence());
-    assert_int_equal(attn_tokenizer_decode(ctx, t, numbers, count, &back, &again), ATTN_OK);
+    if (attn_tokenizer_encode(test_ctx, t, "x", text, size, &numbers, &count) != ATTN_OK) fail_msg("%s", test_sentence());
+    assert_int_equal(attn_tokenizer_decode(test_ctx, t, numbers, count, &back, &again), ATTN_OK);
     assert_int_equal(again, size);
     assert_memory_equal(back, text, size);
-    attn_free(ctx, numbers);
-    attn_free(ctx, back);
+    attn_free(test_ctx, numbers);
+    attn_free(test_ctx, back);
 }
 
 static void any_bytes_come_back(void **state) {
@@ -257,7 +241,7 @@ static void any_bytes_come_back(void **state) {
     struct attn_tokenizer *t;
     struct attn_random random;
     attn_random_init(&random, 23);
-    assert_int_equal(attn_tokenizer_make(ctx, ATTN_TOKENIZER_BPE, "x", text, strlen(text), NULL, &t), ATTN_OK);
+    assert_int_equal(attn_tokenizer_make(test_ctx, ATTN_TOKENIZER_BPE, "x", text, strlen(text), NULL, &t), ATTN_OK);
     round_trip(t, text, strlen(text));
     for (int round = 0; round < 200; round++) {
         char bytes[BYTES];
@@ -266,11 +250,11 @@ static void any_bytes_come_back(void **state) {
         for (size_t i = 0; i < size; i++) bytes[i] = (char)attn_random_below(&random, among);
         round_trip(t, bytes, size);
     }
-    attn_tokenizer_free(ctx, t);
+    attn_tokenizer_free(test_ctx, t);
     assert_int_equal(
-        attn_tokenizer_make(ctx, ATTN_TOKENIZER_BPE, "x", text, strlen(text), &(struct attn_tokenizer_options){.most = 255}, &t),
+        attn_tokenizer_make(test_ctx, ATTN_TOKENIZER_BPE, "x", text, strlen(text), &(struct attn_tokenizer_options){.most = 255}, &t),
         ATTN_EINVAL);
-    assert_non_null(strstr(sentence(), "x: found 255 tokens asked for, expected at least 256"));
+    assert_non_null(strstr(test_sentence(), "x: found 255 tokens asked for, expected at least 256"));
 }
 
 /* Pieces of a million bytes: words, blanks, and what is no text. Done at once, also by the trainer. */
@@ -284,10 +268,10 @@ static void long_pieces_take_no_more_than_their_length(void **state) {
         for (size_t i = 0; i < size; i++) text[i] = "a x\xFF"[kind];
         if (kind == 2)
             for (size_t i = 0; i < size; i++) text[i] = (char)('a' + i * i % 7 % 3);
-        assert_int_equal(attn_tokenizer_make(ctx, ATTN_TOKENIZER_BPE, "x", text, size, &(struct attn_tokenizer_options){.most = 300}, &t),
-                         ATTN_OK);
+        assert_int_equal(
+            attn_tokenizer_make(test_ctx, ATTN_TOKENIZER_BPE, "x", text, size, &(struct attn_tokenizer_options){.most = 300}, &t), ATTN_OK);
         round_trip(t, text, size);
-        attn_tokenizer_free(ctx, t);
+        attn_tokenizer_free(test_ctx, t);
     }
     free(text);
 }
@@ -295,8 +279,8 @@ static void long_pieces_take_no_more_than_their_length(void **state) {
 static void byte_pairs_name_what_to_install(void **state) {
     (void)state;
     struct attn_tokenizer *t;
-    assert_int_equal(attn_tokenizer_make(ctx, ATTN_TOKENIZER_BPE, "x", "a", 1, NULL, &t), ATTN_EUNSUPPORTED);
-    assert_non_null(strstr(sentence(), "install libpcre2-dev"));
+    assert_int_equal(attn_tokenizer_make(test_ctx, ATTN_TOKENIZER_BPE, "x", "a", 1, NULL, &t), ATTN_EUNSUPPORTED);
+    assert_non_null(strstr(test_sentence(), "install libpcre2-dev"));
 }
 #endif
 
@@ -314,5 +298,5 @@ int main(void) {
         cmocka_unit_test(byte_pairs_name_what_to_install),
 #endif
     };
-    return cmocka_run_group_tests_name("io: byte pairs", tests, set_up, tear_down);
+    return cmocka_run_group_tests_name("io: byte pairs", tests, test_open_context, test_close_context);
 }

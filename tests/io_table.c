@@ -1,6 +1,7 @@
 /* CSV and TSV: what RFC 4180 allows, cells by name and type, bad rows refused or counted, round trips of random cells. Oracle: the cells. */
 #include "base/random.h"
 #include "io/table.h"
+#include "support/fixture.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -11,30 +12,12 @@
 
 #include <cmocka.h>
 
-static attn_ctx *ctx;
-
-static int set_up(void **state) {
-    (void)state;
-    return attn_ctx_create(NULL, &ctx, NULL, 0) == ATTN_OK ? 0 : -1;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    attn_ctx_destroy(ctx);
-    return 0;
-}
-
-static const char *sentence(void) {
-    static char text[1024];
-    return attn_ctx_error(ctx, text, sizeof text);
-}
-
 static const struct attn_table_options csv = {ATTN_TABLE_CSV, true, false}, bare = {ATTN_TABLE_CSV, false, false},
                                        skipping = {ATTN_TABLE_CSV, true, true};
 
 static struct attn_table table_of(const char *name, const char *text, const struct attn_table_options *options) {
     struct attn_table table;
-    if (attn_table_parse(ctx, name, (const uint8_t *)text, strlen(text), options, &table) != ATTN_OK) fail_msg("%s", sentence());
+    if (attn_table_parse(test_ctx, name, (const uint8_t *)text, strlen(text), options, &table) != ATTN_OK) fail_msg("%s", test_sentence());
     return table;
 }
 
@@ -78,7 +61,7 @@ static void cells_are_what_rfc_4180_says(void **state) {
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct attn_table table = table_of("x.csv", cases[i].text, cases[i].header ? &csv : &bare);
         has_cells(&table, cases[i].rows, cases[i].columns, cases[i].cells);
-        attn_table_free(ctx, &table);
+        attn_table_free(test_ctx, &table);
     }
 }
 
@@ -89,35 +72,35 @@ static void tabs_separate_by_name_and_quotes_are_letters_then(void **state) {
     for (int i = 0; i < 2; i++) {
         struct attn_table table = table_of(names[i], "a\tb\n\"1\t2,3\n", &by_name);
         has_cells(&table, 1, 2, cells);
-        attn_table_free(ctx, &table);
+        attn_table_free(test_ctx, &table);
     }
     struct attn_table table = table_of("x.txt", "a,b\n1,2\n", &by_name);
     assert_int_equal(table.columns, 2);
-    attn_table_free(ctx, &table);
+    attn_table_free(test_ctx, &table);
 }
 
 static void columns_are_found_by_name_and_by_number(void **state) {
     (void)state;
     size_t column;
     struct attn_table table = table_of("x.csv", "date,OT,2,temperature\na,b,c,d\n", &csv);
-    assert_int_equal(attn_table_column(ctx, &table, "OT", &column), ATTN_OK);
+    assert_int_equal(attn_table_column(test_ctx, &table, "OT", &column), ATTN_OK);
     assert_int_equal(column, 1);
-    assert_int_equal(attn_table_column(ctx, &table, "4", &column), ATTN_OK);
+    assert_int_equal(attn_table_column(test_ctx, &table, "4", &column), ATTN_OK);
     assert_int_equal(column, 3);
-    assert_int_equal(attn_table_column(ctx, &table, "2", &column), ATTN_OK); /* a name goes before a number */
+    assert_int_equal(attn_table_column(test_ctx, &table, "2", &column), ATTN_OK); /* a name goes before a number */
     assert_int_equal(column, 2);
-    assert_int_equal(attn_table_column(ctx, &table, "temprature", &column), ATTN_EINVAL);
-    assert_string_equal(sentence(), "x.csv: found no column \"temprature\"; did you mean \"temperature\"?");
+    assert_int_equal(attn_table_column(test_ctx, &table, "temprature", &column), ATTN_EINVAL);
+    assert_string_equal(test_sentence(), "x.csv: found no column \"temprature\"; did you mean \"temperature\"?");
     static const char *const none[] = {"0", "5", "99999999999999999999", "", "-1", "1.0", "zzzzzzz"};
     for (size_t i = 0; i < sizeof none / sizeof none[0]; i++)
-        assert_int_equal(attn_table_column(ctx, &table, none[i], &column), ATTN_EINVAL);
-    assert_string_equal(sentence(), "x.csv: found no column \"zzzzzzz\", expected one of its 4: date, OT, 2, temperature");
-    attn_table_free(ctx, &table);
+        assert_int_equal(attn_table_column(test_ctx, &table, none[i], &column), ATTN_EINVAL);
+    assert_string_equal(test_sentence(), "x.csv: found no column \"zzzzzzz\", expected one of its 4: date, OT, 2, temperature");
+    attn_table_free(test_ctx, &table);
     table = table_of("x.csv", "1,2\n", &bare);
-    assert_int_equal(attn_table_column(ctx, &table, "2", &column), ATTN_OK);
-    assert_int_equal(attn_table_column(ctx, &table, "OT", &column), ATTN_EINVAL);
-    assert_non_null(strstr(sentence(), "expected a number from 1 to 2, as there is no header"));
-    attn_table_free(ctx, &table);
+    assert_int_equal(attn_table_column(test_ctx, &table, "2", &column), ATTN_OK);
+    assert_int_equal(attn_table_column(test_ctx, &table, "OT", &column), ATTN_EINVAL);
+    assert_non_null(strstr(test_sentence(), "expected a number from 1 to 2, as there is no header"));
+    attn_table_free(test_ctx, &table);
 }
 
 static void numbers_are_read_exactly(void **state) {
@@ -145,42 +128,42 @@ static void numbers_are_read_exactly(void **state) {
     for (size_t i = 0; i < sizeof reals / sizeof reals[0]; i++) {
         snprintf(text, sizeof text, "a\n%s\n", reals[i].text);
         struct attn_table table = table_of("x.csv", text, &csv);
-        if (attn_table_reals(ctx, &table, 0, &values) != ATTN_OK) fail_msg("%s", sentence());
+        if (attn_table_reals(test_ctx, &table, 0, &values) != ATTN_OK) fail_msg("%s", test_sentence());
         assert_true(values[0] == reals[i].value);
-        attn_free(ctx, values);
-        attn_table_free(ctx, &table);
+        attn_free(test_ctx, values);
+        attn_table_free(test_ctx, &table);
     }
     for (size_t i = 0; i < sizeof none / sizeof none[0]; i++) {
         snprintf(text, sizeof text, "a\n1\n\"%s\"\n", none[i]);
         struct attn_table table = table_of("x.csv", text, &csv);
-        if (attn_table_reals(ctx, &table, 0, &values) != ATTN_EINVAL) fail_msg("\"%s\" is accepted", none[i]);
-        assert_non_null(strstr(sentence(), "x.csv: line 3, column 1 (a): found \""));
-        attn_table_free(ctx, &table);
+        if (attn_table_reals(test_ctx, &table, 0, &values) != ATTN_EINVAL) fail_msg("\"%s\" is accepted", none[i]);
+        assert_non_null(strstr(test_sentence(), "x.csv: line 3, column 1 (a): found \""));
+        attn_table_free(test_ctx, &table);
     }
     struct attn_table table = table_of("x.csv", "a\nnan\n", &csv);
-    assert_int_equal(attn_table_reals(ctx, &table, 0, &values), ATTN_OK);
+    assert_int_equal(attn_table_reals(test_ctx, &table, 0, &values), ATTN_OK);
     assert_true(isnan(values[0]));
-    attn_free(ctx, values);
-    attn_table_free(ctx, &table);
+    attn_free(test_ctx, values);
+    attn_table_free(test_ctx, &table);
 }
 
 static void whole_numbers_are_read_exactly(void **state) {
     (void)state;
     int64_t *values;
     struct attn_table table = table_of("x.csv", "a\n-9223372036854775808\n9223372036854775807\n3.0\n1e3\n 5\n", &csv);
-    assert_int_equal(attn_table_integers(ctx, &table, 0, &values), ATTN_OK);
+    assert_int_equal(attn_table_integers(test_ctx, &table, 0, &values), ATTN_OK);
     assert_true(values[0] == INT64_MIN && values[1] == INT64_MAX && values[2] == 3 && values[3] == 1000 && values[4] == 5);
-    attn_free(ctx, values);
-    attn_table_free(ctx, &table);
+    attn_free(test_ctx, values);
+    attn_table_free(test_ctx, &table);
     static const char *const none[] = {"9223372036854775808", "0.5", "1e300", "nan", "inf", "x", "", "9007199254740993.0", "\t1"};
     for (size_t i = 0; i < sizeof none / sizeof none[0]; i++) {
         char text[64];
         snprintf(text, sizeof text, "a\n\"%s\"\n", none[i]);
         table = table_of("x.csv", text, &csv);
-        if (attn_table_integers(ctx, &table, 0, &values) != ATTN_EINVAL) fail_msg("\"%s\" is accepted", none[i]);
-        assert_non_null(strstr(sentence(), "x.csv: line 2, column 1 (a): found \""));
-        assert_non_null(strstr(sentence(), "expected a whole number of 64 bits"));
-        attn_table_free(ctx, &table);
+        if (attn_table_integers(test_ctx, &table, 0, &values) != ATTN_EINVAL) fail_msg("\"%s\" is accepted", none[i]);
+        assert_non_null(strstr(test_sentence(), "x.csv: line 2, column 1 (a): found \""));
+        assert_non_null(strstr(test_sentence(), "expected a whole number of 64 bits"));
+        attn_table_free(test_ctx, &table);
     }
 }
 
@@ -193,18 +176,18 @@ static void bad_rows_are_left_out_and_counted_where_that_is_asked_for(void **sta
     struct attn_table table = table_of("x.csv", text, &skipping);
     assert_int_equal(table.bad, 4);
     assert_string_equal(table.first_bad, "x.csv: line 3, column 1: found 1 cells, expected 2");
-    assert_int_equal(attn_table_require(ctx, &table, columns, 2, ATTN_TABLE_REAL), ATTN_OK);
+    assert_int_equal(attn_table_require(test_ctx, &table, columns, 2, ATTN_TABLE_REAL), ATTN_OK);
     assert_int_equal(table.bad, 5);
     has_cells(&table, 3, 2, cells);
     assert_int_equal(table.line[2], 9);
-    assert_int_equal(attn_table_reals(ctx, &table, 1, &b), ATTN_OK);
+    assert_int_equal(attn_table_reals(test_ctx, &table, 1, &b), ATTN_OK);
     assert_true(b[0] == 2 && isnan(b[1]) && b[2] == 13);
-    attn_free(ctx, b);
-    attn_table_free(ctx, &table);
+    attn_free(test_ctx, b);
+    attn_table_free(test_ctx, &table);
     table = table_of("x.csv", "a,b\n1,2\n3,x\n", &csv);
-    assert_int_equal(attn_table_require(ctx, &table, columns, 2, ATTN_TABLE_REAL), ATTN_EINVAL);
-    assert_string_equal(sentence(), "x.csv: line 3, column 2 (b): found \"x\", expected a number");
-    attn_table_free(ctx, &table);
+    assert_int_equal(attn_table_require(test_ctx, &table, columns, 2, ATTN_TABLE_REAL), ATTN_EINVAL);
+    assert_string_equal(test_sentence(), "x.csv: line 3, column 2 (b): found \"x\", expected a number");
+    attn_table_free(test_ctx, &table);
 }
 
 /* Lines are counted inside quotes too. */
@@ -212,7 +195,7 @@ static void lines_in_messages_are_those_of_the_file(void **state) {
     (void)state;
     struct attn_table table = table_of("x.csv", "a,b\n\"1\n\n2\",3\n\n4,5\n", &csv);
     assert_true(table.rows == 2 && table.line[0] == 2 && table.line[1] == 6);
-    attn_table_free(ctx, &table);
+    attn_table_free(test_ctx, &table);
 }
 
 static void random_cells_read_back_as_they_were_written(void **state) {
@@ -252,7 +235,7 @@ static void random_cells_read_back_as_they_were_written(void **state) {
         /* an empty cell that is alone in its line is one too, as it stands in quotes */
         assert_int_equal(table.rows, rows);
         for (size_t i = 0; i < rows * columns; i++) assert_string_equal(attn_table_text(&table, i / columns, i % columns), cells[i]);
-        attn_table_free(ctx, &table);
+        attn_table_free(test_ctx, &table);
     }
 }
 
@@ -267,5 +250,5 @@ int main(void) {
         cmocka_unit_test(lines_in_messages_are_those_of_the_file),
         cmocka_unit_test(random_cells_read_back_as_they_were_written),
     };
-    return cmocka_run_group_tests_name("io: tables", tests, set_up, tear_down);
+    return cmocka_run_group_tests_name("io: tables", tests, test_open_context, test_close_context);
 }

@@ -4,6 +4,7 @@
 #include "io/text.h"
 #include "io/utf8.h"
 #include "support/faulty_files.h"
+#include "support/fixture.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,31 +21,13 @@
 
 enum { LIMIT = 1 << 26 };
 
-static attn_ctx *ctx;
-
-static int set_up(void **state) {
-    (void)state;
-    return attn_ctx_create(NULL, &ctx, NULL, 0) == ATTN_OK ? 0 : -1;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    attn_ctx_destroy(ctx);
-    return 0;
-}
-
-static const char *sentence(void) {
-    static char text[1024];
-    return attn_ctx_error(ctx, text, sizeof text);
-}
-
 static void reads_as(const void *bytes, size_t size, const char *expected, size_t expected_size) {
     struct attn_text text;
-    if (attn_text_parse(ctx, "x.txt", bytes, size, LIMIT, &text) != ATTN_OK) fail_msg("%s", sentence());
+    if (attn_text_parse(test_ctx, "x.txt", bytes, size, LIMIT, &text) != ATTN_OK) fail_msg("%s", test_sentence());
     assert_int_equal(text.size, expected_size);
     assert_memory_equal(text.bytes, expected, expected_size);
     assert_int_equal(text.bytes[text.size], 0);
-    attn_text_free(ctx, &text);
+    attn_text_free(test_ctx, &text);
 }
 
 static void a_plain_text_is_its_bytes_without_a_mark(void **state) {
@@ -89,12 +72,12 @@ static void utf8_is_told_from_what_is_none(void **state) {
 static void bytes_that_are_no_text_are_named_by_line_and_byte(void **state) {
     (void)state;
     struct attn_text text;
-    assert_int_equal(attn_text_parse(ctx, "x.txt", (const uint8_t *)"ab\ncd\n\xE9", 7, LIMIT, &text), ATTN_EINVAL);
-    assert_string_equal(sentence(), "x.txt: line 3, byte 6: found byte 0xe9, expected text in UTF-8");
-    assert_int_equal(attn_text_parse(ctx, "x.txt", (const uint8_t *)"0123456789abcdef\xC0\x80", 18, LIMIT, &text), ATTN_EINVAL);
-    assert_string_equal(sentence(), "x.txt: line 1, byte 16: found byte 0xc0, expected text in UTF-8");
-    assert_int_equal(attn_text_parse(ctx, "x.txt", (const uint8_t *)"abc", 3, 2, &text), ATTN_EINVAL);
-    assert_string_equal(sentence(), "x.txt: found 3 bytes, expected at most 2");
+    assert_int_equal(attn_text_parse(test_ctx, "x.txt", (const uint8_t *)"ab\ncd\n\xE9", 7, LIMIT, &text), ATTN_EINVAL);
+    assert_string_equal(test_sentence(), "x.txt: line 3, byte 6: found byte 0xe9, expected text in UTF-8");
+    assert_int_equal(attn_text_parse(test_ctx, "x.txt", (const uint8_t *)"0123456789abcdef\xC0\x80", 18, LIMIT, &text), ATTN_EINVAL);
+    assert_string_equal(test_sentence(), "x.txt: line 1, byte 16: found byte 0xc0, expected text in UTF-8");
+    assert_int_equal(attn_text_parse(test_ctx, "x.txt", (const uint8_t *)"abc", 3, 2, &text), ATTN_EINVAL);
+    assert_string_equal(test_sentence(), "x.txt: found 3 bytes, expected at most 2");
 }
 
 static void lines_are_given_without_their_ends(void **state) {
@@ -161,23 +144,23 @@ static void a_packed_text_that_is_cut_or_changed_is_refused(void **state) {
     struct attn_text text;
     const size_t size = pack("hello hello hello, hello", 24, packed, sizeof packed);
     for (size_t n = 2; n < size; n++) {
-        assert_int_equal(attn_text_parse(ctx, "x.gz", packed, n, LIMIT, &text), ATTN_EINVAL);
-        assert_non_null(strstr(sentence(), "x.gz: byte "));
+        assert_int_equal(attn_text_parse(test_ctx, "x.gz", packed, n, LIMIT, &text), ATTN_EINVAL);
+        assert_non_null(strstr(test_sentence(), "x.gz: byte "));
     }
     for (size_t i = 2; i < size; i++) {
         if (i >= 4 && i <= 9) continue; /* the time, extra flags and system say nothing about the text */
         packed[i] ^= 0x40;
-        if (attn_text_parse(ctx, "x.gz", packed, size, LIMIT, &text) == ATTN_OK) { /* a bit behind the last one that counts */
+        if (attn_text_parse(test_ctx, "x.gz", packed, size, LIMIT, &text) == ATTN_OK) { /* a bit behind the last one that counts */
             assert_string_equal(text.bytes, "hello hello hello, hello");
-            attn_text_free(ctx, &text);
+            attn_text_free(test_ctx, &text);
         } else {
-            assert_non_null(strstr(sentence(), "x.gz: byte "));
+            assert_non_null(strstr(test_sentence(), "x.gz: byte "));
         }
         packed[i] ^= 0x40;
     }
     packed[size] = 'x';
-    assert_int_equal(attn_text_parse(ctx, "x.gz", packed, size + 1, LIMIT, &text), ATTN_EINVAL);
-    assert_non_null(strstr(sentence(), "found byte 0x78 behind the packed data"));
+    assert_int_equal(attn_text_parse(test_ctx, "x.gz", packed, size + 1, LIMIT, &text), ATTN_EINVAL);
+    assert_non_null(strstr(test_sentence(), "found byte 0x78 behind the packed data"));
 }
 
 /* 80 MB of one letter pack into 78 kB: above the size that may always be had, and beyond the ratio. */
@@ -190,9 +173,9 @@ static void a_bomb_is_refused_before_it_is_unpacked(void **state) {
     assert_true(plain != NULL && packed != NULL);
     memset(plain, 'x', BOMB);
     const size_t size = pack(plain, BOMB, packed, 1 << 20);
-    assert_int_equal(attn_text_parse(ctx, "x.gz", packed, size, SIZE_MAX / 2, &text), ATTN_EINVAL);
-    assert_non_null(strstr(sentence(), "found more than 67108864 bytes unpacked from"));
-    assert_int_equal(attn_text_parse(ctx, "x.gz", packed, size, size, &text), ATTN_EINVAL); /* the caller's limit */
+    assert_int_equal(attn_text_parse(test_ctx, "x.gz", packed, size, SIZE_MAX / 2, &text), ATTN_EINVAL);
+    assert_non_null(strstr(test_sentence(), "found more than 67108864 bytes unpacked from"));
+    assert_int_equal(attn_text_parse(test_ctx, "x.gz", packed, size, size, &text), ATTN_EINVAL); /* the caller's limit */
     free(plain);
     free(packed);
 }
@@ -200,8 +183,8 @@ static void a_bomb_is_refused_before_it_is_unpacked(void **state) {
 static void packed_texts_name_what_to_install(void **state) {
     (void)state;
     struct attn_text text;
-    assert_int_equal(attn_text_parse(ctx, "x.gz", (const uint8_t *)"\x1F\x8B\x08", 3, LIMIT, &text), ATTN_EUNSUPPORTED);
-    assert_non_null(strstr(sentence(), "install zlib1g-dev"));
+    assert_int_equal(attn_text_parse(test_ctx, "x.gz", (const uint8_t *)"\x1F\x8B\x08", 3, LIMIT, &text), ATTN_EUNSUPPORTED);
+    assert_non_null(strstr(test_sentence(), "install zlib1g-dev"));
 }
 #endif
 
@@ -215,11 +198,11 @@ static void a_failing_read_is_a_status_with_the_file_named(void **state) {
         struct test_faults faults = {0, n, false};
         const struct attn_file_system bad = test_faulty_files(&faults);
         struct attn_text text;
-        if (attn_text_read(ctx, &bad, path, LIMIT, &text) == ATTN_OK) {
+        if (attn_text_read(test_ctx, &bad, path, LIMIT, &text) == ATTN_OK) {
             assert_string_equal(text.bytes, "some words\nin two lines\n");
-            attn_text_free(ctx, &text);
+            attn_text_free(test_ctx, &text);
         } else {
-            assert_non_null(strstr(sentence(), path));
+            assert_non_null(strstr(test_sentence(), path));
         }
         if (faults.calls <= n) break;
     }
@@ -241,5 +224,5 @@ int main(void) {
 #endif
         cmocka_unit_test(a_failing_read_is_a_status_with_the_file_named),
     };
-    return cmocka_run_group_tests_name("io: text", tests, set_up, tear_down);
+    return cmocka_run_group_tests_name("io: text", tests, test_open_context, test_close_context);
 }

@@ -1,6 +1,7 @@
 /* Metrics against their definitions, on random data with many ties and on edges. */
 #include "base/random.h"
 #include "metric/metric.h"
+#include "support/fixture.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -12,24 +13,6 @@
 #include <cmocka.h>
 
 enum { MOST = 200, ROUNDS = 300 };
-
-static attn_ctx *ctx;
-
-static int set_up(void **state) {
-    (void)state;
-    return attn_ctx_create(NULL, &ctx, NULL, 0) == ATTN_OK ? 0 : -1;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    attn_ctx_destroy(ctx);
-    return 0;
-}
-
-static const char *sentence(void) {
-    static char text[1024];
-    return attn_ctx_error(ctx, text, sizeof text);
-}
 
 static void accuracy_is_the_share_of_labels_that_are_met(void **state) {
     (void)state;
@@ -46,14 +29,14 @@ static void accuracy_is_the_share_of_labels_that_are_met(void **state) {
             there++;
             if (predictions[i] == labels[i]) met++;
         }
-        assert_int_equal(attn_accuracy(ctx, predictions, labels, count, &share, &counted), ATTN_OK);
+        assert_int_equal(attn_accuracy(test_ctx, predictions, labels, count, &share, &counted), ATTN_OK);
         assert_true(counted == there && share == (double)met / (double)there);
     }
     double share;
     int64_t counted;
-    assert_int_equal(attn_accuracy(ctx, NULL, NULL, 0, &share, &counted), ATTN_EINVAL);
-    assert_int_equal(attn_accuracy(ctx, (const int64_t[]){-1}, (const int64_t[]){-1}, 1, &share, &counted), ATTN_EINVAL);
-    assert_non_null(strstr(sentence(), "found no label from 0 on among 1"));
+    assert_int_equal(attn_accuracy(test_ctx, NULL, NULL, 0, &share, &counted), ATTN_EINVAL);
+    assert_int_equal(attn_accuracy(test_ctx, (const int64_t[]){-1}, (const int64_t[]){-1}, 1, &share, &counted), ATTN_EINVAL);
+    assert_non_null(strstr(test_sentence(), "found no label from 0 on among 1"));
 }
 
 /* All pairs of a positive and a negative; twice the wins, so that ties count in whole numbers. */
@@ -84,10 +67,10 @@ static void auc_is_the_share_of_pairs_in_order_with_ties_halved(void **state) {
         }
         labels[0] = 0;
         labels[1] = 1;
-        assert_int_equal(attn_auc(ctx, scores, labels, count, &area), ATTN_OK);
+        assert_int_equal(attn_auc(test_ctx, scores, labels, count, &area), ATTN_OK);
         assert_true(area == auc_of_all_pairs(scores, labels, count));
         for (size_t i = 0; i < count; i++) scores[i] = -scores[i]; /* the other way round */
-        assert_int_equal(attn_auc(ctx, scores, labels, count, &turned), ATTN_OK);
+        assert_int_equal(attn_auc(test_ctx, scores, labels, count, &turned), ATTN_OK);
         assert_true(fabs(area + turned - 1) <= 0x1p-52);
     }
 }
@@ -96,16 +79,16 @@ static void auc_of_what_has_none_is_refused_with_its_place(void **state) {
     (void)state;
     double area;
     static const double scores[] = {1, 2, (double)NAN};
-    assert_int_equal(attn_auc(ctx, scores, (const int64_t[]){1, 1}, 2, &area), ATTN_EINVAL);
-    assert_non_null(strstr(sentence(), "found no negative among 2 labels"));
-    assert_int_equal(attn_auc(ctx, scores, (const int64_t[]){0, 0}, 2, &area), ATTN_EINVAL);
-    assert_non_null(strstr(sentence(), "found no positive among 2 labels"));
-    assert_int_equal(attn_auc(ctx, scores, (const int64_t[]){0, 2}, 2, &area), ATTN_EINVAL);
-    assert_non_null(strstr(sentence(), "label 1: found 2, expected 0 or 1"));
-    assert_int_equal(attn_auc(ctx, scores, (const int64_t[]){0, 1, 1}, 3, &area), ATTN_EINVAL);
-    assert_non_null(strstr(sentence(), "score 2: found NaN"));
-    assert_int_equal(attn_auc(ctx, NULL, NULL, 0, &area), ATTN_EINVAL);
-    assert_int_equal(attn_auc(ctx, scores, (const int64_t[]){0, 1}, 2, &area), ATTN_OK);
+    assert_int_equal(attn_auc(test_ctx, scores, (const int64_t[]){1, 1}, 2, &area), ATTN_EINVAL);
+    assert_non_null(strstr(test_sentence(), "found no negative among 2 labels"));
+    assert_int_equal(attn_auc(test_ctx, scores, (const int64_t[]){0, 0}, 2, &area), ATTN_EINVAL);
+    assert_non_null(strstr(test_sentence(), "found no positive among 2 labels"));
+    assert_int_equal(attn_auc(test_ctx, scores, (const int64_t[]){0, 2}, 2, &area), ATTN_EINVAL);
+    assert_non_null(strstr(test_sentence(), "label 1: found 2, expected 0 or 1"));
+    assert_int_equal(attn_auc(test_ctx, scores, (const int64_t[]){0, 1, 1}, 3, &area), ATTN_EINVAL);
+    assert_non_null(strstr(test_sentence(), "score 2: found NaN"));
+    assert_int_equal(attn_auc(test_ctx, NULL, NULL, 0, &area), ATTN_EINVAL);
+    assert_int_equal(attn_auc(test_ctx, scores, (const int64_t[]){0, 1}, 2, &area), ATTN_OK);
     assert_true(area == 1);
 }
 
@@ -124,8 +107,8 @@ static void perplexity_is_that_of_the_definition_in_each_bin(void **state) {
             nll[i] = tokens[i] * 5 * attn_random_uniform(&random);
             bins[i] = (int64_t)attn_random_below(&random, BINS);
         }
-        assert_int_equal(attn_perplexity_bins(ctx, nll, tokens, bins, count, sums), ATTN_OK);
-        assert_int_equal(attn_perplexity_bins(ctx, nll, tokens, NULL, count, &all), ATTN_OK);
+        assert_int_equal(attn_perplexity_bins(test_ctx, nll, tokens, bins, count, sums), ATTN_OK);
+        assert_int_equal(attn_perplexity_bins(test_ctx, nll, tokens, NULL, count, &all), ATTN_OK);
         long double total = 0, total_tokens = 0;
         for (int b = 0; b < BINS; b++) {
             long double sum = 0, n = 0;
@@ -166,11 +149,11 @@ static void likelihoods_that_are_none_are_refused_with_their_place(void **state)
     (void)state;
     struct attn_likelihood sum = {0, 0, 0};
     static const double nan[] = {1, (double)NAN}, negative[] = {1, -1}, endless[] = {(double)INFINITY};
-    assert_int_equal(attn_perplexity_bins(ctx, nan, NULL, NULL, 2, &sum), ATTN_EINVAL);
-    assert_non_null(strstr(sentence(), "nll 1: found NaN"));
-    assert_int_equal(attn_perplexity_bins(ctx, negative, negative, NULL, 2, &sum), ATTN_EINVAL);
-    assert_non_null(strstr(sentence(), "tokens 1: found -1, expected a number from 0 on"));
-    assert_int_equal(attn_perplexity_bins(ctx, negative, endless, NULL, 1, &sum), ATTN_EINVAL);
+    assert_int_equal(attn_perplexity_bins(test_ctx, nan, NULL, NULL, 2, &sum), ATTN_EINVAL);
+    assert_non_null(strstr(test_sentence(), "nll 1: found NaN"));
+    assert_int_equal(attn_perplexity_bins(test_ctx, negative, negative, NULL, 2, &sum), ATTN_EINVAL);
+    assert_non_null(strstr(test_sentence(), "tokens 1: found -1, expected a number from 0 on"));
+    assert_int_equal(attn_perplexity_bins(test_ctx, negative, endless, NULL, 1, &sum), ATTN_EINVAL);
 }
 
 int main(void) {
@@ -182,5 +165,5 @@ int main(void) {
         cmocka_unit_test(likelihoods_are_summed_without_losing_small_ones),
         cmocka_unit_test(likelihoods_that_are_none_are_refused_with_their_place),
     };
-    return cmocka_run_group_tests_name("metric: functions", tests, set_up, tear_down);
+    return cmocka_run_group_tests_name("metric: functions", tests, test_open_context, test_close_context);
 }

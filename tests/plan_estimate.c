@@ -1,6 +1,7 @@
 /* Estimates of executions: pairs and tiles against counting every pair of random problems, FLOPs and bytes against their formulas, the
  * choice of kernel by predicted time. */
 #include "plan/plan.h"
+#include "support/fixture.h"
 #include "support/problem.h"
 
 #include <math.h>
@@ -12,11 +13,10 @@
 
 #include <cmocka.h>
 
-static attn_ctx *ctx;
 static char text[2048];
 
 static void must(attn_status status) {
-    if (status != ATTN_OK) fail_msg("%s: %s", attn_status_name(status), attn_ctx_error(ctx, text, sizeof text));
+    if (status != ATTN_OK) fail_msg("%s: %s", attn_status_name(status), attn_ctx_error(test_ctx, text, sizeof text));
 }
 
 static attn_args args_of(const struct test_case *c) {
@@ -112,9 +112,9 @@ static void pairs_and_tiles_are_those_of_brute_counting(void **state) {
     const int64_t rounds = test_rounds(400, &seed);
     for (int64_t n = 0; n < rounds; n++) {
         struct test_case c;
-        test_case_make(&c, ctx, seed + (uint64_t)n, &options);
+        test_case_make(&c, test_ctx, seed + (uint64_t)n, &options);
         for (int i = 0; i < attn_kernel_count; i++)
-            if (attn_kernels[i]->score == ATTN_SCORE_DOT && (attn_kernels[i]->isa_bits & ctx->isa) == attn_kernels[i]->isa_bits)
+            if (attn_kernels[i]->score == ATTN_SCORE_DOT && (attn_kernels[i]->isa_bits & test_ctx->isa) == attn_kernels[i]->isa_bits)
                 check_case(&c, attn_kernels[i]);
         test_case_free(&c);
     }
@@ -139,11 +139,11 @@ static attn_estimate estimate(const attn_problem *p, const char *mask, double ra
     attn_estimate_init(&e);
     e.flops_per_second = rate;
     if (mask) {
-        must(attn_mask_parse(ctx, mask, &parsed));
-        must(attn_mask_compile(ctx, parsed, p->q_len, p->q_len, &compiled));
+        must(attn_mask_parse(test_ctx, mask, &parsed));
+        must(attn_mask_compile(test_ctx, parsed, p->q_len, p->q_len, &compiled));
         args.mask = compiled;
     }
-    must(attn_plan_create(ctx, p, &plan));
+    must(attn_plan_create(test_ctx, p, &plan));
     must(attn_plan_estimate(plan, &args, &e));
     attn_plan_destroy(plan);
     attn_mask_destroy(parsed);
@@ -191,7 +191,7 @@ static void the_kernel_of_least_predicted_time_is_chosen(void **state) {
         }
     attn_problem p = long_problem(64);
     attn_plan *plan;
-    must(attn_plan_create(ctx, &p, &plan));
+    must(attn_plan_create(test_ctx, &p, &plan));
     const bool wide = attn_cpu_core() == ATTN_CORE_WIDE && strncmp(attn_plan_isa(plan), "avx512", 6) == 0;
     assert_string_equal(attn_plan_kernel(plan), wide ? "flash32" : "flash");
     attn_plan_destroy(plan);
@@ -199,7 +199,7 @@ static void the_kernel_of_least_predicted_time_is_chosen(void **state) {
 
 static void refused(const attn_plan *plan, const attn_args *args, attn_estimate *e, attn_status status, const char *part) {
     const attn_status got = attn_plan_estimate(plan, args, e);
-    attn_ctx_error(ctx, text, sizeof text);
+    attn_ctx_error(test_ctx, text, sizeof text);
     if (got != status || !strstr(text, part)) fail_msg("%s, \"%s\"; expected \"%s\"", attn_status_name(got), text, part);
 }
 
@@ -211,7 +211,7 @@ static void wrong_arguments_are_refused(void **state) {
     attn_estimate e;
     attn_args_init(&args);
     attn_estimate_init(&e);
-    must(attn_plan_create(ctx, &p, &plan));
+    must(attn_plan_create(test_ctx, &p, &plan));
     assert_int_equal(attn_plan_estimate(NULL, &args, &e), ATTN_EINVAL);
     refused(plan, NULL, &e, ATTN_EINVAL, "args is NULL");
     refused(plan, &args, NULL, ATTN_EINVAL, "out is NULL");
@@ -227,18 +227,6 @@ static void wrong_arguments_are_refused(void **state) {
     attn_plan_destroy(plan);
 }
 
-static int open_context(void **state) {
-    (void)state;
-    ctx = test_context(2);
-    return 0;
-}
-
-static int close_context(void **state) {
-    (void)state;
-    attn_ctx_destroy(ctx);
-    return 0;
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pairs_and_tiles_are_those_of_brute_counting),
@@ -247,5 +235,5 @@ int main(void) {
         cmocka_unit_test(the_kernel_of_least_predicted_time_is_chosen),
         cmocka_unit_test(wrong_arguments_are_refused),
     };
-    return cmocka_run_group_tests_name("plan: estimates", tests, open_context, close_context);
+    return cmocka_run_group_tests_name("plan: estimates", tests, test_open_context, test_close_context);
 }

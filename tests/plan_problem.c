@@ -1,6 +1,7 @@
 /* Plans from problems: every wrong field is refused with a sentence that names it, defaults are filled in, the choice of kernel. */
 #include "base/clock.h"
 #include "plan/plan.h"
+#include "support/fixture.h"
 #include "support/problem.h"
 
 #include <float.h>
@@ -13,7 +14,6 @@
 
 #include <cmocka.h>
 
-static attn_ctx *ctx;
 static char text[4096];
 
 static attn_problem good(void) {
@@ -28,8 +28,8 @@ static attn_problem good(void) {
 
 static void refused(const attn_problem *p, attn_status status, const char *part) {
     attn_plan *plan = (attn_plan *)&text;
-    const attn_status got = attn_plan_create(ctx, p, &plan);
-    attn_ctx_error(ctx, text, sizeof(text));
+    const attn_status got = attn_plan_create(test_ctx, p, &plan);
+    attn_ctx_error(test_ctx, text, sizeof(text));
     if (got != status || !strstr(text, part))
         fail_msg("%s, \"%s\"; expected %s with \"%s\"", attn_status_name(got), text, attn_status_name(status), part);
     assert_null(plan);
@@ -204,7 +204,7 @@ static void missing_structs_are_refused(void **state) {
     p.size = 8;
     refused(&p, ATTN_EINVAL, "problem.size is 8");
     p = good();
-    assert_int_equal(attn_plan_create(ctx, &p, NULL), ATTN_EINVAL);
+    assert_int_equal(attn_plan_create(test_ctx, &p, NULL), ATTN_EINVAL);
     assert_int_equal(attn_plan_create(NULL, &p, &plan), ATTN_EINVAL);
 }
 
@@ -217,12 +217,12 @@ static void defaults_are_filled_in(void **state) {
     p.dim = 16;
     p.q_len = 10;
     p.batch = 3;
-    assert_int_equal(attn_plan_create(ctx, &p, &plan), ATTN_OK);
+    assert_int_equal(attn_plan_create(test_ctx, &p, &plan), ATTN_OK);
     assert_int_equal(plan->shape.kv_heads, 6);
     assert_int_equal(plan->shape.v_dim, 16);
     assert_int_equal(plan->shape.kv_len, 10);
     assert_int_equal(plan->shape.q_tokens, 30);
-    assert_int_equal(plan->shape.threads, attn_ctx_threads(ctx));
+    assert_int_equal(plan->shape.threads, attn_ctx_threads(test_ctx));
     assert_true(plan->shape.scale == 0.25 && isinf(plan->shape.softcap));
     attn_plan_destroy(plan);
 }
@@ -232,7 +232,7 @@ static void the_kernel_is_chosen_by_type_and_by_name(void **state) {
     attn_problem p = good();
     attn_plan *plan;
     p.dtype = ATTN_F64;
-    assert_int_equal(attn_plan_create(ctx, &p, &plan), ATTN_OK);
+    assert_int_equal(attn_plan_create(test_ctx, &p, &plan), ATTN_OK);
     assert_string_equal(attn_plan_kernel(plan), "naive");
     assert_string_equal(attn_plan_isa(plan), "portable");
     attn_plan_destroy(plan);
@@ -242,12 +242,12 @@ static void the_kernel_is_chosen_by_type_and_by_name(void **state) {
         p.kernel = k->name;
         p.dtype = k->dtype;
         p.score = k->score;
-        assert_int_equal(attn_plan_create(ctx, &p, &plan), ATTN_OK);
+        assert_int_equal(attn_plan_create(test_ctx, &p, &plan), ATTN_OK);
         assert_string_equal(attn_plan_kernel(plan), k->name);
         attn_plan_destroy(plan);
         snprintf(text, sizeof(text), "%s/%s", k->name, k->isa);
         p.kernel = text;
-        assert_int_equal(attn_plan_create(ctx, &p, &plan), ATTN_OK);
+        assert_int_equal(attn_plan_create(test_ctx, &p, &plan), ATTN_OK);
         assert_ptr_equal(plan->kernel, k);
         attn_plan_destroy(plan);
     }
@@ -267,7 +267,7 @@ static void a_plan_prints_itself_into_any_buffer(void **state) {
     attn_plan *plan;
     p.features = ATTN_BACKWARD | ATTN_ALIBI;
     p.softcap = 30.0;
-    assert_int_equal(attn_plan_create(ctx, &p, &plan), ATTN_OK);
+    assert_int_equal(attn_plan_create(test_ctx, &p, &plan), ATTN_OK);
     const size_t needed = attn_plan_text(plan, text, sizeof(text));
     assert_int_equal(needed, strlen(text));
     assert_non_null(strstr(text, "8 heads on 2 key/value heads"));
@@ -279,10 +279,10 @@ static void a_plan_prints_itself_into_any_buffer(void **state) {
     assert_int_equal(attn_plan_text(plan, NULL, 0), needed);
     attn_plan_destroy(plan);
     attn_plan_destroy(NULL);
-    const size_t table = attn_support_text(ctx, text, sizeof(text));
+    const size_t table = attn_support_text(test_ctx, text, sizeof(text));
     assert_int_equal(table, strlen(text));
     assert_non_null(strstr(text, "naive              portable   f64    learned-query  yes"));
-    assert_int_equal(attn_support_text(ctx, NULL, 0), table);
+    assert_int_equal(attn_support_text(test_ctx, NULL, 0), table);
 }
 
 static void a_small_plan_takes_under_10_us(void **state) {
@@ -292,24 +292,12 @@ static void a_small_plan_takes_under_10_us(void **state) {
     for (int n = 0; n < 200; n++) {
         attn_plan *plan;
         const double start = attn_clock();
-        assert_int_equal(attn_plan_create(ctx, &p, &plan), ATTN_OK);
+        assert_int_equal(attn_plan_create(test_ctx, &p, &plan), ATTN_OK);
         const double seconds = attn_clock() - start;
         best = seconds < best ? seconds : best;
         attn_plan_destroy(plan);
     }
     assert_true(best < 10e-6 || !test_times_count());
-}
-
-static int open_context(void **state) {
-    (void)state;
-    ctx = test_context(2);
-    return 0;
-}
-
-static int close_context(void **state) {
-    (void)state;
-    attn_ctx_destroy(ctx);
-    return 0;
 }
 
 int main(void) {
@@ -324,5 +312,5 @@ int main(void) {
         cmocka_unit_test(a_plan_prints_itself_into_any_buffer),
         cmocka_unit_test(a_small_plan_takes_under_10_us),
     };
-    return cmocka_run_group_tests_name("plan: problems", tests, open_context, close_context);
+    return cmocka_run_group_tests_name("plan: problems", tests, test_open_context, test_close_context);
 }

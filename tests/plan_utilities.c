@@ -1,6 +1,7 @@
 /* Merging of partial results, and padded batches made packed. */
 #include "attn.h"
 #include "support/compare.h"
+#include "support/fixture.h"
 #include "support/problem.h"
 
 #include <math.h>
@@ -10,8 +11,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-static attn_ctx *ctx;
 
 enum { WIDTH = 3 };
 
@@ -32,7 +31,7 @@ static struct part random_part(struct attn_random *r) {
 }
 
 static struct part merged(struct part a, const struct part *b) {
-    assert_int_equal(attn_merge(ctx, 1, WIDTH, a.o, WIDTH, &a.lse, b->o, WIDTH, &b->lse), ATTN_OK);
+    assert_int_equal(attn_merge(test_ctx, 1, WIDTH, a.o, WIDTH, &a.lse, b->o, WIDTH, &b->lse), ATTN_OK);
     return a;
 }
 
@@ -77,14 +76,14 @@ static void the_merge_of_equal_parts_is_their_mean(void **state) {
 static void wrong_merges_are_refused(void **state) {
     (void)state;
     float o[WIDTH] = {0}, lse = 0.0f;
-    assert_int_equal(attn_merge(ctx, -1, WIDTH, o, WIDTH, &lse, o, WIDTH, &lse), ATTN_EINVAL);
-    assert_int_equal(attn_merge(ctx, 1, 0, o, WIDTH, &lse, o, WIDTH, &lse), ATTN_EINVAL);
-    assert_int_equal(attn_merge(ctx, 1, WIDTH, NULL, WIDTH, &lse, o, WIDTH, &lse), ATTN_EINVAL);
-    assert_int_equal(attn_merge(ctx, 1, WIDTH, o, WIDTH, NULL, o, WIDTH, &lse), ATTN_EINVAL);
-    assert_int_equal(attn_merge(ctx, 1, WIDTH, o, WIDTH, &lse, NULL, WIDTH, &lse), ATTN_EINVAL);
-    assert_int_equal(attn_merge(ctx, 1, WIDTH, o, WIDTH, &lse, o, WIDTH, NULL), ATTN_EINVAL);
-    assert_int_equal(attn_merge(ctx, 2, WIDTH, o, WIDTH - 1, &lse, o, WIDTH, &lse), ATTN_EINVAL);
-    assert_int_equal(attn_merge(ctx, 0, WIDTH, NULL, 0, NULL, NULL, 0, NULL), ATTN_OK);
+    assert_int_equal(attn_merge(test_ctx, -1, WIDTH, o, WIDTH, &lse, o, WIDTH, &lse), ATTN_EINVAL);
+    assert_int_equal(attn_merge(test_ctx, 1, 0, o, WIDTH, &lse, o, WIDTH, &lse), ATTN_EINVAL);
+    assert_int_equal(attn_merge(test_ctx, 1, WIDTH, NULL, WIDTH, &lse, o, WIDTH, &lse), ATTN_EINVAL);
+    assert_int_equal(attn_merge(test_ctx, 1, WIDTH, o, WIDTH, NULL, o, WIDTH, &lse), ATTN_EINVAL);
+    assert_int_equal(attn_merge(test_ctx, 1, WIDTH, o, WIDTH, &lse, NULL, WIDTH, &lse), ATTN_EINVAL);
+    assert_int_equal(attn_merge(test_ctx, 1, WIDTH, o, WIDTH, &lse, o, WIDTH, NULL), ATTN_EINVAL);
+    assert_int_equal(attn_merge(test_ctx, 2, WIDTH, o, WIDTH - 1, &lse, o, WIDTH, &lse), ATTN_EINVAL);
+    assert_int_equal(attn_merge(test_ctx, 0, WIDTH, NULL, 0, NULL, NULL, 0, NULL), ATTN_OK);
 }
 
 static void padding_becomes_cumulative_lengths(void **state) {
@@ -95,13 +94,13 @@ static void padding_becomes_cumulative_lengths(void **state) {
     const int64_t want_index[7] = {0, 1, 5, 6, 7, 8, 11};
     int32_t cu[5];
     int64_t index[16];
-    assert_int_equal(attn_cu_from_padding(ctx, valid, 4, 4, cu, index), ATTN_OK);
+    assert_int_equal(attn_cu_from_padding(test_ctx, valid, 4, 4, cu, index), ATTN_OK);
     assert_memory_equal(cu, want_cu, sizeof(cu));
     assert_memory_equal(index, want_index, sizeof(want_index));
     memset(cu, 0xff, sizeof(cu));
-    assert_int_equal(attn_cu_from_padding(ctx, valid, 4, 4, cu, NULL), ATTN_OK);
+    assert_int_equal(attn_cu_from_padding(test_ctx, valid, 4, 4, cu, NULL), ATTN_OK);
     assert_memory_equal(cu, want_cu, sizeof(cu));
-    assert_int_equal(attn_cu_from_padding(ctx, NULL, 3, 0, cu, NULL), ATTN_OK);
+    assert_int_equal(attn_cu_from_padding(test_ctx, NULL, 3, 0, cu, NULL), ATTN_OK);
     assert_int_equal(cu[3], 0);
 }
 
@@ -109,24 +108,12 @@ static void wrong_padding_is_refused(void **state) {
     (void)state;
     const uint8_t valid[1] = {1};
     int32_t cu[2];
-    assert_int_equal(attn_cu_from_padding(ctx, valid, -1, 1, cu, NULL), ATTN_EINVAL);
-    assert_int_equal(attn_cu_from_padding(ctx, valid, 1, -1, cu, NULL), ATTN_EINVAL);
-    assert_int_equal(attn_cu_from_padding(ctx, NULL, 1, 1, cu, NULL), ATTN_EINVAL);
-    assert_int_equal(attn_cu_from_padding(ctx, valid, 1, 1, NULL, NULL), ATTN_EINVAL);
-    assert_int_equal(attn_cu_from_padding(ctx, valid, (int64_t)1 << 40, (int64_t)1 << 40, cu, NULL), ATTN_ESHAPE);
-    assert_int_equal(attn_cu_from_padding(ctx, valid, 1 << 16, 1 << 16, cu, NULL), ATTN_ESHAPE);
-}
-
-static int open_context(void **state) {
-    (void)state;
-    ctx = test_context(1);
-    return 0;
-}
-
-static int close_context(void **state) {
-    (void)state;
-    attn_ctx_destroy(ctx);
-    return 0;
+    assert_int_equal(attn_cu_from_padding(test_ctx, valid, -1, 1, cu, NULL), ATTN_EINVAL);
+    assert_int_equal(attn_cu_from_padding(test_ctx, valid, 1, -1, cu, NULL), ATTN_EINVAL);
+    assert_int_equal(attn_cu_from_padding(test_ctx, NULL, 1, 1, cu, NULL), ATTN_EINVAL);
+    assert_int_equal(attn_cu_from_padding(test_ctx, valid, 1, 1, NULL, NULL), ATTN_EINVAL);
+    assert_int_equal(attn_cu_from_padding(test_ctx, valid, (int64_t)1 << 40, (int64_t)1 << 40, cu, NULL), ATTN_ESHAPE);
+    assert_int_equal(attn_cu_from_padding(test_ctx, valid, 1 << 16, 1 << 16, cu, NULL), ATTN_ESHAPE);
 }
 
 int main(void) {
@@ -139,5 +126,5 @@ int main(void) {
         cmocka_unit_test(padding_becomes_cumulative_lengths),
         cmocka_unit_test(wrong_padding_is_refused),
     };
-    return cmocka_run_group_tests_name("plan: utilities", tests, open_context, close_context);
+    return cmocka_run_group_tests_name("plan: utilities", tests, test_open_context, test_close_context);
 }
