@@ -73,6 +73,25 @@ static void a_b_c_a_b_a_b_has_hits_at_4_and_6(void **state) {
     free(scratch);
 }
 
+static void memory_follows_the_different_pairs_not_the_text(void **state) {
+    enum { COUNT = 100000, VOCABULARY = 100 };
+    static int32_t token[COUNT];
+    attn_ctx *ctx;
+    struct attn_bigrams b;
+    (void)state;
+    assert_int_equal(attn_ctx_create(NULL, &ctx, NULL, 0), ATTN_OK);
+    for (int kinds = 1; kinds <= VOCABULARY; kinds *= 10) {
+        const size_t pairs = (size_t)kinds * (size_t)kinds;
+        for (int i = 0; i < COUNT; i++) token[i] = i % 2 == 0 ? i / 2 % kinds : i / 2 / kinds % kinds; /* all pairs (a, b) of `kinds` */
+        assert_int_equal(attn_bigrams_open(ctx, token, COUNT, VOCABULARY, &b), ATTN_OK);
+        assert_true(b.places >= 2 * pairs || kinds == 1);
+        assert_true(b.places <= 16 || b.places < 4 * pairs);
+        assert_int_equal(attn_bigrams_count(&b, 0, 0) > 0, 1);
+        attn_bigrams_close(ctx, &b);
+    }
+    attn_ctx_destroy(ctx);
+}
+
 /* The text 0 1 0 2 with 3 tokens, and 0 1 to be predicted: one after 0 in half of two cases, behind which two kinds were seen. */
 static void counted_models_give_the_probabilities_of_their_formulas(void **state) {
     static const int32_t training[] = {0, 1, 0, 2}, token[] = {0, 1};
@@ -93,6 +112,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(marks_of_1000_random_contexts_are_those_of_all_pairs_compared),
         cmocka_unit_test(a_b_c_a_b_a_b_has_hits_at_4_and_6),
+        cmocka_unit_test(memory_follows_the_different_pairs_not_the_text),
         cmocka_unit_test(counted_models_give_the_probabilities_of_their_formulas),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,10 +8,10 @@
 #include "system/zoology/labelled.h"
 #include "system/zoology/mqar.h"
 #include "system/zoology/zoology.h"
+#include "train/answers.h"
 #include "train/sequence_fields.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { SEGMENTS = 16, TEST_BATCH = 64 };
@@ -255,14 +255,16 @@ static attn_status generate(struct attn_job *job, int64_t count, FILE *out) {
         }
         fputs("]}\n", out);
     }
-    return ferror(out) ? attn_fail(job->ctx, ATTN_ESYSTEM, "writing the examples failed") : ATTN_OK;
+    return fflush(out) != 0 || ferror(out) ? attn_fail(job->ctx, ATTN_ESYSTEM, "writing the examples failed") : ATTN_OK;
 }
 
 /* Answers one line; of a model that was trained on several segments, within the first. */
-static attn_status answer(struct attn_job *job, char *line, FILE *out) {
+static attn_status answer(void *user, char *line, size_t bytes, FILE *out) {
+    struct attn_job *job = user;
     struct recall *s = job->self;
     const struct attn_mqar *task = &s->train.segment[0].task;
     struct attn_ask ask;
+    if (strlen(line) != bytes) return attn_fail(job->ctx, ATTN_EINVAL, "found a byte 0 at byte %zu, expected words", strlen(line));
     attn_status status = attn_ask_parse(job->ctx, task, line, s->tokens, &ask);
     if (status) return status;
     for (int64_t i = 0; i < task->length; i++) s->labels[i] = ATTN_MQAR_NO_LABEL;
@@ -278,16 +280,8 @@ static attn_status answer(struct attn_job *job, char *line, FILE *out) {
 }
 
 static attn_status predict(struct attn_job *job, const struct attn_predict_options *options, FILE *in, FILE *out) {
-    char *line = NULL;
-    size_t room = 0;
-    attn_status status = ATTN_OK;
     (void)options;
-    while (!status && getline(&line, &room, in) >= 0) {
-        status = answer(job, line, out);
-        fflush(out);
-    }
-    free(line);
-    return status;
+    return attn_answer_lines(job->ctx, in, out, answer, job);
 }
 
 const struct attn_task attn_zoology_mqar = {

@@ -23,23 +23,44 @@ static uint64_t key_of(int64_t vocabulary, int32_t previous, int32_t token) {
     return (uint64_t)previous * (uint64_t)vocabulary + (uint64_t)token + 1;
 }
 
-attn_status attn_bigrams_open(attn_ctx *ctx, const int32_t *token, size_t count, int64_t vocabulary, struct attn_bigrams *out) {
-    *out = (struct attn_bigrams){.places = places_for(count), .vocabulary = vocabulary};
-    out->key = attn_alloc(ctx, out->places * sizeof *out->key);
-    out->count = attn_alloc(ctx, out->places * sizeof *out->count);
-    if (!out->key || !out->count) {
-        attn_bigrams_close(ctx, out);
-        return attn_no_memory(ctx, "pairs of neighbours", places_for(count) * (sizeof *out->key + sizeof *out->count));
+static attn_status make_places(attn_ctx *ctx, size_t places, struct attn_bigrams *b) {
+    b->places = places;
+    b->key = attn_alloc(ctx, places * sizeof *b->key);
+    b->count = attn_alloc(ctx, places * sizeof *b->count);
+    if (!b->key || !b->count) return attn_no_memory(ctx, "pairs of neighbours", places * (sizeof *b->key + sizeof *b->count));
+    memset(b->key, 0, places * sizeof *b->key);
+    memset(b->count, 0, places * sizeof *b->count);
+    return ATTN_OK;
+}
+
+static attn_status grow(attn_ctx *ctx, struct attn_bigrams *b) {
+    struct attn_bigrams larger = *b;
+    const attn_status status = make_places(ctx, 2 * b->places, &larger);
+    for (size_t p = 0; p < b->places && !status; p++) {
+        if (b->key[p] == 0) continue;
+        const size_t place = find(&larger, b->key[p]);
+        larger.key[place] = b->key[p];
+        larger.count[place] = b->count[p];
     }
-    memset(out->key, 0, out->places * sizeof *out->key);
-    memset(out->count, 0, out->places * sizeof *out->count);
-    for (size_t i = 1; i < count; i++) {
+    attn_bigrams_close(ctx, status ? &larger : b);
+    if (!status) *b = larger;
+    return status;
+}
+
+attn_status attn_bigrams_open(attn_ctx *ctx, const int32_t *token, size_t count, int64_t vocabulary, struct attn_bigrams *out) {
+    size_t pairs = 0;
+    *out = (struct attn_bigrams){.vocabulary = vocabulary};
+    attn_status status = make_places(ctx, places_for(0), out);
+    for (size_t i = 1; i < count && !status; i++) {
         const uint64_t key = key_of(vocabulary, token[i - 1], token[i]);
         const size_t place = find(out, key);
+        pairs += out->key[place] == 0;
         out->key[place] = key;
         out->count[place] += out->count[place] < INT32_MAX;
+        if (2 * pairs > out->places) status = grow(ctx, out);
     }
-    return ATTN_OK;
+    if (status) attn_bigrams_close(ctx, out);
+    return status;
 }
 
 void attn_bigrams_close(attn_ctx *ctx, struct attn_bigrams *b) {

@@ -5,11 +5,11 @@
 
 #include "base/context.h"
 
-/* How often each pair of neighbours stands in a text. */
+/* How often each pair of neighbours stands in a text. Memory follows the number of different pairs. */
 struct attn_bigrams {
     uint64_t *key; /* previous * vocabulary + token + 1; 0: a free place */
     int32_t *count;
-    size_t places; /* a power of two */
+    size_t places; /* a power of two, at least twice as many as there are pairs, and less than 4 times (or 16) */
     int64_t vocabulary;
 };
 attn_status attn_bigrams_open(attn_ctx *ctx, const int32_t *token, size_t count, int64_t vocabulary, struct attn_bigrams *out);
