@@ -33,7 +33,7 @@ _attn() {
     metric) options="--predictions --labels --scores --nll --tokens --bins --no-header --skip-bad --json --csv --help" ;;
     systems) options="zoology/mqar zoology/stacked zoology/lm --mixers --plugin --json --csv --help" ;;
     train) options="zoology/mqar zoology/stacked zoology/lm --resume --recipe --plugin --store --threads --jobs --shard --time-limit --checkpoint-every --again --dry-run --quiet --json --csv --help" ;;
-    eval) options="--data --plugin --store --threads --json --csv --help" ;;
+    eval) options="--data --against --bins --plugin --store --threads --json --csv --help" ;;
     predict) options="--tokens --temperature --seed --plugin --store --threads --help" ;;
     data) options="zoology/mqar --count --help" ;;
     reproduce) options="zoology --scale --seeds --strict --dry-run --store --threads --jobs --quiet --json --csv --help" ;;

@@ -27,6 +27,21 @@ void attn_figures_add(struct attn_figures *figures, const char *name, double val
 /* NaN: there is none of this name. */
 double attn_figures_get(const struct attn_figures *figures, const char *name);
 
+/* Losses in bins: of tokens by how often training has seen the pair of each and the token before it, apart for pairs that stand earlier in the context. */
+enum { ATTN_LOSS_BINS = 8 };
+struct attn_loss_sum {
+    double loss; /* summed */
+    int64_t tokens;
+};
+struct attn_loss_bin {
+    char name[32]; /* the counts, "4-15" */
+    struct attn_loss_sum repeated, fresh;
+};
+struct attn_loss_bins {
+    struct attn_loss_bin at[ATTN_LOSS_BINS];
+    int count;
+};
+
 struct attn_job {
     attn_ctx *ctx;
     const struct attn_task *task;
@@ -62,6 +77,10 @@ struct attn_task {
     attn_tensor *(*loss)(struct attn_job *job, int64_t step, int64_t micro, int64_t micros);
     /* Figures on data that no step sees. Nothing is recorded. data: a file of the user's own in the task's format, NULL: the recipe's. */
     attn_status (*evaluate)(struct attn_job *job, const char *data, struct attn_figures *out);
+    /* The same data seen by another model of the task: figures of both and their differences. NULL: the task compares no models. */
+    attn_status (*compare)(struct attn_job *job, struct attn_job *against, const char *data, struct attn_figures *out);
+    /* Losses by how often training has seen what is predicted. NULL: the task has no such bins. */
+    attn_status (*bins)(struct attn_job *job, const char *data, struct attn_loss_bins *out);
     /* Answers what is read, line by line; NULL: the task has no such use. */
     attn_status (*predict)(struct attn_job *job, const struct attn_predict_options *options, FILE *in, FILE *out);
     /* Writes the data that training would see as text, `count` examples; NULL: none are generated. */

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -301,6 +302,67 @@ static void a_recipe_that_is_refused_leaves_no_run(void **state) {
     attn_ctx_destroy(ctx);
 }
 
+/* A command of the shell with both streams in `text`: PROGRAM is the program, STORE the store. */
+static int shell(const char *form) {
+    char command[4 * TEST_PATH] = "", *to = command;
+    const char *program = getenv("ATTN_PROGRAM");
+    if (!program) skip();
+    for (const char *at = form; *at;) {
+        const bool is_program = strncmp(at, "PROGRAM", 7) == 0, is_store = strncmp(at, "STORE", 5) == 0;
+        assert_true((size_t)(to - command) + strlen(program) + strlen(store) + 2 < sizeof command);
+        if (is_program || is_store)
+            to += sprintf(to, "%s", is_program ? program : store);
+        else
+            *to++ = *at;
+        at += is_program ? 7 : is_store ? 5 : 1;
+    }
+    setenv("OUTPUT", output, 1);
+    const int how = system(command);
+    FILE *file = fopen(output, "r");
+    assert_non_null(file);
+    text[fread(text, 1, TEST_OUTPUT - 1, file)] = '\0';
+    fclose(file);
+    return WIFEXITED(how) ? WEXITSTATUS(how) : -1;
+}
+
+static void answers_name_the_line_and_the_stream_that_fails(void **state) {
+    (void)state;
+    expect(run("train", training("steps=3 --quiet")), 0, "");
+    expect(shell("printf 'a x b y ? b\\n\\n' | PROGRAM predict STORE/zoology* >\"$OUTPUT\" 2>&1"), 2, "attn: line 2: found no '?'");
+    if (access("/dev/full", W_OK) == 0)
+        expect(shell("echo 'a x ? a' | PROGRAM predict STORE/zoology* 2>\"$OUTPUT\" >/dev/full"), 3,
+               "line 1: the answer cannot be written");
+    expect(shell("{ sleep 0.3; echo 'a x ? a'; } | { PROGRAM predict STORE/zoology* 2>\"$OUTPUT\"; echo $? >STORE/status; } | true; "
+                 "exit $(cat STORE/status)"),
+           3, "Broken pipe");
+}
+
+static void a_language_model_is_measured_beside_another(void **state) {
+    (void)state;
+    expect(
+        shell("yes 'the cat sat on the mat' | head -n 100 >STORE/words; "
+              "PROGRAM train lm data=STORE/words tokenizer=word length=16 batch=4 width=16 layers=1 steps=1,40 epochs=0 warmup=0 lr=0.01 "
+              "threshold=1000 eval_every=0 patience=0 --store STORE --quiet >\"$OUTPUT\" 2>&1"),
+        0, "");
+    const char *const few = "$(grep -l '\"steps\": 1,' STORE/zoology*/recipe.json | xargs dirname)";
+    char command[1024];
+    snprintf(command, sizeof command,
+             "few=%s; many=$(grep -l '\"steps\": 40,' STORE/zoology*/recipe.json | xargs dirname); "
+             "PROGRAM eval $few --against $many --json >\"$OUTPUT\" 2>&1",
+             few);
+    expect(shell(command), 0, "\"hits_of_gap\":");
+    expect(0, 0, "\"difference_hits\":");
+    snprintf(command, sizeof command, "PROGRAM eval %s --bins --csv >\"$OUTPUT\" 2>&1", few);
+    expect(shell(command), 0, "times_in_training,tokens_repeated,perplexity_repeated,tokens_other,perplexity_other\n0,");
+    snprintf(command, sizeof command, "PROGRAM eval %s --bins --against x >\"$OUTPUT\" 2>&1", few);
+    expect(shell(command), 2, "expected one of them");
+    expect(run("train", training("steps=3 --quiet")), 0, "");
+    snprintf(command, sizeof command, "PROGRAM eval %s --against STORE/zoology-mqar* >\"$OUTPUT\" 2>&1", few);
+    expect(shell(command), 2, "found a model of zoology/mqar, expected one of zoology/lm");
+    expect(shell("PROGRAM eval STORE/zoology-mqar* --bins >\"$OUTPUT\" 2>&1"), 2, "zoology/mqar has no bins");
+    expect(shell("PROGRAM eval STORE/zoology-mqar* --against STORE/zoology-mqar* >\"$OUTPUT\" 2>&1"), 2, "zoology/mqar compares no models");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(kills_lose_nothing, set_up, tear_down),
@@ -312,6 +374,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_sweep_is_stopped_and_goes_on, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_recipe_that_is_refused_leaves_no_run, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_cost_of_claims_is_told_to_programs_too, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(answers_name_the_line_and_the_stream_that_fails, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_language_model_is_measured_beside_another, set_up, tear_down),
         cmocka_unit_test_setup_teardown(options_without_a_use_are_refused, set_up, tear_down),
     };
     return cmocka_run_group_tests_name("train: the program", tests, NULL, NULL);

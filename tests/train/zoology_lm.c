@@ -65,10 +65,10 @@ static struct attn_recipe *recipe_of(const char *data, const char *const *more) 
     return recipe;
 }
 
-/* A trained model's run; the same for every call. */
-static struct attn_run_summary trained(void) {
+/* The run of a model trained with these words; the same for every call with the same. */
+static struct attn_run_summary trained_with(const char *const *more) {
     struct attn_run_summary run;
-    struct attn_recipe *recipe = recipe_of("text", NULL);
+    struct attn_recipe *recipe = recipe_of("text", more);
     char store[80];
     snprintf(store, sizeof store, "%s/runs", folder);
     const struct attn_work work = {.task = &attn_zoology_lm, .store = store};
@@ -78,17 +78,25 @@ static struct attn_run_summary trained(void) {
     return run;
 }
 
+static struct attn_run_summary trained(void) {
+    return trained_with(NULL);
+}
+
 static const struct attn_task *find_task(attn_ctx *any, const char *name) {
     (void)any;
     assert_string_equal(name, attn_zoology_lm.name);
     return &attn_zoology_lm;
 }
 
-static void open_saved(struct attn_saved_model *model) {
+static void open_saved_with(struct attn_saved_model *model, const char *const *more) {
     char path[ATTN_FILE_PATH];
-    const struct attn_run_summary run = trained();
+    const struct attn_run_summary run = trained_with(more);
     snprintf(path, sizeof path, "%s/%s", run.folder, ATTN_MODEL_FILE);
     assert_int_equal(attn_work_open_model(ctx, find_task, path, NULL, 0, model), ATTN_OK);
+}
+
+static void open_saved(struct attn_saved_model *model) {
+    open_saved_with(model, NULL);
 }
 
 /* ------------------------------------------------------------------------------------------------------------ windows */
@@ -184,6 +192,96 @@ static void where_no_token_is_a_hit_hits_have_no_figures(void **state) {
     attn_free(ctx, recipe);
 }
 
+static void bins_hold_every_token_and_the_whole_loss(void **state) {
+    struct attn_saved_model model;
+    struct attn_loss_bins bins;
+    double loss = 0;
+    int64_t tokens = 0;
+    (void)state;
+    open_saved(&model);
+    assert_int_equal(attn_zoology_lm.bins(&model.job, NULL, &bins), ATTN_OK);
+    for (int i = 0; i < bins.count; i++) {
+        loss += bins.at[i].repeated.loss + bins.at[i].fresh.loss;
+        tokens += bins.at[i].repeated.tokens + bins.at[i].fresh.tokens;
+    }
+    assert_int_equal(tokens, EVALUATION - 1);
+    assert_int_equal(bins.at[0].repeated.tokens + bins.at[0].fresh.tokens,
+                     0); /* every pair of 5 letters is somewhere in the training text */
+    const struct attn_run_summary run = trained();
+    expect_near(loss / (double)tokens, attn_figures_get(&run.figures, "loss"));
+    attn_work_close_model(&model);
+}
+
+/* --------------------------------------------------------------------------------------------------------- comparisons */
+
+static void a_comparison_has_the_figures_of_both_models_and_their_differences(void **state) {
+    static const char *const longer[] = {"steps=60", NULL}, *const slices[] = {"", "_hits", "_other"};
+    struct attn_saved_model model, against;
+    struct attn_figures f = {.count = 0};
+    (void)state;
+    open_saved(&model);
+    open_saved_with(&against, longer);
+    const struct attn_run_summary a = trained(), b = trained_with(longer);
+    assert_int_equal(attn_zoology_lm.compare(&model.job, &against.job, NULL, &f), ATTN_OK);
+    for (int i = 0; i < 3; i++) {
+        char name[48], of_run[48];
+        snprintf(of_run, sizeof of_run, "perplexity%s", slices[i]);
+        expect_near(attn_figures_get(&f, of_run), attn_figures_get(&a.figures, of_run));
+        snprintf(name, sizeof name, "against%s", slices[i]);
+        expect_near(attn_figures_get(&f, name), attn_figures_get(&b.figures, of_run));
+        snprintf(name, sizeof name, "difference%s", slices[i]);
+        expect_near(attn_figures_get(&f, name), log(attn_figures_get(&a.figures, of_run)) - log(attn_figures_get(&b.figures, of_run)));
+    }
+    const double share = attn_figures_get(&f, "hits_of_gap_unclipped"), hits = attn_figures_get(&f, "hit_share");
+    assert_true(attn_figures_get(&f, "difference") > 0);
+    assert_true(fabs(share - hits * attn_figures_get(&f, "difference_hits") / attn_figures_get(&f, "difference")) < 1e-9);
+    assert_true(attn_figures_get(&f, "hits_of_gap") == fmin(share, 1));
+    attn_work_close_model(&model);
+    attn_work_close_model(&against);
+}
+
+static void a_model_beside_itself_has_no_gap(void **state) {
+    struct attn_saved_model model, same;
+    struct attn_figures f = {.count = 0};
+    (void)state;
+    open_saved(&model);
+    open_saved(&same);
+    assert_int_equal(attn_zoology_lm.compare(&model.job, &same.job, NULL, &f), ATTN_OK);
+    assert_true(attn_figures_get(&f, "difference") == 0.0);
+    assert_true(isnan(attn_figures_get(&f, "hits_of_gap")));
+    attn_work_close_model(&model);
+    attn_work_close_model(&same);
+}
+
+static void models_that_were_not_measured_alike_are_not_compared(void **state) {
+    char valid[80];
+    snprintf(valid, sizeof valid, "valid=%s/short", folder);
+    const struct {
+        const char *more[3], *sentence;
+    } cases[] = {{{"tokenizer=bpe", "vocabulary=260"}, "different vocabularies"},
+                 {{"length=8"}, "contexts of 16 and 8 tokens"},
+                 {{"eval_tokens=20"}, "different texts (50 and 21 tokens)"},
+                 {{valid}, "different texts"},
+                 {{"threshold=39"}, "different slices (threshold=38 and 39"}};
+    struct attn_saved_model model;
+    (void)state;
+    open_saved(&model);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char text[1024];
+        struct attn_job other;
+        struct attn_figures f = {.count = 0};
+        struct attn_recipe *recipe = recipe_of("text", cases[i].more);
+        assert_int_equal(attn_job_open(ctx, &attn_zoology_lm, recipe, NULL, 0, NULL, &other), ATTN_OK);
+        assert_int_equal(attn_zoology_lm.compare(&model.job, &other, NULL, &f), ATTN_EINVAL);
+        attn_ctx_error(ctx, text, sizeof text);
+        if (!strstr(text, cases[i].sentence)) fail_msg("\"%s\" in \"%s\"", cases[i].sentence, text);
+        assert_int_equal(f.count, 0);
+        attn_job_close(&other);
+        attn_free(ctx, recipe);
+    }
+    attn_work_close_model(&model);
+}
+
 /* ------------------------------------------------------------------------------------------------------- continuations */
 
 /* What is printed for some lines; freed by free. */
@@ -260,6 +358,10 @@ int main(void) {
         cmocka_unit_test(losses_of_hits_and_others_make_up_the_whole),
         cmocka_unit_test(a_saved_model_has_the_figures_of_its_run),
         cmocka_unit_test(where_no_token_is_a_hit_hits_have_no_figures),
+        cmocka_unit_test(bins_hold_every_token_and_the_whole_loss),
+        cmocka_unit_test(a_comparison_has_the_figures_of_both_models_and_their_differences),
+        cmocka_unit_test(a_model_beside_itself_has_no_gap),
+        cmocka_unit_test(models_that_were_not_measured_alike_are_not_compared),
         cmocka_unit_test(a_line_is_continued_by_as_many_tokens_and_the_same_seed_draws_the_same),
         cmocka_unit_test(texts_that_cannot_be_trained_on_are_refused_with_what_was_found),
         cmocka_unit_test(a_text_that_was_read_in_part_is_not_taken_for_loaded),

@@ -4,6 +4,8 @@
 #include "cli/training/training.h"
 #include "system/systems.h"
 
+#include <math.h>
+#include <signal.h>
 #include <stdio.h>
 
 /* A command about one saved model. */
@@ -13,19 +15,24 @@ struct command {
     struct attn_words words, plugins;
     attn_ctx *ctx;
     const attn_mixer_kind **kinds;
+    int kind_count;
     struct attn_saved_model model;
 };
 
+static attn_status open_saved(struct command *c, const char *name, struct attn_saved_model *out) {
+    char path[ATTN_FILE_PATH];
+    const attn_status status = attn_cli_model_path(c->ctx, attn_cli_store(c->store), name, path);
+    return status ? status : attn_work_open_model(c->ctx, attn_task_named, path, c->kinds, c->kind_count, out);
+}
+
 /* Opens the saved model that the command's word names; -1, or an exit status. */
 static int open_model(struct command *c) {
-    char path[ATTN_FILE_PATH];
-    int status = ATTN_EXIT_DONE, kinds = 0;
+    int status = ATTN_EXIT_DONE;
     if (c->words.count != 1) return attn_complain("%s: expected one model: a file, a run's folder or its id", c->name);
     c->ctx = attn_cli_context((int)c->threads, &status);
     if (!c->ctx) return status;
-    attn_status opened = attn_cli_plugins(c->ctx, &c->plugins, &c->kinds, &kinds);
-    if (!opened) opened = attn_cli_model_path(c->ctx, attn_cli_store(c->store), c->words.item[0], path);
-    if (!opened) opened = attn_work_open_model(c->ctx, attn_task_named, path, c->kinds, kinds, &c->model);
+    attn_status opened = attn_cli_plugins(c->ctx, &c->plugins, &c->kinds, &c->kind_count);
+    if (!opened) opened = open_saved(c, c->words.item[0], &c->model);
     if (!opened) return -1;
     status = attn_complain_status(c->ctx, opened);
     attn_free(c->ctx, c->kinds);
@@ -41,19 +48,106 @@ static int close_model(struct command *c, attn_status status) {
     return exit_status;
 }
 
-int attn_cmd_eval(int argc, char **argv) {
+struct eval {
+    struct command c;
+    const char *data, *against;
+    bool json, csv, bins;
+};
+
+static struct attn_report report_of(const struct eval *e, const struct attn_column *columns, int count) {
+    return (struct attn_report){.file = stdout,
+                                .form = e->json  ? ATTN_FORM_JSON
+                                        : e->csv ? ATTN_FORM_CSV
+                                                 : ATTN_FORM_TABLE,
+                                .columns = columns,
+                                .column_count = count};
+}
+
+static void print_figures(const struct eval *e, const struct attn_figures *figures) {
     static const struct attn_column columns[] = {{"figure", "figure", 24, 0, 0}, {"value", "value", 12, 6, 0}};
-    struct command c = {.name = "eval"};
-    const char *data = NULL;
-    bool json = false, csv = false;
+    struct attn_report report = report_of(e, columns, sizeof columns / sizeof columns[0]);
+    struct attn_record all = {.count = 0};
+    attn_record_text(&all, "task", e->c.model.job.task->name);
+    for (int i = 0; i < figures->count; i++) {
+        struct attn_record r = {.count = 0};
+        attn_record_text(&r, "figure", figures->at[i].name);
+        attn_record_real(&r, "value", figures->at[i].value);
+        attn_record_real(&all, figures->at[i].name, figures->at[i].value);
+        if (!e->json) attn_report_row(&report, &r);
+    }
+    if (e->json) attn_report_row(&report, &all);
+}
+
+static double perplexity_of(const struct attn_loss_sum *sum) {
+    return sum->tokens > 0 ? exp(sum->loss / (double)sum->tokens) : (double)NAN;
+}
+
+static void print_bins(const struct eval *e, const struct attn_loss_bins *bins) {
+    static const struct attn_column columns[] = {{"times_in_training", "in training", 12, 0, 0},
+                                                 {"tokens_repeated", "repeated", 10, 0, 0},
+                                                 {"perplexity_repeated", "perplexity", 12, 3, 0},
+                                                 {"tokens_other", "other", 10, 0, 0},
+                                                 {"perplexity_other", "perplexity", 12, 3, 0}};
+    struct attn_report report = report_of(e, columns, sizeof columns / sizeof columns[0]);
+    for (int i = 0; i < bins->count; i++) {
+        const struct attn_loss_bin *bin = &bins->at[i];
+        struct attn_record r = {.count = 0};
+        attn_record_text(&r, "times_in_training", bin->name);
+        attn_record_integer(&r, "tokens_repeated", bin->repeated.tokens);
+        attn_record_real(&r, "perplexity_repeated", perplexity_of(&bin->repeated));
+        attn_record_integer(&r, "tokens_other", bin->fresh.tokens);
+        attn_record_real(&r, "perplexity_other", perplexity_of(&bin->fresh));
+        attn_report_row(&report, &r);
+    }
+}
+
+static attn_status compare(struct eval *e, struct attn_figures *figures) {
+    struct attn_saved_model other;
+    struct attn_job *job = &e->c.model.job;
+    attn_status status = open_saved(&e->c, e->against, &other);
+    if (status) return status;
+    if (other.job.task != job->task)
+        status = attn_fail(e->c.ctx, ATTN_EINVAL, "%s: found a model of %s, expected one of %s, as the first", e->against,
+                           other.job.task->name, job->task->name);
+    else if (!job->task->compare)
+        status = attn_fail(e->c.ctx, ATTN_EUNSUPPORTED, "eval: %s compares no models", job->task->name);
+    else
+        status = job->task->compare(job, &other.job, e->data, figures);
+    attn_work_close_model(&other);
+    return status;
+}
+
+static attn_status evaluate(struct eval *e) {
+    struct attn_job *job = &e->c.model.job;
     struct attn_figures figures = {.count = 0};
+    struct attn_loss_bins bins;
+    if (e->bins && !job->task->bins)
+        return attn_fail(e->c.ctx, ATTN_EUNSUPPORTED, "eval: %s has no bins by what training has seen", job->task->name);
+    const attn_status status = e->bins      ? job->task->bins(job, e->data, &bins)
+                               : e->against ? compare(e, &figures)
+                                            : job->task->evaluate(job, e->data, &figures);
+    if (status) return status;
+    if (e->bins)
+        print_bins(e, &bins);
+    else
+        print_figures(e, &figures);
+    return ATTN_OK;
+}
+
+int attn_cmd_eval(int argc, char **argv) {
+    struct eval e = {.c = {.name = "eval"}};
     const struct attn_option options[] = {
-        {"data", ATTN_OPTION_TEXT, &data, "FILE", "data of your own in the task's format, in place of the recipe's", 0, 0},
-        {"plugin", ATTN_OPTION_WORDS, &c.plugins, "FILE", "a shared object with mixers of your own; may be given again", 0, 0},
-        {"store", ATTN_OPTION_TEXT, &c.store, "DIR", "where runs are; default: ATTN_RUNS, else runs", 0, 0},
-        {"threads", ATTN_OPTION_INTEGER, &c.threads, "N", "threads; default: all processors", 0, 4096},
-        {"json", ATTN_OPTION_FLAG, &json, NULL, "one JSON object with all figures", 0, 0},
-        {"csv", ATTN_OPTION_FLAG, &csv, NULL, "CSV", 0, 0},
+        {"data", ATTN_OPTION_TEXT, &e.data, "FILE", "data of your own in the task's format, in place of the recipe's", 0, 0},
+        {"against", ATTN_OPTION_TEXT, &e.against, "MODEL",
+         "a language model to be compared with: perplexities of both on the same tokens, differences of their logarithms, and the share of "
+         "the difference that recalled tokens make",
+         0, 0},
+        {"bins", ATTN_OPTION_FLAG, &e.bins, NULL, "perplexity of a language model by how often training has seen a token's pair", 0, 0},
+        {"plugin", ATTN_OPTION_WORDS, &e.c.plugins, "FILE", "a shared object with mixers of your own; may be given again", 0, 0},
+        {"store", ATTN_OPTION_TEXT, &e.c.store, "DIR", "where runs are; default: ATTN_RUNS, else runs", 0, 0},
+        {"threads", ATTN_OPTION_INTEGER, &e.c.threads, "N", "threads; default: all processors", 0, 4096},
+        {"json", ATTN_OPTION_FLAG, &e.json, NULL, "one JSON object with all figures; of --bins, one a bin", 0, 0},
+        {"csv", ATTN_OPTION_FLAG, &e.csv, NULL, "CSV", 0, 0},
     };
     const struct attn_usage usage = {"eval",
                                      "MODEL",
@@ -61,27 +155,10 @@ int attn_cmd_eval(int argc, char **argv) {
                                      "attn eval runs/zoology-mqar-20260101-120000-1a2b",
                                      options,
                                      sizeof options / sizeof options[0]};
-    int status = attn_options_parse(&usage, argc, argv, &c.words);
-    if (status < 0) status = open_model(&c);
-    if (status >= 0) return status;
-    const attn_status evaluated = c.model.job.task->evaluate(&c.model.job, data, &figures);
-    struct attn_report report = {.file = stdout,
-                                 .form = json  ? ATTN_FORM_JSON
-                                         : csv ? ATTN_FORM_CSV
-                                               : ATTN_FORM_TABLE,
-                                 .columns = columns,
-                                 .column_count = sizeof columns / sizeof columns[0]};
-    struct attn_record all = {.count = 0};
-    attn_record_text(&all, "task", c.model.job.task->name);
-    for (int i = 0; i < figures.count && !evaluated; i++) {
-        struct attn_record r = {.count = 0};
-        attn_record_text(&r, "figure", figures.at[i].name);
-        attn_record_real(&r, "value", figures.at[i].value);
-        attn_record_real(&all, figures.at[i].name, figures.at[i].value);
-        if (!json) attn_report_row(&report, &r);
-    }
-    if (json && !evaluated) attn_report_row(&report, &all);
-    return close_model(&c, evaluated);
+    int status = attn_options_parse(&usage, argc, argv, &e.c.words);
+    if (status < 0 && e.bins && e.against) return attn_complain("eval: --bins is of one model, --against of two: expected one of them");
+    if (status < 0) status = open_model(&e.c);
+    return status >= 0 ? status : close_model(&e.c, evaluate(&e));
 }
 
 int attn_cmd_predict(int argc, char **argv) {
@@ -107,6 +184,7 @@ int attn_cmd_predict(int argc, char **argv) {
     int status = attn_options_parse(&usage, argc, argv, &c.words);
     if (status < 0) status = open_model(&c);
     if (status >= 0) return status;
+    signal(SIGPIPE, SIG_IGN); /* where nobody reads the answers, writing fails and says so */
     attn_status answered = ATTN_OK;
     if (c.model.job.task->predict)
         answered =
