@@ -31,11 +31,11 @@ _attn() {
     apply) options="--q --k --v --out --lse --do --dlse --dq --dk --dv --mask --scale --softcap --alibi --dalibi --bias --dbias --sink --dsink
         --dropout --seed --cu-q --cu-k --w --weights --dweights --dw --score --top --out-index --out-score --kv-lens --block-table --kv-dtype --layout --dtype --kernel --effort --wisdom --threads --json --help" ;;
     metric) options="--predictions --labels --scores --nll --tokens --bins --no-header --skip-bad --json --csv --help" ;;
-    systems) options="zoology/mqar zoology/stacked zoology/lm --mixers --plugin --json --csv --help" ;;
-    train) options="zoology/mqar zoology/stacked zoology/lm --resume --recipe --plugin --store --threads --jobs --shard --time-limit --checkpoint-every --again --dry-run --quiet --json --csv --help" ;;
+    systems) options="zoology/mqar zoology/ar_single zoology/stacked zoology/lm --mixers --plugin --json --csv --help" ;;
+    train) options="zoology/mqar zoology/ar_single zoology/stacked zoology/lm --resume --recipe --plugin --store --threads --jobs --shard --time-limit --checkpoint-every --again --dry-run --quiet --json --csv --help" ;;
     eval) options="--data --against --bins --plugin --store --threads --json --csv --help" ;;
     predict) options="--tokens --temperature --seed --plugin --store --threads --help" ;;
-    data) options="zoology/mqar --count --help" ;;
+    data) options="zoology/mqar zoology/ar_single --count --help" ;;
     reproduce) options="zoology --scale --seeds --strict --dry-run --store --threads --jobs --quiet --json --csv --help" ;;
     runs) options="--store --task --state --where --compare --sort --reverse --json --csv --help" ;;
     report) options="--store --where --out --figures --json --help" ;;

@@ -1,4 +1,4 @@
-/* What must hold of every example of multi-query associative recall, and how its slots are distributed. */
+/* What must hold of every example of associative recall, of all pairs and of one, and how slots and queries are distributed. */
 #include "system/zoology/mqar.h"
 
 #include <math.h>
@@ -157,6 +157,85 @@ static void training_and_test_examples_are_all_different(void **state) {
     free(examples);
 }
 
+/* ------------------------------------------------------------------------------------------------------ with one query */
+
+static attn_status check_single(const struct attn_mqar *task) {
+    attn_ctx *ctx;
+    assert_int_equal(attn_ctx_create(NULL, &ctx, NULL, 0), ATTN_OK);
+    const attn_status status = attn_ar_single_check(ctx, task);
+    attn_ctx_destroy(ctx);
+    return status;
+}
+
+/* The number of the pair that is asked for, after all that must hold of the example. */
+static int64_t expect_single(const struct attn_mqar *t, const int32_t *tokens, const int32_t *labels) {
+    const int64_t shown = 2 * t->pairs * t->passes, last = t->length - 1;
+    int64_t asked = -1;
+    for (int64_t i = 0; i < t->pairs; i++) {
+        assert_in_range(tokens[2 * i], 1, t->vocabulary / 2 - 1);
+        assert_in_range(tokens[2 * i + 1], t->vocabulary / 2, t->vocabulary - 1);
+        for (int64_t j = 0; j < i; j++) {
+            assert_int_not_equal(tokens[2 * i], tokens[2 * j]);
+            assert_int_not_equal(tokens[2 * i + 1], tokens[2 * j + 1]);
+        }
+        for (int pass = 1; pass < t->passes; pass++)
+            assert_memory_equal(tokens + 2 * (pass * t->pairs + i), tokens + 2 * i, 2 * sizeof *tokens);
+        if (tokens[2 * i] == tokens[last]) asked = i;
+    }
+    assert_true(asked >= 0);
+    assert_int_equal(labels[last], tokens[2 * asked + 1]);
+    for (int64_t i = 0; i < last; i++) {
+        assert_int_equal(labels[i], ATTN_MQAR_NO_LABEL);
+        if (i >= shown && !t->random_filler) assert_int_equal(tokens[i], 0);
+        assert_in_range(tokens[i], 0, t->vocabulary - 1);
+    }
+    return asked;
+}
+
+static void a_single_query_at_the_end_asks_for_a_pair_that_was_shown(void **state) {
+    (void)state;
+    static const struct attn_mqar tasks[] = {
+        {40, 1, 17, 8, 1, false}, {40, 1, 39, 19, 1, false}, /* every key */
+        {40, 2, 33, 8, 1, false}, {40, 1, 64, 8, 1, true},   {4, 1, 3, 1, 1, false}, {4, 3, 8, 1, 1, false}, {64, 1, 40, 3, 1, false},
+    };
+    int32_t tokens[MOST], labels[MOST];
+    for (size_t n = 0; n < sizeof tasks / sizeof *tasks; n++) {
+        void *scratch = scratch_of(&tasks[n]);
+        assert_int_equal(check_single(&tasks[n]), ATTN_OK);
+        for (uint64_t i = 0; i < 1000; i++) {
+            attn_ar_single_example(&tasks[n], 3, i, tokens, labels, scratch);
+            expect_single(&tasks[n], tokens, labels);
+        }
+        free(scratch);
+    }
+}
+
+/* Chi-squared of 7 degrees of freedom, below its mean and four deviations. */
+static void a_single_query_asks_for_each_pair_as_often(void **state) {
+    (void)state;
+    enum { EXAMPLES = 20000, PAIRS = 8 };
+    const struct attn_mqar task = {40, 1, 17, PAIRS, 1, false};
+    int32_t tokens[MOST], labels[MOST];
+    double count[PAIRS] = {0}, chi = 0;
+    void *scratch = scratch_of(&task);
+    for (uint64_t i = 0; i < EXAMPLES; i++) {
+        attn_ar_single_example(&task, 11, i, tokens, labels, scratch);
+        count[expect_single(&task, tokens, labels)]++;
+    }
+    for (int i = 0; i < PAIRS; i++) chi += (count[i] - EXAMPLES / PAIRS) * (count[i] - EXAMPLES / PAIRS) / (EXAMPLES / PAIRS);
+    if (!(chi < PAIRS - 1 + 4 * sqrt(2.0 * (PAIRS - 1)))) fail_msg("chi-squared %g", chi);
+    free(scratch);
+}
+
+static void impossible_tasks_with_one_query_are_refused(void **state) {
+    (void)state;
+    static const struct attn_mqar tasks[] = {{41, 1, 17, 8, 1, false},   {2, 1, 17, 1, 1, false},         {40, 1, 16, 8, 1, false},
+                                             {40, 1, 17, 0, 1, false},   {40, 0, 17, 8, 1, false},        {40, 2, 17, 8, 1, false},
+                                             {40, 1, 100, 20, 1, false}, {40, 1, 2, 1, 1, false},         {40, 1, 0, 1, 1, false},
+                                             {40, 1, -5, 1, 1, false},   {40, INT32_MAX, 17, 1, 1, false}};
+    for (size_t i = 0; i < sizeof tasks / sizeof *tasks; i++) assert_int_equal(check_single(&tasks[i]), ATTN_EINVAL);
+}
+
 static void impossible_tasks_are_refused(void **state) {
     (void)state;
     static const struct attn_mqar tasks[] = {
@@ -188,6 +267,9 @@ int main(void) {
         cmocka_unit_test(an_example_depends_on_seed_and_index_alone),
         cmocka_unit_test(training_and_test_examples_are_all_different),
         cmocka_unit_test(impossible_tasks_are_refused),
+        cmocka_unit_test(a_single_query_at_the_end_asks_for_a_pair_that_was_shown),
+        cmocka_unit_test(a_single_query_asks_for_each_pair_as_often),
+        cmocka_unit_test(impossible_tasks_with_one_query_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

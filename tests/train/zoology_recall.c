@@ -1,4 +1,4 @@
-/* The tasks zoology/mqar and zoology/stacked: what they refuse, questions in words, and what an evaluation of a mixture says. */
+/* The tasks zoology/mqar, zoology/ar_single and zoology/stacked: what they refuse, questions in words, and what an evaluation of a mixture says. */
 #include "support/training.h"
 #include "system/zoology/zoology.h"
 
@@ -92,6 +92,53 @@ static void every_example_of_a_mixture_counts_alike(void **state) {
     attn_free(ctx, recipe);
 }
 
+/* An untrained model of zoology/ar_single asked by a line; *answer freed by free. */
+static attn_status ask_single(const char *line, char **answer) {
+    struct attn_recipe *recipe;
+    struct attn_job job;
+    size_t bytes = 0;
+    FILE *in = fmemopen((void *)(uintptr_t)line, strlen(line), "r"), *out = open_memstream(answer, &bytes);
+    assert_true(in && out);
+    assert_int_equal(attn_task_recipe(ctx, &attn_zoology_ar_single, &recipe), ATTN_OK);
+    assert_int_equal(attn_job_open(ctx, &attn_zoology_ar_single, recipe, NULL, 0, NULL, &job), ATTN_OK);
+    attn_tape_record(attn_model_tape(job.model), false);
+    const attn_status status = attn_zoology_ar_single.predict(&job, &(struct attn_predict_options){.tokens = 1}, in, out);
+    attn_job_close(&job);
+    attn_free(ctx, recipe);
+    fclose(in);
+    fclose(out);
+    return status;
+}
+
+static void single_recall_answers_one_question_and_refuses_two(void **state) {
+    char *text, error[1024];
+    (void)state;
+    assert_int_equal(ask_single("apple red grass green ? grass\n", &text), ATTN_OK);
+    assert_true(strcmp(text, "red\n") == 0 || strcmp(text, "green\n") == 0 || strcmp(text, "(none of these)\n") == 0);
+    free(text);
+    assert_int_equal(ask_single("a x ? a\napple red grass green ? grass apple\n", &text), ATTN_EINVAL);
+    assert_non_null(strstr(attn_ctx_error(ctx, error, sizeof error), "line 2: found 2 words after '?', expected 1 to 1 keys"));
+    free(text);
+}
+
+static void single_recall_is_learned_by_attention_behind_a_convolution(void **state) {
+    static const char *const words[] = {
+        "mixer=baseconv:kernel=3+attention", "steps=250", "width=32", "batch=256", "test_examples=500", "positions=no", "lr=0.01"};
+    static const struct attn_train_options options = {.system = NULL};
+    struct attn_recipe *recipe;
+    struct attn_job job;
+    struct attn_figures figures;
+    enum attn_train_end end;
+    (void)state;
+    assert_int_equal(attn_task_recipe(ctx, &attn_zoology_ar_single, &recipe), ATTN_OK);
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) assert_int_equal(attn_recipe_set(recipe, words[i]), ATTN_OK);
+    assert_int_equal(attn_job_open(ctx, &attn_zoology_ar_single, recipe, NULL, 0, NULL, &job), ATTN_OK);
+    assert_int_equal(attn_train(&job, NULL, false, &options, &end, &figures), ATTN_OK);
+    if (!(attn_figures_get(&figures, "accuracy") > 0.9)) fail_msg("accuracy %g", attn_figures_get(&figures, "accuracy"));
+    attn_job_close(&job);
+    attn_free(ctx, recipe);
+}
+
 static void positions_of_stacked_recall_are_refused_as_it_has_none(void **state) {
     static const char *const words[] = {"positions=yes", "positions=auto"};
     (void)state;
@@ -113,6 +160,8 @@ int main(void) {
         cmocka_unit_test(a_line_may_ask_more_than_a_batch_of_examples_does),
         cmocka_unit_test(a_mixture_of_more_examples_than_can_be_counted_is_refused),
         cmocka_unit_test(every_example_of_a_mixture_counts_alike),
+        cmocka_unit_test(single_recall_answers_one_question_and_refuses_two),
+        cmocka_unit_test(single_recall_is_learned_by_attention_behind_a_convolution),
         cmocka_unit_test(positions_of_stacked_recall_are_refused_as_it_has_none),
     };
     return cmocka_run_group_tests_name("zoology: recall", tests, set_up, tear_down);

@@ -52,21 +52,21 @@ static attn_status take_pairs(attn_ctx *ctx, const struct attn_mqar *task, const
     return ATTN_OK;
 }
 
-static attn_status take_questions(attn_ctx *ctx, const struct attn_mqar *task, const char *const *word, int count, int32_t *tokens,
-                                  struct attn_ask *out) {
-    const int64_t slots = (task->length - 2 * out->pairs) / 2;
+static attn_status take_questions(attn_ctx *ctx, const struct attn_mqar *task, bool single, const char *const *word, int count,
+                                  int32_t *tokens, struct attn_ask *out) {
+    const int64_t slots = single ? 1 : (task->length - 2 * out->pairs) / 2;
     if (count == 0 || count > slots || count > ATTN_ASK_WORDS)
         return attn_fail(ctx, ATTN_EINVAL, "found %d words after '?', expected 1 to %lld keys", count, (long long)slots);
     for (int i = 0; i < count; i++) {
         const int which = find(out, word[i]);
         if (which < 0) return attn_fail(ctx, ATTN_EINVAL, "found '%s' after '?', expected one of the keys before it", word[i]);
-        out->place[out->questions] = 2 * (out->pairs + i);
+        out->place[out->questions] = single ? task->length - 1 : 2 * (out->pairs + i);
         tokens[out->place[out->questions++]] = key_token(which);
     }
     return ATTN_OK;
 }
 
-attn_status attn_ask_parse(attn_ctx *ctx, const struct attn_mqar *task, char *line, int32_t *tokens, struct attn_ask *out) {
+attn_status attn_ask_parse(attn_ctx *ctx, const struct attn_mqar *task, bool single, char *line, int32_t *tokens, struct attn_ask *out) {
     const char *word[2 * ATTN_ASK_WORDS];
     const int count = cut_words(line, word);
     int mark = 0;
@@ -76,5 +76,5 @@ attn_status attn_ask_parse(attn_ctx *ctx, const struct attn_mqar *task, char *li
     if (mark == count) return attn_fail(ctx, ATTN_EINVAL, "found no '?' among %d words, expected pairs, '?' and keys", count);
     memset(tokens, 0, (size_t)task->length * sizeof *tokens);
     const attn_status status = take_pairs(ctx, task, word, mark, tokens, out);
-    return status ? status : take_questions(ctx, task, word + mark + 1, count - mark - 1, tokens, out);
+    return status ? status : take_questions(ctx, task, single, word + mark + 1, count - mark - 1, tokens, out);
 }

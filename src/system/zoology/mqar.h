@@ -34,4 +34,13 @@ size_t attn_mqar_scratch(const struct attn_mqar *task);
  * made in any order, by any thread with a scratch of its own. */
 void attn_mqar_example(const struct attn_mqar *task, uint64_t seed, uint64_t index, int32_t *tokens, int32_t *labels, void *scratch);
 
+/* Recall with one query, as it was asked before (Ba et al. 2016): the pairs, filler, and at the end one of their keys, drawn evenly.
+ *
+ *   tokens   2 8 4 7 0 2
+ *   labels   . . . . . 8
+ *
+ * length is any number above 2 D passes; power has no meaning. Else as the functions above, in attn_mqar_scratch bytes too. */
+attn_status attn_ar_single_check(attn_ctx *ctx, const struct attn_mqar *task);
+void attn_ar_single_example(const struct attn_mqar *task, uint64_t seed, uint64_t index, int32_t *tokens, int32_t *labels, void *scratch);
+
 #endif

@@ -1,4 +1,4 @@
-/* The task zoology/mqar: a model over tokens learns multi-query associative recall. Training and test examples come from different seeds' sets.
+/* The tasks zoology/mqar and zoology/ar_single: a model over tokens learns associative recall, of all pairs or of one. Training and test examples come from different seeds' sets.
  *
  * A batch is of one segment (length and number of pairs) of the mixture. Of a data set that repeats, every pass takes the batches in one order, drawn from the
  * seed; the last batch of a segment is filled up from its beginning. */
@@ -36,6 +36,7 @@ struct turn {
 };
 
 struct recall {
+    bool single; /* one query at the end */
     struct mixture train, test;
     attn_sequence *sequence;
     struct turn *order; /* of a pass */
@@ -48,29 +49,43 @@ struct recall {
 
 static const char *const fillers[] = {"zero", "random", NULL};
 
+#define SIZES(vocabulary_, length_, pairs_)                                                                                                \
+    {"vocabulary", "tokens: the lower half are keys, the upper half values", ATTN_WHOLE, vocabulary_, 4, 1e8, NULL},                       \
+        {"length", "tokens of an example (N)", ATTN_WHOLE, length_, 3, 1e6, NULL},                                                         \
+        {"pairs", "pairs of key and value in an example (D)", ATTN_WHOLE, pairs_, 1, 1e6, NULL}, {                                         \
+        "passes", "how often the pairs are shown before they are asked for", ATTN_WHOLE, "1", 1, 100, NULL                                 \
+    }
+#define EXAMPLES(train_)                                                                                                                   \
+    {"filler", "what stands between the questions", ATTN_WORD, "zero", 0, 0, fillers},                                                     \
+        {"train_examples", "examples that are repeated; 0: fresh ones in every step", ATTN_WHOLE, train_, 0, 1e12, NULL},                  \
+        {"test_examples", "examples of an evaluation", ATTN_WHOLE, "3000", 1, 1e9, NULL},                                                  \
+        {"mixture", "in place of length, pairs and train_examples: \"64:4:100000+128:8:20000\"", ATTN_TEXT, "", 0, 0, NULL}, {             \
+        "test_mixture", "the same for evaluations", ATTN_TEXT, "", 0, 0, NULL                                                              \
+    }
+
 static const struct attn_recipe_field fields[] = {
     ATTN_SEQUENCE_FIELDS("64", "2", "attention", "identity"),
-    {"vocabulary", "tokens: the lower half are keys, the upper half values", ATTN_WHOLE, "8192", 4, 1e8, NULL},
-    {"length", "tokens of an example (N)", ATTN_WHOLE, "64", 4, 1e6, NULL},
-    {"pairs", "pairs of key and value in an example (D)", ATTN_WHOLE, "4", 1, 1e6, NULL},
-    {"passes", "how often the pairs are shown before they are asked for", ATTN_WHOLE, "1", 1, 100, NULL},
+    SIZES("8192", "64", "4"),
     {"power", "a: the smaller, the nearer most questions stand", ATTN_NUMBER, "0.01", 1e-6, 100, NULL},
-    {"filler", "what stands between the questions", ATTN_WORD, "zero", 0, 0, fillers},
-    {"train_examples", "examples that are repeated; 0: fresh ones in every step", ATTN_WHOLE, "100000", 0, 1e12, NULL},
-    {"test_examples", "examples of an evaluation", ATTN_WHOLE, "3000", 1, 1e9, NULL},
-    {"mixture", "in place of length, pairs and train_examples: \"64:4:100000+128:8:20000\"", ATTN_TEXT, "", 0, 0, NULL},
-    {"test_mixture", "the same for evaluations", ATTN_TEXT, "", 0, 0, NULL},
+    EXAMPLES("100000"),
+};
+static const struct attn_recipe_field single_fields[] = {
+    ATTN_SEQUENCE_FIELDS("64", "2", "attention", "identity"),
+    SIZES("40", "9", "4"),
+    EXAMPLES("0"),
 };
 static const char *const changes[] = {"epochs=64", "schedule=cosine_epoch", "batch=512", "lr=0.00215", NULL};
+static const char *const single_changes[] = {"steps=2000", "batch=512", "lr=0.005", "schedule=constant", NULL};
 
 /* --------------------------------------------------------------------------------------------------------- setting up */
 
 static struct segment segment_of(const struct attn_recipe *r, int64_t length, int64_t pairs, int64_t examples) {
+    const bool slots = attn_recipe_has(r, "power");
     return (struct segment){.task = {.vocabulary = (int32_t)attn_recipe_whole(r, "vocabulary"),
                                      .passes = (int)attn_recipe_whole(r, "passes"),
                                      .length = length,
                                      .pairs = pairs,
-                                     .power = attn_recipe_number(r, "power"),
+                                     .power = slots ? attn_recipe_number(r, "power") : 1,
                                      .random_filler = attn_recipe_whole(r, "filler") == 1},
                             .examples = examples};
 }
@@ -93,11 +108,15 @@ static attn_status parse_mixture(attn_ctx *ctx, const struct attn_recipe *r, con
     return ATTN_OK;
 }
 
-static attn_status make_mixture(attn_ctx *ctx, const struct attn_recipe *r, const char *name, int64_t examples, struct mixture *out) {
+static attn_status make_mixture(attn_ctx *ctx, const struct attn_recipe *r, const char *name, bool single, int64_t examples,
+                                struct mixture *out) {
     attn_status status = parse_mixture(ctx, r, name, out);
     if (!status && out->count == 0)
         out->segment[out->count++] = segment_of(r, attn_recipe_whole(r, "length"), attn_recipe_whole(r, "pairs"), examples);
-    for (int i = 0; i < out->count && !status; i++) status = attn_mqar_check(ctx, &out->segment[i].task);
+    for (int i = 0; i < out->count && !status; i++) {
+        const struct attn_mqar *task = &out->segment[i].task;
+        status = single ? attn_ar_single_check(ctx, task) : attn_mqar_check(ctx, task);
+    }
     return status;
 }
 
@@ -152,10 +171,11 @@ static int64_t longest(const struct recall *s) {
 static attn_status open_task(struct attn_job *job) {
     struct recall *s = job->self;
     const struct attn_recipe *r = job->recipe;
+    s->single = job->task == &attn_zoology_ar_single;
     s->batch = attn_recipe_whole(r, "batch");
     s->seed = (uint64_t)attn_recipe_whole(r, "seed");
-    attn_status status = make_mixture(job->ctx, r, "mixture", attn_recipe_whole(r, "train_examples"), &s->train);
-    if (!status) status = make_mixture(job->ctx, r, "test_mixture", attn_recipe_whole(r, "test_examples"), &s->test);
+    attn_status status = make_mixture(job->ctx, r, "mixture", s->single, attn_recipe_whole(r, "train_examples"), &s->train);
+    if (!status) status = make_mixture(job->ctx, r, "test_mixture", s->single, attn_recipe_whole(r, "test_examples"), &s->test);
     if (!status) status = make_order(job->ctx, s);
     if (!status) status = make_room(job->ctx, s);
     job->epoch_steps = s->turns;
@@ -177,7 +197,11 @@ static void close_task(struct attn_job *job) {
 static void make_examples(struct recall *s, const struct attn_mqar *task, uint64_t seed, int64_t first, int64_t count, int64_t repeat) {
     for (int64_t i = 0; i < count; i++) {
         const int64_t index = repeat > 0 ? (first + i) % repeat : first + i;
-        attn_mqar_example(task, seed, (uint64_t)index, s->tokens + i * task->length, s->labels + i * task->length, s->scratch);
+        int32_t *tokens = s->tokens + i * task->length, *labels = s->labels + i * task->length;
+        if (s->single)
+            attn_ar_single_example(task, seed, (uint64_t)index, tokens, labels, s->scratch);
+        else
+            attn_mqar_example(task, seed, (uint64_t)index, tokens, labels, s->scratch);
     }
 }
 
@@ -226,7 +250,7 @@ static double mean_accuracy(const struct mixture *test, const struct attn_labell
 static attn_status evaluate(struct attn_job *job, const char *data, struct attn_figures *out) {
     struct recall *s = job->self;
     struct attn_labelled_score all = {0}, part[SEGMENTS] = {{0}};
-    if (data) return attn_fail(job->ctx, ATTN_EUNSUPPORTED, "%s: zoology/mqar is evaluated on generated examples only", data);
+    if (data) return attn_fail(job->ctx, ATTN_EUNSUPPORTED, "%s: %s is evaluated on generated examples only", data, job->task->name);
     for (int i = 0; i < s->test.count; i++) {
         const attn_status status = measure(job, &s->test.segment[i], &part[i]);
         if (status) return status;
@@ -265,7 +289,7 @@ static attn_status answer(void *user, char *line, size_t bytes, FILE *out) {
     const struct attn_mqar *task = &s->train.segment[0].task;
     struct attn_ask ask;
     if (strlen(line) != bytes) return attn_fail(job->ctx, ATTN_EINVAL, "found a byte 0 at byte %zu, expected words", strlen(line));
-    attn_status status = attn_ask_parse(job->ctx, task, line, s->tokens, &ask);
+    attn_status status = attn_ask_parse(job->ctx, task, s->single, line, s->tokens, &ask);
     if (status) return status;
     for (int64_t i = 0; i < task->length; i++) s->labels[i] = ATTN_MQAR_NO_LABEL;
     for (int i = 0; i < ask.questions; i++) s->labels[ask.place[i]] = 0; /* any label: the row is asked for */
@@ -290,6 +314,21 @@ const struct attn_task attn_zoology_mqar = {
     .fields = fields,
     .field_count = sizeof fields / sizeof fields[0],
     .changes = changes,
+    .figure = "accuracy",
+    .bytes = sizeof(struct recall),
+    .open = open_task,
+    .loss = loss,
+    .evaluate = evaluate,
+    .predict = predict,
+    .generate = generate,
+    .close = close_task};
+
+const struct attn_task attn_zoology_ar_single = {
+    .name = "zoology/ar_single",
+    .summary = "associative recall of one pair: after pairs of key and value, name the value of one key",
+    .fields = single_fields,
+    .field_count = sizeof single_fields / sizeof single_fields[0],
+    .changes = single_changes,
     .figure = "accuracy",
     .bytes = sizeof(struct recall),
     .open = open_task,

@@ -2,7 +2,7 @@
 
 #include "system/zoology/claims.h"
 
-static const struct attn_task *const tasks[] = {&attn_zoology_mqar, &attn_zoology_stacked, &attn_zoology_lm};
+static const struct attn_task *const tasks[] = {&attn_zoology_mqar, &attn_zoology_ar_single, &attn_zoology_stacked, &attn_zoology_lm};
 
 const struct attn_system attn_system_zoology = {.name = "zoology",
                                                 .summary = "associative recall: attention and its rivals",

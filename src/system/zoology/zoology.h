@@ -5,6 +5,6 @@
 #include "train/system.h"
 
 extern const struct attn_system attn_system_zoology;
-extern const struct attn_task attn_zoology_mqar, attn_zoology_stacked, attn_zoology_lm;
+extern const struct attn_task attn_zoology_mqar, attn_zoology_ar_single, attn_zoology_stacked, attn_zoology_lm;
 
 #endif
