@@ -16,7 +16,7 @@ static const struct attn_recipe_field fields[] = {
      -1, 1e9, NULL},
     {"eval_tokens", "tokens of an evaluation; 0: all", ATTN_WHOLE, "0", 0, 1e12, NULL},
 };
-static const char *const changes[] = {"epochs=1", "batch=16", "lr=0.001", "schedule=cosine", "clip=1", NULL};
+static const char *const changes[] = {"epochs=5", "batch=4", "lr=0.002", "warmup=100", "schedule=cosine", "clip=1", NULL};
 
 static int64_t rows_of(const struct attn_lm *s) {
     return attn_max64(s->corpus.batch, ATTN_LM_ROWS);
