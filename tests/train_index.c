@@ -198,27 +198,27 @@ static void a_run_is_found_by_its_recipe(void **state) {
         struct attn_recipe *recipe = recipe_of(i);
         char id[32];
         snprintf(id, sizeof id, "run-%03d", i);
-        assert_int_equal(attn_store_find(ctx, store, recipe, &run, &found), ATTN_OK);
+        assert_int_equal(attn_store_find(ctx, store, recipe, NULL, &run, &found), ATTN_OK);
         assert_true(found);
         assert_string_equal(run.id, id);
         attn_free(ctx, recipe);
     }
     struct attn_recipe *recipe = recipe_of(100000);
-    assert_int_equal(attn_store_find(ctx, store, recipe, &run, &found), ATTN_OK);
+    assert_int_equal(attn_store_find(ctx, store, recipe, NULL, &run, &found), ATTN_OK);
     assert_false(found);
     write_run("a-new-one", 100000, metrics_of(3, metrics)); /* done */
     write_run("b-new-one", 100000, metrics_of(4, metrics)); /* stopped */
-    assert_int_equal(attn_store_find(ctx, store, recipe, &run, &found), ATTN_OK);
+    assert_int_equal(attn_store_find(ctx, store, recipe, NULL, &run, &found), ATTN_OK);
     assert_true(found);
     assert_string_equal(run.id, "a-new-one");
     snprintf(command, sizeof command, "rm -r %s/a-new-one", store);
     assert_int_equal(system(command), 0);
-    assert_int_equal(attn_store_find(ctx, store, recipe, &run, &found), ATTN_OK);
+    assert_int_equal(attn_store_find(ctx, store, recipe, NULL, &run, &found), ATTN_OK);
     assert_true(found);
     assert_string_equal(run.id, "b-new-one");
     snprintf(command, sizeof command, "rm -r %s/b-new-one", store);
     assert_int_equal(system(command), 0);
-    assert_int_equal(attn_store_find(ctx, store, recipe, &run, &found), ATTN_OK);
+    assert_int_equal(attn_store_find(ctx, store, recipe, NULL, &run, &found), ATTN_OK);
     assert_false(found);
     attn_free(ctx, recipe);
 }
@@ -229,7 +229,7 @@ static void expect_all_is_well(void) {
     struct attn_run_summary run;
     bool found;
     expect_truth(RUNS);
-    assert_int_equal(attn_store_find(ctx, store, recipe, &run, &found), ATTN_OK);
+    assert_int_equal(attn_store_find(ctx, store, recipe, NULL, &run, &found), ATTN_OK);
     assert_true(found);
     assert_string_equal(run.id, "run-011");
     attn_free(ctx, recipe);

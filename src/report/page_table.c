@@ -145,6 +145,17 @@ struct environment {
     int64_t runs;
 };
 
+/* What an env.json says of the machine: behind it stands of what files the run was made (train/sources.h). */
+static size_t machine_bytes(const char *env) {
+    const char *files = strstr(env, ",\"files\":");
+    return files ? (size_t)(files - env) : strlen(env);
+}
+
+static bool same_machine(const char *a, const char *b) {
+    const size_t n = machine_bytes(a);
+    return n == machine_bytes(b) && memcmp(a, b, n) == 0;
+}
+
 /* Adds a run's env.json to those that are known; further ones than there is room for are counted by *others. */
 static void see_environment(attn_ctx *ctx, const char *folder, struct environment *known, int *count, int64_t *others) {
     char path[ATTN_FILE_PATH] = "";
@@ -156,7 +167,7 @@ static void see_environment(attn_ctx *ctx, const char *folder, struct environmen
         return;
     }
     int i = 0;
-    while (i < *count && strcmp(known[i].text, (char *)text) != 0) i++;
+    while (i < *count && !same_machine(known[i].text, (char *)text)) i++;
     if (i == *count && *count < ENVIRONMENTS) known[(*count)++] = (struct environment){(char *)text, bytes, 0};
     if (i < *count) known[i].runs++;
     *others += i == *count;

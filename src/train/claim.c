@@ -65,6 +65,7 @@ static void take_run(const struct attn_experiment *e, const struct attn_sweep *a
     out->seconds += run->seconds;
     if (run->state != ATTN_RUN_DONE) return;
     out->done++;
+    attn_version_count_add(&out->versions, run);
     if (!(isnan(*best) || (e->task->lower ? figure < *best : figure > *best))) return;
     *best = figure;
     if (best != out->figure) return;
@@ -75,8 +76,8 @@ static void take_run(const struct attn_experiment *e, const struct attn_sweep *a
     attn_append(out->best, sizeof out->best, "%s", *tuning == ' ' ? tuning + 1 : tuning);
 }
 
-attn_status attn_experiment_read(attn_ctx *ctx, const struct attn_experiment *e, int seeds, const char *store, int arm,
-                                 struct attn_arm_result *out) {
+attn_status attn_experiment_read(attn_ctx *ctx, const struct attn_experiment *e, int seeds, const char *store, struct attn_sources *sources,
+                                 int arm, struct attn_arm_result *out) {
     struct attn_sweep sweep;
     const int count = seeds_of(e, seeds);
     bool missing[ATTN_CLAIM_SEEDS] = {false};
@@ -89,7 +90,7 @@ attn_status attn_experiment_read(attn_ctx *ctx, const struct attn_experiment *e,
     for (int64_t i = 0; i < sweep.count && !status; i++) {
         struct attn_run_summary run;
         bool found = false;
-        status = attn_store_find(ctx, store, sweep.recipe[i], &run, &found);
+        status = attn_store_find(ctx, store, sweep.recipe[i], sources, &run, &found);
         if (!status && found) take_run(e, &sweep, i, &run, out, &out->figure[i / tunings]);
         if (!found || (run.state != ATTN_RUN_DONE && run.state != ATTN_RUN_FAILED)) missing[i / tunings] = true;
     }

@@ -65,6 +65,7 @@ struct attn_arm_result {
     struct attn_interval interval;
     int64_t parameters, runs, done;
     double seconds; /* of all its runs */
+    struct attn_version_count versions;
 };
 
 struct attn_claim_result {
@@ -76,9 +77,9 @@ struct attn_claim_result {
 /* The recipes of an experiment, arm by arm, each arm's seeds slowest; `seeds` in place of its own number where it is not 0. */
 attn_status attn_experiment_recipes(attn_ctx *ctx, const struct attn_experiment *experiment, int seeds, struct attn_sweep *out);
 
-/* What the store's runs say of an arm. */
-attn_status attn_experiment_read(attn_ctx *ctx, const struct attn_experiment *experiment, int seeds, const char *store, int arm,
-                                 struct attn_arm_result *out);
+/* What the store's runs say of an arm; sources as in attn_store_find. */
+attn_status attn_experiment_read(attn_ctx *ctx, const struct attn_experiment *experiment, int seeds, const char *store,
+                                 struct attn_sources *sources, int arm, struct attn_arm_result *out);
 
 /* The verdict on a claim from its experiment's arms (results in their order). */
 void attn_claim_judge(const struct attn_claim *claim, enum attn_scale scale, const struct attn_arm_result *arms, int seeds,

@@ -10,6 +10,7 @@
 enum { TEXT_LIMIT = INT32_MAX - 1, BYTE_PAIRS = 4096, EVALUATION_SHARE = 20 };
 enum { BPE, WORD, CHARACTER, GPT2, NUMBERS };
 const char *const attn_tokenizer_words[] = {"bpe", "word", "character", "gpt2", "numbers", NULL};
+const char *const attn_gpt2_files[] = {"encoder.json", "vocab.bpe", NULL};
 
 /* ---------------------------------------------------------------------------------------------------------- tokenizer */
 
@@ -36,8 +37,8 @@ static attn_status gpt2(attn_ctx *ctx, const struct attn_recipe *r, struct attn_
     const char *folder = attn_recipe_words(r, "tokenizer_files");
     if (!folder[0])
         return attn_fail(ctx, ATTN_EINVAL, "recipe: tokenizer=gpt2 needs tokenizer_files=FOLDER with encoder.json and vocab.bpe");
-    attn_append(encoder, sizeof encoder, "%s/encoder.json", folder);
-    attn_append(merges, sizeof merges, "%s/vocab.bpe", folder);
+    attn_append(encoder, sizeof encoder, "%s/%s", folder, attn_gpt2_files[0]);
+    attn_append(merges, sizeof merges, "%s/%s", folder, attn_gpt2_files[1]);
     return attn_tokenizer_gpt2(ctx, NULL, encoder, merges, &out->tokenizer);
 }
 

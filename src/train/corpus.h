@@ -8,12 +8,12 @@
 #include "io/tokenizer.h"
 #include "train/job.h"
 
-extern const char *const attn_tokenizer_words[];
+extern const char *const attn_tokenizer_words[], *const attn_gpt2_files[];
 
 /* For a task's list of fields. */
 #define ATTN_CORPUS_FIELDS                                                                                                                 \
-    {"data", "the training text (UTF-8, plain or .gz), or numbers of tokens (.npy, with tokenizer=numbers)", ATTN_TEXT, "", 0, 0, NULL},   \
-        {"valid", "the text of evaluations; empty: the last twentieth of data", ATTN_TEXT, "", 0, 0, NULL},                                \
+    {"data", "the training text (UTF-8, plain or .gz), or numbers of tokens (.npy, with tokenizer=numbers)", ATTN_FILE, "", 0, 0, NULL},   \
+        {"valid", "the text of evaluations; empty: the last twentieth of data", ATTN_FILE, "", 0, 0, NULL},                                \
         {"tokenizer",                                                                                                                      \
          "what tokens are: byte pairs learned from data, words, characters, GPT-2's, or numbers",                                          \
          ATTN_WORD,                                                                                                                        \
@@ -28,7 +28,7 @@ extern const char *const attn_tokenizer_words[];
          0,                                                                                                                                \
          1e8,                                                                                                                              \
          NULL},                                                                                                                            \
-        {"tokenizer_files", "the folder of GPT-2's encoder.json and vocab.bpe", ATTN_TEXT, "", 0, 0, NULL}, {                              \
+        {"tokenizer_files", "the folder of GPT-2's encoder.json and vocab.bpe", ATTN_FILE, "", 0, 0, attn_gpt2_files}, {                   \
         "length", "tokens of a window (T)", ATTN_WHOLE, "256", 2, 1e6, NULL                                                                \
     }
 

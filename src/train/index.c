@@ -32,7 +32,7 @@ struct attn_index_stamp attn_index_stamp(const char *folder) {
 #include <unistd.h>
 
 /* A change of the columns, or of what they mean, takes another version. */
-enum { VERSION = 1, PATIENCE_MS = 1000, LENGTH_LIMIT = 8 << 20 };
+enum { VERSION = 2, PATIENCE_MS = 1000, LENGTH_LIMIT = 8 << 20 };
 
 /* The columns, in the order of the table; `check` is the hash of the others. */
 enum column {
@@ -42,6 +42,7 @@ enum column {
     MESSAGE,
     FIGURES,
     RECIPE,
+    PROGRAM,
     SECONDS,
     LOSS,
     STEP,
@@ -55,7 +56,8 @@ enum column {
     COLUMNS
 };
 static const char table[] =
-    "CREATE TABLE IF NOT EXISTS runs(name TEXT PRIMARY KEY, task TEXT, state TEXT, message TEXT, figures TEXT, recipe TEXT, seconds REAL, "
+    "CREATE TABLE IF NOT EXISTS runs(name TEXT PRIMARY KEY, task TEXT, state TEXT, message TEXT, figures TEXT, recipe TEXT, program TEXT, "
+    "seconds REAL, "
     "loss REAL, step INTEGER, steps INTEGER, parameters INTEGER, recipe_bytes INTEGER, recipe_time INTEGER, metrics_bytes INTEGER, "
     "metrics_time INTEGER, checksum INTEGER)";
 
@@ -70,7 +72,7 @@ static int64_t check_of(const struct cell *cells) {
     uint64_t hash = ATTN_HASH_START;
     for (int c = 0; c < CHECK; c++) {
         const double real = isnan(cells[c].real) ? 0 : cells[c].real;
-        if (c <= RECIPE)
+        if (c <= PROGRAM)
             hash = attn_hash(hash, cells[c].text, strlen(cells[c].text) + 1);
         else
             hash = c <= LOSS ? attn_hash(hash, &real, sizeof real) : attn_hash(hash, &cells[c].whole, sizeof cells[c].whole);
@@ -149,7 +151,7 @@ static bool cells_of(sqlite3_stmt *statement, struct cell *cells) {
     for (int c = 0; c < COLUMNS; c++) {
         const int type = sqlite3_column_type(statement, c);
         cells[c] = (struct cell){NULL, (double)NAN, 0};
-        if (c <= RECIPE) {
+        if (c <= PROGRAM) {
             if (type != SQLITE_TEXT) return false;
             cells[c].text = (const char *)sqlite3_column_text(statement, c);
             if (!cells[c].text) return false;
@@ -199,6 +201,7 @@ static bool fill_row(attn_ctx *ctx, const char *store, const struct cell *cells,
     attn_append(s->id, sizeof s->id, "%s", row->name);
     attn_append(s->task, sizeof s->task, "%s", cells[TASK].text);
     attn_append(s->message, sizeof s->message, "%s", cells[MESSAGE].text);
+    attn_append(s->version, sizeof s->version, "%s", cells[PROGRAM].text);
     figures_of(cells[FIGURES].text, &s->figures);
     row->stamp = (struct attn_index_stamp){cells[RECIPE_BYTES].whole, cells[RECIPE_TIME].whole, cells[METRICS_BYTES].whole,
                                            cells[METRICS_TIME].whole};
@@ -262,7 +265,7 @@ static char *figures_text(const struct attn_figures *figures) {
 static int put_cells(sqlite3_stmt *statement, const struct cell *cells) {
     int code = sqlite3_reset(statement);
     for (int c = 0; c < COLUMNS && code == SQLITE_OK; c++) {
-        if (c <= RECIPE)
+        if (c <= PROGRAM)
             code = sqlite3_bind_text(statement, c + 1, cells[c].text, -1, SQLITE_STATIC);
         else if (c <= LOSS)
             code = sqlite3_bind_double(statement, c + 1, cells[c].real); /* NaN becomes NULL */
@@ -284,6 +287,7 @@ static int put_row(sqlite3_stmt *statement, const struct attn_index_row *row) {
                                   [MESSAGE].text = s->message,
                                   [FIGURES].text = figures,
                                   [RECIPE].text = row->recipe,
+                                  [PROGRAM].text = s->version,
                                   [SECONDS].real = s->seconds,
                                   [LOSS].real = s->loss,
                                   [STEP].whole = s->step,
@@ -301,7 +305,7 @@ static int put_row(sqlite3_stmt *statement, const struct attn_index_row *row) {
 
 static int put_rows(sqlite3 *db, const struct attn_index_row *rows, size_t count) {
     sqlite3_stmt *statement = NULL;
-    int code = sqlite3_prepare_v2(db, "INSERT OR REPLACE INTO runs VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", -1, &statement, NULL);
+    int code = sqlite3_prepare_v2(db, "INSERT OR REPLACE INTO runs VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", -1, &statement, NULL);
     for (size_t i = 0; i < count && code == SQLITE_OK; i++)
         if (rows[i].recipe && !rows[i].known) code = put_row(statement, &rows[i]);
     sqlite3_finalize(statement);

@@ -19,6 +19,11 @@ static struct attn_recipe_value *find(const struct attn_recipe *recipe, const ch
     return NULL;
 }
 
+/* Words, texts and files: strings in JSON. */
+static bool is_string(const struct attn_recipe_field *f) {
+    return f->type == ATTN_WORD || f->type == ATTN_TEXT || f->type == ATTN_FILE;
+}
+
 /* ------------------------------------------------------------------------------------------------- assignments */
 
 static attn_status refuse(const struct attn_recipe *recipe, const char *place, const struct attn_recipe_field *f, const char *found) {
@@ -27,7 +32,7 @@ static attn_status refuse(const struct attn_recipe *recipe, const char *place, c
         for (int i = 0; f->words[i]; i++) attn_append(expected, sizeof expected, "%s%s", i == 0 ? "one of " : ", ", f->words[i]);
     else if (f->type == ATTN_TRUTH)
         attn_append(expected, sizeof expected, "true or false");
-    else if (f->type == ATTN_TEXT)
+    else if (f->type == ATTN_TEXT || f->type == ATTN_FILE)
         attn_append(expected, sizeof expected, "at most %d bytes of text in UTF-8", ATTN_RECIPE_TEXT - 1);
     else
         attn_append(expected, sizeof expected, "a %snumber from %.15g to %.15g", f->type == ATTN_WHOLE ? "whole " : "", f->low, f->high);
@@ -71,7 +76,7 @@ static attn_status assign(const struct attn_recipe *recipe, const char *place, s
         good = v->whole || strcmp(text, "false") == 0;
     }
     if (!good) return refuse(recipe, place, v->field, text);
-    if (type == ATTN_WORD || type == ATTN_TEXT) memcpy(v->text, text, length + 1);
+    if (is_string(v->field)) memcpy(v->text, text, length + 1);
     return ATTN_OK;
 }
 
@@ -146,7 +151,7 @@ static const char *text_of(const json_t *value, char number[40]) {
 
 /* A string where a number belongs would pass for one. */
 static bool right_kind(const struct attn_recipe_field *f, const json_t *value) {
-    if (f->type == ATTN_WORD || f->type == ATTN_TEXT) return json_is_string(value);
+    if (is_string(f)) return json_is_string(value);
     return f->type == ATTN_TRUTH ? json_is_boolean(value) : json_is_number(value);
 }
 
@@ -167,9 +172,9 @@ attn_status attn_recipe_parse(struct attn_recipe *recipe, const char *name, cons
             status = unknown(recipe, name, key);
         } else if (!word || !right_kind(v->field, value)) {
             status = attn_fail(recipe->ctx, ATTN_EINVAL, "%s: field \"%s\": found a value of another kind, expected a %s", name, key,
-                               v->field->type == ATTN_TRUTH                                 ? "truth"
-                               : v->field->type == ATTN_WORD || v->field->type == ATTN_TEXT ? "string"
-                                                                                            : "number");
+                               v->field->type == ATTN_TRUTH ? "truth"
+                               : is_string(v->field)        ? "string"
+                                                            : "number");
         } else {
             status = assign(recipe, name, v, word);
         }
@@ -191,7 +196,7 @@ attn_status attn_recipe_task(attn_ctx *ctx, const char *name, const char *text, 
 }
 
 const char *attn_recipe_value_text(const struct attn_recipe_value *v, char *text, size_t size) {
-    if (v->field->type == ATTN_WORD || v->field->type == ATTN_TEXT)
+    if (is_string(v->field))
         snprintf(text, size, "%s", v->text);
     else if (v->field->type == ATTN_TRUTH)
         snprintf(text, size, "%s", v->whole ? "true" : "false");
@@ -214,7 +219,7 @@ char *attn_recipe_text(const struct attn_recipe *recipe) {
             attn_json_string(file, v->field->name);
             fputs(": ", file);
             attn_recipe_value_text(v, value, sizeof value);
-            if (v->field->type == ATTN_WORD || v->field->type == ATTN_TEXT)
+            if (is_string(v->field))
                 attn_json_string(file, value);
             else
                 fputs(value, file);

@@ -9,14 +9,21 @@
 
 #include "base/context.h"
 
-enum attn_field_type { ATTN_WHOLE, ATTN_NUMBER, ATTN_WORD /* one of words */, ATTN_TEXT, ATTN_TRUTH };
+enum attn_field_type {
+    ATTN_WHOLE,
+    ATTN_NUMBER,
+    ATTN_WORD, /* one of words */
+    ATTN_TEXT,
+    ATTN_TRUTH,
+    ATTN_FILE /* a text that names a file, or a folder where `words` are the names of files in it: what a run is made of (train/sources.h) */
+};
 
 struct attn_recipe_field {
     const char *name, *meaning;
     enum attn_field_type type;
     const char *value;        /* the default, as on a command line */
     double low, high;         /* of numbers */
-    const char *const *words; /* of words; NULL behind the last */
+    const char *const *words; /* of words and folders; NULL behind the last */
 };
 
 enum { ATTN_RECIPE_FIELDS = 64, ATTN_RECIPE_TEXT = 1024 };
@@ -25,7 +32,7 @@ struct attn_recipe_value {
     const struct attn_recipe_field *field;
     int64_t whole;               /* of whole numbers and truths; the word's number */
     double number;               /* of numbers and whole numbers */
-    char text[ATTN_RECIPE_TEXT]; /* of words and texts */
+    char text[ATTN_RECIPE_TEXT]; /* of words, texts and files */
 };
 
 struct attn_recipe {

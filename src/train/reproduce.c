@@ -14,6 +14,7 @@ static bool has(const struct attn_reproduction *r, const struct attn_experiment 
 attn_status attn_reproduction_open(attn_ctx *ctx, const struct attn_system *system, enum attn_scale scale, int seeds,
                                    struct attn_reproduction *out) {
     *out = (struct attn_reproduction){.system = system, .scale = scale, .seeds = seeds};
+    attn_sources_open(ctx, &out->sources);
     for (int i = 0; i < system->claim_count; i++) {
         const struct attn_experiment *e = system->claims[i].at[scale].experiment;
         if (!e || has(out, e)) continue;
@@ -33,6 +34,7 @@ attn_status attn_reproduction_open(attn_ctx *ctx, const struct attn_system *syst
 void attn_reproduction_close(attn_ctx *ctx, struct attn_reproduction *r) {
     for (int i = 0; i < r->count; i++) attn_free(ctx, r->result[i]);
     r->count = 0;
+    attn_sources_close(&r->sources);
 }
 
 /* ---------------------------------------------------------------------------------------------------------------- cost */
@@ -60,7 +62,7 @@ static attn_status time_run(attn_ctx *ctx, const struct attn_task *task, const s
 }
 
 static attn_status add_cost(attn_ctx *ctx, const struct attn_experiment *e, const struct attn_sweep *sweep, const char *store,
-                            struct attn_reproduction_cost *out) {
+                            struct attn_sources *sources, struct attn_reproduction_cost *out) {
     const int64_t each = sweep->count / e->arm_count;
     attn_status status = ATTN_OK;
     for (int arm = 0; arm < e->arm_count && !status; arm++) {
@@ -69,7 +71,7 @@ static attn_status add_cost(attn_ctx *ctx, const struct attn_experiment *e, cons
         for (int64_t i = 0; i < each && !status; i++) {
             struct attn_run_summary run;
             bool found;
-            status = attn_store_find(ctx, store, sweep->recipe[arm * each + i], &run, &found);
+            status = attn_store_find(ctx, store, sweep->recipe[arm * each + i], sources, &run, &found);
             missing += !found || run.state != ATTN_RUN_DONE;
         }
         if (!status && missing > 0) status = time_run(ctx, e->task, sweep->recipe[arm * each], &seconds);
@@ -80,15 +82,14 @@ static attn_status add_cost(attn_ctx *ctx, const struct attn_experiment *e, cons
     return status;
 }
 
-attn_status attn_reproduction_cost(attn_ctx *ctx, const struct attn_reproduction *r, const char *store,
-                                   struct attn_reproduction_cost *out) {
+attn_status attn_reproduction_cost(attn_ctx *ctx, struct attn_reproduction *r, const char *store, struct attn_reproduction_cost *out) {
     attn_status status = ATTN_OK;
     *out = (struct attn_reproduction_cost){0, 0, 0};
     for (int i = 0; i < r->count && !status; i++) {
         struct attn_sweep sweep;
         status = attn_experiment_recipes(ctx, r->experiment[i], r->seeds, &sweep);
         if (status) break;
-        status = add_cost(ctx, r->experiment[i], &sweep, store, out);
+        status = add_cost(ctx, r->experiment[i], &sweep, store, &r->sources, out);
         attn_sweep_free(ctx, &sweep);
     }
     return status;
@@ -107,6 +108,7 @@ attn_status attn_reproduction_train(attn_ctx *ctx, struct attn_reproduction *r, 
         status = attn_experiment_recipes(ctx, r->experiment[i], r->seeds, &sweep);
         if (status) break;
         work->task = r->experiment[i]->task;
+        work->sources = &r->sources;
         status = attn_work_sweep(ctx, work, &sweep, 0, 1, jobs, threads, ready, user, &some);
         count->failed += some.failed;
         count->left += some.left;
@@ -119,7 +121,7 @@ attn_status attn_reproduction_read(attn_ctx *ctx, struct attn_reproduction *r, c
     attn_status status = ATTN_OK;
     for (int i = 0; i < r->count && !status; i++)
         for (int arm = 0; arm < r->experiment[i]->arm_count && !status; arm++)
-            status = attn_experiment_read(ctx, r->experiment[i], r->seeds, store, arm, &r->result[i][arm]);
+            status = attn_experiment_read(ctx, r->experiment[i], r->seeds, store, &r->sources, arm, &r->result[i][arm]);
     return status;
 }
 

@@ -14,6 +14,7 @@ struct attn_reproduction {
     const struct attn_experiment *experiment[ATTN_EXPERIMENTS];
     struct attn_arm_result *result[ATTN_EXPERIMENTS]; /* of its arms, after attn_reproduction_read */
     int count;
+    struct attn_sources sources;
 };
 attn_status attn_reproduction_open(attn_ctx *ctx, const struct attn_system *system, enum attn_scale scale, int seeds,
                                    struct attn_reproduction *out);
@@ -25,9 +26,9 @@ struct attn_reproduction_cost {
     int64_t runs, missing;
     double seconds;
 };
-attn_status attn_reproduction_cost(attn_ctx *ctx, const struct attn_reproduction *r, const char *store, struct attn_reproduction_cost *out);
+attn_status attn_reproduction_cost(attn_ctx *ctx, struct attn_reproduction *r, const char *store, struct attn_reproduction_cost *out);
 
-/* Trains what is missing; as attn_work_sweep, experiment by experiment. work->task is set here. */
+/* Trains what is missing; as attn_work_sweep, experiment by experiment. work->task and work->sources are set here. */
 attn_status attn_reproduction_train(attn_ctx *ctx, struct attn_reproduction *r, struct attn_work *work, int jobs, int threads,
                                     attn_work_ready_fn ready, void *user, struct attn_work_count *count);
 

@@ -50,7 +50,25 @@ attn_status attn_run_log(struct attn_run *run, const struct attn_record *record)
     return status;
 }
 
-static attn_status write_env(struct attn_run *run) {
+/* The record's line with what the run is made of behind it; freed by free. */
+static char *env_of(const struct attn_record *record, const struct attn_source_list *sources, size_t *bytes) {
+    char *line = line_of(record, bytes), *text = NULL;
+    if (!sources || !line) return line;
+    FILE *file = open_memstream(&text, bytes);
+    if (file) {
+        fprintf(file, "%.*s,", (int)strcspn(line, "\n") - 1, line);
+        attn_source_list_write(file, sources);
+        fputs("}\n", file);
+        if (fclose(file) != 0) {
+            free(text);
+            text = NULL;
+        }
+    }
+    free(line);
+    return text;
+}
+
+static attn_status write_env(struct attn_run *run, const struct attn_source_list *sources) {
     char path[ATTN_FILE_PATH], host[256] = "", cpu[128];
     struct utsname name;
     struct attn_record r = {.count = 0};
@@ -66,7 +84,7 @@ static attn_status write_env(struct attn_run *run) {
     attn_record_integer(&r, "threads", run->ctx->config.threads);
     attn_record_text(&r, "executor", attn_parallel_name());
     attn_record_text(&r, "determinism", "same bits for any number of threads and processes; not across instruction sets");
-    char *line = line_of(&r, &bytes);
+    char *line = env_of(&r, sources, &bytes);
     if (!line) return attn_no_memory(run->ctx, "env.json", bytes);
     const attn_status status = attn_run_write_text(run->ctx, run->system, attn_run_path(run, "env.json", path), line);
     free(line);
@@ -117,11 +135,11 @@ static attn_status open_metrics(struct attn_run *run) {
 }
 
 attn_status attn_run_create(attn_ctx *ctx, const struct attn_file_system *system, const char *store, const struct attn_recipe *recipe,
-                            struct attn_run *out) {
+                            const struct attn_source_list *sources, struct attn_run *out) {
     *out = (struct attn_run){.ctx = ctx, .system = system, .metrics = {.number = -1}};
     attn_status status = make_folder(out, store, recipe->task);
     if (!status) status = open_metrics(out);
-    if (!status) status = write_env(out);
+    if (!status) status = write_env(out, sources);
     if (!status) status = write_recipe(out, recipe); /* last: a folder without one is no run */
     if (status) attn_run_close(out);
     return status;

@@ -8,7 +8,7 @@
 
 #include "base/journal.h"
 #include "io/record.h"
-#include "train/recipe.h"
+#include "train/sources.h"
 
 struct attn_run {
     attn_ctx *ctx;
@@ -17,9 +17,9 @@ struct attn_run {
     struct attn_journal metrics;
 };
 
-/* Makes a new folder in the store: STORE/TASK-DATE-TIME-WORD. */
+/* Makes a new folder in the store: STORE/TASK-DATE-TIME-WORD. sources: what it is made of; NULL: env.json does not say. */
 attn_status attn_run_create(attn_ctx *ctx, const struct attn_file_system *system, const char *store, const struct attn_recipe *recipe,
-                            struct attn_run *out);
+                            const struct attn_source_list *sources, struct attn_run *out);
 /* The files of a run. */
 #define ATTN_MODEL_FILE      "model.safetensors"
 #define ATTN_CHECKPOINT_FILE "checkpoint.safetensors"

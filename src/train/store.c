@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RECIPE_LIMIT = 1 << 20, METRICS_LIMIT = 1 << 30 };
+enum { RECIPE_LIMIT = 1 << 20, ENV_LIMIT = 1 << 20, METRICS_LIMIT = 1 << 30 };
 
 const char *attn_run_state_name(enum attn_run_state state) {
     static const char *const names[] = {"done", "stopped", "failed", "running", "killed"};
@@ -94,6 +94,20 @@ static attn_status read_lines(attn_ctx *ctx, const char *path, struct attn_run_s
 
 /* --------------------------------------------------------------------------------------------------------------- runs */
 
+/* The number in "attn 0.1.0, gcc ...". */
+static void read_version(attn_ctx *ctx, const char *folder, char version[24]) {
+    char path[ATTN_FILE_PATH];
+    uint8_t *env;
+    size_t bytes;
+    version[0] = '\0';
+    if (attn_file_read(ctx, NULL, join(path, folder, "env.json"), ENV_LIMIT, &env, &bytes)) return;
+    json_t *root = json_loadb((const char *)env, bytes, 0, NULL);
+    const char *text = json_string_value(json_object_get(root, "version"));
+    if (text && strncmp(text, "attn ", 5) == 0) attn_append(version, 24, "%.*s", (int)strcspn(text + 5, ", "), text + 5);
+    json_decref(root);
+    attn_free(ctx, env);
+}
+
 /* What the folder's files say; whether it is running is see_running's. */
 static attn_status read_summary(attn_ctx *ctx, const char *folder, const char *recipe, size_t bytes, struct attn_run_summary *out) {
     char path[ATTN_FILE_PATH];
@@ -102,6 +116,7 @@ static attn_status read_summary(attn_ctx *ctx, const char *folder, const char *r
     attn_append(out->folder, sizeof out->folder, "%s", folder);
     attn_append(out->id, sizeof out->id, "%s", slash ? slash + 1 : folder);
     const attn_status status = attn_recipe_task(ctx, join(path, folder, "recipe.json"), recipe, bytes, out->task);
+    if (!status) read_version(ctx, folder, out->version);
     return status ? status : read_lines(ctx, join(path, folder, "metrics.jsonl"), out);
 }
 
@@ -226,18 +241,62 @@ attn_status attn_run_list_add(attn_ctx *ctx, const char *folder, struct attn_run
     return ATTN_OK;
 }
 
-/* The folder itself is asked: its recipe, then its state. */
-static void compare_run(attn_ctx *ctx, const char *folder, const char *text, struct attn_run_summary *best, bool *found) {
+/* What is looked for, and what was found. */
+struct search {
+    const char *text; /* of the recipe */
+    const struct attn_recipe *recipe;
+    const struct attn_source_list *sources; /* at NULL: the recipe alone decides */
+    struct attn_run_summary *best;
+    bool *found;
+    char other[512]; /* why a run is none */
+};
+
+/* A sentence where the run was made of something else, else "". */
+static void compare_sources(attn_ctx *ctx, const char *folder, const struct attn_recipe *recipe, const struct attn_source_list *sources,
+                            char *text, size_t size) {
+    char path[ATTN_FILE_PATH];
+    uint8_t *env;
+    size_t bytes;
+    text[0] = '\0';
+    if (!sources->at || attn_file_read(ctx, NULL, join(path, folder, "env.json"), ENV_LIMIT, &env, &bytes)) return;
+    attn_sources_compare((const char *)env, bytes, recipe, sources, text, size);
+    attn_free(ctx, env);
+}
+
+/* The folder itself is asked: its recipe, what it was made of, then its state. */
+static void compare_run(attn_ctx *ctx, const char *folder, struct search *search) {
     struct attn_run_summary run;
-    char *own;
+    char *own, other[512];
     size_t bytes;
     if (attn_store_recipe(ctx, folder, &own, &bytes)) return;
-    const bool same = strcmp(own, text) == 0;
+    const bool same = strcmp(own, search->text) == 0;
     attn_free(ctx, own);
     if (!same || attn_store_read(ctx, folder, &run)) return;
-    if (*found && best->state == ATTN_RUN_DONE && run.state != ATTN_RUN_DONE) return;
-    *best = run;
-    *found = true;
+    compare_sources(ctx, folder, search->recipe, search->sources, other, sizeof other);
+    if (other[0]) memcpy(search->other, other, sizeof other);
+    if (other[0] || (*search->found && search->best->state == ATTN_RUN_DONE && run.state != ATTN_RUN_DONE)) return;
+    *search->best = run;
+    *search->found = true;
+}
+
+attn_status attn_store_check_sources(attn_ctx *ctx, const char *folder, const struct attn_recipe *recipe, struct attn_sources *sources) {
+    struct attn_source_list list;
+    char other[512];
+    const attn_status status = attn_sources_of(ctx, sources, recipe, &list);
+    if (status) return status;
+    compare_sources(ctx, folder, recipe, &list, other, sizeof other);
+    attn_source_list_free(ctx, &list);
+    if (!other[0]) return ATTN_OK;
+    return attn_fail(ctx, ATTN_EINVAL, "%s: %s; put back what the run began with, or train the recipe anew without --resume", folder,
+                     other);
+}
+
+/* Once for many runs of a sweep. */
+static void tell_other(attn_ctx *ctx, struct attn_sources *sources, const char *other) {
+    if (!other[0] || strcmp(other, sources->said) == 0) return;
+    sources->said[0] = '\0';
+    attn_append(sources->said, sizeof sources->said, "%s", other);
+    attn_log(ctx, ATTN_LOG_WARN, "%s: the store's runs of that do not count, and are trained anew", other);
 }
 
 /* A recipe that the index has not; of the rest of the folder nothing is read, and the row says so. */
@@ -261,23 +320,55 @@ static attn_status know_recipes(attn_ctx *ctx, const char *store, struct attn_in
     return status;
 }
 
-attn_status attn_store_find(attn_ctx *ctx, const char *store, const struct attn_recipe *recipe, struct attn_run_summary *out, bool *found) {
+static attn_status find_in(attn_ctx *ctx, const char *store, struct search *search) {
     struct attn_folder names;
     struct attn_run_summary *summaries;
     struct attn_index_row *rows;
-    char *text = attn_recipe_text(recipe), folder[ATTN_FILE_PATH];
-    if (!text) return ATTN_ENOMEM;
-    *found = false;
+    char folder[ATTN_FILE_PATH];
     attn_status status = open_rows(ctx, store, &names, &summaries, &rows);
     const bool indexed = !status && names.count >= ATTN_INDEX_LEAST;
     if (indexed) status = know_recipes(ctx, store, rows, names.count);
     for (size_t i = 0; i < names.count && !status; i++)
-        if (!indexed || (rows[i].recipe && strcmp(rows[i].recipe, text) == 0))
-            compare_run(ctx, join(folder, store, names.name[i]), text, out, found);
+        if (!indexed || (rows[i].recipe && strcmp(rows[i].recipe, search->text) == 0))
+            compare_run(ctx, join(folder, store, names.name[i]), search);
     close_rows(ctx, &names, rows);
     attn_free(ctx, summaries);
+    return status;
+}
+
+attn_status attn_store_find(attn_ctx *ctx, const char *store, const struct attn_recipe *recipe, struct attn_sources *sources,
+                            struct attn_run_summary *out, bool *found) {
+    struct attn_source_list list;
+    char *text = attn_recipe_text(recipe);
+    if (!text) return ATTN_ENOMEM;
+    struct search search = {text, recipe, &list, out, found, ""};
+    *found = false;
+    attn_status status = attn_sources_of(ctx, sources, recipe, &list);
+    if (!status) status = find_in(ctx, store, &search);
+    if (!status && !*found) tell_other(ctx, sources, search.other);
+    attn_source_list_free(ctx, &list);
     attn_free(ctx, text);
     return status;
+}
+
+static void add_version(struct attn_version_count *count, const char *version, int64_t runs) {
+    int i = 0;
+    while (i < count->others && strcmp(count->other[i].version, version) != 0) i++;
+    if (i == (int)(sizeof count->other / sizeof count->other[0])) return;
+    if (i == count->others) attn_append(count->other[count->others++].version, sizeof count->other[0].version, "%s", version);
+    count->other[i].runs += runs;
+}
+
+void attn_version_count_add(struct attn_version_count *count, const struct attn_run_summary *run) {
+    char own[24];
+    snprintf(own, sizeof own, "%d.%d.%d", ATTN_VERSION_MAJOR, ATTN_VERSION_MINOR, ATTN_VERSION_PATCH);
+    count->runs++;
+    if (run->version[0] && strcmp(run->version, own) != 0) add_version(count, run->version, 1);
+}
+
+void attn_version_count_merge(struct attn_version_count *count, const struct attn_version_count *more) {
+    count->runs += more->runs;
+    for (int i = 0; i < more->others; i++) add_version(count, more->other[i].version, more->other[i].runs);
 }
 
 attn_status attn_store_folder(attn_ctx *ctx, const char *store, const char *name, char folder[ATTN_FILE_PATH / 2]) {

@@ -4,6 +4,7 @@
 
 #include "train/job.h"
 #include "train/run.h"
+#include "train/sources.h"
 
 enum attn_run_state {
     ATTN_RUN_DONE,
@@ -21,6 +22,7 @@ struct attn_run_summary {
     double seconds, loss;        /* the last line's */
     struct attn_figures figures; /* of the last evaluation */
     char message[512];           /* why it failed, or the machine stopped it */
+    char version[24];            /* of the program that began it, "0.1.0"; "": not known */
 };
 
 /* One folder. ATTN_EINVAL: it is no run. */
@@ -38,8 +40,25 @@ void attn_run_list_free(attn_ctx *ctx, struct attn_run_list *list);
 /* Adds one folder to a list that was empty or is such a list. */
 attn_status attn_run_list_add(attn_ctx *ctx, const char *folder, struct attn_run_list *list);
 
-/* The newest run with this recipe: one that is done before one that is not. *found false: there is none. */
-attn_status attn_store_find(attn_ctx *ctx, const char *store, const struct attn_recipe *recipe, struct attn_run_summary *out, bool *found);
+/* The newest run with this recipe: one that is done before one that is not. *found false: there is none. A run that was made of other files or plugins than
+ * the recipe's are now is none; where there is no other, the context's log (ATTN_LOG_WARN) is told which file it is, once for many runs. sources NULL: the
+ * recipe alone decides. */
+attn_status attn_store_find(attn_ctx *ctx, const char *store, const struct attn_recipe *recipe, struct attn_sources *sources,
+                            struct attn_run_summary *out, bool *found);
+/* ATTN_EINVAL with file, hashes and cure where the run in this folder was made of something else. */
+attn_status attn_store_check_sources(attn_ctx *ctx, const char *folder, const struct attn_recipe *recipe, struct attn_sources *sources);
+
+/* How many of some runs are of other versions of the program than this. */
+struct attn_version_count {
+    struct {
+        char version[24];
+        int64_t runs;
+    } other[8]; /* the first few that were met */
+    int others;
+    int64_t runs; /* all */
+};
+void attn_version_count_add(struct attn_version_count *count, const struct attn_run_summary *run);
+void attn_version_count_merge(struct attn_version_count *count, const struct attn_version_count *more);
 
 /* The folder that a path or the id of a run in the store names. ATTN_EINVAL: none. */
 attn_status attn_store_folder(attn_ctx *ctx, const char *store, const char *name, char folder[ATTN_FILE_PATH / 2]);

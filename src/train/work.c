@@ -18,10 +18,11 @@ static const struct attn_ranks *ranks_of(const struct attn_work *work) {
 }
 
 /* Bits that the processes share are equal only if these are. */
-static attn_status preflight(attn_ctx *ctx, const struct attn_work *work, const struct attn_recipe *recipe) {
+static attn_status preflight(attn_ctx *ctx, const struct attn_work *work, const struct attn_recipe *recipe,
+                             const struct attn_source_list *sources) {
     char text[512] = "";
-    attn_append(text, sizeof text, "%s on %s, recipe %016llx", attn_version_string(), ctx->isa_name,
-                (unsigned long long)attn_recipe_hash(recipe));
+    attn_append(text, sizeof text, "%s on %s, recipe %016llx, files %016llx", attn_version_string(), ctx->isa_name,
+                (unsigned long long)attn_recipe_hash(recipe), (unsigned long long)attn_source_list_hash(sources));
     return attn_ranks_compare(ranks_of(work), ctx, "preflight", 0, text);
 }
 
@@ -32,10 +33,12 @@ static attn_status look_up(attn_ctx *ctx, const struct attn_work *work, const st
                            uint32_t *bits, struct attn_run_summary *out) {
     bool found = folder != NULL;
     attn_status status = ATTN_OK;
-    if (folder)
+    if (folder) {
         status = attn_store_read(ctx, folder, out);
-    else if (!work->again)
-        status = attn_store_find(ctx, work->store, recipe, out, &found);
+        if (!status && out->state != ATTN_RUN_DONE) status = attn_store_check_sources(ctx, folder, recipe, work->sources);
+    } else if (!work->again) {
+        status = attn_store_find(ctx, work->store, recipe, work->sources, out, &found);
+    }
     const bool others = found && !folder && out->state == ATTN_RUN_RUNNING; /* another job has it */
     *bits = found ? RESUME | TRAIN : TRAIN;
     if (found && (out->state == ATTN_RUN_DONE || others)) *bits = 0;
@@ -43,11 +46,12 @@ static attn_status look_up(attn_ctx *ctx, const struct attn_work *work, const st
 }
 
 /* The run, locked. *done: another process has brought it to its end meanwhile. */
-static attn_status take_run(attn_ctx *ctx, const struct attn_work *work, const struct attn_recipe *recipe, bool resume,
-                            struct attn_run *run, uint32_t *done, struct attn_run_summary *out) {
+static attn_status take_run(attn_ctx *ctx, const struct attn_work *work, const struct attn_recipe *recipe,
+                            const struct attn_source_list *sources, bool resume, struct attn_run *run, uint32_t *done,
+                            struct attn_run_summary *out) {
     char folder[ATTN_FILE_PATH];
     *done = 0;
-    if (!resume) return attn_run_create(ctx, work->options.system, work->store, recipe, run);
+    if (!resume) return attn_run_create(ctx, work->options.system, work->store, recipe, work->sources ? sources : NULL, run);
     memcpy(folder, out->folder, sizeof out->folder);
     attn_status status = attn_run_open(ctx, work->options.system, folder, run);
     if (status) return status;
@@ -57,9 +61,23 @@ static attn_status take_run(attn_ctx *ctx, const struct attn_work *work, const s
     return status;
 }
 
+/* The job, with the files that were hashed before. */
+static attn_status open_job(attn_ctx *ctx, const struct attn_work *work, const struct attn_recipe *recipe,
+                            const struct attn_source_list *sources, struct attn_job *job) {
+    struct attn_source_list now;
+    attn_status status = attn_job_open(ctx, work->task, recipe, work->kinds, work->kind_count, NULL, job);
+    if (!status) status = attn_train_check(job, ranks_of(work));
+    if (status) return status;
+    status = attn_sources_of(ctx, work->sources, recipe, &now);
+    if (!status && attn_source_list_hash(&now) != attn_source_list_hash(sources))
+        status = attn_fail(ctx, ATTN_ESYSTEM, "a file of the recipe changed while it was read; begin again");
+    attn_source_list_free(ctx, &now);
+    return status;
+}
+
 /* In every process; the run is the first one's. */
-static attn_status train_in(attn_ctx *ctx, const struct attn_work *work, const struct attn_recipe *recipe, bool resume,
-                            attn_work_begun_fn begun, struct attn_run_summary *out) {
+static attn_status train_in(attn_ctx *ctx, const struct attn_work *work, const struct attn_recipe *recipe,
+                            const struct attn_source_list *sources, bool resume, attn_work_begun_fn begun, struct attn_run_summary *out) {
     const struct attn_ranks *ranks = ranks_of(work);
     const bool first = !ranks || ranks->rank == 0;
     struct attn_job job;
@@ -68,9 +86,8 @@ static attn_status train_in(attn_ctx *ctx, const struct attn_work *work, const s
     enum attn_train_end end = ATTN_TRAIN_DONE;
     uint32_t done = 0;
     /* A recipe that is refused leaves no run. */
-    attn_status status = attn_job_open(ctx, work->task, recipe, work->kinds, work->kind_count, NULL, &job);
-    if (!status) status = attn_train_check(&job, ranks);
-    if (!status && first) status = take_run(ctx, work, recipe, resume, &run, &done, out);
+    attn_status status = open_job(ctx, work, recipe, sources, &job);
+    if (!status && first) status = take_run(ctx, work, recipe, sources, resume, &run, &done, out);
     status = attn_ranks_agree(ranks, ctx, "opening", 0, status);
     if (!status) status = attn_ranks_any(ranks, ctx, "opening", 0, &done);
     if (!status && !done) {
@@ -86,17 +103,27 @@ static attn_status train_in(attn_ctx *ctx, const struct attn_work *work, const s
     return attn_store_read(ctx, folder, out);
 }
 
-attn_status attn_work_one(attn_ctx *ctx, const struct attn_work *work, const struct attn_recipe *recipe, const char *folder,
-                          attn_work_begun_fn begun, struct attn_run_summary *out) {
+static attn_status work_one(attn_ctx *ctx, const struct attn_work *work, const struct attn_recipe *recipe,
+                            const struct attn_source_list *sources, const char *folder, attn_work_begun_fn begun,
+                            struct attn_run_summary *out) {
     const struct attn_ranks *ranks = ranks_of(work);
     uint32_t bits = 0;
-    *out = (struct attn_run_summary){.state = ATTN_RUN_DONE, .loss = (double)NAN};
-    attn_status status = preflight(ctx, work, recipe);
+    attn_status status = preflight(ctx, work, recipe, sources);
     if (status) return status;
     if (!ranks || ranks->rank == 0) status = look_up(ctx, work, recipe, folder, &bits, out);
     status = attn_ranks_agree(ranks, ctx, "looking up", 0, status);
     if (!status) status = attn_ranks_any(ranks, ctx, "looking up", 0, &bits);
-    return status || !(bits & TRAIN) ? status : train_in(ctx, work, recipe, (bits & RESUME) != 0, begun, out);
+    return status || !(bits & TRAIN) ? status : train_in(ctx, work, recipe, sources, (bits & RESUME) != 0, begun, out);
+}
+
+attn_status attn_work_one(attn_ctx *ctx, const struct attn_work *work, const struct attn_recipe *recipe, const char *folder,
+                          attn_work_begun_fn begun, struct attn_run_summary *out) {
+    struct attn_source_list sources;
+    *out = (struct attn_run_summary){.state = ATTN_RUN_DONE, .loss = (double)NAN};
+    attn_status status = attn_ranks_agree(ranks_of(work), ctx, "hashing", 0, attn_sources_of(ctx, work->sources, recipe, &sources));
+    if (!status) status = work_one(ctx, work, recipe, &sources, folder, begun, out);
+    attn_source_list_free(ctx, &sources);
+    return status;
 }
 
 /* ------------------------------------------------------------------------------------------------------------ many */
@@ -140,7 +167,7 @@ static attn_status tell(struct pool *p, int place, int exit_status) {
     struct attn_run_summary summary;
     bool found;
     const int64_t index = p->index[place];
-    const attn_status status = attn_store_find(p->ctx, p->work->store, p->sweep->recipe[index], &summary, &found);
+    const attn_status status = attn_store_find(p->ctx, p->work->store, p->sweep->recipe[index], p->work->sources, &summary, &found);
     if (status) return status;
     if (!found) summary = (struct attn_run_summary){.loss = (double)NAN};
     if (exit_status != 0 && exit_status != EXIT_STOPPED) {
@@ -208,13 +235,26 @@ static attn_status start_one(struct pool *p, int threads, int64_t index) {
     return ATTN_OK;
 }
 
+/* A recipe that the store has needs no process. Files are hashed here, so that no child does it again. */
+static attn_status begin_one(struct pool *p, int threads, int64_t index) {
+    struct attn_run_summary summary;
+    bool found = false;
+    if (!p->work->again) {
+        const attn_status status = attn_store_find(p->ctx, p->work->store, p->sweep->recipe[index], p->work->sources, &summary, &found);
+        if (status) return status;
+    }
+    if (!found || summary.state != ATTN_RUN_DONE) return start_one(p, threads, index);
+    if (p->ready) p->ready(p->user, index, &summary);
+    return ATTN_OK;
+}
+
 static attn_status run_pool(struct pool *p, int64_t first, int64_t step, int threads) {
     attn_status status = ATTN_OK;
     bool gone = false;
     for (int64_t i = first; i < p->sweep->count; i += step) {
         while (p->busy == p->jobs && !status) status = wait_for_one(p, &gone);
         if (!status && !ends(p))
-            status = start_one(p, threads, i);
+            status = begin_one(p, threads, i);
         else
             p->count->left++;
     }

@@ -12,11 +12,13 @@ struct attn_work {
     const char *store;
     const attn_mixer_kind *const *kinds; /* of plugins */
     int kind_count;
-    bool again; /* trains anew what the store has */
+    bool again;                   /* trains anew what the store has */
+    struct attn_sources *sources; /* runs that were made of something else do not count; NULL: recipes alone decide */
     struct attn_train_options options;
 };
 
-/* Trains one recipe; with options.ranks in all processes, the first of which has the run. folder: a run to go on with; NULL: what the store says. run: where it is, before training begins (NULL: not wanted). */
+/* Trains one recipe; with options.ranks in all processes, the first of which has the run. folder: a run to go on with, which is refused where it was made of
+ * something else; NULL: what the store says. run: where it is, before training begins (NULL: not wanted). */
 typedef void (*attn_work_begun_fn)(void *user, const struct attn_run *run, const struct attn_job *job, bool resumed);
 attn_status attn_work_one(attn_ctx *ctx, const struct attn_work *work, const struct attn_recipe *recipe, const char *folder,
                           attn_work_begun_fn begun, struct attn_run_summary *out);

@@ -102,7 +102,7 @@ static const struct attn_experiment tuned = {.name = "tuned",
 
 static struct attn_arm_result read_arm(attn_ctx *ctx, const struct attn_experiment *e, const char *store) {
     struct attn_arm_result arm;
-    assert_int_equal(attn_experiment_read(ctx, e, 0, store, 0, &arm), ATTN_OK);
+    assert_int_equal(attn_experiment_read(ctx, e, 0, store, NULL, 0, &arm), ATTN_OK);
     return arm;
 }
 

@@ -87,7 +87,7 @@ static void expect_to_go_on(const char *store, const char *what, int at) {
     int64_t count;
     char text[1024];
     bool found;
-    assert_int_equal(attn_store_find(ctx, store, recipe, &summary, &found), ATTN_OK);
+    assert_int_equal(attn_store_find(ctx, store, recipe, NULL, &summary, &found), ATTN_OK);
     if (found && summary.state == ATTN_RUN_FAILED) fail_msg("%s %d: the recipe is blamed: %s", what, at, summary.message);
     if (work(ctx, NULL, store, recipe, &summary)) fail_msg("%s %d: %s", what, at, attn_ctx_error(ctx, text, sizeof text));
     assert_int_equal(summary.state, ATTN_RUN_DONE);

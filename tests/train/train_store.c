@@ -109,13 +109,13 @@ static void a_run_without_a_process_was_killed(void **state) {
     const pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
-        if (attn_run_create(ctx, NULL, store, recipe, &run)) _exit(1);
+        if (attn_run_create(ctx, NULL, store, recipe, NULL, &run)) _exit(1);
         raise(SIGKILL);
     }
     assert_int_equal(waitpid(child, &status, 0), child);
     struct attn_run_summary found;
     bool any;
-    assert_int_equal(attn_store_find(ctx, store, recipe, &found, &any), ATTN_OK);
+    assert_int_equal(attn_store_find(ctx, store, recipe, NULL, &found, &any), ATTN_OK);
     assert_true(any);
     assert_int_equal(found.state, ATTN_RUN_KILLED);
     assert_int_equal(found.step, 0);
@@ -137,7 +137,7 @@ static void lines_mean_no_harm(void **state) {
     struct attn_run run;
     char path[TEST_PATH + 64];
     (void)state;
-    assert_int_equal(attn_run_create(ctx, NULL, store, recipe, &run), ATTN_OK);
+    assert_int_equal(attn_run_create(ctx, NULL, store, recipe, NULL, &run), ATTN_OK);
     attn_run_close(&run);
     snprintf(path, sizeof path, "%s/metrics.jsonl", run.folder);
     FILE *file = fopen(path, "w");
@@ -161,16 +161,16 @@ static void the_newest_run_of_a_recipe_is_found_and_one_that_is_done_first(void 
     (void)state;
     train("steps=6 seed=3", first, 2);
     train("steps=6 seed=5", other, 0);
-    assert_int_equal(attn_store_find(ctx, store, none, &s, &found), ATTN_OK);
+    assert_int_equal(attn_store_find(ctx, store, none, NULL, &s, &found), ATTN_OK);
     assert_false(found);
-    assert_int_equal(attn_store_find(ctx, store, recipe, &s, &found), ATTN_OK);
+    assert_int_equal(attn_store_find(ctx, store, recipe, NULL, &s, &found), ATTN_OK);
     assert_true(found);
     assert_string_equal(s.folder, first);
     sleep(1); /* names have seconds */
     train("steps=6 seed=3", second, 0);
     sleep(1);
     train("steps=6 seed=3", third, 3);
-    assert_int_equal(attn_store_find(ctx, store, recipe, &s, &found), ATTN_OK);
+    assert_int_equal(attn_store_find(ctx, store, recipe, NULL, &s, &found), ATTN_OK);
     assert_string_equal(s.folder, second);
     attn_free(ctx, recipe);
     attn_free(ctx, none);
@@ -264,7 +264,7 @@ static void eight_processes_make_runs_of_their_own(void **state) {
             struct attn_run run;
             struct attn_record r = {.count = 0};
             attn_record_text(&r, "event", "done");
-            failed += attn_run_create(ctx, NULL, store, recipe, &run) || attn_run_log(&run, &r);
+            failed += attn_run_create(ctx, NULL, store, recipe, NULL, &run) || attn_run_log(&run, &r);
             attn_run_close(&run);
         }
         _exit(failed);

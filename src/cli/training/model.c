@@ -31,7 +31,7 @@ static int open_model(struct command *c) {
     if (c->words.count != 1) return attn_complain("%s: expected one model: a file, a run's folder or its id", c->name);
     c->ctx = attn_cli_context((int)c->threads, &status);
     if (!c->ctx) return status;
-    attn_status opened = attn_cli_plugins(c->ctx, &c->plugins, &c->kinds, &c->kind_count);
+    attn_status opened = attn_cli_plugins(c->ctx, &c->plugins, NULL, &c->kinds, &c->kind_count);
     if (!opened) opened = open_saved(c, c->words.item[0], &c->model);
     if (!opened) return -1;
     status = attn_complain_status(c->ctx, opened);

@@ -59,6 +59,20 @@ static void say_ready(void *user, int64_t index, const struct attn_run_summary *
 
 /* ------------------------------------------------------------------------------------------------------------- tables */
 
+static int64_t runs_of_others(const struct attn_version_count *versions) {
+    int64_t runs = 0;
+    for (int i = 0; i < versions->others; i++) runs += versions->other[i].runs;
+    return runs;
+}
+
+/* Of all experiments: an older program's runs count, and are told. */
+static void print_versions(const struct attn_reproduction *r) {
+    struct attn_version_count all = {.others = 0};
+    for (int i = 0; i < r->count; i++)
+        for (int arm = 0; arm < r->experiment[i]->arm_count; arm++) attn_version_count_merge(&all, &r->result[i][arm].versions);
+    attn_cli_print_versions(&all);
+}
+
 static void print_arms(struct reproduce *p, const struct attn_reproduction *r) {
     for (int i = 0; i < r->count; i++) {
         struct attn_report report = report_of(p, arm_columns, sizeof arm_columns / sizeof arm_columns[0]);
@@ -77,6 +91,7 @@ static void print_arms(struct reproduce *p, const struct attn_reproduction *r) {
             attn_record_real(&row, "high", a->interval.high);
             attn_record_integer(&row, "runs", a->runs);
             attn_record_integer(&row, "done", a->done);
+            attn_record_integer(&row, "other_versions", runs_of_others(&a->versions));
             attn_record_real(&row, "seconds", a->seconds);
             attn_record_text(&row, "best", a->best);
             attn_report_row(&report, &row);
@@ -143,7 +158,7 @@ static void print_cost(const struct reproduce *p, const struct attn_reproduction
     attn_report_row(&report, &row);
 }
 
-static attn_status say_cost(struct reproduce *p, const struct attn_reproduction *r, int cores) {
+static attn_status say_cost(struct reproduce *p, struct attn_reproduction *r, int cores) {
     struct attn_reproduction_cost cost;
     char text[32];
     const attn_status status = attn_reproduction_cost(p->ctx, r, p->work.store, &cost);
@@ -174,6 +189,7 @@ static attn_status reproduce_system(struct reproduce *p, const struct attn_syste
         status = attn_reproduction_read(p->ctx, &r, p->work.store);
         if (!status) print_arms(p, &r);
         if (!status) status = judge_all(p, &r);
+        if (!status && !p->json && !p->csv) print_versions(&r);
     }
     attn_reproduction_close(p->ctx, &r);
     return status;

@@ -30,6 +30,7 @@ struct listing {
 static void print_runs(struct listing *l) {
     l->report.columns = columns;
     l->report.column_count = sizeof columns / sizeof columns[0];
+    struct attn_version_count versions = {.others = 0};
     for (int64_t i = 0; i < l->runs.count; i++) {
         const struct attn_run_summary *s = l->runs.at[i].summary;
         struct attn_record r = {.count = 0};
@@ -41,7 +42,9 @@ static void print_runs(struct listing *l) {
             attn_record_text(&r, "figure_name", NULL);
         }
         attn_report_row(&l->report, &r);
+        attn_version_count_add(&versions, s);
     }
+    if (l->report.form == ATTN_FORM_TABLE) attn_cli_print_versions(&versions);
 }
 
 /* ------------------------------------------------------------------------------------------------------ comparison */
@@ -97,7 +100,12 @@ static attn_status compare_runs(struct listing *l) {
     const int count = set_columns(l, fields, field_count, figures);
     l->report.columns = l->column;
     l->report.column_count = count;
-    for (int64_t i = 0; i < l->runs.count; i++) compare_run(l, &l->runs.at[i], count, 2 + (int)attn_min64(field_count, FIELDS));
+    struct attn_version_count versions = {.others = 0};
+    for (int64_t i = 0; i < l->runs.count; i++) {
+        compare_run(l, &l->runs.at[i], count, 2 + (int)attn_min64(field_count, FIELDS));
+        attn_version_count_add(&versions, l->runs.at[i].summary);
+    }
+    if (l->report.form == ATTN_FORM_TABLE) attn_cli_print_versions(&versions);
     attn_free(l->ctx, fields);
     return ATTN_OK;
 }

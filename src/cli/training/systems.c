@@ -17,6 +17,8 @@ static void field_record(struct attn_record *r, const struct attn_recipe_value *
         attn_append(takes, ATTN_RECIPE_TEXT, "true|false");
     else if (f->type == ATTN_TEXT)
         attn_append(takes, ATTN_RECIPE_TEXT, "text");
+    else if (f->type == ATTN_FILE)
+        attn_append(takes, ATTN_RECIPE_TEXT, f->words ? "folder" : "file");
     else
         attn_append(takes, ATTN_RECIPE_TEXT, "%g to %g", f->low, f->high);
     attn_record_text(r, "field", f->name);
@@ -78,7 +80,7 @@ static int list_mixers(struct attn_report *report, const struct attn_words *plug
     const attn_mixer_kind **kinds;
     attn_ctx *ctx = attn_cli_context(0, &status);
     if (!ctx) return status;
-    const attn_status opened = attn_cli_plugins(ctx, plugins, &kinds, &count);
+    const attn_status opened = attn_cli_plugins(ctx, plugins, NULL, &kinds, &count);
     status = opened ? attn_complain_status(ctx, opened) : ATTN_EXIT_DONE;
     for (int i = 0; i < attn_mixer_count() && !opened; i++) print_mixer(report, attn_mixer_at(i));
     for (int i = 0; i < count && !opened; i++) print_mixer(report, kinds[i]);

@@ -23,6 +23,7 @@ static const struct attn_column all_columns[COLUMNS] = {
 struct train {
     const char *store, *resume, *recipe_file, *time_limit, *checkpoint_every, *shard;
     struct attn_words plugins;
+    struct attn_sources sources;
     const attn_mixer_kind **kinds;
     int64_t threads, jobs;
     bool quiet, json, csv, again, dry_run;
@@ -218,7 +219,7 @@ static int set_options(struct train *t) {
 }
 
 static int work(struct train *t, const struct attn_words *words) {
-    attn_status status = attn_cli_plugins(t->ctx, &t->plugins, &t->kinds, &t->work.kind_count);
+    attn_status status = attn_cli_plugins(t->ctx, &t->plugins, &t->sources, &t->kinds, &t->work.kind_count);
     t->work.kinds = t->kinds;
     if (!status && t->resume) return resume(t);
     if (!status) status = make_sweep(t, words);
@@ -239,7 +240,10 @@ static int run(struct train *t, const struct attn_words *words) {
     t->ctx = attn_cli_context((int)t->threads, &status);
     if (!t->ctx) return status;
     attn_stop_catch();
+    attn_sources_open(t->ctx, &t->sources);
+    t->work.sources = &t->sources;
     status = work(t, words);
+    attn_sources_close(&t->sources);
     attn_free(t->ctx, t->kinds);
     attn_ctx_destroy(t->ctx);
     return status;

@@ -26,13 +26,15 @@ static attn_status take_mixers(attn_ctx *ctx, const struct attn_words *paths, co
     return ATTN_OK;
 }
 
-attn_status attn_cli_plugins(attn_ctx *ctx, const struct attn_words *paths, const attn_mixer_kind ***kinds, int *count) {
+attn_status attn_cli_plugins(attn_ctx *ctx, const struct attn_words *paths, struct attn_sources *sources, const attn_mixer_kind ***kinds,
+                             int *count) {
     const attn_plugin *plugin[ATTN_OPTION_VALUES];
     int all = 0;
     *kinds = NULL;
     *count = 0;
     for (int i = 0; i < paths->count; i++) {
-        const attn_status status = attn_plugin_open(ctx, paths->item[i], &plugin[i]);
+        attn_status status = attn_plugin_open(ctx, paths->item[i], &plugin[i]);
+        if (!status && sources) status = attn_sources_plugin(sources, paths->item[i], plugin[i]);
         if (status) return status;
         all += plugin[i]->mixer_count;
     }
@@ -41,6 +43,12 @@ attn_status attn_cli_plugins(attn_ctx *ctx, const struct attn_words *paths, cons
     attn_status status = ATTN_OK;
     for (int i = 0; i < paths->count && !status; i++) status = take_mixers(ctx, paths, plugin, i, *kinds, count);
     return status;
+}
+
+void attn_cli_print_versions(const struct attn_version_count *count) {
+    for (int i = 0; i < count->others; i++)
+        printf("%lld of %lld runs %s of version %s\n", (long long)count->other[i].runs, (long long)count->runs,
+               count->other[i].runs == 1 ? "is" : "are", count->other[i].version);
 }
 
 bool attn_cli_seconds(const char *text, double *out) {
@@ -78,6 +86,7 @@ void attn_cli_run_record(struct attn_record *r, const struct attn_run_summary *s
     attn_record_integer(r, "step", s->step);
     attn_record_integer(r, "steps", s->steps);
     attn_record_integer(r, "parameters", s->parameters);
+    attn_record_text(r, "version", s->version[0] ? s->version : NULL);
     attn_record_real(r, "seconds", s->seconds);
     attn_record_real(r, "train_loss", s->loss);
     for (int i = 0; i < s->figures.count && r->count < ATTN_RECORD_FIELDS - 4; i++)

@@ -9,8 +9,12 @@
 /* The store: --store, else the environment's ATTN_RUNS, else "runs". */
 const char *attn_cli_store(const char *option);
 
-/* The mixers of all plugins that --plugin names; freed by attn_free. */
-attn_status attn_cli_plugins(attn_ctx *ctx, const struct attn_words *paths, const attn_mixer_kind ***kinds, int *count);
+/* The mixers of all plugins that --plugin names; freed by attn_free. sources (NULL: not wanted) takes note of them. */
+attn_status attn_cli_plugins(attn_ctx *ctx, const struct attn_words *paths, struct attn_sources *sources, const attn_mixer_kind ***kinds,
+                             int *count);
+
+/* "12 of 57 runs are of version 0.0.9": a line for each other version than this program's. */
+void attn_cli_print_versions(const struct attn_version_count *count);
 
 /* "90", "90s", "15m", "2h", "1d" in seconds. False: none of these, or negative. */
 bool attn_cli_seconds(const char *text, double *out);

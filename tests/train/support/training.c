@@ -81,7 +81,8 @@ attn_status test_train(attn_ctx *ctx, const struct attn_recipe *recipe, const ch
     training->step = 0;
     attn_status status = attn_job_open(ctx, &attn_zoology_mqar, recipe, NULL, 0, NULL, &job);
     if (!status)
-        status = resume ? attn_run_open(ctx, training->system, folder, &run) : attn_run_create(ctx, training->system, store, recipe, &run);
+        status =
+            resume ? attn_run_open(ctx, training->system, folder, &run) : attn_run_create(ctx, training->system, store, recipe, NULL, &run);
     if (!status) snprintf(folder, TEST_PATH, "%s", run.folder);
     if (!status) status = attn_train(&job, &run, resume, &options, end, &figures);
     attn_job_close(&job);
