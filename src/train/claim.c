@@ -35,22 +35,13 @@ static int seeds_of(const struct attn_experiment *e, int seeds) {
 
 attn_status attn_experiment_recipes(attn_ctx *ctx, const struct attn_experiment *e, int seeds, struct attn_sweep *out) {
     attn_status status = ATTN_OK;
-    *out = (struct attn_sweep){NULL, 0};
+    *out = (struct attn_sweep){.count = 0};
     for (int arm = 0; arm < e->arm_count && !status; arm++) {
         struct attn_sweep part;
         status = arm_recipes(ctx, e, seeds_of(e, seeds), arm, &part);
         if (status) break;
-        struct attn_recipe **all = attn_alloc(ctx, (size_t)(out->count + part.count) * sizeof *all);
-        if (!all) {
-            attn_sweep_free(ctx, &part);
-            status = attn_no_memory(ctx, "an experiment's recipes", (size_t)(out->count + part.count) * sizeof *all);
-            break;
-        }
-        if (out->count > 0) memcpy(all, out->recipe, (size_t)out->count * sizeof *all);
-        memcpy(all + out->count, part.recipe, (size_t)part.count * sizeof *all);
-        attn_free(ctx, out->recipe);
-        attn_free(ctx, part.recipe);
-        *out = (struct attn_sweep){all, out->count + part.count};
+        status = attn_sweep_join(ctx, out, &part);
+        attn_sweep_free(ctx, &part);
     }
     if (status) attn_sweep_free(ctx, out);
     return status;
@@ -90,7 +81,7 @@ attn_status attn_experiment_read(attn_ctx *ctx, const struct attn_experiment *e,
     for (int64_t i = 0; i < sweep.count && !status; i++) {
         struct attn_run_summary run;
         bool found = false;
-        status = attn_store_find(ctx, store, sweep.recipe[i], sources, &run, &found);
+        status = attn_store_find(ctx, store, attn_sweep_recipe(&sweep, i), sources, &run, &found);
         if (!status && found) take_run(e, &sweep, i, &run, out, &out->figure[i / tunings]);
         if (!found || (run.state != ATTN_RUN_DONE && run.state != ATTN_RUN_FAILED)) missing[i / tunings] = true;
     }

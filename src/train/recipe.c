@@ -88,6 +88,17 @@ static attn_status unknown(const struct attn_recipe *recipe, const char *place, 
                      nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
 }
 
+attn_status attn_recipe_assign(struct attn_recipe *recipe, const char *place, int field, const char *text) {
+    return assign(recipe, place, &recipe->value[field], text);
+}
+
+attn_status attn_recipe_field_of(const struct attn_recipe *recipe, const char *place, const char *name, int *field) {
+    const struct attn_recipe_value *v = find(recipe, name);
+    if (!v) return unknown(recipe, place, name);
+    *field = (int)(v - recipe->value);
+    return ATTN_OK;
+}
+
 attn_status attn_recipe_set(struct attn_recipe *recipe, const char *assignment) {
     char name[64];
     const size_t n = strcspn(assignment, "=");

@@ -49,6 +49,10 @@ attn_status attn_recipe_create(attn_ctx *ctx, const char *task, const struct att
 
 /* "name=value". ATTN_EINVAL with the nearest name, or with what the field takes. Texts are UTF-8. */
 attn_status attn_recipe_set(struct attn_recipe *recipe, const char *assignment);
+/* The same of the field at recipe->value[field]; `place` stands for where the value was found. */
+attn_status attn_recipe_assign(struct attn_recipe *recipe, const char *place, int field, const char *text);
+/* The number of a field among the values, or ATTN_EINVAL with the nearest name. */
+attn_status attn_recipe_field_of(const struct attn_recipe *recipe, const char *place, const char *name, int *field);
 
 /* Sets what a JSON object names; `name` stands for the file in messages. Its "task", where it has one, must be the recipe's. */
 attn_status attn_recipe_parse(struct attn_recipe *recipe, const char *name, const char *text, size_t bytes);

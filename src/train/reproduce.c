@@ -71,10 +71,10 @@ static attn_status add_cost(attn_ctx *ctx, const struct attn_experiment *e, cons
         for (int64_t i = 0; i < each && !status; i++) {
             struct attn_run_summary run;
             bool found;
-            status = attn_store_find(ctx, store, sweep->recipe[arm * each + i], sources, &run, &found);
+            status = attn_store_find(ctx, store, attn_sweep_recipe(sweep, arm * each + i), sources, &run, &found);
             missing += !found || run.state != ATTN_RUN_DONE;
         }
-        if (!status && missing > 0) status = time_run(ctx, e->task, sweep->recipe[arm * each], &seconds);
+        if (!status && missing > 0) status = time_run(ctx, e->task, attn_sweep_recipe(sweep, arm * each), &seconds);
         out->runs += each;
         out->missing += missing;
         out->seconds += (double)missing * seconds;

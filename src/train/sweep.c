@@ -1,50 +1,15 @@
 #include "train/sweep.h"
 
-#include "base/context.h"
+#include "train/sweep_values.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-/* Value number `index` of "a,b,1..3", in ATTN_RECIPE_TEXT bytes; false: there are no more. *bad: a range that is none. */
-static bool value_at(const char *values, int64_t index, char *out, bool *bad) {
-    for (const char *at = values;; at++) {
-        const size_t n = strcspn(at, ",");
-        long long low, high;
-        int used = 0;
-        char part[ATTN_RECIPE_TEXT];
-        if (n >= sizeof part) return !(*bad = true);
-        memcpy(part, at, n);
-        part[n] = '\0';
-        if (sscanf(part, "%lld..%lld%n", &low, &high, &used) == 2 && (size_t)used == n) {
-            if (high < low || (unsigned long long)high - (unsigned long long)low >= ATTN_SWEEP_MOST) return !(*bad = true);
-            if (index <= high - low) {
-                snprintf(out, ATTN_RECIPE_TEXT, "%lld", low + index);
-                return true;
-            }
-            index -= high - low + 1;
-        } else if (index-- == 0) {
-            memcpy(out, part, n + 1);
-            return true;
-        }
-        at += n;
-        if (!*at) return false;
-    }
+static const char *value_of(const struct attn_sweep_axis *axis, int64_t index) {
+    return axis->text + axis->begin[index];
 }
 
-static attn_status assign(struct attn_recipe *recipe, const char *assignment, int64_t index, bool *more) {
-    char value[ATTN_RECIPE_TEXT], whole[2 * ATTN_RECIPE_TEXT];
-    bool bad = false;
-    const char *values = strchr(assignment, '=');
-    if (!values || values - assignment >= 64) return attn_recipe_set(recipe, assignment);
-    *more = value_at(values + 1, index, value, &bad);
-    if (bad)
-        return attn_fail(recipe->ctx, ATTN_EINVAL, "%.200s: expected values with commas between, or A..B with at most %d numbers",
-                         assignment, ATTN_SWEEP_MOST);
-    if (!*more) return ATTN_OK;
-    snprintf(whole, sizeof whole, "%.*s=%s", (int)(values - assignment), assignment, value);
-    return attn_recipe_set(recipe, whole);
-}
+/* ------------------------------------------------------------------------------------------------------------- parts */
 
 static attn_status copy_of(attn_ctx *ctx, const struct attn_recipe *recipe, struct attn_recipe **out) {
     *out = attn_alloc(ctx, sizeof **out);
@@ -53,61 +18,130 @@ static attn_status copy_of(attn_ctx *ctx, const struct attn_recipe *recipe, stru
     return ATTN_OK;
 }
 
-/* Puts every value of the assignment into every recipe so far. */
-static attn_status multiply(attn_ctx *ctx, struct attn_sweep *sweep, const char *assignment) {
-    struct attn_sweep all = {NULL, 0};
-    attn_status status = ATTN_OK;
-    int64_t values = 0;
-    bool more = true;
-    const int64_t most = ATTN_SWEEP_MOST / sweep->count;
-    for (struct attn_recipe *probe = NULL; more && !status && values <= most; values += more) { /* counts, and checks each value */
-        status = copy_of(ctx, sweep->recipe[0], &probe);
-        if (!status) status = assign(probe, assignment, values, &more);
-        attn_free(ctx, probe);
-        if (!strchr(assignment, '=')) more = false;
+static void free_axis(attn_ctx *ctx, struct attn_sweep_axis *axis) {
+    attn_free(ctx, axis->begin);
+    attn_free(ctx, axis->text);
+}
+
+void attn_sweep_free(attn_ctx *ctx, struct attn_sweep *sweep) {
+    for (int p = 0; p < sweep->parts; p++) {
+        for (int a = 0; a < sweep->part[p].axes; a++) free_axis(ctx, &sweep->part[p].axis[a]);
+        attn_free(ctx, sweep->part[p].base);
     }
+    attn_free(ctx, sweep->part);
+    attn_free(ctx, sweep->made);
+    *sweep = (struct attn_sweep){.count = 0};
+}
+
+attn_status attn_sweep_open(attn_ctx *ctx, const struct attn_task *task, const struct attn_recipe *base, struct attn_sweep *out) {
+    *out = (struct attn_sweep){.count = 1, .part = attn_alloc(ctx, sizeof *out->part), .parts = 1};
+    if (!out->part) return attn_no_memory(ctx, "a sweep", sizeof *out->part);
+    out->part->axes = 0;
+    out->part->count = 1;
+    out->part->base = NULL;
+    attn_status status = base ? copy_of(ctx, base, &out->part->base) : attn_task_recipe(ctx, task, &out->part->base);
+    if (!status) status = copy_of(ctx, out->part->base, &out->made);
+    if (status) attn_sweep_free(ctx, out);
+    return status;
+}
+
+attn_status attn_sweep_put(attn_ctx *ctx, struct attn_sweep *sweep, const char *place, struct attn_sweep_axis *axis) {
+    struct attn_sweep_part *p = sweep->part;
+    attn_status status = ATTN_OK;
+    int kept = 0;
+    for (int64_t i = axis->count - 1; i >= 0 && !status; i--) /* the first value stays in the base */
+        status = attn_recipe_assign(p->base, place, axis->field, value_of(axis, i));
     if (status) return status;
-    if (values > most) return attn_fail(ctx, ATTN_EINVAL, "the sweep has more than %d recipes", ATTN_SWEEP_MOST);
-    all.recipe = attn_alloc(ctx, (size_t)(sweep->count * values) * sizeof *all.recipe);
-    if (!all.recipe) return attn_no_memory(ctx, "the sweep", (size_t)(sweep->count * values) * sizeof *all.recipe);
-    for (int64_t i = 0; i < sweep->count && !status; i++)
-        for (int64_t v = 0; v < values && !status; v++) {
-            status = copy_of(ctx, sweep->recipe[i], &all.recipe[all.count]);
-            if (!status) status = assign(all.recipe[all.count++], assignment, v, &more);
+    sweep->count = 1;
+    for (int a = 0; a < p->axes; a++) {
+        if (p->axis[a].field == axis->field) {
+            free_axis(ctx, &p->axis[a]);
+            continue;
         }
-    attn_sweep_free(ctx, sweep);
-    *sweep = all;
+        sweep->count *= p->axis[a].count;
+        p->axis[kept++] = p->axis[a];
+    }
+    p->axes = kept;
+    if (axis->count > ATTN_SWEEP_MOST / sweep->count)
+        return attn_fail(ctx, ATTN_EINVAL, "the sweep has more than %d recipes", ATTN_SWEEP_MOST);
+    sweep->count *= axis->count;
+    p->count = sweep->count;
+    if (axis->count == 1) return ATTN_OK; /* which the base has */
+    p->axis[p->axes++] = *axis;
+    *axis = (struct attn_sweep_axis){.count = 0};
+    return ATTN_OK;
+}
+
+attn_status attn_sweep_assign(attn_ctx *ctx, struct attn_sweep *sweep, const char *assignment) {
+    const char *values = strchr(assignment, '=');
+    struct attn_sweep_axis axis;
+    char name[64] = "";
+    int field;
+    if (!values || values == assignment || values - assignment >= (int)sizeof name)
+        return attn_recipe_set(sweep->part->base, assignment); /* says what is wrong */
+    memcpy(name, assignment, (size_t)(values - assignment));
+    attn_status status = attn_recipe_field_of(sweep->part->base, "recipe", name, &field);
+    if (status) return status;
+    const enum attn_field_type type = sweep->part->base->value[field].field->type;
+    status = attn_sweep_values_read(ctx, assignment, values + 1, type == ATTN_WHOLE || type == ATTN_NUMBER, &axis);
+    axis.field = field;
+    if (!status) status = attn_sweep_put(ctx, sweep, "recipe", &axis);
+    free_axis(ctx, &axis);
     return status;
 }
 
 attn_status attn_sweep_expand(attn_ctx *ctx, const struct attn_task *task, const struct attn_recipe *base, const char *const *assignments,
                               int count, struct attn_sweep *out) {
-    *out = (struct attn_sweep){attn_alloc(ctx, sizeof *out->recipe), 0};
-    if (!out->recipe) return attn_no_memory(ctx, "the sweep", sizeof *out->recipe);
-    attn_status status = base ? copy_of(ctx, base, &out->recipe[0]) : attn_task_recipe(ctx, task, &out->recipe[0]);
-    if (!status) out->count = 1;
-    for (int i = 0; i < count && !status; i++) status = multiply(ctx, out, assignments[i]);
+    attn_status status = attn_sweep_open(ctx, task, base, out);
+    for (int i = 0; i < count && !status; i++) status = attn_sweep_assign(ctx, out, assignments[i]);
     if (status) attn_sweep_free(ctx, out);
     return status;
 }
 
-void attn_sweep_free(attn_ctx *ctx, struct attn_sweep *sweep) {
-    for (int64_t i = 0; i < sweep->count; i++) attn_free(ctx, sweep->recipe[i]);
-    attn_free(ctx, sweep->recipe);
-    *sweep = (struct attn_sweep){NULL, 0};
+attn_status attn_sweep_join(attn_ctx *ctx, struct attn_sweep *sweep, struct attn_sweep *more) {
+    const size_t parts = (size_t)(sweep->parts + more->parts);
+    struct attn_sweep_part *all = attn_alloc(ctx, parts * sizeof *all);
+    if (!all) return attn_no_memory(ctx, "a sweep", parts * sizeof *all);
+    if (sweep->parts > 0) memcpy(all, sweep->part, (size_t)sweep->parts * sizeof *all);
+    memcpy(all + sweep->parts, more->part, (size_t)more->parts * sizeof *all);
+    attn_free(ctx, sweep->part);
+    attn_free(ctx, sweep->made);
+    *sweep = (struct attn_sweep){sweep->count + more->count, all, (int)parts, more->made};
+    attn_free(ctx, more->part);
+    *more = (struct attn_sweep){.count = 0};
+    return ATTN_OK;
 }
 
-/* Fields with more than one value in the sweep are named for all of its recipes. */
+/* ------------------------------------------------------------------------------------------------------------ recipes */
+
+const struct attn_recipe *attn_sweep_recipe(const struct attn_sweep *sweep, int64_t index) {
+    const struct attn_sweep_part *p = sweep->part;
+    for (; index >= p->count; p++) index -= p->count;
+    *sweep->made = *p->base;
+    for (int a = p->axes - 1; a >= 0; a--) {
+        const struct attn_sweep_axis *axis = &p->axis[a];
+        (void)attn_recipe_assign(sweep->made, "recipe", axis->field, value_of(axis, index % axis->count)); /* attn_sweep_put has tried it */
+        index /= axis->count;
+    }
+    return sweep->made;
+}
+
+/* Whether the axes have a second value of the field, or parts another one than the first. */
 static bool varies(const struct attn_sweep *sweep, int field) {
     char first[ATTN_RECIPE_TEXT], other[ATTN_RECIPE_TEXT];
-    attn_recipe_value_text(&sweep->recipe[0]->value[field], first, sizeof first);
-    for (int64_t i = 1; i < sweep->count; i++)
-        if (strcmp(first, attn_recipe_value_text(&sweep->recipe[i]->value[field], other, sizeof other)) != 0) return true;
+    attn_recipe_value_text(&sweep->part->base->value[field], first, sizeof first);
+    for (int p = 0; p < sweep->parts; p++) {
+        const struct attn_sweep_part *part = &sweep->part[p];
+        if (strcmp(first, attn_recipe_value_text(&part->base->value[field], other, sizeof other)) != 0) return true;
+        for (int a = 0; a < part->axes; a++)
+            for (int64_t i = 0; part->axis[a].field == field && i < part->axis[a].count; i++)
+                if (strcmp(value_of(&part->axis[a], 0), value_of(&part->axis[a], i)) != 0) return true;
+    }
     return false;
 }
 
 void attn_sweep_label(const struct attn_sweep *sweep, int64_t index, char *text, size_t size) {
-    const struct attn_recipe *r = sweep->recipe[index];
+    const struct attn_recipe *r = attn_sweep_recipe(sweep, index);
     text[0] = '\0';
     for (int f = 0; f < r->count; f++)
         if (varies(sweep, f)) {

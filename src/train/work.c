@@ -167,7 +167,8 @@ static attn_status tell(struct pool *p, int place, int exit_status) {
     struct attn_run_summary summary;
     bool found;
     const int64_t index = p->index[place];
-    const attn_status status = attn_store_find(p->ctx, p->work->store, p->sweep->recipe[index], p->work->sources, &summary, &found);
+    const attn_status status =
+        attn_store_find(p->ctx, p->work->store, attn_sweep_recipe(p->sweep, index), p->work->sources, &summary, &found);
     if (status) return status;
     if (!found) summary = (struct attn_run_summary){.loss = (double)NAN};
     if (exit_status != 0 && exit_status != EXIT_STOPPED) {
@@ -220,7 +221,7 @@ static attn_status wait_for_one(struct pool *p, bool *gone) {
 
 static attn_status start_one(struct pool *p, int threads, int64_t index) {
     struct attn_work work = *p->work;
-    struct errand errand = {.work = &work, .recipe = p->sweep->recipe[index]};
+    struct errand errand = {.work = &work, .recipe = attn_sweep_recipe(p->sweep, index)};
     int place = 0;
     while (p->child[place] != 0) place++;
     attn_ctx_config_init(&errand.config);
@@ -240,7 +241,8 @@ static attn_status begin_one(struct pool *p, int threads, int64_t index) {
     struct attn_run_summary summary;
     bool found = false;
     if (!p->work->again) {
-        const attn_status status = attn_store_find(p->ctx, p->work->store, p->sweep->recipe[index], p->work->sources, &summary, &found);
+        const attn_status status =
+            attn_store_find(p->ctx, p->work->store, attn_sweep_recipe(p->sweep, index), p->work->sources, &summary, &found);
         if (status) return status;
     }
     if (!found || summary.state != ATTN_RUN_DONE) return start_one(p, threads, index);

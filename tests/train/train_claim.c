@@ -119,7 +119,7 @@ static void a_seed_counts_once_all_of_its_tuning_is_done(void **state) {
     assert_int_equal(sweep.count, 4);
     for (int i = 0; i < 3; i++) {
         assert_true(isnan(read_arm(ctx, &tuned, store).figure[i / 2]));
-        assert_int_equal(attn_work_one(ctx, &work, sweep.recipe[i], NULL, NULL, &run), ATTN_OK);
+        assert_int_equal(attn_work_one(ctx, &work, attn_sweep_recipe(&sweep, i), NULL, NULL, &run), ATTN_OK);
         if (i < 2) best = fmax(best, attn_figures_get(&run.figures, "accuracy"));
     }
     const struct attn_arm_result arm = read_arm(ctx, &tuned, store);
@@ -146,8 +146,8 @@ static void a_rate_at_which_training_diverges_is_not_the_best(void **state) {
     test_folder_make(store);
     assert_int_equal(attn_experiment_recipes(ctx, &e, 0, &sweep), ATTN_OK);
     assert_int_equal(sweep.count, 2);
-    assert_int_equal(attn_work_one(ctx, &work, sweep.recipe[0], NULL, NULL, &run[0]), ATTN_OK);
-    assert_int_equal(attn_work_one(ctx, &work, sweep.recipe[1], NULL, NULL, &run[1]), ATTN_EINVAL);
+    assert_int_equal(attn_work_one(ctx, &work, attn_sweep_recipe(&sweep, 0), NULL, NULL, &run[0]), ATTN_OK);
+    assert_int_equal(attn_work_one(ctx, &work, attn_sweep_recipe(&sweep, 1), NULL, NULL, &run[1]), ATTN_EINVAL);
     assert_true(read_arm(ctx, &e, store).figure[0] == attn_figures_get(&run[0].figures, "accuracy"));
     attn_sweep_free(ctx, &sweep);
     test_folder_remove(store);

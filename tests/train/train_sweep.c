@@ -14,6 +14,26 @@
 
 static attn_ctx *ctx;
 
+static size_t held, greatest;
+
+static void *count_alloc(void *user, size_t bytes, size_t alignment) {
+    (void)user;
+    size_t *block = aligned_alloc(alignment < 64 ? 64 : alignment, 64 + (bytes + 63) / 64 * 64);
+    if (!block) return NULL;
+    block[0] = bytes;
+    held += bytes;
+    greatest = held > greatest ? held : greatest;
+    return (char *)block + 64;
+}
+
+static void count_free(void *user, void *memory) {
+    (void)user;
+    if (!memory) return;
+    size_t *block = (size_t *)(void *)((char *)memory - 64);
+    held -= block[0];
+    free(block);
+}
+
 static int set_up(void **state) {
     (void)state;
     return attn_ctx_create(NULL, &ctx, NULL, 0) != ATTN_OK;
@@ -42,12 +62,12 @@ static void all_combinations_come_with_the_last_field_fastest(void **state) {
     char label[128], want[128];
     (void)state;
     for (int i = 0; i < 12; i++) {
-        assert_true(attn_recipe_number(sweep.recipe[i], "lr") == rates[i / 4]);
-        assert_int_equal(attn_recipe_whole(sweep.recipe[i], "seed"), seeds[i % 4]);
+        assert_true(attn_recipe_number(attn_sweep_recipe(&sweep, i), "lr") == rates[i / 4]);
+        assert_int_equal(attn_recipe_whole(attn_sweep_recipe(&sweep, i), "seed"), seeds[i % 4]);
         attn_sweep_label(&sweep, i, label, sizeof label);
         char lr[32], seed[32];
-        for (int f = 0; f < sweep.recipe[i]->count; f++) {
-            const struct attn_recipe_value *v = &sweep.recipe[i]->value[f];
+        for (int f = 0; f < attn_sweep_recipe(&sweep, i)->count; f++) {
+            const struct attn_recipe_value *v = &attn_sweep_recipe(&sweep, i)->value[f];
             if (strcmp(v->field->name, "lr") == 0) attn_recipe_value_text(v, lr, sizeof lr);
             if (strcmp(v->field->name, "seed") == 0) attn_recipe_value_text(v, seed, sizeof seed);
         }
@@ -72,9 +92,9 @@ static void a_base_keeps_what_is_not_assigned(void **state) {
     (void)state;
     assert_int_equal(attn_sweep_expand(ctx, &attn_zoology_mqar, base, (const char *const[]){"seed=7,8"}, 1, &sweep), ATTN_OK);
     assert_int_equal(sweep.count, 2);
-    assert_int_equal(attn_recipe_whole(sweep.recipe[0], "width"), 48);
-    assert_int_equal(attn_recipe_whole(sweep.recipe[0], "seed"), 7);
-    assert_int_equal(attn_recipe_whole(sweep.recipe[1], "seed"), 8);
+    assert_int_equal(attn_recipe_whole(attn_sweep_recipe(&sweep, 0), "width"), 48);
+    assert_int_equal(attn_recipe_whole(attn_sweep_recipe(&sweep, 0), "seed"), 7);
+    assert_int_equal(attn_recipe_whole(attn_sweep_recipe(&sweep, 1), "seed"), 8);
     attn_free(ctx, base);
     attn_sweep_free(ctx, &sweep);
 }
@@ -84,14 +104,93 @@ static void ranges_are_of_whole_numbers_and_texts_are_texts(void **state) {
     (void)state;
     attn_sweep_free(ctx, &sweep);
     sweep = expanded((const char *const[]){"target=-2..2"}, 1, 5);
-    assert_true(attn_recipe_number(sweep.recipe[0], "target") == -2);
-    assert_true(attn_recipe_number(sweep.recipe[2], "target") == 0);
+    assert_true(attn_recipe_number(attn_sweep_recipe(&sweep, 0), "target") == -2);
+    assert_true(attn_recipe_number(attn_sweep_recipe(&sweep, 2), "target") == 0);
     attn_sweep_free(ctx, &sweep);
     sweep = expanded((const char *const[]){"mixture="}, 1, 1); /* an empty text is a value */
     attn_sweep_free(ctx, &sweep);
     sweep = expanded((const char *const[]){"mixture=../a..b"}, 1, 1);
-    assert_string_equal(attn_recipe_words(sweep.recipe[0], "mixture"), "../a..b");
+    assert_string_equal(attn_recipe_words(attn_sweep_recipe(&sweep, 0), "mixture"), "../a..b");
     attn_sweep_free(ctx, &sweep);
+}
+
+static void commas_in_quotes_are_of_the_value(void **state) {
+    static const struct {
+        const char *assignment, *values[4];
+    } cases[] = {
+        {"mixture=\"a,b\"", {"a,b"}},
+        {"mixture=\"a,b\",c,\"\",d", {"a,b", "c", "", "d"}},
+        {"mixture=\"say \"\"a\"\", b\",c\"d", {"say \"a\", b", "c\"d"}},
+        {"mixture=\"\"\"\"", {"\""}},
+        {"mixture=1..3,x", {"1..3", "x"}}, /* of texts there are no ranges */
+        {"mixture=\"1..3\"", {"1..3"}},
+    };
+    (void)state;
+    for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++) {
+        int count = 0;
+        while (count < 4 && cases[c].values[count]) count++;
+        struct attn_sweep sweep = expanded(&cases[c].assignment, 1, count);
+        for (int i = 0; i < count; i++) assert_string_equal(attn_recipe_words(attn_sweep_recipe(&sweep, i), "mixture"), cases[c].values[i]);
+        attn_sweep_free(ctx, &sweep);
+    }
+}
+
+static void a_field_that_is_assigned_again_has_the_last_values(void **state) {
+    static const char *const assignments[] = {"seed=1..3", "lr=0.5,0.25", "seed=7,8", "batch=4,8", "batch=16"};
+    struct attn_sweep sweep = expanded(assignments, 5, 4);
+    char label[128];
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        const struct attn_recipe *r = attn_sweep_recipe(&sweep, i);
+        assert_true(attn_recipe_number(r, "lr") == (i < 2 ? 0.5 : 0.25));
+        assert_int_equal(attn_recipe_whole(r, "seed"), 7 + i % 2);
+        assert_int_equal(attn_recipe_whole(r, "batch"), 16);
+    }
+    attn_sweep_label(&sweep, 3, label, sizeof label);
+    assert_string_equal(label, "seed=8 lr=0.25");
+    attn_sweep_free(ctx, &sweep);
+}
+
+static void joined_sweeps_come_one_behind_the_other(void **state) {
+    struct attn_sweep all = {.count = 0}, part = expanded((const char *const[]){"seed=1..3", "width=32"}, 2, 3);
+    char label[128];
+    (void)state;
+    assert_int_equal(attn_sweep_join(ctx, &all, &part), ATTN_OK);
+    attn_sweep_free(ctx, &part);
+    part = expanded((const char *const[]){"lr=0.5,0.25", "width=48"}, 2, 2);
+    assert_int_equal(attn_sweep_join(ctx, &all, &part), ATTN_OK);
+    attn_sweep_free(ctx, &part);
+    assert_int_equal(all.count, 5);
+    for (int i = 0; i < 5; i++) {
+        const struct attn_recipe *r = attn_sweep_recipe(&all, i);
+        assert_int_equal(attn_recipe_whole(r, "width"), i < 3 ? 32 : 48);
+        assert_int_equal(attn_recipe_whole(r, "seed"), i < 3 ? i + 1 : 1);
+    }
+    attn_sweep_label(&all, 4, label, sizeof label);
+    assert_string_equal(label, "width=48 seed=1 lr=0.25");
+    attn_sweep_free(ctx, &all);
+}
+
+/* 10,000 recipes share what they have in common: a few kilobytes each would be tens of megabytes. */
+static void many_recipes_take_little_memory(void **state) {
+    enum { MOST = 4 << 20 };
+    attn_ctx *counting;
+    attn_ctx_config config;
+    struct attn_sweep sweep;
+    static const char *const assignments[] = {"seed=1..100", "batch=1..100"};
+    (void)state;
+    attn_ctx_config_init(&config);
+    config.allocate = count_alloc;
+    config.release = count_free;
+    held = greatest = 0;
+    assert_int_equal(attn_ctx_create(&config, &counting, NULL, 0), ATTN_OK);
+    assert_int_equal(attn_sweep_expand(counting, &attn_zoology_mqar, NULL, assignments, 2, &sweep), ATTN_OK);
+    assert_int_equal(sweep.count, 10000);
+    assert_int_equal(attn_recipe_whole(attn_sweep_recipe(&sweep, 9999), "batch"), 100);
+    attn_sweep_free(counting, &sweep);
+    attn_ctx_destroy(counting);
+    assert_true(greatest < MOST);
+    assert_int_equal(held, 0);
 }
 
 static void wrong_sweeps_are_refused(void **state) {
@@ -112,6 +211,11 @@ static void wrong_sweeps_are_refused(void **state) {
         {"seed=1..3x", "seed=1..3x: expected"},
         {"seed=-1..1", "seed=-1: expected a whole number from 0"},
         {"seed=1..5000,1..5001", "the sweep has more than 10000 recipes"},
+        {"mixture=\"a", "mixture=\"a: expected a closing quote"},
+        {"mixture=\"a\"b", "expected a closing quote at the end or before a comma"},
+        {"mixture=\"a\" ,b", "expected a closing quote"},
+        {"mixture=\"", "expected a closing quote"},
+        {"seed=\"1..3\"", "seed=1..3: expected a whole number"},
         {"lr=1,2,x", "lr=x: expected a number"},
     };
     (void)state;
@@ -120,7 +224,7 @@ static void wrong_sweeps_are_refused(void **state) {
         char text[1024];
         if (attn_sweep_expand(ctx, &attn_zoology_mqar, NULL, &wrong[i].assignment, 1, &sweep) != ATTN_EINVAL)
             fail_msg("%s is taken", wrong[i].assignment);
-        assert_null(sweep.recipe);
+        assert_null(sweep.part);
         if (!strstr(attn_ctx_error(ctx, text, sizeof text), wrong[i].sentence)) fail_msg("%s: %s", wrong[i].assignment, text);
     }
 }
@@ -150,6 +254,10 @@ int main(void) {
         cmocka_unit_test(no_assignment_is_one_recipe),
         cmocka_unit_test(a_base_keeps_what_is_not_assigned),
         cmocka_unit_test(ranges_are_of_whole_numbers_and_texts_are_texts),
+        cmocka_unit_test(commas_in_quotes_are_of_the_value),
+        cmocka_unit_test(a_field_that_is_assigned_again_has_the_last_values),
+        cmocka_unit_test(joined_sweeps_come_one_behind_the_other),
+        cmocka_unit_test(many_recipes_take_little_memory),
         cmocka_unit_test(wrong_sweeps_are_refused),
         cmocka_unit_test(products_beyond_the_limit_are_refused),
         cmocka_unit_test(endless_lists_are_not_walked_to_their_end),

@@ -216,7 +216,7 @@ int attn_cmd_data(int argc, char **argv) {
     const struct attn_task *task = attn_task_named(ctx, words.item[0]);
     attn_status done = task ? attn_sweep_expand(ctx, task, NULL, words.item + 1, words.count - 1, &sweep) : ATTN_EINVAL;
     if (!done) {
-        done = attn_job_open(ctx, task, sweep.recipe[0], NULL, 0, NULL, &job);
+        done = attn_job_open(ctx, task, attn_sweep_recipe(&sweep, 0), NULL, 0, NULL, &job);
         if (!done && sweep.count > 1)
             done = attn_fail(ctx, ATTN_EINVAL, "data: found %lld recipes, expected one value of each field", (long long)sweep.count);
         if (!done && !task->generate) done = attn_fail(ctx, ATTN_EUNSUPPORTED, "data: the data of %s are not generated", task->name);

@@ -128,7 +128,7 @@ static int resume(struct train *t) {
 
 static int train_one(struct train *t) {
     struct attn_run_summary summary;
-    const attn_status status = attn_work_one(t->ctx, &t->work, t->sweep.recipe[0], NULL, say_begun, &summary);
+    const attn_status status = attn_work_one(t->ctx, &t->work, attn_sweep_recipe(&t->sweep, 0), NULL, say_begun, &summary);
     attn_progress(NULL);
     return status ? attn_complain_status(t->ctx, status) : say_one(t, &summary);
 }
@@ -165,10 +165,10 @@ static int dry_run(struct train *t) {
     int64_t steps = 0;
     attn_status status = ATTN_OK;
     for (int64_t i = 0; i < t->sweep.count && !status; i++) {
-        status = attn_job_open(t->ctx, t->task, t->sweep.recipe[i], t->work.kinds, t->work.kind_count, NULL, &job);
+        status = attn_job_open(t->ctx, t->task, attn_sweep_recipe(&t->sweep, i), t->work.kinds, t->work.kind_count, NULL, &job);
         if (!status) status = attn_train_check(&job, attn_cli_ranks());
         if (!status) status = attn_train_steps(&job, &steps);
-        char *text = status ? NULL : attn_recipe_text(t->sweep.recipe[i]);
+        char *text = status ? NULL : attn_recipe_text(attn_sweep_recipe(&t->sweep, i));
         if (text) printf("%s", text);
         if (text && !t->json) printf("%lld parameters, %lld steps\n", (long long)attn_model_elements(job.model), (long long)steps);
         attn_free(t->ctx, text);
@@ -274,7 +274,8 @@ int attn_cmd_train(int argc, char **argv) {
         "TASK [FIELD=VALUE...]",
         "Trains a model and keeps it in a store of runs. A recipe that the store has is not trained again; one that it has in part goes "
         "on. "
-        "Several values of a field, lr=1e-4,1e-3 seed=1..3, are a sweep of all combinations. Ctrl-C, SIGTERM, SIGUSR1 and --time-limit "
+        "Several values of a field, lr=1e-4,1e-3 seed=1..3, are a sweep of all combinations; a value with a comma stands in double "
+        "quotes, 'data=\"a,b.txt\"'. Ctrl-C, SIGTERM, SIGUSR1 and --time-limit "
         "save a "
         "checkpoint and stop; attn systems TASK lists the fields.",
         "attn train zoology/mqar mixer=baseconv:kernel=3+attention vocabulary=256 length=32 width=32 batch=64 steps=500 train_examples=0",
