@@ -5,8 +5,8 @@
 #include "base/nearest.h"
 #include "io/record.h"
 #include "io/utf8.h"
+#include "train/recipe_json.h"
 
-#include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -140,7 +140,7 @@ attn_status attn_recipe_create(attn_ctx *ctx, const char *task, const struct att
 
 /* -------------------------------------------------------------------------------------------------------- JSON */
 
-static attn_status load(attn_ctx *ctx, const char *name, const char *text, size_t bytes, json_t **out) {
+attn_status attn_recipe_load(attn_ctx *ctx, const char *name, const char *text, size_t bytes, json_t **out) {
     json_error_t error;
     *out = json_loadb(text, bytes, JSON_REJECT_DUPLICATES, &error);
     if (!*out) return attn_fail(ctx, ATTN_EINVAL, "%s: line %d, column %d: expected JSON; %s", name, error.line, error.column, error.text);
@@ -166,29 +166,41 @@ static bool right_kind(const struct attn_recipe_field *f, const json_t *value) {
     return f->type == ATTN_TRUTH ? json_is_boolean(value) : json_is_number(value);
 }
 
+attn_status attn_recipe_value_of(const struct attn_recipe *recipe, const char *name, int field, const json_t *value, char number[40],
+                                 const char **text) {
+    const struct attn_recipe_field *f = recipe->value[field].field;
+    *text = text_of(value, number);
+    if (*text && right_kind(f, value)) return ATTN_OK;
+    return attn_fail(recipe->ctx, ATTN_EINVAL, "%s: field \"%s\": found a value of another kind, expected a %s", name, f->name,
+                     f->type == ATTN_TRUTH ? "truth"
+                     : is_string(f)        ? "string"
+                                           : "number");
+}
+
+attn_status attn_recipe_check_task(const struct attn_recipe *recipe, const char *name, const json_t *value) {
+    char number[40];
+    const char *word = text_of(value, number);
+    if (word && strcmp(word, recipe->task) == 0) return ATTN_OK;
+    return attn_fail(recipe->ctx, ATTN_EINVAL, "%s: found the task '%.*s', expected '%s'", name, SHOWN, word ? word : "?", recipe->task);
+}
+
+static attn_status take_entry(struct attn_recipe *recipe, const char *name, const char *key, const json_t *value) {
+    char number[40];
+    const char *text;
+    int field = 0;
+    if (strcmp(key, "task") == 0) return attn_recipe_check_task(recipe, name, value);
+    attn_status status = attn_recipe_field_of(recipe, name, key, &field);
+    if (!status) status = attn_recipe_value_of(recipe, name, field, value, number, &text);
+    return status ? status : attn_recipe_assign(recipe, name, field, text);
+}
+
 attn_status attn_recipe_parse(struct attn_recipe *recipe, const char *name, const char *text, size_t bytes) {
     json_t *root, *value;
     const char *key;
-    attn_status status = load(recipe->ctx, name, text, bytes, &root);
+    attn_status status = attn_recipe_load(recipe->ctx, name, text, bytes, &root);
     if (status) return status;
     json_object_foreach(root, key, value) {
-        char number[40];
-        const char *word = text_of(value, number);
-        struct attn_recipe_value *v = find(recipe, key);
-        if (strcmp(key, "task") == 0) {
-            if (!word || strcmp(word, recipe->task) != 0)
-                status = attn_fail(recipe->ctx, ATTN_EINVAL, "%s: found the task '%.*s', expected '%s'", name, SHOWN, word ? word : "?",
-                                   recipe->task);
-        } else if (!v) {
-            status = unknown(recipe, name, key);
-        } else if (!word || !right_kind(v->field, value)) {
-            status = attn_fail(recipe->ctx, ATTN_EINVAL, "%s: field \"%s\": found a value of another kind, expected a %s", name, key,
-                               v->field->type == ATTN_TRUTH ? "truth"
-                               : is_string(v->field)        ? "string"
-                                                            : "number");
-        } else {
-            status = assign(recipe, name, v, word);
-        }
+        status = take_entry(recipe, name, key, value);
         if (status) break;
     }
     json_decref(root);
@@ -197,7 +209,7 @@ attn_status attn_recipe_parse(struct attn_recipe *recipe, const char *name, cons
 
 attn_status attn_recipe_task(attn_ctx *ctx, const char *name, const char *text, size_t bytes, char task[64]) {
     json_t *root;
-    const attn_status status = load(ctx, name, text, bytes, &root);
+    const attn_status status = attn_recipe_load(ctx, name, text, bytes, &root);
     if (status) return status;
     const char *word = json_string_value(json_object_get(root, "task"));
     const bool good = word && strlen(word) < 64;

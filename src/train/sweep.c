@@ -99,7 +99,7 @@ attn_status attn_sweep_expand(attn_ctx *ctx, const struct attn_task *task, const
 }
 
 attn_status attn_sweep_join(attn_ctx *ctx, struct attn_sweep *sweep, struct attn_sweep *more) {
-    const size_t parts = (size_t)(sweep->parts + more->parts);
+    const size_t parts = (size_t)sweep->parts + (size_t)more->parts;
     struct attn_sweep_part *all = attn_alloc(ctx, parts * sizeof *all);
     if (!all) return attn_no_memory(ctx, "a sweep", parts * sizeof *all);
     if (sweep->parts > 0) memcpy(all, sweep->part, (size_t)sweep->parts * sizeof *all);

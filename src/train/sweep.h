@@ -38,7 +38,11 @@ attn_status attn_sweep_open(attn_ctx *ctx, const struct attn_task *task, const s
  * freed. */
 attn_status attn_sweep_assign(attn_ctx *ctx, struct attn_sweep *sweep, const char *assignment);
 
-/* Sweep_open with all these assignments. */
+/* The same of all fields of a JSON object, in its order: {"lr": [1e-4, 1e-3], "mixer": ["attention", "based"], "seed": "1..3"}. Each value of a list is one, with
+ * its commas; a string is a range where the field takes numbers. `name` stands for the file in messages. */
+attn_status attn_sweep_parse(attn_ctx *ctx, struct attn_sweep *sweep, const char *name, const char *text, size_t bytes);
+
+/* attn_sweep_open with all these assignments. */
 attn_status attn_sweep_expand(attn_ctx *ctx, const struct attn_task *task, const struct attn_recipe *base, const char *const *assignments,
                               int count, struct attn_sweep *out);
 

@@ -24,7 +24,7 @@ attn_status attn_sweep_values_add(struct attn_sweep_values *v, const char *text,
             return attn_no_memory(v->ctx, "the values of a sweep", (size_t)v->places * sizeof *axis->begin);
         axis->begin = block;
     }
-    if (v->room - v->used < bytes + 1) {
+    if (!axis->text || v->room - v->used < bytes + 1) {
         v->room = 2 * v->room + bytes + 64;
         block = axis->text;
         if (!grow(v->ctx, &block, v->used, v->room)) return attn_no_memory(v->ctx, "the values of a sweep", v->room);

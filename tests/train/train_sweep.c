@@ -229,6 +229,116 @@ static void wrong_sweeps_are_refused(void **state) {
     }
 }
 
+/* ------------------------------------------------------------------------------------------------------------- files */
+
+static attn_status parse(const char *text, size_t bytes, struct attn_sweep *sweep) {
+    assert_int_equal(attn_sweep_open(ctx, &attn_zoology_mqar, NULL, sweep), ATTN_OK);
+    return attn_sweep_parse(ctx, sweep, "sweep.json", text, bytes);
+}
+
+static void a_file_says_what_a_command_line_does(void **state) {
+    static const struct {
+        const char *file, *assignments[4];
+    } same[] = {
+        {"{}", {NULL}},
+        {"{\"lr\": [1e-4, 1e-3], \"mixer\": [\"attention\", \"based\"], \"seed\": \"1..3\"}",
+         {"lr=1e-4,1e-3", "mixer=attention,based", "seed=1..3"}},
+        {"{\"seed\": [\"1..3\", 9, \"-0..0\"]}", {"seed=1..3,9,0"}},
+        {"{\"lr\": 0.5, \"task\": \"zoology/mqar\"}", {"lr=0.5"}},
+        {"{\"lr\": [0.5]}", {"lr=0.5"}},
+        {"{\"target\": \"-2..2\", \"untied\": [true, false]}", {"target=-2..2", "untied=true,false"}},
+        {"{\"mixture\": [\"a,b\", \"\", \"say \\\"c\\\"\", \"1..3\"]}", {"mixture=\"a,b\",,\"say \"\"c\"\"\",1..3"}},
+        {"{\"mixture\": \"a,b\"}", {"mixture=\"a,b\""}},
+        {"{\"state\": [\"mlp\", \"none\"]}", {"state=mlp,none"}},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof same / sizeof same[0]; i++) {
+        struct attn_sweep file, line;
+        char text[1024];
+        int count = 0;
+        while (count < 4 && same[i].assignments[count]) count++;
+        if (parse(same[i].file, strlen(same[i].file), &file)) fail_msg("%s: %s", same[i].file, attn_ctx_error(ctx, text, sizeof text));
+        assert_int_equal(attn_sweep_expand(ctx, &attn_zoology_mqar, NULL, same[i].assignments, count, &line), ATTN_OK);
+        assert_int_equal(file.count, line.count);
+        for (int64_t r = 0; r < file.count; r++) {
+            char *a = attn_recipe_text(attn_sweep_recipe(&file, r)), *b = attn_recipe_text(attn_sweep_recipe(&line, r));
+            assert_string_equal(a, b);
+            attn_free(ctx, a);
+            attn_free(ctx, b);
+        }
+        attn_sweep_free(ctx, &file);
+        attn_sweep_free(ctx, &line);
+    }
+}
+
+static void words_come_after_the_file(void **state) {
+    static const char text[] = "{\"seed\": \"1..3\", \"lr\": [0.5, 0.25]}";
+    struct attn_sweep sweep;
+    (void)state;
+    assert_int_equal(parse(text, strlen(text), &sweep), ATTN_OK);
+    assert_int_equal(attn_sweep_assign(ctx, &sweep, "seed=9"), ATTN_OK);
+    assert_int_equal(sweep.count, 2);
+    assert_int_equal(attn_recipe_whole(attn_sweep_recipe(&sweep, 1), "seed"), 9);
+    assert_true(attn_recipe_number(attn_sweep_recipe(&sweep, 1), "lr") == 0.25);
+    attn_sweep_free(ctx, &sweep);
+}
+
+#define TEXT(text) text, sizeof text - 1
+static const struct {
+    const char *text;
+    size_t bytes;
+    const char *sentence;
+} malformed[] = {
+    {TEXT(""), "line 1, column 0: expected JSON"},
+    {TEXT("[]"), "found no JSON object"},
+    {TEXT("{\"seed\": [1, 2}"), "line 1, column 15: expected JSON"},
+    {TEXT("{\"seed\": [1, 2,]}"), "line 1, column 16: expected JSON"},
+    {TEXT("{\n \"seed\": [1,,2]}"), "line 2, column 13: expected JSON"},
+    {TEXT("{\"seed\": 1..3}"), "line 1, column"},
+    {TEXT("{\"seed\": [1]} {"), "line 1, column 15"},
+    {TEXT("{\"seed\": 1, \"seed\": 2}"), "duplicate object key"},
+    {TEXT("{\"seed\": \"\xff\"}"), "line 1, column"},
+    {TEXT("{\"seed\": []}"), "field \"seed\": found an empty list, expected at least one value"},
+    {TEXT("{\"sede\": [1]}"), "zoology/mqar has no field 'sede'; did you mean 'seed'?"},
+    {TEXT("{\"seed\": [[1]]}"), "field \"seed\": found a value of another kind, expected a number"},
+    {TEXT("{\"seed\": {\"1\": 2}}"), "field \"seed\": found a value of another kind"},
+    {TEXT("{\"seed\": null}"), "field \"seed\": found a value of another kind"},
+    {TEXT("{\"seed\": [1, null]}"), "field \"seed\": found a value of another kind"},
+    {TEXT("{\"seed\": \"3\"}"), "field \"seed\": found a value of another kind, expected a number"},
+    {TEXT("{\"seed\": \"1,2\"}"), "field \"seed\": found a value of another kind, expected a number"},
+    {TEXT("{\"seed\": \"1..3 \"}"), "field \"seed\": found a value of another kind"},
+    {TEXT("{\"seed\": \"1..3\\u0000\"}"), "\\u0000"},
+    {TEXT("{\"seed\": \"3..1\"}"), "sweep.json: field \"seed\": expected values with commas between, or A..B with at most 10000 numbers"},
+    {TEXT("{\"seed\": \"1..10001\"}"), "or A..B with at most 10000 numbers"},
+    {TEXT("{\"seed\": [\"1..9000\", \"1..9000\"]}"), "the sweep has more than 10000 recipes"},
+    {TEXT("{\"seed\": \"1..101\", \"batch\": \"1..100\"}"), "the sweep has more than 10000 recipes"},
+    {TEXT("{\"seed\": [1, -1]}"), "sweep.json: seed=-1: expected a whole number from 0"},
+    {TEXT("{\"seed\": \"-1..1\"}"), "sweep.json: seed=-1: expected a whole number from 0"},
+    {TEXT("{\"lr\": [0.5, true]}"), "field \"lr\": found a value of another kind"},
+    {TEXT("{\"lr\": 1e999}"), "real number overflow"},
+    {TEXT("{\"state\": [\"mlp\", \"other\"]}"), "sweep.json: state=other: expected one of"},
+    {TEXT("{\"state\": [1]}"), "field \"state\": found a value of another kind, expected a string"},
+    {TEXT("{\"untied\": [\"true\"]}"), "field \"untied\": found a value of another kind, expected a truth"},
+    {TEXT("{\"task\": \"zoology/lm\"}"), "found the task 'zoology/lm', expected 'zoology/mqar'"},
+    {TEXT("{\"task\": [\"zoology/mqar\"]}"), "found the task '?'"},
+};
+
+static void malformed_files_are_refused_with_their_place(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof malformed / sizeof malformed[0]; i++) {
+        struct attn_sweep sweep;
+        char text[1024], *exact = malloc(malformed[i].bytes + 1);
+        assert_non_null(exact);
+        memcpy(exact, malformed[i].text, malformed[i].bytes);
+        if (parse(exact, malformed[i].bytes, &sweep) != ATTN_EINVAL) fail_msg("%s is taken", malformed[i].text);
+        attn_ctx_error(ctx, text, sizeof text);
+        if (!strstr(text, malformed[i].sentence)) fail_msg("%s: %s", malformed[i].text, text);
+        if (!strstr(text, "recipes") && strncmp(text, "sweep.json: ", 12) != 0) fail_msg("%s: %s", malformed[i].text, text);
+        attn_sweep_free(ctx, &sweep);
+        free(exact);
+    }
+}
+
 static void products_beyond_the_limit_are_refused(void **state) {
     static const char *const assignments[] = {"seed=1..101", "batch=1..100"};
     struct attn_sweep sweep;
@@ -259,6 +369,9 @@ int main(void) {
         cmocka_unit_test(joined_sweeps_come_one_behind_the_other),
         cmocka_unit_test(many_recipes_take_little_memory),
         cmocka_unit_test(wrong_sweeps_are_refused),
+        cmocka_unit_test(a_file_says_what_a_command_line_does),
+        cmocka_unit_test(words_come_after_the_file),
+        cmocka_unit_test(malformed_files_are_refused_with_their_place),
         cmocka_unit_test(products_beyond_the_limit_are_refused),
         cmocka_unit_test(endless_lists_are_not_walked_to_their_end),
     };

@@ -21,7 +21,7 @@ static const struct attn_column all_columns[COLUMNS] = {
 };
 
 struct train {
-    const char *store, *resume, *recipe_file, *time_limit, *checkpoint_every, *shard;
+    const char *store, *resume, *recipe_file, *sweep_file, *time_limit, *checkpoint_every, *shard;
     struct attn_words plugins;
     struct attn_sources sources;
     const attn_mixer_kind **kinds;
@@ -177,7 +177,17 @@ static int dry_run(struct train *t) {
     return status ? attn_complain_status(t->ctx, status) : ATTN_EXIT_DONE;
 }
 
-/* The task, or the file's, and what is assigned. */
+static attn_status read_sweep(struct train *t) {
+    uint8_t *text;
+    size_t bytes;
+    attn_status status = attn_file_read(t->ctx, NULL, t->sweep_file, RECIPE_LIMIT, &text, &bytes);
+    if (status) return status;
+    status = attn_sweep_parse(t->ctx, &t->sweep, t->sweep_file, (const char *)text, bytes);
+    attn_free(t->ctx, text);
+    return status;
+}
+
+/* The task, or the file's, and what is assigned: in the sweep's file, then on the command line. */
 static attn_status make_sweep(struct train *t, const struct attn_words *words) {
     struct attn_recipe *base = NULL;
     int first = 0;
@@ -193,8 +203,10 @@ static attn_status make_sweep(struct train *t, const struct attn_words *words) {
         t->task = attn_task_named(t->ctx, words->item[first++]);
         if (!t->task) return ATTN_EINVAL;
     }
-    if (!status) status = attn_sweep_expand(t->ctx, t->task, base, words->item + first, words->count - first, &t->sweep);
+    if (!status) status = attn_sweep_open(t->ctx, t->task, base, &t->sweep);
     attn_free(t->ctx, base);
+    if (!status && t->sweep_file) status = read_sweep(t);
+    for (int i = first; i < words->count && !status; i++) status = attn_sweep_assign(t->ctx, &t->sweep, words->item[i]);
     t->work.task = t->task;
     return status;
 }
@@ -223,8 +235,10 @@ static int work(struct train *t, const struct attn_words *words) {
     t->work.kinds = t->kinds;
     if (!status && t->resume) return resume(t);
     if (!status) status = make_sweep(t, words);
-    if (status) return attn_complain_status(t->ctx, status);
-    const int exit_status = t->dry_run ? dry_run(t) : t->sweep.count == 1 && !t->shard ? train_one(t) : train_sweep(t);
+    const int exit_status = status                             ? attn_complain_status(t->ctx, status)
+                            : t->dry_run                       ? dry_run(t)
+                            : t->sweep.count == 1 && !t->shard ? train_one(t)
+                                                               : train_sweep(t);
     attn_sweep_free(t->ctx, &t->sweep);
     return exit_status;
 }
@@ -232,8 +246,9 @@ static int work(struct train *t, const struct attn_words *words) {
 static int run(struct train *t, const struct attn_words *words) {
     if (t->resume && words->count > 0)
         return attn_complain("train: --resume takes the recipe from the run; found '%s' besides", words->item[0]);
-    if (t->resume && (t->recipe_file || t->shard || t->again || t->dry_run || t->jobs > 0))
-        return attn_complain("train: --resume goes on with one run as it is: expected no --recipe, --shard, --jobs, --again or --dry-run");
+    if (t->resume && (t->recipe_file || t->sweep_file || t->shard || t->again || t->dry_run || t->jobs > 0))
+        return attn_complain(
+            "train: --resume goes on with one run as it is: expected no --recipe, --sweep, --shard, --jobs, --again or --dry-run");
     if (!t->resume && !t->recipe_file && words->count == 0) return attn_complain("train: expected a task; attn systems lists them");
     int status = set_options(t);
     if (status >= 0) return status;
@@ -255,6 +270,8 @@ int attn_cmd_train(int argc, char **argv) {
     const struct attn_option options[] = {
         {"resume", ATTN_OPTION_TEXT, &t.resume, "RUN", "go on with a run: its folder or its id", 0, 0},
         {"recipe", ATTN_OPTION_TEXT, &t.recipe_file, "FILE", "a recipe as JSON in the task's place; FIELD=VALUE words change it", 0, 0},
+        {"sweep", ATTN_OPTION_TEXT, &t.sweep_file, "FILE",
+         "fields with lists of values as JSON: {\"lr\": [1e-4, 1e-3], \"seed\": \"1..3\"}", 0, 0},
         {"plugin", ATTN_OPTION_WORDS, &t.plugins, "FILE", "a shared object with mixers of your own; may be given again", 0, 0},
         {"store", ATTN_OPTION_TEXT, &t.store, "DIR", "where runs are; default: ATTN_RUNS, else runs", 0, 0},
         {"threads", ATTN_OPTION_INTEGER, &t.threads, "N", "threads, of a sweep: to be shared; default: all processors", 0, 4096},
