@@ -14,7 +14,7 @@ static void must(int condition) {
 
 /* The copy, freed by free; NULL: refused. */
 static char *copy(const char *svg, size_t size) {
-    static const struct attn_svg_use use = {"f-", "a title", "what it shows", false};
+    static const struct attn_svg_use use = {.prefix = "f-", .title = "a title", .desc = "what it shows"};
     char *text = NULL;
     size_t bytes = 0;
     FILE *file = open_memstream(&text, &bytes);

@@ -66,9 +66,12 @@ static void numbers_are_written_for_readers(void **state) {
     expect_text(file, "1\u202F234\u202F567 -123\u202F456 12 0.123––");
 }
 
+enum { LABELS = 2 };
+static const struct attn_label labels[LABELS] = {{"whole", "whole"}, {"<a long> & 'label'", "<a…'label'"}};
+
 /* What is wrong, or NULL and the picture is in `text`. */
 static const char *copy(const char *svg, bool alone) {
-    const struct attn_svg_use use = {"p-", "<title>", "a & b", alone};
+    const struct attn_svg_use use = {"p-", "<title>", "a & b", alone, labels, LABELS};
     FILE *file = begin();
     const char *wrong = attn_svg_copy(file, svg, strlen(svg), &use);
     fclose(file);
@@ -89,9 +92,20 @@ static void a_picture_gets_titles_prefixes_and_the_colour_of_the_text(void **sta
               "<g stroke=\"currentColor\"><use xlink:href=\"#p-a\" id=\"p-b\"/></g>\n<text x=\"1\">a&lt;b &#8230; &gt; &quot;</text>"
               "<path clip-path=\"url(#p-c)\" d=\"M0,0\"/></svg>\n");
     free(text);
+    assert_null(copy("<svg viewBox='0 0 1 1'><path clip-path='URL(#c)' stroke-x:y='1' stroke-width='2'/></svg>", false));
+    assert_non_null(strstr(text, "<path clip-path=\"url(#p-c)\" stroke-width=\"2\"/>"));
+    free(text);
     assert_null(copy("<svg viewBox='0 0 1 1'><image href='data:image/png;base64,AAAA'/></svg>", true));
     assert_non_null(strstr(text, "<image href=\"data:image/png;base64,AAAA\"/>"));
     assert_non_null(strstr(text, "prefers-color-scheme: dark"));
+    free(text);
+}
+
+static void a_label_that_is_shortened_has_the_whole_for_its_title(void **state) {
+    (void)state;
+    assert_null(copy("<svg viewBox='0 0 9 9'><text>whole</text><text>&lt;a…&apos;label'</text><text>&lt;a…</text></svg>", false));
+    assert_non_null(strstr(text, "<text>whole</text><text><title>&lt;a long&gt; &amp; &#39;label&#39;</title>&lt;a…&apos;label&#39;</text>"
+                                 "<text>&lt;a…</text>"));
     free(text);
 }
 
@@ -120,6 +134,8 @@ static void what_runs_or_is_loaded_or_is_broken_is_refused(void **state) {
                                       "<svg><rect fill='url(#a) url(http://x)'/></svg>",
                                       "<svg><rect fill='URL(http://x)'/></svg>",
                                       "<svg><rect fill='u\\72l(http://x)'/></svg>",
+                                      "<svg><rect fill='&#117;rl(http://x)'/></svg>",
+                                      "<svg><rect fill='&#x75;rl(http://x)'/></svg>",
                                       "<svg><rect fill=red/></svg>",
                                       "<svg><rect x='1' x='2'/></svg>",
                                       "<svg><rect fill='red/></svg>",
@@ -174,6 +190,7 @@ int main(void) {
         cmocka_unit_test(texts_are_escaped),
         cmocka_unit_test(numbers_are_written_for_readers),
         cmocka_unit_test(a_picture_gets_titles_prefixes_and_the_colour_of_the_text),
+        cmocka_unit_test(a_label_that_is_shortened_has_the_whole_for_its_title),
         cmocka_unit_test(what_runs_or_is_loaded_or_is_broken_is_refused),
         cmocka_unit_test(nests_deeper_than_the_limit_are_refused),
         cmocka_unit_test(changed_bytes_give_well_formed_pictures_or_none),

@@ -1,6 +1,5 @@
-/* The page: well-formed, with what the runs say and nothing that they smuggle in; figures as files; what systems show; and without gnuplot. */
+/* The page: well-formed, with what the runs say and nothing that they smuggle in; figures as files; and without gnuplot. */
 #include "report/page.h"
-#include "report/page_parts.h"
 #include "support/store.h"
 #include "support/xml.h"
 
@@ -175,6 +174,29 @@ static void hostile_texts_and_numbers_are_shown_as_texts(void **state) {
     free(metrics);
 }
 
+/* Names of tasks that are the same once '/' is '-'. */
+static void figures_of_one_name_have_files_of_their_own(void **state) {
+    static const char *const tasks[] = {"a/b", "a-b"};
+    char path[256];
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        char id[32], recipe[128], metrics[128];
+        snprintf(id, sizeof id, "r%d", i);
+        snprintf(recipe, sizeof recipe, "{\"task\":\"%s\",\"width\":%d}", tasks[i / 2], i % 2 + 1);
+        snprintf(metrics, sizeof metrics, "{\"event\":\"done\",\"step\":1,\"accuracy\":0.%d}\n", i + 1);
+        test_store_run(store, id, recipe, metrics, NULL);
+    }
+    free(write_page(true));
+    for (int i = 0; i < 2; i++) {
+        char expected[128];
+        snprintf(path, sizeof path, "%s/a-b-accuracy-by-width%s.csv", figures_path, i == 0 ? "" : "-2");
+        snprintf(expected, sizeof expected, "line,width,accuracy\nall runs,1,0.%d\nall runs,2,0.%d\n", 2 * i + 1, 2 * i + 2);
+        char *csv = test_read_file(path);
+        assert_string_equal(csv, expected);
+        free(csv);
+    }
+}
+
 static void a_store_without_runs_has_a_page_too(void **state) {
     (void)state;
     char *page = write_page(false);
@@ -219,84 +241,14 @@ static void a_gnuplot_that_fails_leaves_the_rest_of_the_page(void **state) {
     free(path);
 }
 
-/* ---------------------------------------------------------------------------------------------------------- exhibits */
-
-static const char *shown_svg;
-
-static attn_status exhibits(attn_ctx *c, const char *task, const struct attn_run_summary *const *runs, int64_t run_count,
-                            attn_exhibit_show show, void *user) {
-    static const char *const head[] = {"city", "x<y"}, *const cells[] = {"<a>", "1.5", "b", NULL};
-    const struct attn_exhibit exhibit = {.name = "tour/../x",
-                                         .title = "A <tour>",
-                                         .caption = "Through & \"back\"",
-                                         .desc = "A line",
-                                         .svg = shown_svg,
-                                         .head = head,
-                                         .cell = cells,
-                                         .columns = 2,
-                                         .rows = 2};
-    (void)c;
-    assert_string_equal(task, "zoology/mqar");
-    assert_int_equal(run_count, 8);
-    assert_non_null(runs[7]);
-    return show(user, &exhibit);
-}
-
-static attn_status write_exhibits(const char *svg, char **out) {
-    static const struct attn_system system = {.name = "test", .exhibits = exhibits};
-    const struct attn_page_options options = {.figures = store};
-    struct attn_run_list list;
-    struct attn_page_task task = {.name = "zoology/mqar", .system = &system};
-    size_t bytes;
-    struct attn_page page = {.ctx = ctx, .options = &options, .no_plots = true, .file = open_memstream(out, &bytes)};
-    shown_svg = svg;
-    assert_int_equal(attn_store_list(ctx, store, &list), ATTN_OK);
-    assert_int_equal(attn_report_runs_open(ctx, &list, &task.runs), ATTN_OK);
-    const attn_status status = attn_page_figures(&page, &task);
-    fclose(page.file);
-    attn_report_runs_close(&task.runs);
-    attn_run_list_free(ctx, &list);
-    return status;
-}
-
-static void a_system_shows_its_pictures_and_tables(void **state) {
-    char *text, path[128];
-    (void)state;
-    add_sweep();
-    assert_int_equal(write_exhibits("<svg viewBox='0 0 1 1'><rect id='r' width='1' height='1'/></svg>", &text), ATTN_OK);
-    expect(text, "<h4>A &lt;tour&gt;</h4>\n<svg viewBox=\"0 0 1 1\"");
-    expect(text, "<figcaption>Through &amp; &quot;back&quot;</figcaption>");
-    expect(text, "<td>&lt;a&gt;</td><td class=\"n\">1.5</td></tr>\n<tr><td>b</td><td></td></tr>");
-    free(text);
-    snprintf(path, sizeof path, "%s/zoology-mqar-tour----x.csv", store);
-    text = test_read_file(path);
-    assert_string_equal(text, "city,x<y\n<a>,1.5\nb,\n");
-    free(text);
-    snprintf(path, sizeof path, "%s/zoology-mqar-tour----x.svg", store);
-    assert_int_equal(access(path, R_OK), 0);
-    assert_int_equal(write_exhibits(NULL, &text), ATTN_OK); /* a table alone */
-    free(text);
-}
-
-static void a_picture_of_a_system_that_runs_something_is_refused(void **state) {
-    char *text, error[1024];
-    (void)state;
-    add_sweep();
-    assert_int_equal(write_exhibits("<svg viewBox='0 0 1 1'><script>x</script></svg>", &text), ATTN_EINVAL);
-    assert_non_null(
-        strstr(attn_ctx_error(ctx, error, sizeof error), "the picture 'A <tour>': found an element that may not be in a picture"));
-    free(text);
-}
-
 int main(void) {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_sweep_makes_a_page_with_tables_and_figures, set_up, tear_down),
         cmocka_unit_test_setup_teardown(hostile_texts_and_numbers_are_shown_as_texts, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(figures_of_one_name_have_files_of_their_own, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_store_without_runs_has_a_page_too, set_up, tear_down),
         cmocka_unit_test_setup_teardown(without_gnuplot_the_page_says_what_to_install, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_gnuplot_that_fails_leaves_the_rest_of_the_page, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_system_shows_its_pictures_and_tables, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_picture_of_a_system_that_runs_something_is_refused, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -162,7 +162,7 @@ static void add_formatted(double accuracy, const char *format, ...) {
 static void expect_axes(const char *expected) {
     struct attn_axes a;
     char text[256] = "";
-    assert_int_equal(attn_axes_choose(&runs, &a), ATTN_OK);
+    assert_int_equal(attn_axes_choose(&runs, NULL, &a), ATTN_OK);
     attn_append(text, sizeof text, "x=%s panel=%s lines=", a.x ? a.x : "-", a.panel ? a.panel : "-");
     for (int i = 0; i < a.line_count; i++) attn_append(text, sizeof text, "%s%s", i > 0 ? "," : "", a.line[i]);
     attn_append(text, sizeof text, "%s%s", a.tuned ? " tuned" : "", a.seeds ? " seeds" : "");
@@ -184,7 +184,7 @@ static void a_sweep_is_drawn_by_width_mixer_and_length_with_lr_tuned_over_seeds(
                                       width, length, length / 4, lr, seed);
     open_runs();
     expect_axes("x=width panel=length lines=mixer tuned seeds"); /* pairs follow from length */
-    assert_int_equal(attn_axes_choose(&runs, &axes), ATTN_OK);
+    assert_int_equal(attn_axes_choose(&runs, NULL, &axes), ATTN_OK);
     assert_int_equal(attn_axes_points(&runs, &axes, "accuracy", false, &panels), ATTN_OK);
     assert_int_equal(panels.count, 2);
     assert_string_equal(panels.at[1].value, "128");
@@ -201,20 +201,90 @@ static void a_sweep_is_drawn_by_width_mixer_and_length_with_lr_tuned_over_seeds(
     attn_panels_free(ctx, &panels);
 }
 
-static void a_rate_with_fewer_runs_than_others_is_not_the_best(void **state) {
+/* The rule of claims: the rate is chosen for each seed by itself. */
+static void of_each_seed_the_best_rate_counts(void **state) {
+    static const double accuracy[2][2] = {{0.5, 0.9}, {0.7, 0.6}}; /* [seed][rate] */
+    struct attn_axes axes;
+    struct attn_panels panels;
+    (void)state;
+    for (int width = 16; width <= 32; width *= 2)
+        for (int lr = 0; lr < 2; lr++)
+            for (int seed = 0; seed < 2; seed++)
+                add_formatted(accuracy[seed][lr], "\"width\":%d,\"lr\":%d,\"seed\":%d", width, lr + 1, seed);
+    open_runs();
+    assert_int_equal(attn_axes_choose(&runs, NULL, &axes), ATTN_OK);
+    assert_int_equal(attn_axes_points(&runs, &axes, "accuracy", false, &panels), ATTN_OK);
+    const struct attn_plot_line *l = &panels.at[0].line[0];
+    assert_int_equal(l->count, 2);
+    for (int i = 0; i < 2; i++) assert_true(fabs(l->y[i] - 0.8) < 1e-12 && fabs(l->low[i] - 0.7) < 1e-12 && fabs(l->high[i] - 0.9) < 1e-12);
+    attn_panels_free(ctx, &panels);
+}
+
+static void seeds_run_at_fewer_rates_than_others_do_not_count(void **state) {
     struct attn_axes axes;
     struct attn_panels panels;
     (void)state;
     for (int width = 16; width <= 32; width *= 2)
         for (int lr = 1; lr <= 2; lr++)
             for (int seed = 1; seed <= (lr == 2 ? 1 : 3); seed++)
-                add_formatted(lr == 2 ? 0.9 : 0.5 + 0.01 * seed, "\"width\":%d,\"lr\":%d,\"seed\":%d", width, lr, seed);
+                add_formatted(lr == 2 ? 0.4 : 0.5 + 0.01 * seed, "\"width\":%d,\"lr\":%d,\"seed\":%d", width, lr, seed);
     open_runs();
-    assert_int_equal(attn_axes_choose(&runs, &axes), ATTN_OK);
+    assert_int_equal(attn_axes_choose(&runs, NULL, &axes), ATTN_OK);
     assert_true(axes.tuned && axes.seeds);
     assert_int_equal(attn_axes_points(&runs, &axes, "accuracy", false, &panels), ATTN_OK);
     assert_int_equal(panels.at[0].line[0].count, 2);
-    for (int i = 0; i < 2; i++) assert_true(fabs(panels.at[0].line[0].y[i] - 0.52) < 1e-12);
+    for (int i = 0; i < 2; i++) assert_true(fabs(panels.at[0].line[0].y[i] - 0.51) < 1e-12);
+    attn_panels_free(ctx, &panels);
+}
+
+/* A rate at which training breaks down is at its end: the seed counts with its other rates. */
+static void a_run_that_failed_counts_as_run(void **state) {
+    struct attn_axes axes;
+    struct attn_panels panels;
+    (void)state;
+    for (int width = 16; width <= 32; width *= 2)
+        for (int lr = 1; lr <= 2; lr++)
+            for (int seed = 1; seed <= 2; seed++)
+                add_formatted(0.1 * lr + 0.01 * seed, "\"width\":%d,\"lr\":%d,\"seed\":%d", width, lr, seed);
+    open_runs();
+    for (int64_t i = 0; i < runs.count; i += 4) list.at[i + 3].state = ATTN_RUN_FAILED; /* lr 2, seed 2 */
+    assert_int_equal(attn_axes_choose(&runs, NULL, &axes), ATTN_OK);
+    assert_int_equal(attn_axes_points(&runs, &axes, "accuracy", false, &panels), ATTN_OK);
+    assert_true(fabs(panels.at[0].line[0].y[0] - (0.21 + 0.12) / 2) < 1e-12);
+    attn_panels_free(ctx, &panels);
+}
+
+static void a_task_says_what_goes_along_the_axis(void **state) {
+    static const struct attn_task task = {.name = "t", .along = "width", .panel = "length"};
+    struct attn_axes a;
+    (void)state;
+    for (int width = 0; width < 2; width++)
+        for (int length = 0; length < 2; length++)
+            for (int pairs = 0; pairs < 3; pairs++) add_formatted(0.5, "\"pairs\":%d,\"width\":%d,\"length\":%d", pairs, width, length);
+    open_runs();
+    expect_axes("x=pairs panel=width lines=length");
+    assert_int_equal(attn_axes_choose(&runs, &task, &a), ATTN_OK);
+    assert_string_equal(a.x, "width");
+    assert_string_equal(a.panel, "length");
+    assert_string_equal(a.line[0], "pairs");
+}
+
+/* Texts of recipes may have a thousand characters, of which the last ones differ. */
+static void long_texts_that_differ_at_their_end_are_lines_of_their_own(void **state) {
+    struct attn_axes axes;
+    struct attn_panels panels;
+    (void)state;
+    for (int mixer = 0; mixer < 3; mixer++)
+        for (int width = 0; width < 4; width++) add_formatted(0.5, "\"mixer\":\"%0300d\",\"width\":%d", mixer, width);
+    open_runs();
+    assert_int_equal(attn_axes_choose(&runs, NULL, &axes), ATTN_OK);
+    assert_int_equal(attn_axes_points(&runs, &axes, "accuracy", false, &panels), ATTN_OK);
+    assert_int_equal(panels.at[0].line_count, 3);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(panels.at[0].line[i].count, 4);
+        assert_int_equal(strlen(panels.at[0].line[i].label), 306);
+        assert_int_equal(panels.at[0].line[i].label[305], '0' + i);
+    }
     attn_panels_free(ctx, &panels);
 }
 
@@ -250,7 +320,7 @@ static void more_lines_and_panels_than_are_told_apart_are_counted(void **state) 
             for (int width = 0; width < ATTN_AXES_PANELS + 3; width++)
                 add_formatted(0.5, "\"mixer\":\"m%02d\",\"width\":%d,\"length\":%d", mixer, width, length);
     open_runs();
-    assert_int_equal(attn_axes_choose(&runs, &axes), ATTN_OK);
+    assert_int_equal(attn_axes_choose(&runs, NULL, &axes), ATTN_OK);
     assert_string_equal(axes.panel, "length");
     assert_int_equal(attn_axes_points(&runs, &axes, "accuracy", false, &panels), ATTN_OK);
     assert_int_equal(panels.count, ATTN_AXES_PANELS);
@@ -267,7 +337,11 @@ int main(void) {
         cmocka_unit_test_setup_teardown(the_order_is_best_first_for_the_figure_and_least_first_for_the_rest, set_up, tear_down),
         cmocka_unit_test_setup_teardown(only_fields_that_differ_are_named, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_sweep_is_drawn_by_width_mixer_and_length_with_lr_tuned_over_seeds, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_rate_with_fewer_runs_than_others_is_not_the_best, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(of_each_seed_the_best_rate_counts, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(seeds_run_at_fewer_rates_than_others_do_not_count, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_run_that_failed_counts_as_run, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_task_says_what_goes_along_the_axis, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(long_texts_that_differ_at_their_end_are_lines_of_their_own, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_sweep_of_rates_alone_is_drawn_by_rate, set_up, tear_down),
         cmocka_unit_test_setup_teardown(rates_that_belong_to_mixers_are_no_axis, set_up, tear_down),
         cmocka_unit_test_setup_teardown(words_alone_make_no_figure_nor_do_equal_runs, set_up, tear_down),

@@ -1,5 +1,7 @@
 #include "report/axes.h"
 
+#include "train/claim.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,28 +78,31 @@ static void leave_out(struct varying *v) {
         }
 }
 
-/* The number with most values; -1: none. */
-static int widest(const struct varying *v) {
+/* The number that the task wants there, if it varies, else that with most values; -1: none. */
+static int widest(const struct varying *v, const char *wanted) {
     int best = -1;
-    for (int f = 0; f < v->count; f++)
-        if (v->number[f] && !v->out[f] && !is(v, f, "seed") && !is(v, f, "lr") && (best < 0 || v->values[f] > v->values[best])) best = f;
+    for (int f = 0; f < v->count; f++) {
+        if (!v->number[f] || v->out[f] || is(v, f, "seed") || is(v, f, "lr")) continue;
+        if (wanted && is(v, f, wanted)) return f;
+        if (best < 0 || v->values[f] > v->values[best]) best = f;
+    }
     return best;
 }
 
-static void choose(struct varying *v, struct attn_axes *out) {
+static void choose(struct varying *v, const struct attn_task *task, struct attn_axes *out) {
     int rate = -1;
     leave_out(v);
     for (int f = 0; f < v->count; f++) {
         out->seeds = out->seeds || is(v, f, "seed");
         if (is(v, f, "lr") && !v->out[f]) rate = f;
     }
-    int x = widest(v);
+    int x = widest(v, task ? task->along : NULL);
     out->tuned = x >= 0 && rate >= 0;
     if (x < 0) x = rate;
     if (x < 0) return;
     out->x = v->name[x];
     v->out[x] = true;
-    const int panel = widest(v);
+    const int panel = widest(v, task ? task->panel : NULL);
     if (panel >= 0) {
         out->panel = v->name[panel];
         v->out[panel] = true;
@@ -106,23 +111,31 @@ static void choose(struct varying *v, struct attn_axes *out) {
         if (!v->out[f] && f != rate && !is(v, f, "seed")) out->line[out->line_count++] = v->name[f];
 }
 
-attn_status attn_axes_choose(const struct attn_report_runs *runs, struct attn_axes *out) {
+attn_status attn_axes_choose(const struct attn_report_runs *runs, const struct attn_task *task, struct attn_axes *out) {
     struct varying v;
     *out = (struct attn_axes){.x = NULL};
     const attn_status status = open_varying(runs, &v);
     if (status) return status;
-    choose(&v, out);
+    choose(&v, task, out);
     attn_free(runs->ctx, v.id);
     attn_free(runs->ctx, v.name);
     return ATTN_OK;
 }
 
-void attn_axes_label(const struct attn_report_run *run, const char *const *names, int count, char *text, size_t size) {
-    text[0] = '\0';
+attn_status attn_axes_label(attn_ctx *ctx, const struct attn_report_run *run, const char *const *names, int count, char **label) {
+    size_t bytes = 1;
     for (int i = 0; i < count; i++) {
         const struct attn_entry *e = attn_entries_get(&run->fields, names[i]);
-        if (e) attn_append(text, size, "%s%s=%s", text[0] ? " " : "", names[i], e->text);
+        if (e) bytes += strlen(names[i]) + strlen(e->text) + 2; /* a blank or '=' with each */
     }
+    *label = attn_alloc(ctx, bytes);
+    if (!*label) return attn_no_memory(ctx, "a label", bytes);
+    **label = '\0';
+    for (int i = 0; i < count; i++) {
+        const struct attn_entry *e = attn_entries_get(&run->fields, names[i]);
+        if (e) attn_append(*label, bytes, "%s%s=%s", **label ? " " : "", names[i], e->text);
+    }
+    return ATTN_OK;
 }
 
 /* ----------------------------------------------------------------------------------------------------------- points */
@@ -130,17 +143,22 @@ void attn_axes_label(const struct attn_report_run *run, const char *const *names
 /* A run's place in the figure. */
 struct sample {
     const struct attn_report_run *run;
-    double panel, x, rate, value;
-    char label[160];
+    double panel, x, seed, rate;
+    char *label;
 };
+
+static int order_of(double a, double b) {
+    return (a > b) - (a < b);
+}
 
 static int in_order(const void *a, const void *b) {
     const struct sample *p = a, *q = b;
-    const int label = strcmp(p->label, q->label);
-    if (p->panel != q->panel) return p->panel < q->panel ? -1 : 1;
-    if (label != 0) return label;
-    if (p->x != q->x) return p->x < q->x ? -1 : 1;
-    return p->rate < q->rate ? -1 : p->rate > q->rate;
+    int order = order_of(p->panel, q->panel);
+    if (order == 0) order = strcmp(p->label, q->label);
+    if (order == 0) order = order_of(p->x, q->x);
+    if (order == 0) order = order_of(p->seed, q->seed);
+    if (order == 0) order = order_of(p->rate, q->rate);
+    return order != 0 ? order : p->run < q->run ? -1 : p->run > q->run;
 }
 
 static double number(const struct attn_report_run *run, const char *name) {
@@ -148,70 +166,101 @@ static double number(const struct attn_report_run *run, const char *name) {
     return e && !isnan(e->number) ? e->number : 0;
 }
 
-static int64_t take_samples(const struct attn_report_runs *runs, const struct attn_axes *axes, const char *figure, struct sample *samples) {
-    int64_t count = 0;
+static void free_samples(attn_ctx *ctx, struct sample *samples, int64_t count) {
+    for (int64_t i = 0; i < count && samples; i++) attn_free(ctx, samples[i].label);
+    attn_free(ctx, samples);
+}
+
+static bool has_place(const struct attn_report_run *run, const struct attn_axes *axes, const char *figure) {
+    if (run->summary->state == ATTN_RUN_FAILED) return axes->tuned;
+    return run->summary->state == ATTN_RUN_DONE && isfinite(attn_figures_get(&run->summary->figures, figure));
+}
+
+static attn_status take_samples(const struct attn_report_runs *runs, const struct attn_axes *axes, const char *figure,
+                                struct sample *samples, int64_t *count) {
     for (int64_t i = 0; i < runs->count; i++) {
-        struct sample *s = &samples[count];
-        s->run = &runs->at[i];
-        s->value = attn_figures_get(&s->run->summary->figures, figure);
-        if (!isfinite(s->value)) continue;
-        s->panel = number(s->run, axes->panel);
-        s->x = number(s->run, axes->x);
-        s->rate = axes->tuned ? number(s->run, "lr") : 0;
-        attn_axes_label(s->run, axes->line, axes->line_count, s->label, sizeof s->label);
-        count++;
+        const struct attn_report_run *run = &runs->at[i];
+        struct sample *s = &samples[*count];
+        if (!has_place(run, axes, figure)) continue;
+        *s = (struct sample){run, number(run, axes->panel), number(run, axes->x), 0, 0, NULL};
+        s->seed = axes->seeds ? number(run, "seed") : 0;
+        s->rate = axes->tuned ? number(run, "lr") : 0;
+        const attn_status status = attn_axes_label(runs->ctx, run, axes->line, axes->line_count, &s->label);
+        if (status) return status;
+        ++*count;
     }
-    if (count > 0) qsort(samples, (size_t)count, sizeof *samples, in_order);
-    return count;
+    if (*count > 0) qsort(samples, (size_t)*count, sizeof *samples, in_order);
+    return ATTN_OK;
 }
 
 static bool same_line(const struct sample *a, const struct sample *b) {
     return a->panel == b->panel && strcmp(a->label, b->label) == 0;
 }
 
-/* Samples from s[begin] on with its rate. */
-static int64_t alike(const struct sample *s, int64_t begin, int64_t count) {
+/* Samples from s[begin] on with its seed. */
+static int64_t of_seed(const struct sample *s, int64_t begin, int64_t count) {
     int64_t end = begin;
-    while (end < count && s[end].rate == s[begin].rate) end++;
+    while (end < count && s[end].seed == s[begin].seed) end++;
     return end - begin;
 }
 
-/* The point of samples with one x: of the rate with the best mean, of those with most runs, so that one lucky seed does not pass for a rate. */
-static void add_point(const struct sample *s, int64_t count, bool lower, struct attn_plot_line *line) {
-    double best = (double)NAN;
-    int64_t most = 0;
-    for (int64_t begin = 0; begin < count; begin += alike(s, begin, count)) most = attn_max64(most, alike(s, begin, count));
-    for (int64_t begin = 0, end; begin < count; begin = end) {
-        double sum = 0, low = (double)INFINITY, high = -(double)INFINITY;
-        end = begin + alike(s, begin, count);
-        if (end - begin < most) continue;
-        for (int64_t i = begin; i < end; i++) {
-            sum += s[i].value;
-            low = fmin(low, s[i].value);
-            high = fmax(high, s[i].value);
-        }
-        const double mean = sum / (double)most;
-        if (!isnan(best) && (lower ? mean >= best : mean <= best)) continue;
-        best = mean;
-        line->y[line->count] = mean;
-        line->low[line->count] = low;
-        line->high[line->count] = high;
+/* The runs of one seed at its rates: of those at one rate the last, one that is done before one that failed. */
+static int64_t rates_of(const struct sample *s, int64_t count, const struct attn_run_summary **out) {
+    int64_t n = 0;
+    for (int64_t i = 0; i < count; i++) {
+        const struct attn_run_summary *run = s[i].run->summary;
+        if (i == 0 || s[i].rate != s[i - 1].rate)
+            out[n++] = run;
+        else if (run->state == ATTN_RUN_DONE || out[n - 1]->state != ATTN_RUN_DONE)
+            out[n - 1] = run;
     }
-    line->x[line->count++] = s->x;
+    return n;
 }
 
-static attn_status add_line(attn_ctx *ctx, const struct sample *s, int64_t count, bool lower, struct attn_panel *panel) {
+/* What the points of a figure are made of. */
+struct points {
+    const char *figure;
+    bool lower, tuned;
+    const struct attn_run_summary **room; /* for the runs of a point */
+};
+
+/* The point of samples with one x; none where no seed has a figure. Of runs that are not tuned each counts. */
+static void add_point(const struct sample *s, int64_t count, const struct points *how, struct attn_plot_line *line) {
+    double sum = 0, low = (double)INFINITY, high = -(double)INFINITY;
+    int64_t most = 0, n = 0, index, step;
+    for (int64_t begin = 0; begin < count && how->tuned; begin += of_seed(s, begin, count))
+        most = attn_max64(most, rates_of(s + begin, of_seed(s, begin, count), how->room));
+    for (int64_t begin = 0; begin < count; begin += step) {
+        step = how->tuned ? of_seed(s, begin, count) : 1;
+        const int64_t rates = rates_of(s + begin, step, how->room);
+        if (how->tuned && rates < most) continue; /* the best of fewer rates would stand beside that of more */
+        const double value = attn_tuning_best(how->room, rates, how->figure, how->lower, &index);
+        if (!isfinite(value)) continue;
+        sum += value;
+        low = fmin(low, value);
+        high = fmax(high, value);
+        n++;
+    }
+    if (n == 0) return;
+    line->x[line->count] = s->x;
+    line->y[line->count] = sum / (double)n;
+    line->low[line->count] = low;
+    line->high[line->count++] = high;
+}
+
+static attn_status add_line(attn_ctx *ctx, const struct sample *s, int64_t count, const struct points *how, struct attn_panel *panel) {
     struct attn_plot_line *line = &panel->line[panel->line_count];
-    double *memory = attn_alloc(ctx, 4 * (size_t)count * sizeof *memory);
-    if (!memory) return attn_no_memory(ctx, "a figure", 4 * (size_t)count * sizeof *memory);
-    *line = (struct attn_plot_line){.x = memory, .y = memory + count, .low = memory + 2 * count, .high = memory + 3 * count};
-    attn_append(line->label, sizeof line->label, "%s", s->label[0] ? s->label : "all runs");
-    panel->line_count++;
+    const attn_status status = attn_plot_line_open(ctx, s->label[0] ? s->label : "all runs", count, line);
+    if (status) return status;
     for (int64_t begin = 0, end; begin < count; begin = end) {
         for (end = begin; end < count && s[end].x == s[begin].x; end++) {
         }
-        add_point(s + begin, end - begin, lower, line);
+        add_point(s + begin, end - begin, how, line);
     }
+    if (line->count > 0)
+        panel->line_count++;
+    else
+        attn_plot_line_close(ctx, line);
     return ATTN_OK;
 }
 
@@ -226,7 +275,7 @@ static void see_range(struct attn_panels *p) {
             }
 }
 
-static attn_status add_samples(attn_ctx *ctx, const struct sample *s, int64_t count, const struct attn_axes *axes, bool lower,
+static attn_status add_samples(attn_ctx *ctx, const struct sample *s, int64_t count, const struct attn_axes *axes, const struct points *how,
                                struct attn_panels *out) {
     attn_status status = ATTN_OK;
     for (int64_t begin = 0, end; begin < count && !status; begin = end) {
@@ -236,31 +285,33 @@ static attn_status add_samples(attn_ctx *ctx, const struct sample *s, int64_t co
         if (fresh && out->count == ATTN_AXES_PANELS) out->panels_left_out++;
         if (out->panels_left_out > 0) continue;
         if (fresh) {
-            struct attn_panel *p = &out->at[out->count++];
             const struct attn_entry *e = axes->panel ? attn_entries_get(&s[begin].run->fields, axes->panel) : NULL;
-            p->value[0] = '\0';
-            attn_append(p->value, sizeof p->value, "%s", e ? e->text : "");
-            p->line_count = 0;
+            out->at[out->count++] = (struct attn_panel){.value = e ? e->text : ""};
         }
         struct attn_panel *panel = &out->at[out->count - 1];
         if (panel->line_count == ATTN_PLOT_LINES)
             out->lines_left_out++;
         else
-            status = add_line(ctx, s + begin, end - begin, lower, panel);
+            status = add_line(ctx, s + begin, end - begin, how, panel);
     }
     return status;
 }
 
 attn_status attn_axes_points(const struct attn_report_runs *runs, const struct attn_axes *axes, const char *figure, bool lower,
                              struct attn_panels *out) {
-    struct sample *samples = attn_alloc(runs->ctx, (size_t)runs->count * sizeof *samples);
+    attn_ctx *ctx = runs->ctx;
+    const size_t count = (size_t)runs->count;
+    struct sample *samples = attn_alloc(ctx, count * sizeof *samples);
+    const struct points how = {figure, lower, axes->tuned, attn_alloc(ctx, count * sizeof *how.room)};
+    int64_t taken = 0;
     *out = (struct attn_panels){.count = 0};
-    if (!samples) return attn_no_memory(runs->ctx, "a figure", (size_t)runs->count * sizeof *samples);
-    const int64_t count = take_samples(runs, axes, figure, samples);
-    const attn_status status = add_samples(runs->ctx, samples, count, axes, lower, out);
-    attn_free(runs->ctx, samples);
+    attn_status status = samples && how.room ? ATTN_OK : attn_no_memory(ctx, "a figure", count * (sizeof *samples + sizeof *how.room));
+    if (!status) status = take_samples(runs, axes, figure, samples, &taken);
+    if (!status) status = add_samples(ctx, samples, taken, axes, &how, out);
+    free_samples(ctx, samples, taken);
+    attn_free(ctx, how.room);
     if (status)
-        attn_panels_free(runs->ctx, out);
+        attn_panels_free(ctx, out);
     else
         see_range(out);
     return status;
@@ -268,6 +319,6 @@ attn_status attn_axes_points(const struct attn_report_runs *runs, const struct a
 
 void attn_panels_free(attn_ctx *ctx, struct attn_panels *panels) {
     for (int i = 0; i < panels->count; i++)
-        for (int n = 0; n < panels->at[i].line_count; n++) attn_free(ctx, panels->at[i].line[n].x);
+        for (int n = 0; n < panels->at[i].line_count; n++) attn_plot_line_close(ctx, &panels->at[i].line[n]);
     panels->count = 0;
 }

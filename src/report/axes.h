@@ -2,7 +2,9 @@
  *
  * A number that varies goes along the axis: the one with most values, the first in the recipe of those. The next one makes panels, further ones and all
  * words and texts make lines. Runs that differ in nothing but `seed` are one point: their mean, with a bar from the least to the greatest. Where other
- * numbers than `lr` vary, `lr` is tuned: the point is that of the rate with the best mean, of those with most runs. A field whose value follows from another's makes nothing of its own. */
+ * numbers than `lr` vary, `lr` is tuned, by the rule of claims (attn_tuning_best): of each seed the best rate counts, once all of its runs are at their end;
+ * seeds that were run at fewer rates than others of the point do not count. A field whose value follows from another's makes nothing of its own. A task says
+ * which numbers go along the axis and make panels, where they vary. */
 #ifndef ATTN_REPORT_AXES_H
 #define ATTN_REPORT_AXES_H
 
@@ -19,12 +21,12 @@ struct attn_axes {
     bool tuned, seeds; /* lr is; more than one seed */
 };
 
-/* Of runs of one task. Names are the runs'. */
-attn_status attn_axes_choose(const struct attn_report_runs *runs, struct attn_axes *out);
+/* Of runs of one task (NULL: one that is not known here). Names are the runs'. */
+attn_status attn_axes_choose(const struct attn_report_runs *runs, const struct attn_task *task, struct attn_axes *out);
 
 /* One plot a panel. */
 struct attn_panel {
-    char value[64]; /* of the panel's field; "" where there is one panel */
+    const char *value; /* of the panel's field, the runs' text; "" where there is one panel */
     struct attn_plot_line line[ATTN_PLOT_LINES];
     int line_count;
 };
@@ -33,12 +35,12 @@ struct attn_panels {
     int count, lines_left_out, panels_left_out;
     double low, high; /* of all points and bars */
 };
-/* The points of `figure`; lower: the best is the least. */
+/* The points of `figure`; lower: the best is the least. Runs that failed count where rates are tuned, as having no figure. */
 attn_status attn_axes_points(const struct attn_report_runs *runs, const struct attn_axes *axes, const char *figure, bool lower,
                              struct attn_panels *out);
 void attn_panels_free(attn_ctx *ctx, struct attn_panels *panels);
 
-/* What a run's line is called: "mixer=attention heads=2", in `size` bytes. */
-void attn_axes_label(const struct attn_report_run *run, const char *const *names, int count, char *text, size_t size);
+/* What a run's line is called: "mixer=attention heads=2"; freed by attn_free. */
+attn_status attn_axes_label(attn_ctx *ctx, const struct attn_report_run *run, const char *const *names, int count, char **label);
 
 #endif

@@ -2,22 +2,29 @@
 
 #include "report/curves.h"
 
-#include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { POINTS = 1000 /* of a curve in a plot */ };
+enum { POINTS = 1000 /* of a curve in a plot */, TITLE = 40 /* characters of a name in a title */ };
 
-static struct attn_drawing *add_drawing(struct attn_drawings *d, const char *task, const char *what, const char *value) {
-    struct attn_drawing *one = &d->at[d->count++];
+/* A text in `most` characters, for titles and names of files. */
+static struct attn_label shown(const char *text, int most) {
+    struct attn_label label = {.text = text};
+    attn_labels_show(&label, 1, most);
+    return label;
+}
+
+static attn_status add_drawing(struct attn_drawings *d, const char *name, const char *x_label, const char *y_label,
+                               struct attn_drawing **out) {
+    struct attn_drawing *one = *out = &d->at[d->count];
     memset(one, 0, sizeof *one);
-    attn_append(one->name, sizeof one->name, "%s-%s%s%s", task, what, value[0] ? "-" : "", value);
-    for (char *c = one->name; *c; c++)
-        if (!isalnum((unsigned char)*c)) *c = '-';
-    one->plot = (struct attn_plot){.x_label = one->x_label, .y_label = one->y_label, .y_low = (double)NAN, .y_high = (double)NAN};
+    attn_append(one->name, sizeof one->name, "%s", name);
+    one->plot = (struct attn_plot){.x_label = x_label, .y_label = y_label, .y_low = (double)NAN, .y_high = (double)NAN};
     one->plot.line = attn_alloc(d->ctx, ATTN_PLOT_LINES * sizeof *one->plot.line);
-    return one;
+    if (!one->plot.line) return attn_no_memory(d->ctx, "a plot", ATTN_PLOT_LINES * sizeof *one->plot.line);
+    d->count++;
+    return ATTN_OK;
 }
 
 /* The least and the greatest of what is above 0; false: something is not, or there is nothing. */
@@ -35,17 +42,22 @@ static bool range_of(const struct attn_plot *p, bool x, double *low, double *hig
 }
 
 static void describe(struct attn_drawing *d) {
+    const struct attn_plot *p = &d->plot;
     double low = (double)INFINITY, high = -(double)INFINITY;
-    for (int n = 0; n < d->plot.line_count; n++)
-        for (int64_t i = 0; i < d->plot.line[n].count; i++) {
-            low = fmin(low, d->plot.line[n].y[i]);
-            high = fmax(high, d->plot.line[n].y[i]);
+    struct attn_label labels[ATTN_PLOT_LABELS];
+    attn_plot_labels(p, labels);
+    const char *x = labels[p->line_count].shown, *y = labels[p->line_count + 1].shown;
+    for (int n = 0; n < p->line_count; n++)
+        for (int64_t i = 0; i < p->line[n].count; i++) {
+            low = fmin(low, p->line[n].y[i]);
+            high = fmax(high, p->line[n].y[i]);
         }
-    attn_append(d->desc, sizeof d->desc, "A plot of %d line%s, %s against %s; %s lies between %.4g and %.4g. ", d->plot.line_count,
-                d->plot.line_count == 1 ? "" : "s", d->y_label, d->x_label, d->y_label, low, high);
-    for (int n = 0; n < d->plot.line_count; n++) {
-        const struct attn_plot_line *l = &d->plot.line[n];
-        if (l->count > 0) attn_append(d->desc, sizeof d->desc, "%s%s: %.4g at the end", n > 0 ? "; " : "", l->label, l->y[l->count - 1]);
+    attn_append(d->desc, sizeof d->desc, "A plot of %d line%s, %s against %s; %s lies between %.4g and %.4g. ", p->line_count,
+                p->line_count == 1 ? "" : "s", y, x, y, low, high);
+    for (int n = 0; n < p->line_count; n++) {
+        const struct attn_plot_line *l = &p->line[n];
+        if (l->count > 0)
+            attn_append(d->desc, sizeof d->desc, "%s%s: %.4g at the end", n > 0 ? "; " : "", labels[n].shown, l->y[l->count - 1]);
     }
 }
 
@@ -54,62 +66,73 @@ static void describe(struct attn_drawing *d) {
 static void caption_of_points(const struct attn_axes *axes, const struct attn_panels *panels, struct attn_drawing *d) {
     char *text = d->caption;
     const size_t size = sizeof d->caption;
-    if (axes->tuned) attn_append(text, size, "Each point is that of the learning rate with the best mean, of those with most runs. ");
+    if (axes->tuned)
+        attn_append(text, size,
+                    "lr is tuned, by the rule of claims: of each seed the best rate counts, once all of its runs are at their end. ");
     if (axes->seeds) attn_append(text, size, "Points are means over seeds, bars go from the least to the greatest. ");
     if (panels->lines_left_out > 0)
         attn_append(text, size, "%d lines are left out: a plot has at most %d. ", panels->lines_left_out, ATTN_PLOT_LINES);
-    if (panels->panels_left_out > 0) attn_append(text, size, "Further values of %s have no plot of their own. ", axes->panel);
+    if (panels->panels_left_out > 0)
+        attn_append(text, size, "Further values of %s have no plot of their own. ", shown(axes->panel, TITLE).shown);
 }
 
 static void bars_where_seeds_differ(struct attn_plot *p, bool seeds) {
     for (int n = 0; n < p->line_count && !seeds; n++) p->line[n].low = p->line[n].high = NULL;
 }
 
-static attn_status draw_done(const struct attn_report_runs *runs, const char *task, const char *figure, bool lower,
-                             struct attn_drawings *out) {
-    struct attn_axes axes;
-    struct attn_panels panels;
-    attn_status status = attn_axes_choose(runs, &axes);
-    if (status || !axes.x) return status;
-    status = attn_axes_points(runs, &axes, figure, lower, &panels);
-    for (int i = 0; i < panels.count && !status; i++) {
-        double low, high;
-        char what[160] = "";
-        attn_append(what, sizeof what, "%s-by-%s%s%s", figure, axes.x, axes.panel ? "-" : "", axes.panel ? axes.panel : "");
-        struct attn_drawing *d = add_drawing(out, task, what, panels.at[i].value);
-        if (!d->plot.line) {
-            status = attn_no_memory(runs->ctx, "a figure", 0);
-            break;
-        }
-        memcpy(d->plot.line, panels.at[i].line, sizeof panels.at[i].line);
-        d->plot.line_count = panels.at[i].line_count;
-        panels.at[i].line_count = 0; /* the drawing has them now */
-        bars_where_seeds_differ(&d->plot, axes.seeds);
-        attn_append(d->x_label, sizeof d->x_label, "%s", axes.x);
-        attn_append(d->y_label, sizeof d->y_label, "%s", figure);
-        attn_append(d->title, sizeof d->title, "%s against %s", figure, axes.x);
-        if (axes.panel) attn_append(d->title, sizeof d->title, ", %s=%s", axes.panel, panels.at[i].value);
-        caption_of_points(&axes, &panels, d);
-        d->plot.points = true;
-        d->plot.log_x = range_of(&d->plot, true, &low, &high) && high / low >= 4;
-        const double margin = 0.04 * (panels.high - panels.low);
-        d->plot.y_low = panels.low - margin; /* the same in all panels */
-        d->plot.y_high = panels.high + margin;
-        describe(d);
-    }
-    attn_panels_free(runs->ctx, &panels);
-    return status;
+static attn_status draw_panel(const struct attn_axes *axes, const struct attn_panels *panels, struct attn_panel *panel, const char *task,
+                              const char *figure, struct attn_drawings *out) {
+    char name[sizeof out->at->name] = "";
+    double low, high;
+    struct attn_drawing *d;
+    attn_append(name, sizeof name, "%s-%s-by-%s%s%s%s%s", task, figure, axes->x, axes->panel ? "-" : "", axes->panel ? axes->panel : "",
+                axes->panel ? "-" : "", panel->value);
+    const attn_status status = add_drawing(out, name, axes->x, figure, &d);
+    if (status) return status;
+    memcpy(d->plot.line, panel->line, sizeof panel->line);
+    d->plot.line_count = panel->line_count;
+    panel->line_count = 0; /* the drawing has them now */
+    bars_where_seeds_differ(&d->plot, axes->seeds);
+    attn_append(d->title, sizeof d->title, "%s against %s", shown(figure, TITLE).shown, shown(axes->x, TITLE).shown);
+    if (axes->panel) attn_append(d->title, sizeof d->title, ", %s=%s", shown(axes->panel, TITLE).shown, shown(panel->value, TITLE).shown);
+    caption_of_points(axes, panels, d);
+    d->plot.points = true;
+    d->plot.log_x = range_of(&d->plot, true, &low, &high) && high / low >= 4;
+    const double margin = 0.04 * (panels->high - panels->low);
+    d->plot.y_low = panels->low - margin; /* the same in all panels */
+    d->plot.y_high = panels->high + margin;
+    describe(d);
+    return ATTN_OK;
 }
 
-/* Runs that are not done have no place beside those that are. */
-static attn_status draw_points(const struct attn_report_runs *runs, const char *task, const char *figure, bool lower,
-                               struct attn_drawings *out) {
-    struct attn_report_runs done = {runs->ctx, attn_alloc(runs->ctx, (size_t)runs->count * sizeof *done.at), 0};
-    if (!done.at) return attn_no_memory(runs->ctx, "a figure", (size_t)runs->count * sizeof *done.at);
+static bool varied(const struct attn_report_runs *runs) {
+    int64_t done = 0;
+    for (int64_t i = 0; i < runs->count; i++) done += runs->at[i].summary->state == ATTN_RUN_DONE;
+    return done > 1;
+}
+
+/* Runs that are at their end: those that are not have no place beside them. */
+static attn_status ended_runs(const struct attn_report_runs *runs, struct attn_report_runs *out) {
+    *out = (struct attn_report_runs){runs->ctx, attn_alloc(runs->ctx, (size_t)runs->count * sizeof *out->at), 0};
+    if (!out->at) return attn_no_memory(runs->ctx, "a figure", (size_t)runs->count * sizeof *out->at);
     for (int64_t i = 0; i < runs->count; i++)
-        if (runs->at[i].summary->state == ATTN_RUN_DONE) done.at[done.count++] = runs->at[i];
-    const attn_status status = done.count > 1 ? draw_done(&done, task, figure, lower, out) : ATTN_OK;
-    attn_free(runs->ctx, done.at);
+        if (runs->at[i].summary->state == ATTN_RUN_DONE || runs->at[i].summary->state == ATTN_RUN_FAILED)
+            out->at[out->count++] = runs->at[i];
+    return ATTN_OK;
+}
+
+static attn_status draw_points(const struct attn_report_runs *runs, const struct attn_task *task, const char *figure, bool lower,
+                               struct attn_drawings *out) {
+    struct attn_report_runs ended;
+    struct attn_axes axes = {.x = NULL};
+    struct attn_panels panels = {.count = 0};
+    attn_status status = ended_runs(runs, &ended);
+    if (!status && varied(&ended)) status = attn_axes_choose(&ended, task, &axes);
+    if (!status && axes.x) status = attn_axes_points(&ended, &axes, figure, lower, &panels);
+    for (int i = 0; i < panels.count && !status; i++)
+        if (panels.at[i].line_count > 0) status = draw_panel(&axes, &panels, &panels.at[i], runs->at[0].summary->task, figure, out);
+    attn_panels_free(runs->ctx, &panels);
+    attn_free(runs->ctx, ended.at);
     return status;
 }
 
@@ -156,7 +179,9 @@ static attn_status choose_runs(const struct attn_report_runs *runs, const char *
         if (status) break;
         out->run[out->count] = &runs->at[ranks[i].index];
         out->curves[out->count++] = curves;
-        if (attn_curves_read(ctx, out->run[out->count - 1]->summary->folder, curves)) curves->count = 0; /* it has been taken away */
+        const attn_status read = attn_curves_read(ctx, out->run[out->count - 1]->summary->folder, curves);
+        if (read) curves->count = 0; /* it has been taken away: */
+        if (read == ATTN_ENOMEM) status = read;
     }
     attn_free(ctx, ranks);
     return status;
@@ -169,53 +194,57 @@ static void free_chosen(attn_ctx *ctx, struct chosen *c) {
     }
 }
 
-static attn_status add_curve(attn_ctx *ctx, const struct attn_curve *curve, const char *label, struct attn_plot *plot) {
+static attn_status add_curve(const struct attn_report_run *run, const struct attn_curve *curve, const char *const *names, int name_count,
+                             struct attn_drawings *d, struct attn_plot *plot) {
     struct attn_plot_line *line = &plot->line[plot->line_count];
-    double *memory = attn_alloc(ctx, 2 * POINTS * sizeof *memory);
-    if (!memory) return attn_no_memory(ctx, "a plot", 2 * POINTS * sizeof *memory);
-    *line = (struct attn_plot_line){.x = memory, .y = memory + POINTS};
-    attn_append(line->label, sizeof line->label, "%s", label);
+    char *label;
+    attn_status status = attn_axes_label(d->ctx, run, names, name_count, &label);
+    if (status) return status;
+    status = attn_plot_line_open(d->ctx, label[0] ? label : run->summary->id, attn_min64(curve->count, POINTS), line);
+    attn_free(d->ctx, label);
+    if (status) return status;
+    line->low = line->high = NULL;
     line->count = attn_curve_thin(curve, POINTS, line->x, line->y);
     plot->line_count++;
     return ATTN_OK;
 }
 
 /* Draws one curve of each chosen run; nothing where no run has more than one point of it. */
-static attn_status draw_curves(const struct attn_report_runs *runs, const struct chosen *chosen, const char *task, const char *curve,
-                               bool evaluation, struct attn_drawings *out) {
-    const char **names;
-    int name_count;
+static attn_status draw_curves(const struct attn_report_runs *runs, const struct chosen *chosen, const char *curve, bool evaluation,
+                               struct attn_drawings *out) {
+    const char **names = NULL;
+    int name_count = 0;
     bool any = false;
     double low, high;
+    char name[sizeof out->at->name] = "";
+    struct attn_drawing *d;
     for (int i = 0; i < chosen->count; i++) {
         const struct attn_curve *c = attn_curves_named(chosen->curves[i], curve, evaluation);
         any = any || (c && c->count > 1);
     }
     if (!any) return ATTN_OK;
-    attn_status status = attn_report_differences(runs, &names, &name_count);
-    if (status) return status;
-    struct attn_drawing *d = add_drawing(out, task, evaluation ? curve : "training-loss", evaluation ? "over-steps" : "");
-    if (!d->plot.line) status = attn_no_memory(runs->ctx, "a plot", 0);
+    attn_append(name, sizeof name, "%s-%s", runs->at[0].summary->task, evaluation ? curve : "training-loss");
+    if (evaluation) attn_append(name, sizeof name, "-over-steps");
+    attn_status status = add_drawing(out, name, "step", curve, &d);
+    if (!status) status = attn_report_differences(runs, &names, &name_count);
     for (int i = 0; i < chosen->count && !status; i++) {
         const struct attn_curve *c = attn_curves_named(chosen->curves[i], curve, evaluation);
-        char label[160];
-        attn_axes_label(chosen->run[i], names, name_count, label, sizeof label);
-        if (c) status = add_curve(runs->ctx, c, label[0] ? label : chosen->run[i]->summary->id, &d->plot);
+        if (c) status = add_curve(chosen->run[i], c, names, name_count, out, &d->plot);
     }
     attn_free(runs->ctx, names);
-    attn_append(d->x_label, sizeof d->x_label, "step");
-    attn_append(d->y_label, sizeof d->y_label, "%s", curve);
-    attn_append(d->title, sizeof d->title, "%s over the steps", evaluation ? curve : "Training loss");
+    if (status) return status;
+    attn_append(d->title, sizeof d->title, "%s over the steps", evaluation ? shown(curve, TITLE).shown : "Training loss");
     d->plot.log_y = !evaluation && range_of(&d->plot, false, &low, &high) && high / low >= 30;
     describe(d);
-    return status;
+    return ATTN_OK;
 }
 
-attn_status attn_drawings_make(const struct attn_report_runs *runs, const char *figure, bool lower, struct attn_drawings *out) {
+attn_status attn_drawings_make(const struct attn_report_runs *runs, const struct attn_task *task, struct attn_drawings *out) {
+    const char *figure = task ? task->figure : NULL;
+    const bool lower = task && task->lower;
     struct chosen chosen = {.count = 0};
     *out = (struct attn_drawings){.ctx = runs->ctx};
     if (runs->count == 0) return ATTN_OK;
-    const char *task = runs->at[0].summary->task;
     for (int64_t i = 0; i < runs->count && !figure; i++)
         if (runs->at[i].summary->figures.count > 0) figure = runs->at[i].summary->figures.at[0].name;
     out->at = attn_alloc(runs->ctx, ATTN_DRAWINGS * sizeof *out->at);
@@ -223,11 +252,11 @@ attn_status attn_drawings_make(const struct attn_report_runs *runs, const char *
     attn_status status = figure ? draw_points(runs, task, figure, lower, out) : ATTN_OK;
     if (!status) status = choose_runs(runs, figure ? figure : "", lower, &chosen);
     const int first = out->count;
-    if (!status) status = draw_curves(runs, &chosen, task, "loss", false, out);
-    if (!status && figure) status = draw_curves(runs, &chosen, task, figure, true, out);
+    if (!status) status = draw_curves(runs, &chosen, "loss", false, out);
+    if (!status && figure) status = draw_curves(runs, &chosen, figure, true, out);
     for (int i = first; i < out->count && chosen.some; i++)
         attn_append(out->at[i].caption, sizeof out->at[i].caption, "The %d best of %lld runs%s%s. ", chosen.count, (long long)runs->count,
-                    figure ? " by " : "", figure ? figure : "");
+                    figure ? " by " : "", figure ? shown(figure, TITLE).shown : "");
     free_chosen(runs->ctx, &chosen);
     if (status) attn_drawings_free(out);
     return status;
@@ -235,7 +264,7 @@ attn_status attn_drawings_make(const struct attn_report_runs *runs, const char *
 
 void attn_drawings_free(struct attn_drawings *d) {
     for (int i = 0; i < d->count; i++) {
-        for (int n = 0; n < d->at[i].plot.line_count; n++) attn_free(d->ctx, d->at[i].plot.line[n].x);
+        for (int n = 0; n < d->at[i].plot.line_count; n++) attn_plot_line_close(d->ctx, &d->at[i].plot.line[n]);
         attn_free(d->ctx, d->at[i].plot.line);
     }
     attn_free(d->ctx, d->at);

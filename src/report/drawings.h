@@ -6,9 +6,8 @@
 
 struct attn_drawing {
     char name[128]; /* of its files: letters, digits and '-' */
-    char title[256], caption[512], desc[512];
-    char x_label[64], y_label[64];
-    struct attn_plot plot;
+    char title[1024], caption[1024], desc[8192];
+    struct attn_plot plot; /* its axes' labels are the runs' or the task's */
 };
 
 struct attn_drawings {
@@ -18,8 +17,8 @@ struct attn_drawings {
 };
 enum { ATTN_DRAWINGS = ATTN_AXES_PANELS + 2 };
 
-/* figure NULL: the first that the runs have, the greater the better. Runs are of one task. */
-attn_status attn_drawings_make(const struct attn_report_runs *runs, const char *figure, bool lower, struct attn_drawings *out);
+/* Runs are of one task. task NULL: one that is not known here; its figure is the first that the runs have, the greater the better. */
+attn_status attn_drawings_make(const struct attn_report_runs *runs, const struct attn_task *task, struct attn_drawings *out);
 void attn_drawings_free(struct attn_drawings *drawings);
 
 #endif

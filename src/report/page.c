@@ -1,4 +1,4 @@
-/* Order of the page: head, tasks one by one, environments. It is made in memory and put in its place as a whole. */
+/* Order of the page: head, claims, tasks one by one, environments. It is made in memory and put in its place as a whole. */
 #include "report/page.h"
 
 #include "base/folder.h"
@@ -116,9 +116,10 @@ static bool is_first(const struct attn_report_runs *runs, int64_t i) {
     return true;
 }
 
-static void put_contents(FILE *f, const struct attn_report_runs *runs) {
+static void put_contents(FILE *f, const struct attn_report_runs *runs, bool claims) {
     int task = 0;
     fputs("<nav aria-label=\"Contents\">\n<ul>\n", f);
+    if (claims) fputs("<li><a href=\"#claims\">Claims</a></li>\n", f);
     for (int64_t i = 0; i < runs->count; i++) {
         if (!is_first(runs, i)) continue;
         fprintf(f, "<li><a href=\"#task-%d\">", ++task);
@@ -128,19 +129,34 @@ static void put_contents(FILE *f, const struct attn_report_runs *runs) {
     fputs("<li><a href=\"#environment\">Environment</a></li>\n</ul>\n</nav>\n", f);
 }
 
+/* The claims, in memory, as the contents before them say whether there are any; freed by free. */
+static attn_status make_claims(struct attn_page *page, const struct attn_report_runs *runs, char **text, bool *any) {
+    FILE *file = page->file;
+    size_t bytes = 0;
+    page->file = open_memstream(text, &bytes);
+    attn_status status = page->file ? attn_page_claims(page, runs, any) : attn_no_memory(page->ctx, "the report", 0);
+    if (page->file && fclose(page->file) != 0 && !status) status = attn_no_memory(page->ctx, "the report", bytes);
+    page->file = file;
+    return status;
+}
+
 static attn_status put_body(struct attn_page *page, const struct attn_report_runs *runs) {
-    bool *taken = attn_alloc(page->ctx, (size_t)runs->count * sizeof *taken);
+    bool *taken = attn_alloc(page->ctx, (size_t)runs->count * sizeof *taken), any = false;
     struct attn_report_run *room = attn_alloc(page->ctx, (size_t)runs->count * sizeof *room);
+    char *claims = NULL;
     attn_status status = taken && room ? ATTN_OK : attn_no_memory(page->ctx, "the report", (size_t)runs->count * sizeof *room);
     if (!status) memset(taken, 0, (size_t)runs->count * sizeof *taken);
-    if (runs->count > 0) put_contents(page->file, runs);
+    if (!status) status = make_claims(page, runs, &claims, &any);
+    if (runs->count > 0) put_contents(page->file, runs, any);
     fputs("<main>\n", page->file);
+    if (any) fputs(claims, page->file);
     if (runs->count == 0) fputs("<p>There are no runs; <code>attn train</code> makes them.</p>\n", page->file);
     if (!status) status = put_tasks(page, runs, taken, room);
     if (!status && runs->count > 0) status = attn_page_environments(page, runs);
     fputs("</main>\n</body>\n</html>\n", page->file);
     attn_free(page->ctx, taken);
     attn_free(page->ctx, room);
+    free(claims);
     return status;
 }
 
@@ -149,7 +165,12 @@ attn_status attn_page_write(const struct attn_report_runs *runs, const struct at
     size_t bytes = 0;
     bool fresh;
     struct attn_page page = {.ctx = runs->ctx, .options = options, .file = open_memstream(&text, &bytes)};
-    if (!page.file) return attn_no_memory(runs->ctx, "the report", 0);
+    if (page.file) page.stems = open_memstream(&page.stems_text, &page.stems_bytes);
+    if (!page.stems) {
+        if (page.file) fclose(page.file);
+        free(text);
+        return attn_no_memory(runs->ctx, "the report", 0);
+    }
     attn_status status = options->figures ? attn_folder_make(runs->ctx, NULL, options->figures, &fresh) : ATTN_OK;
     put_head(&page, runs->count);
     if (!status) status = put_body(&page, runs);
@@ -158,6 +179,8 @@ attn_status attn_page_write(const struct attn_report_runs *runs, const struct at
     if (!status) status = attn_run_write_text(runs->ctx, NULL, options->path, text);
     if (!status && options->written) options->written(options->user, options->path, "page", options->title);
     free(text);
+    fclose(page.stems);
+    free(page.stems_text);
     *plots = !page.no_plots;
     return status;
 }

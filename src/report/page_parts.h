@@ -2,6 +2,7 @@
 #ifndef ATTN_REPORT_PAGE_PARTS_H
 #define ATTN_REPORT_PAGE_PARTS_H
 
+#include "report/label.h"
 #include "report/page.h"
 #include "train/system.h"
 
@@ -11,9 +12,14 @@ struct attn_page {
     attn_ctx *ctx;
     FILE *file;
     const struct attn_page_options *options;
-    int task;      /* number of the task's section */
-    int figures;   /* so far, for their ids */
-    bool no_plots; /* there is no gnuplot */
+    int task;         /* number of the task's section */
+    int figures;      /* so far, for their ids */
+    bool no_plots;    /* there is no gnuplot */
+    bool warned;      /* and the page says so */
+    char stem[224];   /* of the files of the last figure */
+    FILE *stems;      /* all of them, each between newlines, */
+    char *stems_text; /* here */
+    size_t stems_bytes;
 };
 
 /* Runs of one task, with what the program knows of it. */
@@ -30,11 +36,33 @@ struct attn_page_task {
 void attn_page_table(struct attn_page *page, const struct attn_page_task *task);
 void attn_page_recipes(struct attn_page *page, const struct attn_page_task *task);
 
-/* Plots, then what the system shows. */
+/* What the runs say of the claims of papers: a section, or nothing where no run belongs to a claim's experiment. *any: there is a section. */
+attn_status attn_page_claims(struct attn_page *page, const struct attn_report_runs *runs, bool *any);
+
+/* Plots of the runs. */
 attn_status attn_page_figures(struct attn_page *page, const struct attn_page_task *task);
 
 /* Where all the runs ran. */
 attn_status attn_page_environments(struct attn_page *page, const struct attn_report_runs *runs);
+
+/* Begins files of this name, of which letters, digits and '-' stay; a number is added where there are such already. */
+void attn_page_name(struct attn_page *page, const char *name);
+
+/* <figure> with its title, its picture (svg NULL: none) and its caption; the caller closes it. The picture is written to a file of this name too where files
+ * are wanted. */
+struct attn_page_figure {
+    const char *name, *title, *caption, *desc, *svg;
+    size_t svg_bytes;
+    const struct attn_label *labels; /* that the picture shows */
+    int label_count;
+};
+attn_status attn_page_figure_begin(struct attn_page *page, const struct attn_page_figure *figure);
+/* What came of drawing a plot: without gnuplot, or where it fails on one plot, the page goes on without a picture. */
+attn_status attn_page_plotted(struct attn_page *page, attn_status status, struct attn_page_figure *figure);
+/* Says once that there are no plots, if so. */
+void attn_page_warn(struct attn_page *page);
+/* Where files are wanted, writes what `put` prints of `what` to the CSV file of the last name. */
+attn_status attn_page_csv(struct attn_page *page, const char *title, void (*put)(FILE *file, const void *what), const void *what);
 
 /* Begin and end of a table that scrolls by itself where the screen is narrow. */
 void attn_page_table_begin(FILE *file, const char *caption);

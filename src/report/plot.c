@@ -1,43 +1,43 @@
 #include "report/plot.h"
 
-#include "base/command.h"
 #include "io/record.h"
-#include "io/utf8.h"
+#include "report/script.h"
 #include "report/svg.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    WIDTH = 480,
-    HEIGHT = 270,
-    LEGEND = 20 /* pixels of a line */,
-    LABEL = 50,
-    AXIS = 27 /* characters that fit */,
-    SVG_LIMIT = 64 << 20
-};
-static const double seconds_at_most = 60, greatest = 1e30;
+enum { HEIGHT = 270, LEGEND = 20 /* pixels of a line */, LABEL = 50, AXIS = 27 /* characters that fit */ };
+static const double greatest = 1e30;
 
 /* Told apart on white and on black (contrast 3 at least with both), by hue and by lightness. */
 static const char *const colours[ATTN_PLOT_LINES] = {"#1f77c4", "#d95f02", "#2a9d3a", "#c9308f", "#8a63d2", "#a6761d",
                                                      "#0e8fa0", "#d62f2f", "#7a7f87", "#7d8c12", "#b0579f", "#4f74a8"};
 static const int marks[ATTN_PLOT_LINES] = {7, 5, 9, 11, 13, 6, 4, 8, 10, 12, 7, 5};
 
-/* A text between single quotes, in which gnuplot reads nothing but two of them as one; cut where it would not fit. */
-static void put_quoted(FILE *file, const char *text, int most) {
-    fputc('\'', file);
-    for (int i = 0; *text && i < most; i++) {
-        const size_t n = attn_utf8_length((const uint8_t *)text, strnlen(text, 4));
-        if (n == 0 || (unsigned char)*text < 0x20 || *text == 0x7F)
-            fputs("\xEF\xBF\xBD", file);
-        else if (*text == '\'')
-            fputs("''", file);
-        else
-            fwrite(text, 1, n, file);
-        text += n > 0 ? n : 1;
-    }
-    fprintf(file, "%s'", *text ? "…" : "");
+attn_status attn_plot_line_open(attn_ctx *ctx, const char *label, int64_t room, struct attn_plot_line *out) {
+    const size_t numbers = 4 * (size_t)room * sizeof(double), bytes = numbers + strlen(label) + 1;
+    double *at = attn_alloc(ctx, bytes);
+    if (!at) return attn_no_memory(ctx, "a plot", bytes);
+    *out = (struct attn_plot_line){(char *)at + numbers, at, at + room, at + 2 * room, at + 3 * room, 0, at};
+    memcpy(out->label, label, strlen(label) + 1);
+    return ATTN_OK;
+}
+
+void attn_plot_line_close(attn_ctx *ctx, struct attn_plot_line *line) {
+    attn_free(ctx, line->memory);
+}
+
+int attn_plot_labels(const struct attn_plot *p, struct attn_label out[ATTN_PLOT_LABELS]) {
+    struct attn_label *x = &out[p->line_count], *y = x + 1;
+    for (int n = 0; n < p->line_count; n++) out[n].text = p->line[n].label;
+    attn_labels_show(out, p->line_count, LABEL);
+    x->text = p->x_label;
+    y->text = p->y_label;
+    attn_labels_show(x, 1, LABEL);
+    attn_labels_show(y, 1, AXIS);
+    return p->line_count + 2;
 }
 
 static bool drawable(double x, double y, const struct attn_plot *p) {
@@ -94,16 +94,13 @@ static void put_spaced_tics(FILE *file, const struct attn_plot *p) {
 static void put_script(FILE *file, const struct attn_plot *p) {
     int drawn = 0;
     int64_t rows[ATTN_PLOT_LINES];
-    fprintf(file, "set terminal svg size %d,%d dynamic noenhanced font 'sans-serif,13' linewidth 1.3\n", WIDTH,
-            HEIGHT + LEGEND * p->line_count);
-    fputs("set encoding utf8\nset border 3 lc rgb '" ATTN_SVG_INK "'\nset tics nomirror textcolor rgb '" ATTN_SVG_INK "'\n"
-          "set grid lc rgb '#808080' lw 0.4 dt (1, 4)\n"
-          "set key below left Left reverse vertical maxcols 1 samplen 2 font ',12' textcolor rgb '" ATTN_SVG_INK
-          "'\nset bars 0.6\nset xlabel ",
-          file);
-    put_quoted(file, p->x_label, LABEL);
+    struct attn_label labels[ATTN_PLOT_LABELS];
+    attn_plot_labels(p, labels);
+    attn_script_begin(file, HEIGHT + LEGEND * p->line_count);
+    fputs("set key below left Left reverse vertical maxcols 1 samplen 2 font ',12' textcolor rgb '" ATTN_SVG_INK "'\nset xlabel ", file);
+    attn_script_text(file, labels[p->line_count].shown);
     fputs(" offset 0,0.5 textcolor rgb '" ATTN_SVG_INK "'\nset ylabel ", file);
-    put_quoted(file, p->y_label, AXIS);
+    attn_script_text(file, labels[p->line_count + 1].shown);
     fputs(" textcolor rgb '" ATTN_SVG_INK "'\n", file);
     if (p->log_x) fputs("set logscale x\n", file);
     if (p->log_y) fputs("set logscale y\n", file);
@@ -125,13 +122,12 @@ static void put_script(FILE *file, const struct attn_plot *p) {
         if (l->low || p->points || rows[n] == 1) fprintf(file, " pt %d ps 0.7", marks[n]);
         if (n >= ATTN_PLOT_LINES / 2) fputs(" dt 2", file);
         fputs(" title ", file);
-        put_quoted(file, l->label, LABEL);
+        attn_script_text(file, labels[n].shown);
     }
     fputs(drawn > 0 ? "\n" : "set xrange [0:1]\nset yrange [0:1]\nplot NaN notitle\n", file);
 }
 
 attn_status attn_plot_svg(attn_ctx *ctx, const struct attn_plot *plot, char **svg, size_t *bytes) {
-    static const char *const argv[] = {"gnuplot", "-d", "-", NULL}; /* -d: without anybody's settings */
     char *script = NULL;
     size_t size = 0;
     FILE *file = open_memstream(&script, &size);
@@ -141,8 +137,7 @@ attn_status attn_plot_svg(attn_ctx *ctx, const struct attn_plot *plot, char **sv
         free(script);
         return attn_no_memory(ctx, "a plot", size);
     }
-    const struct attn_command command = {argv, script, size, SVG_LIMIT, seconds_at_most};
-    const attn_status status = attn_command_run(ctx, &command, svg, bytes);
+    const attn_status status = attn_script_run(ctx, script, size, svg, bytes);
     free(script);
     return status;
 }

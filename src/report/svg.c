@@ -112,7 +112,7 @@ static void put_text(FILE *out, const char *at, const char *end) {
 
 static void take_name(struct copy *c, char name[NAME]) {
     int n = 0;
-    while (c->at < c->end && (isalnum((unsigned char)*c->at) || strchr("-_:.", *c->at))) {
+    while (c->at < c->end && (isalnum((unsigned char)*c->at) || (*c->at && strchr("-_:.", *c->at)))) {
         if (n < NAME - 1) name[n++] = *c->at;
         c->at++;
     }
@@ -135,7 +135,7 @@ static bool is_ink(const char *value, size_t bytes) {
 static bool attribute_passes(const char *name) {
     if (IS_IN(name, known_attributes)) return true;
     for (size_t i = 0; i < sizeof known_beginnings / sizeof known_beginnings[0]; i++)
-        if (strncmp(name, known_beginnings[i], strlen(known_beginnings[i])) == 0) return true;
+        if (strncmp(name, known_beginnings[i], strlen(known_beginnings[i])) == 0) return !strchr(name, ':');
     return false;
 }
 
@@ -151,8 +151,10 @@ static bool put_attribute(struct copy *c, const char *name, const char *value, s
     static const char png[] = "data:image/png;base64,";
     const bool link = strcmp(name, "href") == 0 || strcmp(name, "xlink:href") == 0, id = strcmp(name, "id") == 0;
     const bool inner = bytes > 0 && value[0] == '#' && link;
-    const bool reference = bytes >= 4 && memcmp(value, "url(", 4) == 0;
+    const bool reference = bytes >= 4 && strncasecmp(value, "url(", 4) == 0;
     if (memchr(value, '<', bytes)) return fail(c, "a '<' inside a value");
+    for (size_t i = 0; i + 1 < bytes; i++) /* it could spell what is looked for here */
+        if (value[i] == '&' && value[i + 1] == '#') return fail(c, "a character by its number inside a value");
     if (leads_outside(value, bytes) || (link && !inner && (bytes < sizeof png - 1 || memcmp(value, png, sizeof png - 1) != 0)))
         return fail(c, "a link to something outside");
     fprintf(c->out, " %s=\"", name);
@@ -271,11 +273,46 @@ static bool close_element(struct copy *c) {
     return true;
 }
 
+/* Whether text with entities says `words`. */
+static bool says(const char *at, const char *end, const char *words) {
+    static const struct {
+        const char *entity;
+        char character;
+    } entities[] = {{"&amp;", '&'}, {"&lt;", '<'}, {"&gt;", '>'}, {"&quot;", '"'}, {"&apos;", '\''}, {"&#39;", '\''}};
+    for (; at < end && *words; words++) {
+        size_t n = 1;
+        char character = *at;
+        for (size_t i = 0; i < sizeof entities / sizeof entities[0] && *at == '&'; i++) {
+            const size_t length = strlen(entities[i].entity);
+            if ((size_t)(end - at) < length || memcmp(at, entities[i].entity, length) != 0) continue;
+            n = length;
+            character = entities[i].character;
+        }
+        if (character != *words) return false;
+        at += n;
+    }
+    return at == end && !*words;
+}
+
+/* The whole of a label that is shortened, for those who point at it. */
+static void put_whole(const struct copy *c, const char *at, const char *end) {
+    for (int i = 0; i < c->use->label_count; i++) {
+        const struct attn_label *l = &c->use->labels[i];
+        if (strcmp(l->shown, l->text) == 0 || !says(at, end, l->shown)) continue;
+        fputs("<title>", c->out);
+        attn_html_text(c->out, l->text);
+        fputs("</title>", c->out);
+        return;
+    }
+}
+
 static bool take_text(struct copy *c) {
     const char *stop = memchr(c->at, '<', (size_t)(c->end - c->at));
     if (!stop) return fail(c, "no end");
     const char *around = c->depth > 0 ? c->open[c->depth - 1] : "";
-    if (!c->skip && (strcmp(around, "text") == 0 || strcmp(around, "tspan") == 0)) put_text(c->out, c->at, stop);
+    const bool text = !c->skip && strcmp(around, "text") == 0;
+    if (text && c->at < stop) put_whole(c, c->at, stop);
+    if (text || (!c->skip && strcmp(around, "tspan") == 0)) put_text(c->out, c->at, stop);
     c->at = stop;
     return true;
 }

@@ -49,45 +49,90 @@ attn_status attn_experiment_recipes(attn_ctx *ctx, const struct attn_experiment 
 
 /* ------------------------------------------------------------------------------------------------------------ results */
 
-static void take_run(const struct attn_experiment *e, const struct attn_sweep *arm, int64_t index, const struct attn_run_summary *run,
-                     struct attn_arm_result *out, double *best) {
-    const double figure = attn_figures_get(&run->figures, e->task->figure);
-    out->parameters = run->parameters;
-    out->seconds += run->seconds;
-    if (run->state != ATTN_RUN_DONE) return;
-    out->done++;
-    attn_version_count_add(&out->versions, run);
-    if (!(isnan(*best) || (e->task->lower ? figure < *best : figure > *best))) return;
-    *best = figure;
-    if (best != out->figure) return;
-    char label[sizeof out->best];
-    attn_sweep_label(arm, index, label, sizeof label);
-    const char *tuning = strncmp(label, "seed=", 5) == 0 ? label + strcspn(label, " ") : label; /* seeds are the first field that varies */
-    out->best[0] = '\0';
-    attn_append(out->best, sizeof out->best, "%s", *tuning == ' ' ? tuning + 1 : tuning);
+/* The newest run of a recipe, one that is done before one that is not, as attn_store_find; NULL: there is none. */
+static attn_status find_run(attn_ctx *ctx, const struct attn_run_views *runs, const struct attn_recipe *recipe,
+                            struct attn_sources *sources, const struct attn_run_summary **out) {
+    int64_t at = -1;
+    char *text = attn_recipe_text(recipe);
+    attn_status status = text ? ATTN_OK : ATTN_ENOMEM;
+    *out = NULL;
+    for (int64_t i = 0; i < runs->count && !status; i++) {
+        const struct attn_run_summary *run = runs->at[i].summary;
+        if (*out && (*out)->state == ATTN_RUN_DONE && run->state != ATTN_RUN_DONE) continue;
+        if (strcmp(runs->at[i].recipe, text) != 0) continue;
+        status = attn_store_check_sources(ctx, run->folder, recipe, sources);
+        if (status == ATTN_EINVAL) { /* made of other files than there are now */
+            status = ATTN_OK;
+            continue;
+        }
+        *out = run;
+        at = i;
+    }
+    if (at >= 0 && runs->used) runs->used[at] = true;
+    attn_free(ctx, text);
+    return status;
 }
 
-attn_status attn_experiment_read(attn_ctx *ctx, const struct attn_experiment *e, int seeds, const char *store, struct attn_sources *sources,
-                                 int arm, struct attn_arm_result *out) {
+double attn_tuning_best(const struct attn_run_summary *const *runs, int64_t count, const char *figure, bool lower, int64_t *index) {
+    double best = (double)NAN;
+    *index = -1;
+    for (int64_t i = 0; i < count; i++)
+        if (!runs[i] || (runs[i]->state != ATTN_RUN_DONE && runs[i]->state != ATTN_RUN_FAILED)) return best;
+    for (int64_t i = 0; i < count; i++) {
+        const double value = runs[i]->state == ATTN_RUN_DONE ? attn_figures_get(&runs[i]->figures, figure) : (double)NAN;
+        if (isnan(value) || !(isnan(best) || (lower ? value < best : value > best))) continue;
+        best = value;
+        *index = i;
+    }
+    return best;
+}
+
+/* Finds the runs of an arm's recipes. */
+static attn_status find_runs(attn_ctx *ctx, const struct attn_sweep *sweep, const struct attn_run_views *runs, struct attn_sources *sources,
+                             const struct attn_run_summary **found, struct attn_arm_result *out) {
+    out->runs = sweep->count;
+    for (int64_t i = 0; i < sweep->count; i++) {
+        const attn_status status = find_run(ctx, runs, attn_sweep_recipe(sweep, i), sources, &found[i]);
+        if (status) return status;
+        if (!found[i]) continue;
+        out->parameters = attn_max64(out->parameters, found[i]->parameters); /* 0: it failed before it had any */
+        out->seconds += found[i]->seconds;
+        out->failed += found[i]->state == ATTN_RUN_FAILED;
+        if (found[i]->state != ATTN_RUN_DONE) continue;
+        out->done++;
+        attn_version_count_add(&out->versions, found[i]);
+    }
+    return ATTN_OK;
+}
+
+/* What was tuned: seeds are the first field that varies. */
+static void name_tuning(const struct attn_sweep *sweep, int64_t index, char *text, size_t size) {
+    char label[128];
+    attn_sweep_label(sweep, index, label, sizeof label);
+    const char *tuning = strncmp(label, "seed=", 5) == 0 ? label + strcspn(label, " ") : label;
+    text[0] = '\0';
+    attn_append(text, size, "%s", *tuning == ' ' ? tuning + 1 : tuning);
+}
+
+attn_status attn_experiment_read(attn_ctx *ctx, const struct attn_experiment *e, int seeds, const struct attn_run_views *runs,
+                                 struct attn_sources *sources, int arm, struct attn_arm_result *out) {
     struct attn_sweep sweep;
     const int count = seeds_of(e, seeds);
-    bool missing[ATTN_CLAIM_SEEDS] = {false};
     *out = (struct attn_arm_result){.runs = 0};
     for (int i = 0; i < ATTN_CLAIM_SEEDS; i++) out->figure[i] = (double)NAN;
     attn_status status = arm_recipes(ctx, e, count, arm, &sweep);
     if (status) return status;
+    const size_t bytes = (size_t)sweep.count * sizeof(const struct attn_run_summary *);
+    const struct attn_run_summary **found = attn_alloc(ctx, bytes);
+    status = found ? find_runs(ctx, &sweep, runs, sources, found, out) : attn_no_memory(ctx, "the runs of an experiment", bytes);
     const int64_t tunings = sweep.count / count;
-    out->runs = sweep.count;
-    for (int64_t i = 0; i < sweep.count && !status; i++) {
-        struct attn_run_summary run;
-        bool found = false;
-        status = attn_store_find(ctx, store, attn_sweep_recipe(&sweep, i), sources, &run, &found);
-        if (!status && found) take_run(e, &sweep, i, &run, out, &out->figure[i / tunings]);
-        if (!found || (run.state != ATTN_RUN_DONE && run.state != ATTN_RUN_FAILED)) missing[i / tunings] = true;
+    for (int i = 0; i < count && !status; i++) {
+        int64_t best;
+        out->figure[i] = attn_tuning_best(found + i * tunings, tunings, e->task->figure, e->task->lower, &best);
+        if (i == 0 && best >= 0) name_tuning(&sweep, best, out->best, sizeof out->best);
     }
-    for (int i = 0; i < count; i++) /* the best of a part of the tuning would favour arms that are further along */
-        if (missing[i]) out->figure[i] = (double)NAN;
     out->interval = attn_interval_of(out->figure, count);
+    attn_free(ctx, found);
     attn_sweep_free(ctx, &sweep);
     return status;
 }

@@ -63,8 +63,8 @@ struct attn_arm_result {
     double figure[ATTN_CLAIM_SEEDS]; /* the best over the tuning, of each seed; NaN: a run is missing, or all failed */
     char best[128];                  /* the tuning of the first seed's best */
     struct attn_interval interval;
-    int64_t parameters, runs, done;
-    double seconds; /* of all its runs */
+    int64_t parameters, runs, done, failed; /* the others are missing, or not at their end */
+    double seconds;                         /* of all its runs */
     struct attn_version_count versions;
 };
 
@@ -77,8 +77,23 @@ struct attn_claim_result {
 /* The recipes of an experiment, arm by arm, each arm's seeds slowest; `seeds` in place of its own number where it is not 0. */
 attn_status attn_experiment_recipes(attn_ctx *ctx, const struct attn_experiment *experiment, int seeds, struct attn_sweep *out);
 
-/* What the store's runs say of an arm; sources as in attn_store_find. */
-attn_status attn_experiment_read(attn_ctx *ctx, const struct attn_experiment *experiment, int seeds, const char *store,
+/* Runs in the order of a store's list, with the text of their recipes. */
+struct attn_run_view {
+    const struct attn_run_summary *summary;
+    const char *recipe;
+};
+struct attn_run_views {
+    const struct attn_run_view *at;
+    int64_t count;
+    bool *used; /* set for each that is a recipe's run, left alone for the others; NULL: not wanted */
+};
+
+/* The rule of tuning, in claims and in the report's figures: of one seed's runs over the values that are tuned the best figure counts, once all of them are
+ * done or failed. NaN, and *index -1: one is missing (NULL) or not at its end, or none has the figure. */
+double attn_tuning_best(const struct attn_run_summary *const *runs, int64_t count, const char *figure, bool lower, int64_t *index);
+
+/* What runs say of an arm. Runs made of other files or plugins than there are now are none, as in attn_store_find; sources NULL: recipes alone decide. */
+attn_status attn_experiment_read(attn_ctx *ctx, const struct attn_experiment *experiment, int seeds, const struct attn_run_views *runs,
                                  struct attn_sources *sources, int arm, struct attn_arm_result *out);
 
 /* The verdict on a claim from its experiment's arms (results in their order). */

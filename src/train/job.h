@@ -69,6 +69,7 @@ struct attn_task {
     const char *const *changes; /* "lr=0.001": defaults of its own for the trainer's fields; NULL behind the last */
     const char *figure;         /* the first of evaluate's figures */
     bool lower;                 /* it is the better the lower it is */
+    const char *along, *panel;  /* fields along the axis and of the panels of the paper's plot of it; NULL: those that vary most */
     size_t bytes;
 
     /* Reads what the recipe names and makes the model's parameters. */

@@ -117,11 +117,25 @@ attn_status attn_reproduction_train(attn_ctx *ctx, struct attn_reproduction *r, 
     return status;
 }
 
-attn_status attn_reproduction_read(attn_ctx *ctx, struct attn_reproduction *r, const char *store) {
+attn_status attn_reproduction_read(attn_ctx *ctx, struct attn_reproduction *r, const struct attn_run_views *runs) {
     attn_status status = ATTN_OK;
     for (int i = 0; i < r->count && !status; i++)
         for (int arm = 0; arm < r->experiment[i]->arm_count && !status; arm++)
-            status = attn_experiment_read(ctx, r->experiment[i], r->seeds, store, &r->sources, arm, &r->result[i][arm]);
+            status = attn_experiment_read(ctx, r->experiment[i], r->seeds, runs, &r->sources, arm, &r->result[i][arm]);
+    return status;
+}
+
+attn_status attn_reproduction_read_store(attn_ctx *ctx, struct attn_reproduction *r, const char *store) {
+    struct attn_run_list list;
+    attn_status status = attn_store_list(ctx, store, &list);
+    if (status) return status;
+    const size_t bytes = (size_t)list.count * sizeof(struct attn_run_view);
+    struct attn_run_view *views = attn_alloc(ctx, bytes);
+    if (!views) status = attn_no_memory(ctx, "the runs of a store", bytes);
+    for (int64_t i = 0; i < list.count && !status; i++) views[i] = (struct attn_run_view){&list.at[i], list.recipe[i]};
+    if (!status) status = attn_reproduction_read(ctx, r, &(struct attn_run_views){views, list.count, NULL});
+    attn_free(ctx, views);
+    attn_run_list_free(ctx, &list);
     return status;
 }
 
@@ -138,4 +152,64 @@ attn_status attn_reproduction_judge(attn_ctx *ctx, const struct attn_reproductio
         if (claim->kind != ATTN_CLAIM_CHECK && claim->at[r->scale].experiment == r->experiment[i])
             attn_claim_judge(claim, r->scale, r->result[i], r->seeds, out);
     return ATTN_OK;
+}
+
+bool attn_reproduction_arm(const struct attn_reproduction *r, const struct attn_claim *claim, int index, int *experiment, int *arm) {
+    const struct attn_experiment *e = claim->at[r->scale].experiment;
+    *experiment = *arm = 0;
+    if (!e || index >= ATTN_CLAIM_ARMS || !claim->arms[index]) return false;
+    while (*experiment < r->count && r->experiment[*experiment] != e) ++*experiment;
+    while (*arm < e->arm_count && strcmp(e->arms[*arm].name, claim->arms[index]) != 0) ++*arm;
+    return *experiment < r->count && *arm < e->arm_count;
+}
+
+/* ----------------------------------------------------------------------------------------------------------- records */
+
+void attn_reproduction_claim_record(const struct attn_reproduction *r, int index, const struct attn_claim_result *result,
+                                    struct attn_record *out) {
+    const struct attn_claim *claim = &r->system->claims[index];
+    const struct attn_claim_scale *at = &claim->at[r->scale];
+    const char *as_it_is = result->verdict == ATTN_NOT_TESTED ? NULL : "as expected";
+    *out = (struct attn_record){.count = 0};
+    attn_record_text(out, "record", "claim");
+    attn_record_text(out, "system", r->system->name);
+    attn_record_text(out, "scale", attn_scale_names[r->scale]);
+    attn_record_text(out, "claim", claim->name);
+    attn_record_text(out, "sentence", claim->sentence);
+    attn_record_text(out, "place", claim->place);
+    attn_record_real(out, "threshold", claim->threshold);
+    attn_record_real(out, "measured", result->interval.mean);
+    attn_record_real(out, "low", result->interval.low);
+    attn_record_real(out, "high", result->interval.high);
+    attn_record_integer(out, "seeds", result->interval.count);
+    attn_record_text(out, "verdict", attn_verdict_names[result->verdict]);
+    attn_record_text(out, "expected", result->surprise ? attn_verdict_names[at->expected] : as_it_is);
+    attn_record_text(out, "reason", at->reason);
+}
+
+/* Of done runs, those that programs of other versions made. */
+static int64_t other_versions(const struct attn_version_count *versions) {
+    int64_t runs = 0;
+    for (int i = 0; i < versions->others; i++) runs += versions->other[i].runs;
+    return runs;
+}
+
+void attn_reproduction_arm_record(const struct attn_reproduction *r, int experiment, int arm, struct attn_record *out) {
+    const struct attn_experiment *e = r->experiment[experiment];
+    const struct attn_arm_result *a = &r->result[experiment][arm];
+    *out = (struct attn_record){.count = 0};
+    attn_record_text(out, "record", "arm");
+    attn_record_text(out, "system", r->system->name);
+    attn_record_text(out, "experiment", e->name);
+    attn_record_text(out, "arm", e->arms[arm].name);
+    attn_record_integer(out, "parameters", a->parameters);
+    attn_record_real(out, "mean", a->interval.mean);
+    attn_record_real(out, "low", a->interval.low);
+    attn_record_real(out, "high", a->interval.high);
+    attn_record_integer(out, "runs", a->runs);
+    attn_record_integer(out, "done", a->done);
+    attn_record_integer(out, "failed", a->failed);
+    attn_record_integer(out, "other_versions", other_versions(&a->versions));
+    attn_record_real(out, "seconds", a->seconds);
+    attn_record_text(out, "best", a->best);
 }

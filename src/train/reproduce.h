@@ -2,6 +2,7 @@
 #ifndef ATTN_TRAIN_REPRODUCE_H
 #define ATTN_TRAIN_REPRODUCE_H
 
+#include "io/record.h"
 #include "train/claim.h"
 
 enum { ATTN_EXPERIMENTS = 32 };
@@ -32,10 +33,19 @@ attn_status attn_reproduction_cost(attn_ctx *ctx, struct attn_reproduction *r, c
 attn_status attn_reproduction_train(attn_ctx *ctx, struct attn_reproduction *r, struct attn_work *work, int jobs, int threads,
                                     attn_work_ready_fn ready, void *user, struct attn_work_count *count);
 
-/* What the store says of every arm. */
-attn_status attn_reproduction_read(attn_ctx *ctx, struct attn_reproduction *r, const char *store);
+/* What runs say of every arm; those of a store. */
+attn_status attn_reproduction_read(attn_ctx *ctx, struct attn_reproduction *r, const struct attn_run_views *runs);
+attn_status attn_reproduction_read_store(attn_ctx *ctx, struct attn_reproduction *r, const char *store);
 
 /* The verdict on claim number `index` of the system; ATTN_NOT_TESTED where it has nothing at this scale. */
 attn_status attn_reproduction_judge(attn_ctx *ctx, const struct attn_reproduction *r, int index, struct attn_claim_result *out);
+
+/* The number of an arm in r's experiments and results: of the arm that a claim names at r's scale. False: it is not tested there, or has no arms. */
+bool attn_reproduction_arm(const struct attn_reproduction *r, const struct attn_claim *claim, int index, int *experiment, int *arm);
+
+/* What is known of a claim, and of an arm of an experiment, as a record; its texts are the claim's. */
+void attn_reproduction_claim_record(const struct attn_reproduction *r, int index, const struct attn_claim_result *result,
+                                    struct attn_record *out);
+void attn_reproduction_arm_record(const struct attn_reproduction *r, int experiment, int arm, struct attn_record *out);
 
 #endif

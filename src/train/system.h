@@ -2,7 +2,6 @@
 #ifndef ATTN_TRAIN_SYSTEM_H
 #define ATTN_TRAIN_SYSTEM_H
 
-#include "train/exhibit.h"
 #include "train/job.h"
 
 struct attn_claim; /* train/claim.h */
@@ -15,7 +14,6 @@ struct attn_system {
     int task_count;
     const struct attn_claim *claims;
     int claim_count;
-    attn_exhibits_fn exhibits; /* for the report; NULL: none */
 };
 
 #endif

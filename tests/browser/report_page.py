@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""report_page.py ATTN: trains a small sweep, puts hostile runs beside it, and opens the page of `attn report` in a headless Chromium: on a phone and on a
+"""report_page.py ATTN: trains a small sweep, puts hostile runs and those of claims beside it, and opens the page of `attn report` in a headless Chromium: on a phone and on a
 desk, light and dark, and on paper. Exit 77 where there is no Chromium. With ATTN_SCREENSHOTS=DIR the pictures stay there."""
 import json
 import os
@@ -11,19 +11,41 @@ import xml.etree.ElementTree as xml
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import chromium
 
+STOPPED = 130
 HOSTILE = "<script>alert(1)</script>\"'><img src=http://192.0.2.1/x.png onerror=alert(2)>"
 
 
-def attn(*words):
+def attn(*words, status=0):
     done = subprocess.run([sys.argv[1], *words], capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, (words, done.stdout, done.stderr)
+    assert done.returncode == status, (words, done.stdout, done.stderr)
     return done.stdout
+
+
+def make_claims(store):
+    """Runs of the quick scale's first experiment, with figures made up: one is stopped at once, the others are it with other fields."""
+    attn("train", "zoology/stacked", "mixer=attention", "width=32", "pairs=32", "steps=600", "lr=2e-3", "--store", store + "-one", "--time-limit", "0.01",
+         status=STOPPED)
+    with open(os.path.join(store + "-one", os.listdir(store + "-one")[0], "recipe.json")) as file:
+        recipe = file.read()
+    arms = [("attention", 32), ("attention", 64), ("based", 32), ("based", 64), ("baseconv:kernel=-1", 32), ("baseconv:kernel=-1", 64), ("hyena", 64), ("h3", 64)]
+    for i, (mixer, width) in enumerate(arms):
+        for seed in (1, 2, 3):
+            run = os.path.join(store, "claim-%d-%d" % (i, seed))
+            os.mkdir(run)
+            own = recipe.replace('"mixer": "attention"', '"mixer": "%s"' % mixer).replace('"width": 32', '"width": %d' % width).replace('"seed": 1', '"seed": %d' % seed)
+            lines = ['{"event":"start","step":0,"steps":600,"parameters":%d}' % (700 * width),
+                     '{"event":"%s","step":600,"seconds":1,"accuracy":%g}' % ("done" if i + seed < 10 else "failed", 1 - 0.12 * i - 0.001 * seed)]
+            with open(os.path.join(run, "recipe.json"), "w") as file:
+                file.write(own)
+            with open(os.path.join(run, "metrics.jsonl"), "w") as file:
+                file.write("".join(line + "\n" for line in lines))
 
 
 def make_store(folder):
     store = os.path.join(folder, "runs")
     attn("train", "zoology/mqar", "mixer=attention,baseconv:kernel=3", "width=8,16", "length=8,16", "pairs=2", "vocabulary=64", "batch=8", "steps=20",
          "epochs=0", "lr=1e-3,1e-2", "train_examples=0", "test_examples=20", "eval_every=5", "--store", store)
+    make_claims(store)
     for i in range(3):
         run = os.path.join(store, "hostile-%d %s" % (i, HOSTILE.replace("/", "|")[:60]))
         os.mkdir(run)
@@ -56,8 +78,21 @@ def check_screen(browser, page, elements, width, height, dark):
     pixels = chromium.colours(shot)
     assert pixels[:2] == (width // 2, height // 2), pixels[:2]
     assert len(pixels[2]) > 20 and max(pixels[2].values()) < 0.98 * pixels[0] * pixels[1], "the picture is blank"
+    check_claims(browser, width)
     keep(browser, "%d%s" % (width, "-dark" if dark else ""), width)
     check_events(browser, page)
+
+
+def check_claims(browser, width):
+    """Every cell of the claims can be read without scrolling; on a phone each says what it is."""
+    assert browser.value("document.querySelectorAll('.claims tbody tr').length") >= 9
+    wide = browser.value("Math.max(...[...document.querySelectorAll('.claims th, .claims td')].map(c => c.getBoundingClientRect().right))")
+    assert wide <= width, "the claims are %g pixels wide on a screen of %d" % (wide, width)
+    cut = browser.value("[...document.querySelectorAll('.claims tbody th, .claims td')].filter(c => c.scrollWidth > c.clientWidth + 1).length")
+    assert cut == 0, "%d cells of claims are cut off" % cut
+    named = browser.value("getComputedStyle(document.querySelector('.claims td'), '::before').content")
+    assert ("arms" in named or "attr(" in named) == (width < 600), named
+    assert browser.value("document.querySelectorAll('#claims figure svg').length") == 1
 
 
 def keep(browser, name, width):

@@ -83,6 +83,34 @@ static void a_missing_figure_leaves_the_claim_open(void **state) {
         assert_int_equal(judged((enum attn_claim_kind)kind, -5, SEEDS, 0, figure).verdict, ATTN_INCONCLUSIVE);
 }
 
+/* ------------------------------------------------------------------------------------------------------- of tuning */
+
+static struct attn_run_summary run_with(enum attn_run_state state, double accuracy) {
+    struct attn_run_summary run = {.state = state};
+    attn_figures_add(&run.figures, "accuracy", accuracy);
+    return run;
+}
+
+static void the_best_of_a_tuning_counts_once_all_of_it_is_at_its_end(void **state) {
+    struct attn_run_summary good = run_with(ATTN_RUN_DONE, 0.5), better = run_with(ATTN_RUN_DONE, 0.6),
+                            failed = run_with(ATTN_RUN_FAILED, 0.9), none = run_with(ATTN_RUN_DONE, (double)NAN),
+                            running = run_with(ATTN_RUN_RUNNING, 0.9);
+    const struct attn_run_summary *runs[] = {&none, &good, &failed, &better};
+    int64_t index;
+    (void)state;
+    assert_true(attn_tuning_best(runs, 4, "accuracy", false, &index) == 0.6);
+    assert_int_equal(index, 3);
+    assert_true(attn_tuning_best(runs, 4, "accuracy", true, &index) == 0.5);
+    assert_int_equal(index, 1);
+    assert_true(isnan(attn_tuning_best(runs, 4, "loss", false, &index)));
+    assert_int_equal(index, -1);
+    runs[2] = &running;
+    assert_true(isnan(attn_tuning_best(runs, 4, "accuracy", false, &index)));
+    runs[2] = NULL;
+    assert_true(isnan(attn_tuning_best(runs, 4, "accuracy", false, &index)));
+    assert_true(isnan(attn_tuning_best((const struct attn_run_summary *[]){&failed}, 1, "accuracy", false, &index)));
+}
+
 /* ---------------------------------------------------------------------------------------------------- of the store */
 
 #define SMALL                                                                                                                              \
@@ -102,7 +130,15 @@ static const struct attn_experiment tuned = {.name = "tuned",
 
 static struct attn_arm_result read_arm(attn_ctx *ctx, const struct attn_experiment *e, const char *store) {
     struct attn_arm_result arm;
-    assert_int_equal(attn_experiment_read(ctx, e, 0, store, NULL, 0, &arm), ATTN_OK);
+    struct attn_run_list list;
+    struct attn_run_view view[8];
+    bool used[8] = {false};
+    assert_int_equal(attn_store_list(ctx, store, &list), ATTN_OK);
+    assert_in_range(list.count, 0, 8);
+    for (int64_t i = 0; i < list.count; i++) view[i] = (struct attn_run_view){&list.at[i], list.recipe[i]};
+    assert_int_equal(attn_experiment_read(ctx, e, 0, &(struct attn_run_views){view, list.count, used}, NULL, 0, &arm), ATTN_OK);
+    for (int64_t i = 0; i < list.count; i++) assert_true(used[i]); /* the store has no others */
+    attn_run_list_free(ctx, &list);
     return arm;
 }
 
@@ -161,6 +197,7 @@ int main(void) {
         cmocka_unit_test(arms_that_are_alike_are_neither_above_nor_rising),
         cmocka_unit_test(one_seed_decides_only_beyond_a_spread_recorded_before),
         cmocka_unit_test(a_missing_figure_leaves_the_claim_open),
+        cmocka_unit_test(the_best_of_a_tuning_counts_once_all_of_it_is_at_its_end),
         cmocka_unit_test(a_seed_counts_once_all_of_its_tuning_is_done),
         cmocka_unit_test(a_rate_at_which_training_diverges_is_not_the_best),
     };

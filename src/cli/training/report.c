@@ -78,7 +78,7 @@ int attn_cmd_report(int argc, char **argv) {
     const struct attn_usage usage = {
         "report",
         "[RUN...]",
-        "Writes one HTML page about the runs of a store, or those named: figures, a table of what differs, recipes, "
+        "Writes one HTML page about the runs of a store, or those named: claims of papers, figures, a table of what differs, recipes, "
         "environment. It loads nothing from elsewhere. Plots are drawn by gnuplot.",
         "attn report --out report.html --figures figures",
         options,

@@ -25,7 +25,7 @@ static const struct attn_column arm_columns[] = {
 struct reproduce {
     const char *scale_name, *store;
     int64_t seeds, threads, jobs;
-    bool json, csv, strict, dry_run, quiet;
+    bool json, csv, strict, dry_run, quiet, trains;
     enum attn_scale scale;
     attn_ctx *ctx;
     struct attn_work work;
@@ -59,12 +59,6 @@ static void say_ready(void *user, int64_t index, const struct attn_run_summary *
 
 /* ------------------------------------------------------------------------------------------------------------- tables */
 
-static int64_t runs_of_others(const struct attn_version_count *versions) {
-    int64_t runs = 0;
-    for (int i = 0; i < versions->others; i++) runs += versions->other[i].runs;
-    return runs;
-}
-
 /* Of all experiments: an older program's runs count, and are told. */
 static void print_versions(const struct attn_reproduction *r) {
     struct attn_version_count all = {.others = 0};
@@ -79,48 +73,12 @@ static void print_arms(struct reproduce *p, const struct attn_reproduction *r) {
         if (p->csv) continue; /* one table a file: the claims */
         if (!p->json) printf("%s (%s)\n", r->experiment[i]->title, r->experiment[i]->task->figure);
         for (int arm = 0; arm < r->experiment[i]->arm_count; arm++) {
-            const struct attn_arm_result *a = &r->result[i][arm];
-            struct attn_record row = {.count = 0};
-            attn_record_text(&row, "record", "arm");
-            attn_record_text(&row, "system", r->system->name);
-            attn_record_text(&row, "experiment", r->experiment[i]->name);
-            attn_record_text(&row, "arm", r->experiment[i]->arms[arm].name);
-            attn_record_integer(&row, "parameters", a->parameters);
-            attn_record_real(&row, "mean", a->interval.mean);
-            attn_record_real(&row, "low", a->interval.low);
-            attn_record_real(&row, "high", a->interval.high);
-            attn_record_integer(&row, "runs", a->runs);
-            attn_record_integer(&row, "done", a->done);
-            attn_record_integer(&row, "other_versions", runs_of_others(&a->versions));
-            attn_record_real(&row, "seconds", a->seconds);
-            attn_record_text(&row, "best", a->best);
+            struct attn_record row;
+            attn_reproduction_arm_record(r, i, arm, &row);
             attn_report_row(&report, &row);
         }
         if (!p->json) printf("\n");
     }
-}
-
-static void print_claim(struct reproduce *p, struct attn_report *report, const struct attn_reproduction *r, int index,
-                        const struct attn_claim_result *result) {
-    const struct attn_claim *claim = &r->system->claims[index];
-    const struct attn_claim_scale *at = &claim->at[r->scale];
-    struct attn_record row = {.count = 0};
-    attn_record_text(&row, "record", "claim");
-    attn_record_text(&row, "system", r->system->name);
-    attn_record_text(&row, "scale", p->scale_name);
-    attn_record_text(&row, "claim", claim->name);
-    attn_record_text(&row, "sentence", claim->sentence);
-    attn_record_text(&row, "place", claim->place);
-    attn_record_real(&row, "threshold", claim->threshold);
-    attn_record_real(&row, "measured", result->interval.mean);
-    attn_record_real(&row, "low", result->interval.low);
-    attn_record_real(&row, "high", result->interval.high);
-    attn_record_integer(&row, "seeds", result->interval.count);
-    attn_record_text(&row, "verdict", attn_verdict_names[result->verdict]);
-    const char *as_it_is = result->verdict == ATTN_NOT_TESTED ? NULL : "as expected";
-    attn_record_text(&row, "expected", result->surprise ? attn_verdict_names[at->expected] : as_it_is);
-    attn_record_text(&row, "reason", at->reason);
-    attn_report_row(report, &row);
 }
 
 static attn_status judge_all(struct reproduce *p, const struct attn_reproduction *r) {
@@ -134,7 +92,9 @@ static attn_status judge_all(struct reproduce *p, const struct attn_reproduction
         p->tested += tested;
         p->surprises += result.surprise;
         p->unheld += tested && result.verdict != ATTN_HOLDS;
-        print_claim(p, &report, r, i, &result);
+        struct attn_record row;
+        attn_reproduction_claim_record(r, i, &result, &row);
+        attn_report_row(&report, &row);
     }
     return status;
 }
@@ -178,6 +138,7 @@ static attn_status reproduce_system(struct reproduce *p, const struct attn_syste
     struct attn_work_count count = {0, 0};
     const int cores = p->threads > 0 ? (int)p->threads : attn_cpu_count(), jobs = p->jobs > 0 ? (int)p->jobs : cores;
     attn_status status = attn_reproduction_open(p->ctx, system, p->scale, (int)p->seeds, &r);
+    p->trains = p->trains || r.count > 0;
     if (!status) status = say_cost(p, &r, cores);
     if (!status && !p->dry_run)
         status = attn_reproduction_train(p->ctx, &r, &p->work, jobs, cores / jobs > 0 ? cores / jobs : 1, say_ready, p, &count);
@@ -186,7 +147,7 @@ static attn_status reproduce_system(struct reproduce *p, const struct attn_syste
         attn_complain("reproduce: %lld runs failed and %lld were not brought to their end: what needs them is inconclusive",
                       (long long)count.failed, (long long)count.left);
     if (!status && !p->dry_run && !attn_stop_asked()) {
-        status = attn_reproduction_read(p->ctx, &r, p->work.store);
+        status = attn_reproduction_read_store(p->ctx, &r, p->work.store);
         if (!status) print_arms(p, &r);
         if (!status) status = judge_all(p, &r);
         if (!status && !p->json && !p->csv) print_versions(&r);
@@ -226,6 +187,8 @@ static int run(struct reproduce *p, const struct attn_words *words) {
     attn_ctx_destroy(p->ctx);
     if (done) return status;
     if (attn_stop_asked()) return ATTN_EXIT_STOPPED;
+    if (p->trains && !p->dry_run && !p->json && !p->csv && !p->quiet)
+        printf("\nattn report --store %s writes a page with these claims and their figures\n", p->work.store);
     if (p->tested == 0 && !p->dry_run) return attn_complain("reproduce: no claim is tested at scale %s", p->scale_name);
     return p->surprises > 0 || (p->strict && p->unheld > 0) ? ATTN_EXIT_SURPRISE : ATTN_EXIT_DONE;
 }
