@@ -24,7 +24,7 @@ _attn() {
     bench) COMPREPLY=($(compgen -W "peak kernels masks sparse planner decode scan search pointer train --help" -- "$word")); return ;;
     mask) COMPREPLY=($(compgen -W "$masks" -- "$word")); return ;;
     --scale) COMPREPLY=($(compgen -W "smoke quick full night paper" -- "$word")); return ;;
-    --recipe | --plugin | --data | --resume) COMPREPLY=($(compgen -f -- "$word")); return ;;
+    --recipe | --plugin | --data | --logits | --resume) COMPREPLY=($(compgen -f -- "$word")); return ;;
     metric) COMPREPLY=($(compgen -W "accuracy auc perplexity --help" -- "$word")); return ;;
     esac
     case ${COMP_WORDS[1]} in
@@ -34,7 +34,7 @@ _attn() {
     systems) options="zoology/mqar zoology/ar_single zoology/stacked zoology/lm --mixers --plugin --json --csv --help" ;;
     train) options="zoology/mqar zoology/ar_single zoology/stacked zoology/lm --resume --recipe --sweep --plugin --store --threads --jobs --shard --time-limit --checkpoint-every --again --dry-run --quiet --json --csv --help" ;;
     eval) options="--data --against --bins --plugin --store --threads --json --csv --help" ;;
-    predict) options="--tokens --temperature --seed --plugin --store --threads --help" ;;
+    predict) options="--tokens --temperature --seed --data --logits --plugin --store --threads --help" ;;
     data) options="zoology/mqar zoology/ar_single --count --help" ;;
     reproduce) options="zoology --scale --seeds --strict --dry-run --store --threads --jobs --quiet --json --csv --help" ;;
     runs) options="--store --task --state --where --compare --sort --reverse --json --csv --help" ;;

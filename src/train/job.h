@@ -82,6 +82,8 @@ struct attn_task {
     attn_status (*compare)(struct attn_job *job, struct attn_job *against, const char *data, struct attn_figures *out);
     /* Losses by how often training has seen what is predicted. NULL: the task has no such bins. */
     attn_status (*bins)(struct attn_job *job, const char *data, struct attn_loss_bins *out);
+    /* Logits [1, T, vocabulary] at each of T tokens; NULL: the tape says why. NULL: the task's examples are no tokens. */
+    attn_tensor *(*logits)(struct attn_job *job, int64_t tokens, const int32_t *token);
     /* Answers what is read, line by line; NULL: the task has no such use. */
     attn_status (*predict)(struct attn_job *job, const struct attn_predict_options *options, FILE *in, FILE *out);
     /* Writes the data that training would see as text, `count` examples; NULL: none are generated. */

@@ -3,6 +3,7 @@
 #include "cli/options.h"
 #include "cli/training/training.h"
 #include "system/systems.h"
+#include "train/logits.h"
 
 #include <math.h>
 #include <signal.h>
@@ -163,12 +164,15 @@ int attn_cmd_eval(int argc, char **argv) {
 
 int attn_cmd_predict(int argc, char **argv) {
     struct command c = {.name = "predict"};
+    const char *data = NULL, *logits = NULL;
     int64_t tokens = 40, seed = 1;
     double temperature = 0;
     const struct attn_option options[] = {
         {"tokens", ATTN_OPTION_INTEGER, &tokens, "N", "tokens of a text's continuation; default 40", 1, 1e6},
         {"temperature", ATTN_OPTION_REAL, &temperature, "T", "0 (default): the likeliest token; 1: drawn as the model says", 0, 100},
         {"seed", ATTN_OPTION_INTEGER, &seed, "N", "of what is drawn; default 1", 0, 4294967295.0},
+        {"data", ATTN_OPTION_TEXT, &data, "FILE", "tokens [B, T] as .npy, for --logits, in the place of lines", 0, 0},
+        {"logits", ATTN_OPTION_TEXT, &logits, "FILE", "writes the logits at these tokens, [B, T, vocabulary], as .npy", 0, 0},
         {"plugin", ATTN_OPTION_WORDS, &c.plugins, "FILE", "a shared object with mixers of your own; may be given again", 0, 0},
         {"store", ATTN_OPTION_TEXT, &c.store, "DIR", "where runs are; default: ATTN_RUNS, else runs", 0, 0},
         {"threads", ATTN_OPTION_INTEGER, &c.threads, "N", "threads; default: all processors", 0, 4096},
@@ -182,11 +186,14 @@ int attn_cmd_predict(int argc, char **argv) {
         options,
         sizeof options / sizeof options[0]};
     int status = attn_options_parse(&usage, argc, argv, &c.words);
+    if (status < 0 && !data != !logits) status = attn_complain("predict: --data and --logits are given together or not at all");
     if (status < 0) status = open_model(&c);
     if (status >= 0) return status;
     signal(SIGPIPE, SIG_IGN); /* where nobody reads the answers, writing fails and says so */
     attn_status answered = ATTN_OK;
-    if (c.model.job.task->predict)
+    if (logits)
+        answered = attn_logits_write(&c.model.job, data, logits);
+    else if (c.model.job.task->predict)
         answered =
             c.model.job.task->predict(&c.model.job, &(struct attn_predict_options){tokens, temperature, (uint64_t)seed}, stdin, stdout);
     else

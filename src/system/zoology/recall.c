@@ -303,6 +303,11 @@ static attn_status answer(void *user, char *line, size_t bytes, FILE *out) {
     return status;
 }
 
+static attn_tensor *logits_at(struct attn_job *job, int64_t tokens, const int32_t *token) {
+    struct recall *s = job->self;
+    return attn_sequence_logits(s->sequence, attn_sequence_hidden(s->sequence, 1, tokens, token, false, NULL));
+}
+
 static attn_status predict(struct attn_job *job, const struct attn_predict_options *options, FILE *in, FILE *out) {
     (void)options;
     return attn_answer_lines(job->ctx, in, out, answer, job);
@@ -321,6 +326,7 @@ const struct attn_task attn_zoology_mqar = {
     .open = open_task,
     .loss = loss,
     .evaluate = evaluate,
+    .logits = logits_at,
     .predict = predict,
     .generate = generate,
     .close = close_task};
@@ -332,10 +338,13 @@ const struct attn_task attn_zoology_ar_single = {
     .field_count = sizeof single_fields / sizeof single_fields[0],
     .changes = single_changes,
     .figure = "accuracy",
+    .along = "width",
+    .panel = "length",
     .bytes = sizeof(struct recall),
     .open = open_task,
     .loss = loss,
     .evaluate = evaluate,
+    .logits = logits_at,
     .predict = predict,
     .generate = generate,
     .close = close_task};

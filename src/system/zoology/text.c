@@ -152,6 +152,11 @@ static attn_status answer(void *user, char *line, size_t bytes, FILE *out) {
     return ATTN_OK;
 }
 
+static attn_tensor *logits_at(struct attn_job *job, int64_t tokens, const int32_t *token) {
+    struct attn_lm *s = job->self;
+    return attn_sequence_logits(s->sequence, attn_sequence_hidden(s->sequence, 1, tokens, token, false, NULL));
+}
+
 static attn_status predict(struct attn_job *job, const struct attn_predict_options *options, FILE *in, FILE *out) {
     const struct attn_lm *s = job->self;
     struct question question = {job, options};
@@ -172,6 +177,7 @@ const struct attn_task attn_zoology_lm = {.name = "zoology/lm",
                                           .evaluate = attn_lm_evaluate,
                                           .compare = attn_lm_compare,
                                           .bins = attn_lm_bins,
+                                          .logits = logits_at,
                                           .predict = predict,
                                           .extra = extra,
                                           .close = close_task};
