@@ -321,9 +321,42 @@ static void a_lock_that_stays_is_not_waited_out(void **state) {
 #endif
 }
 
+static void a_store_may_be_called_like_an_address(void **state) {
+    char here[1024], command[1200];
+    struct attn_run_list list;
+    (void)state;
+    assert_non_null(getcwd(here, sizeof here));
+    assert_int_equal(chdir(store), 0);
+    snprintf(command, sizeof command, "mkdir file:x x && cp -r run-* file:x");
+    assert_int_equal(system(command), 0);
+    assert_int_equal(attn_store_list(ctx, "file:x", &list), ATTN_OK);
+    assert_int_equal(list.count, RUNS);
+    attn_run_list_free(ctx, &list);
+    const int own = access("file:x/" ATTN_INDEX_FILE, F_OK), other = access("x/" ATTN_INDEX_FILE, F_OK);
+    assert_int_equal(chdir(here), 0);
+#if defined(ATTN_HAVE_SQLITE)
+    assert_int_equal(own, 0);
+#else
+    (void)own;
+#endif
+    assert_int_not_equal(other, 0);
+}
+
+static void a_path_that_is_too_long_has_no_index(void **state) {
+    char path[ATTN_FILE_PATH];
+    size_t gone = 7;
+    (void)state;
+    memset(path, '/', sizeof path - 1);
+    path[sizeof path - 1] = '\0';
+    attn_index_take(ctx, path, NULL, 0, true, &gone);
+    assert_int_equal(gone, 0);
+}
+
 int main(void) {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_list_is_that_of_the_folders_with_and_without_an_index),
+        cmocka_unit_test(a_store_may_be_called_like_an_address),
+        cmocka_unit_test(a_path_that_is_too_long_has_no_index),
         cmocka_unit_test(a_folder_that_is_as_the_index_knows_it_is_not_read),
         cmocka_unit_test(changed_new_and_removed_runs_are_seen),
         cmocka_unit_test(a_run_is_found_by_its_recipe),

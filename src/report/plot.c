@@ -8,7 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HEIGHT = 270, LEGEND = 20 /* pixels of a line */, LABEL = 50, AXIS = 27 /* characters that fit */ };
+enum {
+    HEIGHT = 270,
+    LEGEND = 20 /* pixels of a line */,
+    AXIS_WIDTH = 360 /* of the x axis, where it is shortest */,
+    DIGIT = 8,
+    LABEL = 50,
+    AXIS = 27 /* characters that fit */
+};
 static const double greatest = 1e30;
 
 /* Told apart on white and on black (contrast 3 at least with both), by hue and by lightness. */
@@ -58,20 +65,41 @@ static int64_t put_data(FILE *file, const struct attn_plot *p, int number) {
     return written;
 }
 
-/* Tics where the points are, if they are few. */
-static void put_tics(FILE *file, const struct attn_plot *p) {
-    double at[ATTN_PLOT_TICS];
+static int by_size(const void *a, const void *b) {
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* The different x of the points, in order; -1: there are more than `most`. */
+static int distinct_x(const struct attn_plot *p, double *at, int most) {
     int count = 0;
     for (int n = 0; n < p->line_count; n++)
         for (int64_t i = 0; i < p->line[n].count; i++) {
-            bool had = !(fabs(p->line[n].x[i]) < greatest);
+            bool had = !drawable(p->line[n].x[i], 1, p);
             for (int k = 0; k < count; k++) had = had || at[k] == p->line[n].x[i];
             if (had) continue;
-            if (count == ATTN_PLOT_TICS) return;
+            if (count == most) return -1;
             at[count++] = p->line[n].x[i];
         }
+    qsort(at, (size_t)count, sizeof *at, by_size);
+    return count;
+}
+
+/* Tics where the points are, if they are few; those whose numbers would touch the one before go without. */
+static void put_tics(FILE *file, const struct attn_plot *p) {
+    double at[ATTN_PLOT_TICS], end = -greatest;
+    const int count = distinct_x(p, at, ATTN_PLOT_TICS);
+    if (count < 0) return;
     fputs("set xtics (", file);
-    for (int k = 0; k < count; k++) fprintf(file, "%s'%g' %.10g", k > 0 ? ", " : "", at[k], at[k]);
+    for (int k = 0; k < count; k++) {
+        char number[32];
+        const double first = p->log_x ? log(at[0]) : at[0], last = p->log_x ? log(at[count - 1]) : at[count - 1];
+        const double share = last > first ? ((p->log_x ? log(at[k]) : at[k]) - first) / (last - first) : 0;
+        const double half = DIGIT / 2.0 * snprintf(number, sizeof number, "%g", at[k]);
+        const bool room = share * AXIS_WIDTH - half >= end;
+        fprintf(file, "%s'%s' %.10g", k > 0 ? ", " : "", room ? number : "", at[k]);
+        if (room) end = share * AXIS_WIDTH + half + DIGIT / 2.0;
+    }
     fputs(")\n", file);
 }
 

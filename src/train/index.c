@@ -130,8 +130,10 @@ static void close_index(attn_ctx *ctx, struct index *index, int code) {
 /* False: there is none. */
 static bool open_index(attn_ctx *ctx, const char *store, bool create, struct index *index) {
     int version = 0;
+    const char *here = store[0] == '/' ? "" : "./"; /* a name that begins with "file:" would be an address to SQLite */
     index->path[0] = '\0';
-    attn_append(index->path, sizeof index->path, "%s/%s", store, ATTN_INDEX_FILE);
+    if (strlen(here) + strlen(store) + sizeof ATTN_INDEX_FILE >= sizeof index->path) return false;
+    attn_append(index->path, sizeof index->path, "%s%s/%s", here, store, ATTN_INDEX_FILE);
     if (!create && access(index->path, F_OK) != 0) return false;
     int code =
         sqlite3_open_v2(index->path, &index->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (create ? SQLITE_OPEN_CREATE : 0), NULL);
