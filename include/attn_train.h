@@ -82,6 +82,17 @@ ATTN_API attn_status attn_tape_backward(attn_tensor *loss) ATTN_CHECKED;
 typedef attn_tensor *(*attn_compute_fn)(void *user, attn_tensor *const *x);
 ATTN_API attn_tensor *attn_checkpoint(attn_compute_fn compute, void *user, int count, attn_tensor *const *x);
 
+/* FLOPs that operators have taken since the last reset, forward and backward, while counting (tapes begin without). Counted, an addition and a product as two:
+ *   products, linear layers, conv2d   2 M N K, each gradient that is wanted the same; LSTM and GRU: their products
+ *   attention                         what its plan says: 2 (D + E) for each allowed pair and head, backward 2 (3 D + 2 E)
+ *   convolutions                      2 for each number and tap that meet, and for each gradient; by Fourier transforms 5 n log2 n each
+ *   linear attention, retention       their products, of chunks of 64 tokens
+ *   recurrences, RWKV, scans, S4D     the operations of their formulas; of a number: 2 (backward 5), 9 (23), of a state's number 6 (19), 7 (14)
+ * and nothing else: elementwise functions, sums, norms, softmax, rows and copies go through their numbers once, as is usual in such counts. A checkpointed piece
+ * counts again where it is computed again. */
+ATTN_API void attn_tape_count_flops(attn_tape *tape, bool count);
+ATTN_API double attn_tape_flops(const attn_tape *tape);
+
 /* Bytes that the tape holds, and how often it has asked the context's allocator for memory, plans of attention included: after the first
  * step of a loop whose steps are alike and the reset that ends it, neither grows. */
 ATTN_API size_t attn_tape_bytes(const attn_tape *tape);
@@ -521,6 +532,8 @@ typedef struct attn_mixer_kind {
      * position 0, holds what it needs of the tokens before and is brought up to date. Nothing is recorded. Equal to mix up to roundings. */
     int64_t (*state_size)(const void *mixer, int64_t tokens);
     attn_tensor *(*step)(void *mixer, attn_mixer_call *call, attn_real *state, int64_t tokens, int64_t position);
+    /* state_size by a paper's convention, for figures to compare with its own; NULL: state_size. */
+    int64_t (*paper_size)(const void *mixer, int64_t tokens);
 } attn_mixer_kind;
 
 /* The library's own mixers: how many, and one of them. */
@@ -538,6 +551,10 @@ ATTN_API const attn_mixer_kind *attn_mixer_kind_of(const attn_mixer *mixer);
 ATTN_API attn_tensor *attn_mix(attn_mixer *mixer, attn_mixer_call *call);
 /* As attn_mixer_kind.state_size and .step; -1 and NULL (the tape is spoiled) where the mixer has no such form. position is below tokens. */
 ATTN_API int64_t attn_mixer_state(const attn_mixer *mixer, int64_t tokens);
+/* Numbers of state by the convention of Arora et al. 2023, of width d and N tokens: attention 2 d N; windows of w 2 d w; long convolutions and Hyena d N; a short
+ * one of k taps k d; H3 d n; Based d F + F, F its features; Mamba 2 d 16: what a mixer keeps besides, as the inputs of a short convolution before it, is left out.
+ * Mixers that the paper does not name: attn_mixer_state. */
+ATTN_API int64_t attn_mixer_paper_state(const attn_mixer *mixer, int64_t tokens);
 ATTN_API attn_tensor *attn_mixer_step(attn_mixer *mixer, attn_mixer_call *call, attn_real *state, int64_t tokens, int64_t position);
 
 /* A plugin: a shared object that defines attn_plugin_main, built from this header alone; the functions that it calls are those of the program that
@@ -596,6 +613,8 @@ ATTN_API attn_tensor *attn_sequence_embedding(attn_sequence *sequence);
  * [B, 1, D] of the tokens at `position`, below tokens, token [B]; state: B times attn_sequence_state numbers, of each layer those of all sequences together,
  * zeros before position 0. */
 ATTN_API int64_t attn_sequence_state(const attn_sequence *sequence, int64_t tokens);
+/* The same sum of attn_mixer_paper_state. */
+ATTN_API int64_t attn_sequence_paper_state(const attn_sequence *sequence, int64_t tokens);
 ATTN_API attn_tensor *attn_sequence_step(attn_sequence *sequence, int64_t batch, const int32_t *token, attn_real *state, int64_t tokens,
                                          int64_t position);
 

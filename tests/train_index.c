@@ -46,10 +46,11 @@ static const char *metrics_of(int i, char text[512]) {
     static const char *const ends[] = {"{\"event\":\"done\",\"step\":%d,\"seconds\":2.5,\"accuracy\":0.%d,\"loss\":1.5}\n",
                                        "{\"event\":\"stopped\",\"step\":%d,\"seconds\":0.%d}\n",
                                        "{\"event\":\"failed\",\"step\":%d,\"message\":\"'; DROP TABLE runs; -- \\\" é %d\"}\n"};
-    const int n = snprintf(text, 512,
-                           "{\"event\":\"start\",\"step\":0,\"steps\":50,\"parameters\":%d}\n"
-                           "{\"event\":\"step\",\"step\":1,\"loss\":%d.25,\"seconds\":1}\n",
-                           i * 1000, i);
+    const int n = snprintf(
+        text, 512,
+        "{\"event\":\"start\",\"step\":0,\"steps\":50,\"parameters\":%d,\"forward_flops\":%d.5,\"step_flops\":7e9,\"state_bytes\":%d}\n"
+        "{\"event\":\"step\",\"step\":1,\"loss\":%d.25,\"seconds\":1}\n",
+        i * 1000, i, i + 64, i);
     snprintf(text + n, 512 - (size_t)n, ends[i % 3], i, i);
     return text;
 }
@@ -93,6 +94,10 @@ static void expect_same(const struct attn_run_summary *a, const struct attn_run_
     assert_int_equal(a->step, b->step);
     assert_int_equal(a->steps, b->steps);
     assert_int_equal(a->parameters, b->parameters);
+    assert_string_equal(a->version, b->version);
+    assert_int_equal(a->cost.state_bytes, b->cost.state_bytes);
+    assert_int_equal(a->cost.paper_state_bytes, b->cost.paper_state_bytes);
+    assert_true(same_number(a->cost.forward_flops, b->cost.forward_flops) && same_number(a->cost.step_flops, b->cost.step_flops));
     assert_true(same_number(a->seconds, b->seconds) && same_number(a->loss, b->loss));
     assert_int_equal(a->figures.count, b->figures.count);
     for (int i = 0; i < a->figures.count; i++) {

@@ -169,6 +169,10 @@ int64_t attn_mixer_state(const attn_mixer *mixer, int64_t tokens) {
     return mixer && mixer->kind->state_size ? mixer->kind->state_size(mixer->self, tokens) : -1;
 }
 
+int64_t attn_mixer_paper_state(const attn_mixer *mixer, int64_t tokens) {
+    return mixer && mixer->kind->paper_size ? mixer->kind->paper_size(mixer->self, tokens) : attn_mixer_state(mixer, tokens);
+}
+
 attn_tensor *attn_mixer_step(attn_mixer *mixer, attn_mixer_call *call, attn_real *state, int64_t tokens, int64_t position) {
     if (!mixer || !is_sequence(mixer, call->u)) return NULL;
     if (!mixer->kind->step)

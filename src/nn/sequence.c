@@ -144,15 +144,23 @@ attn_tensor *attn_sequence_embedding(attn_sequence *s) {
 
 /* ---------------------------------------------------------------------------------------------- token by token */
 
-int64_t attn_sequence_state(const attn_sequence *s, int64_t tokens) {
+static int64_t sum_states(const attn_sequence *s, int64_t tokens, int64_t (*state)(const attn_mixer *mixer, int64_t tokens)) {
     int64_t sum = 0;
     if (!s) return -1;
     for (int64_t i = 0; i < s->config.layers; i++) {
-        const int64_t n = attn_mixer_state(s->blocks[i].mixer, tokens);
+        const int64_t n = state(s->blocks[i].mixer, tokens);
         if (n < 0) return -1;
         sum += n;
     }
     return sum;
+}
+
+int64_t attn_sequence_state(const attn_sequence *s, int64_t tokens) {
+    return sum_states(s, tokens, attn_mixer_state);
+}
+
+int64_t attn_sequence_paper_state(const attn_sequence *s, int64_t tokens) {
+    return sum_states(s, tokens, attn_mixer_paper_state);
 }
 
 static attn_tensor *step(attn_sequence *s, int64_t batch, const int32_t *token, attn_real *state, int64_t tokens, int64_t position) {

@@ -62,6 +62,23 @@ static bool is_number(const struct attn_report_runs *runs, const char *name) {
     return true;
 }
 
+static void bytes_cell(FILE *f, int64_t bytes) {
+    if (bytes < 0) {
+        attn_page_cell(f, "–", false);
+        return;
+    }
+    fputs("<td class=\"n\">", f);
+    attn_html_whole(f, bytes);
+    fputs("</td>", f);
+}
+
+static void put_cost(FILE *f, const struct attn_cost *cost) {
+    real_cell(f, cost->forward_flops, 4);
+    real_cell(f, cost->step_flops, 4);
+    bytes_cell(f, cost->state_bytes);
+    bytes_cell(f, cost->paper_state_bytes);
+}
+
 static void put_row(FILE *f, const struct attn_page *page, const struct attn_page_task *t, int64_t i, const char *const *figures,
                     int figure_count) {
     const struct attn_report_run *run = &t->runs.at[i];
@@ -82,7 +99,9 @@ static void put_row(FILE *f, const struct attn_page *page, const struct attn_pag
     real_cell(f, s->loss, 5);
     fputs("<td class=\"n\">", f);
     attn_html_whole(f, s->parameters);
-    fputs("</td><td class=\"n\">", f);
+    fputs("</td>", f);
+    put_cost(f, &s->cost);
+    fputs("<td class=\"n\">", f);
     attn_html_whole(f, s->step);
     if (s->steps > s->step) {
         fputs(" of ", f);
@@ -108,6 +127,10 @@ void attn_page_table(struct attn_page *page, const struct attn_page_task *t) {
     for (int k = 0; k < figure_count; k++) head_cell(f, figures[k], true);
     head_cell(f, "training loss", true);
     head_cell(f, "parameters", true);
+    head_cell(f, "FLOPs of an example, forward", true);
+    head_cell(f, "and backward", true);
+    head_cell(f, "bytes of state", true);
+    head_cell(f, "as the paper counts", true);
     head_cell(f, "steps", true);
     head_cell(f, "seconds", true);
     fputs("</tr></thead>\n<tbody>\n", f);

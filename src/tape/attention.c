@@ -29,6 +29,7 @@ struct attention {
     attn_tensor *q, *k, *v;
     const attn_plan *plan;
     attn_args args;
+    double flops; /* of backward, where they are counted */
 };
 
 void attn_attention_config_init(attn_attention_config *config) {
@@ -178,6 +179,7 @@ static void backward(struct attn_node *node) {
     args.workspace = attn_tape_take(node->out->tape, args.workspace_bytes);
     if (!args.workspace) return;
     node->out->tape->status = attn_backward(n->plan, &args, &g);
+    attn_tape_add_flops(node->out->tape, n->flops);
     for (int i = 0; i < 3 && !node->out->tape->status; i++) close_target(&target[i]);
     attn_arena_back(&node->out->tape->step, mark);
 }
@@ -240,6 +242,15 @@ static void execute(const attn_plan *plan, attn_args *args, attn_tensor *const x
     attn_arena_back(&tape->step, mark);
 }
 
+/* Counts forward; returns what backward takes. Plans go through the mask to say it: only where it is asked for. */
+static double add_flops(attn_tape *tape, const attn_plan *plan, const attn_args *args) {
+    attn_estimate estimate;
+    attn_estimate_init(&estimate);
+    if (!tape->counting || tape->status || attn_plan_estimate(plan, args, &estimate)) return 0;
+    attn_tape_add_flops(tape, estimate.forward_flops);
+    return estimate.backward_flops;
+}
+
 attn_tensor *attn_attention(attn_tensor *q, attn_tensor *k, attn_tensor *v, const attn_attention_config *config) {
     attn_attention_config usual;
     attn_tensor *const x[] = {readable(q), readable(k), readable(v)};
@@ -262,6 +273,7 @@ attn_tensor *attn_attention(attn_tensor *q, attn_tensor *k, attn_tensor *v, cons
     attn_tensor *out = attn_tensor_new(tape, 4, (const int64_t[]){shape.batch, shape.q_len, shape.heads, shape.v_dim});
     if (!plan || !out) return NULL;
     execute(plan, &args, x, out, config->mask, shape.dropout > 0 ? draw_seed(tape) : 0);
+    const double backward_flops = add_flops(tape, plan, &args);
     if (attn_recording(out, 3, x)) {
         struct attention *n = attn_node_new(out, sizeof *n, backward);
         if (!n) return NULL;
@@ -270,6 +282,7 @@ attn_tensor *attn_attention(attn_tensor *q, attn_tensor *k, attn_tensor *v, cons
         n->v = x[2];
         n->plan = plan;
         n->args = args;
+        n->flops = backward_flops;
     }
     return tape->status ? NULL : out;
 }

@@ -24,6 +24,7 @@ static void products_of(const struct attn_chunks *c, int64_t begin, int64_t end,
     if (p.n == 0) p.n = tokens;
     if (p.k == 0) p.k = tokens;
     c->tape->status = attn_products(c->tape->ctx, &p, count, places, left.at, right.at, result);
+    attn_tape_add_products(c->tape, count, p.m, p.n, p.k);
 }
 
 /* Of chunks [begin, end). */

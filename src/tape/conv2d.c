@@ -135,6 +135,7 @@ static void gradient_of_x(const struct conv2d *n, const attn_real *dy) {
     const struct attn_arena_mark mark = attn_arena_mark(&tape->step);
     if (!job.to || !attn_pack(tape, n->w->data, n->depth, false, n->filters, n->depth, &job.w) || !take_scratch(&job)) return;
     attn_parallel(tape->ctx, n->at.batch, tape->ctx->config.threads, backward_image, &job);
+    attn_tape_add_products(tape, 1, n->pixels, n->filters, n->depth);
     attn_arena_back(&tape->step, mark);
 }
 
@@ -166,6 +167,7 @@ static void gradient_of_w(const struct conv2d *n, const attn_real *dy) {
     sum.from = job.to = attn_tape_take(tape, (size_t)(sum.ranges * n->depth * n->filters) * sizeof *job.to);
     if (!sum.to || !job.to || !take_scratch(&job)) return;
     attn_parallel(tape->ctx, sum.ranges, tape->ctx->config.threads, backward_range, &job);
+    attn_tape_add_products(tape, 1, n->pixels, n->filters, n->depth);
     attn_range(tape, n->filters, attn_max64(1, ATTN_PIECE / (n->depth * sum.ranges)), add_ranges, &sum);
     attn_arena_back(&tape->step, mark);
 }
@@ -198,6 +200,7 @@ static bool compute(const struct conv2d *n, attn_tensor *out) {
     const struct attn_arena_mark mark = attn_arena_mark(&tape->step);
     if (!attn_pack(tape, n->w->data, n->depth, true, n->depth, n->filters, &job.w) || !take_scratch(&job)) return false;
     attn_parallel(tape->ctx, attn_div_up(n->pixels, n->block), tape->ctx->config.threads, forward_block, &job);
+    attn_tape_add_products(tape, 1, n->pixels, n->filters, n->depth);
     attn_arena_back(&tape->step, mark);
     return true;
 }

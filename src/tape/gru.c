@@ -123,6 +123,7 @@ static void backward(struct attn_node *node) {
     if (!job.dh || !attn_pack(tape, u, h, false, 2 * h, h, &job.rz) || !attn_pack(tape, u + 2 * h * h, h, false, h, h, &job.q)) return;
     memset(job.dh, 0, bytes);
     over_strips(&job, backward_strip);
+    attn_recurrent_add_flops(r, true);
     attn_real *first = attn_wants(r->h) ? attn_grad_add(r->h) : NULL;
     for (int64_t i = 0; first && i < r->h->count; i++) first[i] += job.dh[i];
     if (!tape->status) attn_recurrent_input_gradients(r);
@@ -153,6 +154,7 @@ static bool compute(struct gru *n, attn_tensor *out) {
         !attn_pack(tape, u + 2 * h * h, h, true, h, h, &job.q))
         return false;
     over_strips(&job, forward_strip);
+    attn_recurrent_add_flops(r, false);
     return true;
 }
 

@@ -45,6 +45,7 @@ static void backward(struct attn_node *node) {
         const struct attn_product p = {
             .m = n->rows, .n = n->in, .k = n->out, .lda = n->out, .ldb = n->in, .ldc = n->in, .keep = add ? 1 : 0};
         if (dx) tape->status = attn_product(tape->ctx, &p, dy, n->w->data, dx);
+        attn_tape_add_products(tape, 1, p.m, p.n, p.k);
     }
     if (attn_wants(n->w) && !tape->status) {
         bool add;
@@ -52,6 +53,7 @@ static void backward(struct attn_node *node) {
         const struct attn_product p = {
             .m = n->out, .n = n->in, .k = n->rows, .transpose_a = true, .lda = n->out, .ldb = n->in, .ldc = n->in, .keep = add ? 1 : 0};
         if (dw) tape->status = attn_product(tape->ctx, &p, dy, n->x->data, dw);
+        attn_tape_add_products(tape, 1, p.m, p.n, p.k);
     }
     if (attn_wants(n->bias) && !tape->status) {
         struct sum_job job = {.dy = dy, .db = attn_grad_add(n->bias), .rows = n->rows, .columns = n->out};
@@ -94,6 +96,7 @@ attn_tensor *attn_linear(attn_tensor *x, attn_tensor *w, attn_tensor *bias) {
         attn_range(tape, rows, attn_max64(1, ATTN_PIECE / attn_max64(1, columns)), fill_rows, &job);
     }
     tape->status = attn_product(tape->ctx, &p, x->data, w->data, out->data);
+    attn_tape_add_products(tape, 1, p.m, p.n, p.k);
     if (attn_recording(out, count, inputs)) {
         struct linear *n = attn_node_new(out, sizeof *n, backward);
         if (!n) return NULL;

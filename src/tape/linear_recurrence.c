@@ -55,6 +55,7 @@ static void backward(struct attn_node *node) {
     if (attn_wants(n->a)) job.da = attn_grad_add(n->a);
     if (attn_wants(n->x)) job.dx = attn_grad_add(n->x);
     const int64_t strips = attn_strips(n->sequences, n->channels);
+    attn_tape_add_flops(tape, (double)node->out->count * (2 + 2 * (job.da != NULL) + (job.dx != NULL)));
     const bool one = attn_share_gradient(2, (attn_tensor *const[]){n->a, n->x});
     if (!tape->status) attn_range(tape, strips, one ? strips : attn_strip_piece(n->length), backward_strips, &job);
 }
@@ -75,6 +76,7 @@ attn_tensor *attn_linear_recurrence(attn_tensor *a, attn_tensor *x) {
     here.sequences = out->count / (here.length * here.channels);
     attn_range(tape, attn_strips(here.sequences, here.channels), attn_strip_piece(here.length), forward_strips,
                &(struct job){.n = &here, .h = out->data});
+    attn_tape_add_flops(tape, 2 * (double)out->count);
     if (attn_recording(out, 2, inputs)) {
         struct recurrence *n = attn_node_new(out, sizeof *n, backward);
         if (!n) return NULL;

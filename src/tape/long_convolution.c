@@ -71,12 +71,25 @@ static void backward_taps(void *arg, int64_t begin, int64_t end) {
     }
 }
 
+/* As the path is: a product and a sum for each pair of a number and a tap that meet; or the transforms, of pairs of channels, 5 n log2 n each, with those of
+ * the taps in `forward`. */
+static void add_flops(const struct attn_long_convolution *c, bool forward, bool dx, bool dh) {
+    const double pairs = (double)(c->taps * c->length - c->taps * (c->taps - 1) / 2) * (double)(c->sequences * c->channels);
+    const double all = (double)(c->sequences * attn_div_up(c->channels, 2)), taps = (double)attn_div_up(c->channels, 2);
+    const double transforms = forward ? taps + 2 * all : all + (dx ? all : 0) + (dh ? all + taps : 0);
+    if (!c->fft)
+        attn_tape_add_flops(c->x->tape, 2 * pairs * (forward ? 1 : dx + dh));
+    else
+        attn_tape_add_flops(c->x->tape, transforms * 5 * (double)c->n * log2((double)c->n));
+}
+
 static void backward(struct attn_node *node) {
     const struct attn_long_convolution *c = (struct attn_long_convolution *)node;
     attn_tape *tape = c->x->tape;
     const attn_real *dy = attn_grad_of(node->out);
     attn_real *dx = attn_wants(c->x) ? attn_grad_add(c->x) : NULL, *dh = attn_wants(c->h) ? attn_grad_add(c->h) : NULL;
     if (tape->status) return;
+    add_flops(c, false, dx != NULL, dh != NULL);
     if (c->fft) {
         attn_long_convolution_fft_backward(c, dy, dx, dh);
         return;
@@ -120,6 +133,7 @@ attn_tensor *attn_long_convolution(attn_tensor *x, attn_tensor *h) {
     if (!out || out->count == 0) return out;
     here.sequences = out->count / (here.length * here.channels);
     if (!compute(&here, out)) return NULL;
+    add_flops(&here, true, false, false);
     if (attn_recording(out, 2, inputs)) {
         struct attn_long_convolution *c = attn_node_new(out, sizeof *c, backward);
         if (!c) return NULL;

@@ -115,6 +115,7 @@ static void backward(struct attn_node *node) {
     memset(job.dh, 0, bytes);
     memcpy(job.dc, job.dy + r->batch * r->length * r->hidden, bytes);
     over_strips(&job, backward_strip);
+    attn_recurrent_add_flops(r, true);
     add_to(r->h, job.dh);
     add_to(n->c, job.dc);
     if (!tape->status) attn_recurrent_input_gradients(r);
@@ -147,6 +148,7 @@ static bool compute(struct lstm *n, attn_tensor *out) {
         return false;
     attn_recurrent_first(r, n->c, n->cell);
     over_strips(&job, forward_strip);
+    attn_recurrent_add_flops(r, false);
     memcpy(out->data + rows * r->hidden, n->cell + rows * r->hidden, (size_t)(r->batch * r->hidden) * sizeof *out->data);
     return true;
 }

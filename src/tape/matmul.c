@@ -92,6 +92,7 @@ static void add_gradient(const struct matmul *n, bool of_a) {
         const int64_t other_at = of_a ? at->b : at->a;
         places[i] = (struct attn_product_place){d_left ? at->c : other_at, d_left ? other_at : at->c, of_a ? at->a : at->b};
     }
+    attn_tape_add_products(out->tape, n->batch, p.m, p.n, p.k);
     /* Products into one matrix are added one after the other. */
     const int64_t each = !of_a && target->x->dims == 2 ? 1 : n->batch;
     for (int64_t i = 0; i < n->batch && !out->tape->status; i += each)
@@ -144,6 +145,7 @@ attn_tensor *attn_matmul(attn_tensor *a, bool transpose_a, attn_tensor *b, bool 
         .ldc = attn_max64(1, here.b.columns),
     };
     out->tape->status = attn_products(out->tape->ctx, &p, here.batch, here.places, here.a.x->data, here.b.x->data, out->data);
+    attn_tape_add_products(out->tape, here.batch, p.m, p.n, p.k);
     if (attn_recording(out, 2, (attn_tensor *const[]){here.a.x, here.b.x})) {
         struct matmul *n = attn_node_new(out, sizeof *n, backward);
         if (!n) return NULL;

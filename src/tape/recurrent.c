@@ -93,6 +93,13 @@ bool attn_recurrent_begin(struct attn_recurrent *r) {
     return attn_pack(tape, r->w.input->data, r->in, true, r->in, r->gates, &r->input);
 }
 
+void attn_recurrent_add_flops(const struct attn_recurrent *r, bool backward) {
+    const int64_t steps = r->length - ((backward ? attn_wants(r->h) : r->h != NULL) ? 0 : 1);
+    attn_tape *tape = r->x->tape;
+    if (!backward) attn_tape_add_products(tape, r->length, r->batch, r->gates, r->in);
+    attn_tape_add_products(tape, attn_max64(0, steps), r->batch, r->gates, r->hidden);
+}
+
 void attn_recurrent_gates(const struct attn_recurrent *r, int64_t first, int64_t n) {
     attn_packed_product(&r->input, n, r->inputs + first * r->in, r->in, r->gate + first * r->gates, r->gates, false);
 }
@@ -116,6 +123,7 @@ static void gradient_of_x(const struct attn_recurrent *r) {
     if (!dx || !places) return;
     for (int64_t t = 0; t < r->length; t++) places[t] = (struct attn_product_place){t * r->batch * r->gates, 0, t * time_step(r)};
     tape->status = attn_products(tape->ctx, &p, r->length, places, r->gate, r->w.input->data, dx);
+    attn_tape_add_products(tape, r->length, p.m, p.n, p.k);
 }
 
 struct sum {
@@ -139,6 +147,7 @@ void attn_recurrent_input_gradients(const struct attn_recurrent *r) {
         const struct attn_product p = {
             .m = r->gates, .n = r->in, .k = rows, .transpose_a = true, .lda = r->gates, .ldb = r->in, .ldc = r->in, .keep = add ? 1 : 0};
         if (dw) tape->status = attn_product(tape->ctx, &p, r->gate, r->inputs, dw);
+        attn_tape_add_products(tape, 1, p.m, p.n, p.k);
     }
     if (attn_wants(r->w.input_bias) && !tape->status) {
         struct sum s = {rows, r->gates, r->gate, attn_grad_add(r->w.input_bias)};
@@ -154,6 +163,7 @@ void attn_recurrent_state_gradients(const struct attn_recurrent *r, int64_t begi
         const struct attn_product p = {
             .m = n, .n = r->hidden, .k = rows, .transpose_a = true, .lda = ld, .ldb = r->hidden, .ldc = r->hidden, .keep = 1};
         if (dw) tape->status = attn_product(tape->ctx, &p, d, r->state, dw + begin * r->hidden);
+        attn_tape_add_products(tape, 1, p.m, p.n, p.k);
     }
     if (attn_wants(r->w.recurrent_bias) && !tape->status) {
         attn_real *to = attn_grad_add(r->w.recurrent_bias);

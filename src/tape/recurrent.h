@@ -31,6 +31,9 @@ bool attn_recurrent_begin(struct attn_recurrent *r);
 /* The gates of n rows [T, B] from `first` on become W x; on the calling thread. */
 void attn_recurrent_gates(const struct attn_recurrent *r, int64_t first, int64_t n);
 
+/* Counts what the strips' products take: forward of inputs and of states, which a first step from zeros has not; backward of the states' gradients. */
+void attn_recurrent_add_flops(const struct attn_recurrent *r, bool backward);
+
 /* Zeros, or a copy of x, [B, H]. */
 void attn_recurrent_first(const struct attn_recurrent *r, const attn_tensor *x, attn_real *to);
 

@@ -16,6 +16,7 @@
 #include "tape/strip.h"
 
 enum { W = ATTN_STRIP };
+enum { FORWARD = 9, BACKWARD = 23 /* operations of a channel and token in the formulas above, each e^x known and common terms once */ };
 
 static const attn_real none = (attn_real)-1e38; /* the exponent of 0 */
 
@@ -184,6 +185,7 @@ static void backward(struct attn_node *node) {
     if (tape->status) return;
     const int64_t strips = attn_strips(n->sequences, n->channels);
     attn_range(tape, strips, attn_share_gradient(2, (attn_tensor *const[]){n->k, n->v}) ? strips : 1, backward_strips, &job);
+    attn_tape_add_flops(tape, BACKWARD * (double)node->out->count);
     if (dw) attn_add_columns(n->sequences, n->channels, 0, n->channels, job.dw, dw);
     if (du) attn_add_columns(n->sequences, n->channels, 0, n->channels, job.du, du);
 }
@@ -216,6 +218,7 @@ attn_tensor *attn_rwkv(attn_tensor *k, attn_tensor *v, attn_tensor *w, attn_tens
     const bool recording = attn_recording(out, 4, inputs);
     if (recording && !keep_states(&here, out)) return NULL;
     attn_range(tape, attn_strips(here.sequences, here.channels), 1, forward_strips, &(struct job){.n = &here, .y = out->data});
+    attn_tape_add_flops(tape, FORWARD * (double)out->count);
     if (recording) {
         struct rwkv *n = attn_node_new(out, sizeof *n, backward);
         if (!n) return NULL;

@@ -20,6 +20,7 @@
 #include <string.h>
 
 enum { LANES = 8 /* states side by side */ };
+enum { FORWARD = 7, BACKWARD = 14 /* operations of a tap and state: the power 6, sums of real or of both parts */ };
 
 enum { LOG_STEP, LOG_DECAY, FREQUENCY, B, C, INPUTS };
 
@@ -198,6 +199,7 @@ static void backward(struct attn_node *node) {
     for (int i = 0; i < INPUTS; i++)
         if (attn_wants(n->in[i])) job.d[i] = attn_grad_add(n->in[i]);
     attn_tape *tape = node->out->tape;
+    attn_tape_add_flops(tape, BACKWARD * (double)(n->taps * n->heads) * (double)n->states);
     if (!tape->status) run(&job, n->taps + 1, attn_share_gradient(INPUTS, n->in) ? 1 : tape->ctx->config.threads, backward_head);
 }
 
@@ -231,6 +233,7 @@ attn_tensor *attn_s4d_kernel(int64_t taps, attn_tensor *log_step, attn_tensor *l
     attn_tensor *out = attn_tensor_new(tape, 2, (const int64_t[]){taps, here.heads});
     if (!out || out->count == 0) return out;
     if (!run(&(struct job){.n = &here, .y = out->data}, taps * LANES, tape->ctx->config.threads, forward_head)) return NULL;
+    attn_tape_add_flops(tape, FORWARD * (double)out->count * (double)here.states);
     if (attn_recording(out, INPUTS, here.in)) {
         struct s4d *n = attn_node_new(out, sizeof *n, backward);
         if (!n) return NULL;

@@ -66,6 +66,13 @@ static void backward_bias(void *arg, int64_t begin, int64_t end) {
     attn_add_columns(job->n->rows, job->n->channels, begin, end, job->from, job->to);
 }
 
+/* A product and a sum for each pair of a number and a tap that meet. */
+static double flops_of(const struct convolution *n) {
+    const int64_t reach = attn_min64(n->taps, n->length); /* of the last tokens; the first have fewer */
+    const int64_t pairs = n->length > 0 ? n->rows / n->length * (reach * n->length - reach * (reach - 1) / 2) : 0;
+    return 2 * (double)pairs * (double)n->channels;
+}
+
 static void backward(struct attn_node *node) {
     const struct convolution *n = (struct convolution *)node;
     attn_tape *tape = n->x->tape;
@@ -73,6 +80,7 @@ static void backward(struct attn_node *node) {
     if (attn_wants(n->x) && (job.to = attn_grad_add(n->x)) != NULL)
         attn_range(tape, n->rows, attn_max64(1, ATTN_PIECE / n->channels), backward_rows, &job);
     if (attn_wants(n->w) && (job.to = attn_grad_add(n->w)) != NULL) attn_range(tape, n->channels, 64, backward_taps, &job);
+    attn_tape_add_flops(tape, (attn_wants(n->x) + attn_wants(n->w)) * flops_of(n));
     if (attn_wants(n->bias) && (job.to = attn_grad_add(n->bias)) != NULL) attn_range(tape, n->channels, 64, backward_bias, &job);
 }
 
@@ -94,6 +102,7 @@ attn_tensor *attn_short_convolution(attn_tensor *x, attn_tensor *w, attn_tensor 
     attn_tensor *out = attn_tensor_like(here.x);
     if (!out || here.rows == 0) return out;
     attn_range(tape, here.rows, attn_max64(1, ATTN_PIECE / here.channels), forward_rows, &(struct job){&here, here.x->data, out->data});
+    attn_tape_add_flops(tape, flops_of(&here));
     if (attn_recording(out, count, inputs)) {
         struct convolution *n = attn_node_new(out, sizeof *n, backward);
         if (!n) return NULL;

@@ -31,6 +31,7 @@ void attn_tape_reset(attn_tape *tape) {
     tape->status = ATTN_OK;
     tape->done = tape->quiet = false;
     tape->draws = 0;
+    tape->flops = 0;
     for (struct attn_kept *p = tape->parameters; p; p = p->before)
         if (p->gradient.filled) memset(p->gradient.at, 0, (size_t)p->gradient.count * sizeof(attn_real));
 }
@@ -46,6 +47,14 @@ void attn_tape_seed(attn_tape *tape, uint64_t seed) {
 
 attn_status attn_tape_status(const attn_tape *tape) {
     return tape->status;
+}
+
+void attn_tape_count_flops(attn_tape *tape, bool count) {
+    tape->counting = count;
+}
+
+double attn_tape_flops(const attn_tape *tape) {
+    return tape->flops;
 }
 
 size_t attn_tape_bytes(const attn_tape *tape) {

@@ -57,6 +57,8 @@ struct attn_tape {
     uint64_t seed, draws;  /* of dropout; calls since the seed was set */
     attn_status status;
     bool record, done; /* done: attn_tape_backward has run */
+    bool counting;     /* flops are */
+    double flops;      /* since the last reset */
     bool quiet;        /* inside a checkpoint's forward pass: as when recording, without nodes */
 };
 
@@ -65,6 +67,15 @@ attn_tensor *attn_tape_fail(attn_tape *tape, attn_status status, const char *for
 
 /* True: all tensors are there and their tape is not spoiled. Else an operator returns NULL. */
 bool attn_usable(int count, attn_tensor *const *x);
+
+/* FLOPs of an operator, forward or backward, as attn_tape_flops says what counts. */
+static inline void attn_tape_add_flops(attn_tape *tape, double flops) {
+    if (tape->counting) tape->flops += flops;
+}
+/* `count` products of [m, k] and [k, n]. */
+static inline void attn_tape_add_products(attn_tape *tape, int64_t count, int64_t m, int64_t n, int64_t k) {
+    attn_tape_add_flops(tape, 2 * (double)count * (double)m * (double)n * (double)k);
+}
 
 /* Memory of this step. NULL: the tape is spoiled. */
 void *attn_tape_take(attn_tape *tape, size_t bytes);

@@ -32,7 +32,7 @@ struct attn_index_stamp attn_index_stamp(const char *folder) {
 #include <unistd.h>
 
 /* A change of the columns, or of what they mean, takes another version. */
-enum { VERSION = 2, PATIENCE_MS = 1000, LENGTH_LIMIT = 8 << 20 };
+enum { VERSION = 3, PATIENCE_MS = 1000, LENGTH_LIMIT = 8 << 20 };
 
 /* The columns, in the order of the table; `check` is the hash of the others. */
 enum column {
@@ -44,10 +44,14 @@ enum column {
     RECIPE,
     PROGRAM,
     SECONDS,
+    FORWARD_FLOPS,
+    STEP_FLOPS,
     LOSS,
     STEP,
     STEPS,
     PARAMETERS,
+    STATE_BYTES,
+    PAPER_STATE_BYTES,
     RECIPE_BYTES,
     RECIPE_TIME,
     METRICS_BYTES,
@@ -58,7 +62,8 @@ enum column {
 static const char table[] =
     "CREATE TABLE IF NOT EXISTS runs(name TEXT PRIMARY KEY, task TEXT, state TEXT, message TEXT, figures TEXT, recipe TEXT, program TEXT, "
     "seconds REAL, "
-    "loss REAL, step INTEGER, steps INTEGER, parameters INTEGER, recipe_bytes INTEGER, recipe_time INTEGER, metrics_bytes INTEGER, "
+    "forward_flops REAL, step_flops REAL, loss REAL, step INTEGER, steps INTEGER, parameters INTEGER, state_bytes INTEGER, "
+    "paper_state_bytes INTEGER, recipe_bytes INTEGER, recipe_time INTEGER, metrics_bytes INTEGER, "
     "metrics_time INTEGER, checksum INTEGER)";
 
 /* A value of a row: a text, a real (NaN where the table has NULL) or a whole number, as the column says. */
@@ -190,11 +195,13 @@ static bool state_of(const char *name, enum attn_run_state *state) {
 static bool fill_row(attn_ctx *ctx, const char *store, const struct cell *cells, struct attn_index_row *row) {
     struct attn_run_summary *s = row->summary;
     const size_t bytes = strlen(cells[RECIPE].text) + 1;
-    *s = (struct attn_run_summary){.step = cells[STEP].whole,
-                                   .steps = cells[STEPS].whole,
-                                   .parameters = cells[PARAMETERS].whole,
-                                   .seconds = cells[SECONDS].real,
-                                   .loss = cells[LOSS].real};
+    *s = (struct attn_run_summary){
+        .step = cells[STEP].whole,
+        .steps = cells[STEPS].whole,
+        .parameters = cells[PARAMETERS].whole,
+        .seconds = cells[SECONDS].real,
+        .cost = {cells[FORWARD_FLOPS].real, cells[STEP_FLOPS].real, cells[STATE_BYTES].whole, cells[PAPER_STATE_BYTES].whole},
+        .loss = cells[LOSS].real};
     if (!state_of(cells[STATE].text, &s->state)) return false;
     row->recipe = attn_alloc(ctx, bytes);
     if (!row->recipe) return false;
@@ -291,6 +298,10 @@ static int put_row(sqlite3_stmt *statement, const struct attn_index_row *row) {
                                   [RECIPE].text = row->recipe,
                                   [PROGRAM].text = s->version,
                                   [SECONDS].real = s->seconds,
+                                  [FORWARD_FLOPS].real = s->cost.forward_flops,
+                                  [STEP_FLOPS].real = s->cost.step_flops,
+                                  [STATE_BYTES].whole = s->cost.state_bytes,
+                                  [PAPER_STATE_BYTES].whole = s->cost.paper_state_bytes,
                                   [LOSS].real = s->loss,
                                   [STEP].whole = s->step,
                                   [STEPS].whole = s->steps,
@@ -307,7 +318,8 @@ static int put_row(sqlite3_stmt *statement, const struct attn_index_row *row) {
 
 static int put_rows(sqlite3 *db, const struct attn_index_row *rows, size_t count) {
     sqlite3_stmt *statement = NULL;
-    int code = sqlite3_prepare_v2(db, "INSERT OR REPLACE INTO runs VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", -1, &statement, NULL);
+    int code =
+        sqlite3_prepare_v2(db, "INSERT OR REPLACE INTO runs VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", -1, &statement, NULL);
     for (size_t i = 0; i < count && code == SQLITE_OK; i++)
         if (rows[i].recipe && !rows[i].known) code = put_row(statement, &rows[i]);
     sqlite3_finalize(statement);

@@ -58,7 +58,7 @@ attn_status attn_task_recipe(attn_ctx *ctx, const struct attn_task *task, struct
 
 attn_status attn_job_open(attn_ctx *ctx, const struct attn_task *task, const struct attn_recipe *recipe,
                           const attn_mixer_kind *const *kinds, int kind_count, const char *extra, struct attn_job *out) {
-    *out = (struct attn_job){ctx, task, recipe, NULL, kinds, kind_count, extra, 0, NULL};
+    *out = (struct attn_job){.ctx = ctx, .task = task, .recipe = recipe, .kinds = kinds, .kind_count = kind_count, .saved = extra};
     attn_status status = attn_model_create(ctx, (uint64_t)attn_recipe_whole(recipe, "seed"), &out->model);
     if (status) return status;
     out->self = attn_alloc(ctx, task->bytes);

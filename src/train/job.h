@@ -42,6 +42,13 @@ struct attn_loss_bins {
     int count;
 };
 
+/* What a model takes (train/cost.h). */
+struct attn_cost {
+    double forward_flops, step_flops; /* of one example: forward alone, and with its gradients; as attn_tape_flops counts. NaN: not known */
+    int64_t state_bytes, paper_state_bytes; /* of one sequence of `length` tokens, token by token, in floats: attn_sequence_state,
+                                               attn_sequence_paper_state. -1: it has no such form */
+};
+
 struct attn_job {
     attn_ctx *ctx;
     const struct attn_task *task;
@@ -49,9 +56,13 @@ struct attn_job {
     attn_model *model;
     const attn_mixer_kind *const *kinds; /* mixers of plugins */
     int kind_count;
-    const char *saved;   /* in open: attn_task.extra of the saved model; NULL: a new model */
-    int64_t epoch_steps; /* set by attn_task.open: batches of one pass over the data; 0: data do not repeat */
-    void *self;          /* the task's own, of attn_task.bytes, zeros before open */
+    const char *saved;       /* in open: attn_task.extra of the saved model; NULL: a new model */
+    int64_t epoch_steps;     /* set by attn_task.open: batches of one pass over the data; 0: data do not repeat */
+    void *self;              /* the task's own, of attn_task.bytes, zeros before open */
+    attn_sequence *sequence; /* set by attn_sequence_from_recipe, with its greatest length; NULL: another kind of model */
+    int64_t length;
+    struct attn_cost cost; /* where costed */
+    bool costed;
 };
 
 /* How a model answers; a task reads what it has a use for. */

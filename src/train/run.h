@@ -1,7 +1,7 @@
 /* The folder of a run: what was asked for (recipe.json), where it ran (env.json), what came of it line by line (metrics.jsonl), the model, and, while it
  * is not done, the last checkpoint. Folders are the truth; one process writes into each.
  *
- * Lines of metrics.jsonl have "event": "start", "step" (means since the line before), "evaluation", "resume" (steps beyond its "step" that stand
+ * Lines of metrics.jsonl have "event": "start" (what the model takes: "parameters", "forward_flops" and the others of train/cost.h), "step" (means since the line before), "evaluation", "resume" (steps beyond its "step" that stand
  * before it are void), "stopped" (with a "message" where memory or a file was refused), "failed" and "done". */
 #ifndef ATTN_TRAIN_RUN_H
 #define ATTN_TRAIN_RUN_H

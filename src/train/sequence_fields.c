@@ -34,6 +34,7 @@ attn_status attn_sequence_from_recipe(struct attn_job *job, int64_t vocabulary, 
     config.rms = attn_recipe_whole(r, "norm") == 1;
     config.dropout = attn_recipe_number(r, "dropout");
     config.untied = attn_recipe_whole(r, "untied") != 0;
-    *out = attn_sequence_make(job->model, &config);
+    job->sequence = *out = attn_sequence_make(job->model, &config);
+    job->length = length;
     return attn_tape_status(attn_model_tape(job->model));
 }

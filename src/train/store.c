@@ -1,6 +1,7 @@
 #include "train/store.h"
 
 #include "base/folder.h"
+#include "train/cost.h"
 #include "train/index.h"
 
 #include <jansson.h>
@@ -61,6 +62,10 @@ static void take_line(const json_t *line, struct attn_run_summary *s) {
     if (strcmp(event, "start") == 0 || strcmp(event, "resume") == 0) {
         s->steps = whole_of(line, "steps", s->steps);
         s->parameters = whole_of(line, "parameters", s->parameters);
+        s->cost.forward_flops = number_of(line, "forward_flops", s->cost.forward_flops);
+        s->cost.step_flops = number_of(line, "step_flops", s->cost.step_flops);
+        s->cost.state_bytes = whole_of(line, "state_bytes", s->cost.state_bytes);
+        s->cost.paper_state_bytes = whole_of(line, "paper_state_bytes", s->cost.paper_state_bytes);
     } else if (strcmp(event, "step") == 0) {
         s->loss = number_of(line, "loss", (double)NAN);
     } else if (strcmp(event, "evaluation") == 0) {
@@ -111,7 +116,7 @@ static void read_version(attn_ctx *ctx, const char *folder, char version[24]) {
 /* What the folder's files say; whether it is running is see_running's. */
 static attn_status read_summary(attn_ctx *ctx, const char *folder, const char *recipe, size_t bytes, struct attn_run_summary *out) {
     char path[ATTN_FILE_PATH];
-    *out = (struct attn_run_summary){.state = ATTN_RUN_KILLED, .loss = (double)NAN};
+    *out = (struct attn_run_summary){.state = ATTN_RUN_KILLED, .loss = (double)NAN, .cost = attn_cost_unknown};
     const char *slash = strrchr(folder, '/');
     attn_append(out->folder, sizeof out->folder, "%s", folder);
     attn_append(out->id, sizeof out->id, "%s", slash ? slash + 1 : folder);
@@ -304,7 +309,7 @@ static attn_status read_recipe(attn_ctx *ctx, const char *store, struct attn_ind
     char folder[ATTN_FILE_PATH];
     size_t bytes;
     row->stamp = (struct attn_index_stamp){-1, -1, -1, -1}; /* no file's: a list reads the folder */
-    *row->summary = (struct attn_run_summary){.state = ATTN_RUN_KILLED, .loss = (double)NAN};
+    *row->summary = (struct attn_run_summary){.state = ATTN_RUN_KILLED, .loss = (double)NAN, .cost = attn_cost_unknown};
     const attn_status status = attn_store_recipe(ctx, join(folder, store, row->name), &row->recipe, &bytes);
     return status == ATTN_EINVAL ? ATTN_OK : status;
 }

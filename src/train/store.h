@@ -19,6 +19,7 @@ struct attn_run_summary {
     char folder[ATTN_FILE_PATH / 2], id[128], task[64];
     enum attn_run_state state;
     int64_t step, steps, parameters;
+    struct attn_cost cost;
     double seconds, loss;        /* the last line's */
     struct attn_figures figures; /* of the last evaluation */
     char message[512];           /* why it failed, or the machine stopped it */

@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "nn/model.h"
 #include "train/checkpoint.h"
+#include "train/cost.h"
 #include "train/sum.h"
 
 #include <math.h>
@@ -218,6 +219,7 @@ static attn_status log_event(struct trainer *t, const char *event, const char *m
     if (strcmp(event, "start") == 0 || strcmp(event, "resume") == 0) {
         attn_record_integer(&r, "steps", t->steps);
         attn_record_integer(&r, "parameters", attn_model_elements(t->job->model));
+        if (event[0] == 's') attn_cost_record(&r, &t->job->cost);
     }
     const bool figures = strcmp(event, "evaluation") == 0 || strcmp(event, "done") == 0;
     for (int i = 0; figures && i < t->figures.count; i++) attn_record_real(&r, t->figures.at[i].name, t->figures.at[i].value);
@@ -428,6 +430,7 @@ attn_status attn_train(struct attn_job *job, struct attn_run *run, bool resume, 
     struct trainer t = {.job = job, .run = run, .options = options};
     attn_status status = open_trainer(&t);
     if (!status && resume) status = load_checkpoint(&t);
+    if (!status && !resume && run) status = attn_job_cost(job);
     if (!status) status = log_event(&t, resume ? "resume" : "start", NULL);
     if (!status) status = loop(&t, end);
     if (!status && *end == ATTN_TRAIN_DONE) status = finish(&t);

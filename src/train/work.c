@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/process.h"
+#include "train/cost.h"
 #include "train/model_file.h"
 
 #include <math.h>
@@ -87,6 +88,7 @@ static attn_status train_in(attn_ctx *ctx, const struct attn_work *work, const s
     uint32_t done = 0;
     /* A recipe that is refused leaves no run. */
     attn_status status = open_job(ctx, work, recipe, sources, &job);
+    if (!status && first && !resume) status = attn_job_cost(&job);
     if (!status && first) status = take_run(ctx, work, recipe, sources, resume, &run, &done, out);
     status = attn_ranks_agree(ranks, ctx, "opening", 0, status);
     if (!status) status = attn_ranks_any(ranks, ctx, "opening", 0, &done);

@@ -42,7 +42,43 @@ static void states_have_the_sizes_of_the_papers(void **state) {
     attn_ctx_destroy(ctx);
 }
 
+/* Arora et al. 2023: of mixers that keep more besides, less; of all others what they keep. */
+static void states_by_the_papers_convention_are_counted_apart(void **state) {
+    static const struct {
+        struct test_mixer what;
+        int64_t convention, kept;
+    } cases[] = {
+        {{"attention", D, N, 0, 1}, 2 * D * N, 2 * D * N},
+        {{"sliding:window=7", D, N, 0, 1}, 2 * D * 7, 2 * D * 7},
+        {{"longconv", D, N, 0, 1}, D * N, D * N},
+        {{"baseconv:kernel=-1", D, N, 0, 1}, D * N, D * N},
+        {{"shortconv", D, N, 0, 1}, 3 * D, 3 * D},
+        {{"baseconv", D, N, 0, 1}, 3 * D, 3 * D},
+        {{"hyena", D, N, 0, 1}, D * N, D * N + 3 * 3 * D},
+        {{"h3:d_state=16", D, N, 0, 1}, 16 * D, 16 * D + 2 * 16 * D},
+        {{"based:f=8", D, N, 0, 1}, D * (8 * 9 / 2 + 8 + 1) + (8 * 9 / 2 + 8 + 1), D * 45 + 45},
+        {{"based:f=8:heads=4", D, N, 0, 1}, D * 45 + 45, D * 45 + 4 * 45},
+        {{"mamba", D, N, 0, 1}, 2 * D * 16, 2 * D * 16 + 4 * 2 * D},
+        {{"rwkv", D, N, 0, 1}, 4 * D, 4 * D},
+        {{"select", D, N, 0, 1}, -1, -1},
+    };
+    attn_ctx *ctx;
+    (void)state;
+    assert_int_equal(attn_ctx_create(NULL, &ctx, NULL, 0), ATTN_OK);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct test_mixer_model m;
+        test_mixer_open(&m, ctx, &cases[i].what, 0);
+        const int64_t convention = attn_mixer_paper_state(m.mixer, N), kept = attn_mixer_state(m.mixer, N);
+        if (convention != cases[i].convention || kept != cases[i].kept)
+            fail_msg("%s: %d and %d numbers of state, must be %d and %d", cases[i].what.text, (int)convention, (int)kept,
+                     (int)cases[i].convention, (int)cases[i].kept);
+        test_mixer_close(&m);
+    }
+    attn_ctx_destroy(ctx);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(states_have_the_sizes_of_the_papers)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(states_have_the_sizes_of_the_papers),
+                                       cmocka_unit_test(states_by_the_papers_convention_are_counted_apart)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

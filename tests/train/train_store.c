@@ -73,6 +73,35 @@ static void a_run_is_stopped_and_then_done(void **state) {
     assert_int_equal(access(model, F_OK), 0);
 }
 
+/* Two layers of attention, width 16, 16 tokens, 2 labels of 32 words: projections 2 T D (3 D + D), 136 pairs of 2 (D + D); logits 2 D 32 for each label. Backward
+ * takes twice that of products, and 2 (3 D + 2 D) a pair. */
+static void a_run_says_what_its_model_takes(void **state) {
+    enum { D = 16, T = 16, PAIRS = T * (T + 1) / 2, PRODUCTS = 2 * 2 * T * D * 4 * D + 2 * 2 * D * 32 };
+    char folder[TEST_PATH] = "";
+    (void)state;
+    train("steps=6 seed=33 mixer=attention", folder, 4);
+    struct attn_run_summary s = read_run(folder);
+    const double forward = PRODUCTS + 2 * PAIRS * 2 * (D + D), step = forward + 2 * PRODUCTS + 2 * PAIRS * 2 * (3 * D + 2 * D);
+    assert_true(s.cost.forward_flops == forward);
+    assert_true(s.cost.step_flops == step);
+    assert_int_equal(s.cost.state_bytes, 2 * 2 * D * T * 4);
+    assert_int_equal(s.cost.paper_state_bytes, 2 * 2 * D * T * 4);
+    train("steps=6 seed=33 mixer=attention", folder, 0);
+    s = read_run(folder);
+    assert_int_equal(s.state, ATTN_RUN_DONE);
+    assert_true(s.cost.step_flops == step); /* of the first start: a resume does not say it again */
+    folder[0] = '\0';
+    train("steps=6 seed=33 mixer=hyena micro_batches=4", folder, 0);
+    s = read_run(folder);
+    assert_int_equal(s.cost.state_bytes, 2 * (D * T + 3 * 3 * D) * 4);
+    assert_int_equal(s.cost.paper_state_bytes, 2 * D * T * 4);
+    folder[0] = '\0';
+    train("steps=2 seed=33 mixer=select", folder, 0);
+    s = read_run(folder);
+    assert_true(s.cost.step_flops > s.cost.forward_flops);
+    assert_int_equal(s.cost.state_bytes, -1);
+}
+
 static void a_failed_run_says_why_until_it_goes_on(void **state) {
     char folder[TEST_PATH] = "";
     struct attn_recipe *recipe = test_recipe(ctx, "steps=9 optimizer=sgd lr=1000 decay=1000 schedule=constant"),
@@ -283,6 +312,7 @@ static void eight_processes_make_runs_of_their_own(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_run_is_stopped_and_then_done),
+        cmocka_unit_test(a_run_says_what_its_model_takes),
         cmocka_unit_test(a_failed_run_says_why_until_it_goes_on),
         cmocka_unit_test(a_run_without_a_process_was_killed),
         cmocka_unit_test(lines_mean_no_harm),

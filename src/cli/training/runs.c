@@ -15,7 +15,7 @@ static const struct attn_column columns[] = {
 };
 
 /* Of a comparison; fields beyond are in the runs' recipes. */
-enum { FIELDS = 24, FIGURES = 12, WIDEST = 40, OWN = 5 };
+enum { FIELDS = 24, FIGURES = 12, WIDEST = 40, OWN = 9 };
 
 struct listing {
     const char *store, *task, *state, *sort;
@@ -58,6 +58,22 @@ static struct attn_column fit(const struct listing *l, const char *name) {
     return c;
 }
 
+static const char *const costs[] = {"forward_flops", "step_flops", "state_bytes", "paper_state_bytes"};
+
+/* NaN: not known, or another column. */
+static double cost_of(const struct attn_cost *cost, const char *name) {
+    const double value[] = {cost->forward_flops, cost->step_flops, (double)cost->state_bytes, (double)cost->paper_state_bytes};
+    for (size_t i = 0; i < sizeof costs / sizeof costs[0]; i++)
+        if (strcmp(name, costs[i]) == 0 && value[i] >= 0) return value[i];
+    return (double)NAN;
+}
+
+static bool is_cost(const char *name) {
+    for (size_t i = 0; i < sizeof costs / sizeof costs[0]; i++)
+        if (strcmp(name, costs[i]) == 0) return true;
+    return false;
+}
+
 static int set_columns(struct listing *l, const char *const *fields, int field_count, const struct attn_figures *figures) {
     int count = 0;
     l->column[count++] = fit(l, "run");
@@ -67,6 +83,8 @@ static int set_columns(struct listing *l, const char *const *fields, int field_c
         l->column[count++] = (struct attn_column){figures->at[i].name, figures->at[i].name, 10, 5, 0};
     l->column[count++] = (struct attn_column){"train_loss", "train_loss", 10, 5, 0};
     l->column[count++] = (struct attn_column){"parameters", "parameters", 10, 0, 0};
+    for (size_t i = 0; i < sizeof costs / sizeof costs[0]; i++)
+        l->column[count++] = (struct attn_column){costs[i], costs[i], (int)attn_max64(12, (int64_t)strlen(costs[i])), 0, 0};
     l->column[count++] = (struct attn_column){"seconds", "seconds", 8, 1, 0};
     return count;
 }
@@ -82,6 +100,8 @@ static void compare_run(struct listing *l, const struct attn_report_run *run, in
             attn_record_text(&r, name, has ? value[c].text : NULL);
         else if (strcmp(name, "parameters") == 0)
             attn_record_integer(&r, name, run->summary->parameters);
+        else if (is_cost(name))
+            attn_record_real(&r, name, cost_of(&run->summary->cost, name));
         else
             attn_record_real(&r, name, has ? value[c].number : (double)NAN);
     }

@@ -79,6 +79,13 @@ const char *attn_cli_duration(double seconds, char text[32]) {
     return text;
 }
 
+static void bytes_or_null(struct attn_record *r, const char *name, int64_t bytes) {
+    if (bytes < 0)
+        attn_record_text(r, name, NULL);
+    else
+        attn_record_integer(r, name, bytes);
+}
+
 void attn_cli_run_record(struct attn_record *r, const struct attn_run_summary *s) {
     attn_record_text(r, "run", s->id);
     attn_record_text(r, "task", s->task);
@@ -86,6 +93,10 @@ void attn_cli_run_record(struct attn_record *r, const struct attn_run_summary *s
     attn_record_integer(r, "step", s->step);
     attn_record_integer(r, "steps", s->steps);
     attn_record_integer(r, "parameters", s->parameters);
+    attn_record_real(r, "forward_flops", s->cost.forward_flops);
+    attn_record_real(r, "step_flops", s->cost.step_flops);
+    bytes_or_null(r, "state_bytes", s->cost.state_bytes);
+    bytes_or_null(r, "paper_state_bytes", s->cost.paper_state_bytes);
     attn_record_text(r, "version", s->version[0] ? s->version : NULL);
     attn_record_real(r, "seconds", s->seconds);
     attn_record_real(r, "train_loss", s->loss);

@@ -138,6 +138,13 @@ static int64_t state_size(const void *mixer, int64_t tokens) {
     return m->states * m->width + m->wide * m->width * m->pairs * 2;
 }
 
+/* d n: without the shift. */
+static int64_t paper_size(const void *mixer, int64_t tokens) {
+    const struct h3 *m = mixer;
+    (void)tokens;
+    return m->width * m->states;
+}
+
 /* One token of one sequence. Channels in the order a H + g. */
 struct token {
     const attn_real *q, *k, *v, *shift_b, *shift_c, *shift_skip;
@@ -220,4 +227,5 @@ const attn_mixer_kind attn_mixer_h3 = {.size = sizeof(attn_mixer_kind),
                                        .make = make,
                                        .mix = mix,
                                        .state_size = state_size,
-                                       .step = step};
+                                       .step = step,
+                                       .paper_size = paper_size};

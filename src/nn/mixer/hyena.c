@@ -40,6 +40,11 @@ static int64_t state_size(const void *mixer, int64_t tokens) {
     return attn_convolution_state(&m->shift, tokens) + attn_convolution_state(&m->convolution, tokens);
 }
 
+/* Without the short convolution. */
+static int64_t paper_size(const void *mixer, int64_t tokens) {
+    return ((const struct hyena *)mixer)->width * tokens;
+}
+
 static attn_tensor *step(void *mixer, attn_mixer_call *call, attn_real *state, int64_t tokens, int64_t position) {
     const struct hyena *m = mixer;
     const int64_t stride = state_size(m, tokens), first = attn_convolution_state(&m->shift, tokens);
@@ -55,4 +60,5 @@ const attn_mixer_kind attn_mixer_hyena = {.size = sizeof(attn_mixer_kind),
                                           .make = make,
                                           .mix = mix,
                                           .state_size = state_size,
-                                          .step = step};
+                                          .step = step,
+                                          .paper_size = paper_size};

@@ -71,6 +71,13 @@ static int64_t state_size(const void *mixer, int64_t tokens) {
     return l->features.count * (l->width + l->heads);
 }
 
+/* Of one head: d F + F. */
+static int64_t paper_size(const void *mixer, int64_t tokens) {
+    const struct linear *l = mixer;
+    (void)tokens;
+    return l->features.count * (l->width + 1);
+}
+
 /* One head's token: sums [count, columns + 1] are brought up to date, y [columns] is computed. */
 static void advance(int64_t count, int64_t columns, const attn_real *q, const attn_real *k, const attn_real *v, attn_real *sums,
                     attn_real *y) {
@@ -110,7 +117,8 @@ const attn_mixer_kind attn_mixer_linear = {.size = sizeof(attn_mixer_kind),
                                            .make = make_linear,
                                            .mix = mix,
                                            .state_size = state_size,
-                                           .step = step};
+                                           .step = step,
+                                           .paper_size = paper_size};
 
 const attn_mixer_kind attn_mixer_based = {.size = sizeof(attn_mixer_kind),
                                           .name = "based",
@@ -121,4 +129,5 @@ const attn_mixer_kind attn_mixer_based = {.size = sizeof(attn_mixer_kind),
                                           .make = make_based,
                                           .mix = mix,
                                           .state_size = state_size,
-                                          .step = step};
+                                          .step = step,
+                                          .paper_size = paper_size};

@@ -79,6 +79,13 @@ static int64_t state_size(const void *mixer, int64_t tokens) {
     return attn_convolution_state(&m->convolution, tokens) + m->inner * m->states;
 }
 
+/* Without the short convolution. */
+static int64_t paper_size(const void *mixer, int64_t tokens) {
+    const struct mamba *m = mixer;
+    (void)tokens;
+    return m->inner * m->states;
+}
+
 /* Channel c of one token; h are its states, b and c the token's. */
 static attn_real step_channel(const struct mamba *m, int64_t channel, attn_real x, attn_real delta, const attn_real *a, const attn_real *b,
                               const attn_real *c, attn_real *h) {
@@ -117,4 +124,5 @@ const attn_mixer_kind attn_mixer_mamba = {.size = sizeof(attn_mixer_kind),
                                           .make = make,
                                           .mix = mix,
                                           .state_size = state_size,
-                                          .step = step};
+                                          .step = step,
+                                          .paper_size = paper_size};
