@@ -1,10 +1,10 @@
-# Installation: headers, both libraries, program, manual pages, completions, pkg-config file, CMake package. attn::attn is the shared
-# library and needs nothing else; find_package(attn COMPONENTS static) adds attn::static.
+# Installation: headers, libraries, program, manual pages, completions, pkg-config files, CMake package. attn::attn is the shared library and needs nothing
+# else; find_package(attn COMPONENTS static) adds attn::static, and COMPONENTS train, where the training library was built, attn::train.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/attn)
 file(GLOB headers CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/include/attn_*.h)
-list(FILTER headers EXCLUDE REGEX attn_train) # not installed yet: its library is not complete
+list(FILTER headers EXCLUDE REGEX attn_train) # of a library of its own
 list(PREPEND headers ${CMAKE_CURRENT_SOURCE_DIR}/include/attn.h)
 install(FILES ${headers} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(TARGETS attn_shared EXPORT attnTargets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
@@ -19,6 +19,16 @@ file(RELATIVE_PATH ATTN_PC_PREFIX /${CMAKE_INSTALL_LIBDIR}/pkgconfig /) # attn.p
 configure_file(cmake/attn.pc.in attn.pc @ONLY)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/attnConfig.cmake ${CMAKE_CURRENT_BINARY_DIR}/attnConfigVersion.cmake DESTINATION ${package_dir})
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/attn.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+if(TARGET attn_train_shared)
+  install(FILES include/attn_train.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+  install(TARGETS attn_train_shared EXPORT attnTrainTargets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
+    INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+  set_target_properties(attn_train_shared PROPERTIES EXPORT_NAME train)
+  install(EXPORT attnTrainTargets NAMESPACE attn:: DESTINATION ${package_dir})
+  install(FILES $<TARGET_FILE:attn_train> $<TARGET_FILE:attn_io> DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  configure_file(cmake/attn_train.pc.in attn_train.pc @ONLY)
+  install(FILES ${CMAKE_CURRENT_BINARY_DIR}/attn_train.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+endif()
 if(TARGET attn_program)
   install(TARGETS attn_program RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
   if(TARGET attn_mpi_program)

@@ -46,6 +46,22 @@ elseif(ATTN_FFTW AND ATTN_FFTW_INCLUDE)
 endif()
 set_target_properties(attn_train_f64 PROPERTIES EXCLUDE_FROM_ALL ON)
 
+# For programs outside: libattn_train.so holds libattn and src/io too, as they reach into each other; libattn_train.a goes with libattn_io.a and libattn.a.
+set_target_properties(attn_io attn_train PROPERTIES POSITION_INDEPENDENT_CODE ON)
+target_compile_options(attn_train PRIVATE -fno-semantic-interposition) # or no public function could be inlined
+add_library(attn_train_shared SHARED $<TARGET_OBJECTS:attn_objects>)
+target_include_directories(attn_train_shared PUBLIC $<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}/include>)
+target_link_libraries(attn_train_shared PRIVATE attn_train attn_io ${ATTN_PRIVATE_LIBS})
+target_link_options(attn_train_shared PRIVATE "LINKER:--whole-archive,$<TARGET_FILE:attn_train>,--no-whole-archive" -Wl,--no-undefined)
+set_target_properties(attn_train_shared PROPERTIES OUTPUT_NAME attn_train VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}
+  C_VISIBILITY_PRESET hidden)
+set(ATTN_TRAIN_PC_PRIVATE "")
+foreach(library IN ITEMS ${ATTN_CBLAS} ${ATTN_KISSFFT} ${ATTN_PNG} ${ATTN_ZLIB} ${ATTN_PCRE2} ${ATTN_JANSSON} ${ATTN_SQLITE})
+  if(library) # NOTFOUND is false
+    string(APPEND ATTN_TRAIN_PC_PRIVATE " ${library}")
+  endif()
+endforeach()
+
 # A program that loads plugins: it holds all of the library and shows them its public symbols.
 function(attn_export_symbols program library)
   set_target_properties(${program} PROPERTIES ENABLE_EXPORTS ON)

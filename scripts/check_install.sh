@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # check_install.sh BUILD: installs into a temporary DESTDIR, then builds and runs a consumer five ways, as users do: pkg-config
-# (shared and static), find_package (shared and static), FetchContent.
+# (shared and static), find_package (shared and static), FetchContent; and, where the training library was built, a program that trains, by the first three.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -41,6 +41,57 @@ END
     quiet cmake --build package/$name/build
     quiet package/$name/build/consumer
 done
+
+if [ -f "$build/libattn_train.a" ]; then
+    for file in include/attn_train.h lib/libattn_train.a lib/libattn_io.a lib/libattn_train.so lib/pkgconfig/attn_train.pc; do
+        [ -e "$prefix/$file" ] || { echo "not installed: $file"; exit 1; }
+    done
+    cat >trainer.c <<'END'
+#include <attn_train.h>
+#include <stdio.h>
+
+int main(void) { /* y = 3 x - 1 */
+    const float x[] = {-1, 0, 1, 2}, y[] = {-4, -1, 2, 5};
+    attn_ctx *ctx;
+    attn_model *model;
+    attn_optimizer *optimizer;
+    attn_optimizer_config config;
+    attn_optimizer_config_init(&config);
+    if (attn_ctx_create(NULL, &ctx, NULL, 0) || attn_model_create(ctx, 1, &model)) return 1;
+    attn_tape *tape = attn_model_tape(model);
+    const attn_projection line = attn_projection_make(model, "line", 1, 1, true, 0.1);
+    if (attn_model_optimizer(model, &config, 0, &optimizer)) return 1;
+    for (int step = 0; step < 2000; step++) {
+        attn_tensor *in = attn_tensor_input(tape, 2, (const int64_t[]){4, 1}, x), *out = attn_tensor_input(tape, 2, (const int64_t[]){4, 1}, y);
+        if (attn_tape_backward(attn_mean_all(attn_square(attn_sub(attn_project(&line, in), out))))) return 1;
+        attn_optimizer_step(optimizer, 0.05);
+        attn_tape_reset(tape);
+    }
+    printf("%.2f %.2f\n", (double)attn_data(line.weight)[0], (double)attn_data(line.bias)[0]);
+    attn_optimizer_destroy(optimizer);
+    attn_model_destroy(model);
+    attn_ctx_destroy(ctx);
+    return 0;
+}
+END
+    trains() { [ "$("$@")" = "3.00 -1.00" ] || { echo "$*: a line is not learned"; exit 1; }; }
+    quiet cc trainer.c $(pkg-config --cflags --libs attn_train) -o train_shared
+    trains ./train_shared
+    quiet cc trainer.c $(pkg-config --cflags attn_train) "$prefix"/lib/lib{attn_train,attn_io,attn}.a \
+        $(pkg-config --static --libs attn_train | sed 's/-lattn[a-z_]*//g') -o train_static
+    trains ./train_static
+    mkdir package/train
+    cat >package/train/CMakeLists.txt <<END
+cmake_minimum_required(VERSION 3.20)
+project(trainer C)
+find_package(attn 0.1 REQUIRED COMPONENTS train)
+add_executable(trainer ../../trainer.c)
+target_link_libraries(trainer PRIVATE attn::train)
+END
+    quiet cmake -S package/train -B package/train/build -DCMAKE_PREFIX_PATH="$prefix"
+    quiet cmake --build package/train/build
+    trains package/train/build/trainer
+fi
 
 # As a subproject: libattn alone is built, and nothing but the executor is probed.
 cat >subproject/CMakeLists.txt <<END

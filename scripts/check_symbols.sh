@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # check_symbols.sh BUILD: the shared library exports exactly the functions that its public headers declare ATTN_API, its soname is that
-# of the major version, libattn_train.a (where it is built) defines exactly those of attn_train.h for others to use, the program exports
+# of the major version, libattn_train (where it is built) defines exactly those of attn_train.h for others to use, shared those of all headers, the program exports
 # all of them to plugins, and every symbol with external linkage in the static libraries begins with attn_.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -22,6 +22,10 @@ if [ -f "$build/libattn_train.a" ]; then
     libraries+=("$build/libattn_train.a")
     compare libattn_train.a "$(declared_in include/attn_train.h)" "$(readelf -sW "$build/libattn_train.a" 2>/dev/null |
         awk '$5 == "GLOBAL" && $6 == "DEFAULT" && $7 != "UND" { print $8 }' | grep -v '^__' | LC_ALL=C sort -u)"
+fi
+if [ -f "$build/libattn_train.so" ]; then
+    compare libattn_train.so "$(declared_in include/*.h)" \
+        "$(nm -D --defined-only "$build/libattn_train.so" | awk '{ print $NF }' | grep -v '^__' | LC_ALL=C sort)"
 fi
 if [ -x "$build/attn" ] && [ -f "$build/libattn_train.a" ]; then
     missing=$(LC_ALL=C comm -23 <(declared_in include/*.h) <(nm -D --defined-only "$build/attn" | awk '{ print $NF }' | LC_ALL=C sort))
