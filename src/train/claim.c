@@ -1,31 +1,68 @@
 #include "train/claim.h"
 
+#include "base/folder.h"
+
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 const char *const attn_scale_names[] = {"smoke", "quick", "full", "night", "paper", NULL};
 const char *const attn_verdict_names[] = {"holds", "does not hold", "inconclusive", "not tested at this scale"};
 
-enum { ASSIGNMENTS = 48 };
+enum { ASSIGNMENTS = 48, FILES = 4 };
 
 /* ------------------------------------------------------------------------------------------------------------ recipes */
 
-/* Assignments of one arm: common ones, its own, the seeds, the tuning. */
-static int gather(const struct attn_experiment *e, int arm, const char *seeds, const char *all[ASSIGNMENTS]) {
-    int count = 0;
-    for (int i = 0; e->common && e->common[i]; i++) all[count++] = e->common[i];
-    for (int i = 0; i < ATTN_ARM_ASSIGNMENTS && e->arms[arm].assignments[i]; i++) all[count++] = e->arms[arm].assignments[i];
-    all[count++] = seeds;
-    for (int i = 0; e->tuning && e->tuning[i]; i++) all[count++] = e->tuning[i];
-    return count;
+/* The path of the file that "data=NAME" names. False: there is no folder of data, or the path is too long. */
+static bool file_path(const char *file, char path[ATTN_FILE_PATH]) {
+    const char *folder = getenv("ATTN_DATA");
+    return folder && folder[0] && snprintf(path, ATTN_FILE_PATH, "%s/%s", folder, strchr(file, '=') + 1) < ATTN_FILE_PATH;
+}
+
+bool attn_experiment_has_data(const struct attn_experiment *e, char *missing, size_t size) {
+    const char *folder = getenv("ATTN_DATA");
+    for (int i = 0; e->files && e->files[i]; i++) {
+        char path[ATTN_FILE_PATH];
+        const char *name = strchr(e->files[i], '=') + 1;
+        if (file_path(e->files[i], path) && attn_path_exists(path)) continue;
+        if (folder && folder[0])
+            snprintf(missing, size, "%s has no %s", folder, name);
+        else
+            snprintf(missing, size, "ATTN_DATA is not set, expected a folder with %s", name);
+        return false;
+    }
+    return true;
+}
+
+/* Assignments of one arm: common ones, files, its own, the seeds, the tuning. */
+struct assignments {
+    const char *all[ASSIGNMENTS];
+    int count;
+    char seeds[32], files[FILES][ATTN_FILE_PATH + 64];
+};
+
+static attn_status gather(attn_ctx *ctx, const struct attn_experiment *e, int arm, int seeds, struct assignments *a) {
+    a->count = 0;
+    snprintf(a->seeds, sizeof a->seeds, "seed=1..%d", seeds);
+    for (int i = 0; e->common && e->common[i]; i++) a->all[a->count++] = e->common[i];
+    for (int i = 0; i < FILES && e->files && e->files[i]; i++) {
+        char path[ATTN_FILE_PATH];
+        if (!file_path(e->files[i], path))
+            return attn_fail(ctx, ATTN_EINVAL, "%s: ATTN_DATA names no folder, expected that of %s", e->name, e->files[i]);
+        snprintf(a->files[i], sizeof a->files[i], "%.*s=\"%s\"", (int)strcspn(e->files[i], "="), e->files[i], path);
+        a->all[a->count++] = a->files[i];
+    }
+    for (int i = 0; i < ATTN_ARM_ASSIGNMENTS && e->arms[arm].assignments[i]; i++) a->all[a->count++] = e->arms[arm].assignments[i];
+    a->all[a->count++] = a->seeds;
+    for (int i = 0; e->tuning && e->tuning[i]; i++) a->all[a->count++] = e->tuning[i];
+    return ATTN_OK;
 }
 
 static attn_status arm_recipes(attn_ctx *ctx, const struct attn_experiment *e, int seeds, int arm, struct attn_sweep *out) {
-    const char *all[ASSIGNMENTS];
-    char text[32];
-    snprintf(text, sizeof text, "seed=1..%d", seeds);
-    return attn_sweep_expand(ctx, e->task, NULL, all, gather(e, arm, text, all), out);
+    struct assignments a;
+    const attn_status status = gather(ctx, e, arm, seeds, &a);
+    return status ? status : attn_sweep_expand(ctx, e->task, NULL, a.all, a.count, out);
 }
 
 static int seeds_of(const struct attn_experiment *e, int seeds) {
@@ -129,6 +166,7 @@ attn_status attn_experiment_read(attn_ctx *ctx, const struct attn_experiment *e,
     for (int i = 0; i < count && !status; i++) {
         int64_t best;
         out->figure[i] = attn_tuning_best(found + i * tunings, tunings, e->task->figure, e->task->lower, &best);
+        if (best >= 0) out->figures[i] = found[i * tunings + best]->figures;
         if (i == 0 && best >= 0) name_tuning(&sweep, best, out->best, sizeof out->best);
     }
     out->interval = attn_interval_of(out->figure, count);
@@ -145,18 +183,39 @@ static const struct attn_arm_result *arm_named(const struct attn_experiment *e, 
     return NULL;
 }
 
+/* A figure of an arm's best run. NaN: there is none. */
+static double figure_of(const struct attn_experiment *e, const struct attn_arm_result *arms, const char *name, const char *figure,
+                        int seed) {
+    const struct attn_arm_result *arm = arm_named(e, arms, name);
+    if (!arm || isnan(arm->figure[seed])) return (double)NAN;
+    return figure ? attn_figures_get(&arm->figures[seed], figure) : arm->figure[seed];
+}
+
+static double least_sum(const struct attn_claim *claim, const struct attn_experiment *e, const struct attn_arm_result *arms, int seed) {
+    double least = (double)INFINITY;
+    for (int i = 0; claim->sums[i]; i++) {
+        double sum = 0;
+        for (const struct attn_claim_term *t = claim->sums[i]; t->arm; t++)
+            sum += t->weight * figure_of(e, arms, t->arm, t->figure ? t->figure : claim->figure, seed);
+        if (isnan(sum)) return sum;
+        least = fmin(least, sum);
+    }
+    return least;
+}
+
 /* The claim's number of one seed. NaN: a run is missing. */
 static double number_of(const struct attn_claim *claim, const struct attn_experiment *e, const struct attn_arm_result *arms, int seed) {
-    double x[ATTN_CLAIM_ARMS] = {(double)NAN}, least = (double)INFINITY, greatest = -(double)INFINITY, others = greatest, rise = least;
-    int count = 0;
-    for (; count < ATTN_CLAIM_ARMS && claim->arms[count]; count++) {
-        const struct attn_arm_result *arm = arm_named(e, arms, claim->arms[count]);
-        x[count] = arm ? arm->figure[seed] : (double)NAN;
-        if (isnan(x[count])) return (double)NAN;
-        least = fmin(least, x[count]);
-        greatest = fmax(greatest, x[count]);
-        if (count > 0) others = fmax(others, x[count]);
-        if (count > 0) rise = fmin(rise, x[count] - x[count - 1]);
+    double first = (double)NAN, before = first, least = (double)INFINITY, greatest = -(double)INFINITY, others = greatest, rise = least;
+    const double better = (claim->figure ? claim->lower : e->task->lower) ? -1 : 1;
+    for (int i = 0; i < ATTN_CLAIM_ARMS && claim->arms[i]; i++) {
+        const double x = figure_of(e, arms, claim->arms[i], claim->figure, seed);
+        if (isnan(x)) return x;
+        least = fmin(least, x);
+        greatest = fmax(greatest, x);
+        if (i > 0) others = fmax(others, better * x);
+        if (i > 0) rise = fmin(rise, better * (x - before));
+        if (i == 0) first = better * x;
+        before = x;
     }
     switch (claim->kind) {
     case ATTN_CLAIM_AT_LEAST:
@@ -164,9 +223,11 @@ static double number_of(const struct attn_claim *claim, const struct attn_experi
     case ATTN_CLAIM_AT_MOST:
         return -greatest;
     case ATTN_CLAIM_ABOVE:
-        return x[0] - others;
+        return first - others;
     case ATTN_CLAIM_RISING:
         return rise;
+    case ATTN_CLAIM_SUMS:
+        return least_sum(claim, e, arms, seed);
     case ATTN_CLAIM_CHECK:
         break;
     }
@@ -175,7 +236,7 @@ static double number_of(const struct attn_claim *claim, const struct attn_experi
 
 /* Arms that are all alike, as where all answer everything, are neither above each other nor rising: there a difference of 0 does not reach 0. */
 static bool reaches(enum attn_claim_kind kind, double low, double threshold) {
-    return kind == ATTN_CLAIM_ABOVE || kind == ATTN_CLAIM_RISING ? low > threshold : low >= threshold;
+    return kind == ATTN_CLAIM_AT_LEAST || kind == ATTN_CLAIM_AT_MOST ? low >= threshold : low > threshold;
 }
 
 static enum attn_verdict verdict_of(enum attn_claim_kind kind, const struct attn_interval *i, double threshold, double spread) {

@@ -2,7 +2,7 @@
  * values of the same fields, with the same seeds. A claim compares arms of an experiment, at each scale on an experiment of its own.
  *
  * Of each arm and seed the best figure over the tuning counts, as in the papers, once all of the tuning is done; a run that failed has none. A claim makes
- * one number of each seed's figures, which must be at least the threshold, and a difference above it. The verdict comes from the 95% interval of its mean
+ * one number of each seed's figures, which must be at least the threshold, and a difference or a sum above it. The verdict comes from the 95% interval of its mean
  * over the seeds. */
 #ifndef ATTN_TRAIN_CLAIM_H
 #define ATTN_TRAIN_CLAIM_H
@@ -25,6 +25,8 @@ struct attn_experiment {
     const char *name, *title;
     const struct attn_task *task;
     const char *const *common; /* assignments of all arms; NULL behind the last */
+    const char *const
+        *files; /* of all arms, fields that name files of the folder of data: "data=texts/train.txt.gz"; NULL behind the last, or NULL */
     const char *const *tuning; /* "lr=2e-3,5e-3": of all arms; NULL behind the last */
     const struct attn_arm *arms;
     int arm_count, seeds;
@@ -36,9 +38,17 @@ extern const char *const attn_verdict_names[];
 enum attn_claim_kind {
     ATTN_CLAIM_AT_LEAST, /* the least figure of the arms */
     ATTN_CLAIM_AT_MOST,  /* minus the greatest; the threshold is minus the bound */
-    ATTN_CLAIM_ABOVE,    /* the first arm's figure minus the greatest of the others */
-    ATTN_CLAIM_RISING,   /* the least step from an arm to the next */
+    ATTN_CLAIM_ABOVE,    /* by how much the first arm is better than the best of the others */
+    ATTN_CLAIM_RISING,   /* the least gain from an arm to the next */
+    ATTN_CLAIM_SUMS,     /* the least of `sums` */
     ATTN_CLAIM_CHECK     /* what `check` measures; no arms, no seeds */
+};
+
+/* weight times a figure of an arm; a sum ends with a term without an arm. */
+struct attn_claim_term {
+    double weight;
+    const char *arm;
+    const char *figure; /* NULL: the claim's */
 };
 
 struct attn_claim_scale {
@@ -52,7 +62,10 @@ struct attn_claim_scale {
 struct attn_claim {
     const char *name, *sentence, *place; /* "attention-recalls"; what the paper says, and where */
     enum attn_claim_kind kind;
-    const char *arms[ATTN_CLAIM_ARMS]; /* NULL behind the last */
+    const char *arms[ATTN_CLAIM_ARMS];         /* NULL behind the last */
+    const char *figure;                        /* of the arms' best runs; NULL: the task's, by which they are the best */
+    bool lower;                                /* `figure` is the better the lower it is; the task knows of its own */
+    const struct attn_claim_term *const *sums; /* of ATTN_CLAIM_SUMS, with figures as they are; NULL behind the last */
     double threshold;
     attn_status (*check)(attn_ctx *ctx, double *value);
     struct attn_claim_scale at[ATTN_SCALES];
@@ -60,8 +73,9 @@ struct attn_claim {
 
 /* What an arm came to. */
 struct attn_arm_result {
-    double figure[ATTN_CLAIM_SEEDS]; /* the best over the tuning, of each seed; NaN: a run is missing, or all failed */
-    char best[128];                  /* the tuning of the first seed's best */
+    double figure[ATTN_CLAIM_SEEDS];               /* the best over the tuning, of each seed; NaN: a run is missing, or all failed */
+    struct attn_figures figures[ATTN_CLAIM_SEEDS]; /* all figures of that run */
+    char best[128];                                /* the tuning of the first seed's best */
     struct attn_interval interval;
     int64_t parameters, runs, done, failed; /* the others are missing, or not at their end */
     double seconds;                         /* of all its runs */
@@ -73,6 +87,10 @@ struct attn_claim_result {
     struct attn_interval interval; /* of the claim's number */
     bool surprise;                 /* another verdict than expected */
 };
+
+/* The folder of data that experiments name files of: the environment's ATTN_DATA. False, with what is missing in `size` bytes: it is not set, or has not all of
+ * the experiment's files. */
+bool attn_experiment_has_data(const struct attn_experiment *experiment, char *missing, size_t size);
 
 /* The recipes of an experiment, arm by arm, each arm's seeds slowest; `seeds` in place of its own number where it is not 0. */
 attn_status attn_experiment_recipes(attn_ctx *ctx, const struct attn_experiment *experiment, int seeds, struct attn_sweep *out);

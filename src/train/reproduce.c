@@ -17,7 +17,7 @@ attn_status attn_reproduction_open(attn_ctx *ctx, const struct attn_system *syst
     attn_sources_open(ctx, &out->sources);
     for (int i = 0; i < system->claim_count; i++) {
         const struct attn_experiment *e = system->claims[i].at[scale].experiment;
-        if (!e || has(out, e)) continue;
+        if (!e || has(out, e) || !attn_experiment_has_data(e, out->missing, sizeof out->missing)) continue;
         if (out->count == ATTN_EXPERIMENTS)
             return attn_fail(ctx, ATTN_EINVAL, "%s has more than %d experiments", system->name, ATTN_EXPERIMENTS);
         const size_t bytes = (size_t)e->arm_count * sizeof *out->result[0];
@@ -39,24 +39,22 @@ void attn_reproduction_close(attn_ctx *ctx, struct attn_reproduction *r) {
 
 /* ---------------------------------------------------------------------------------------------------------------- cost */
 
-/* Seconds of one run: a step as it is after the first two. */
+/* Seconds of one run: a micro-batch as it is after the first two. */
 static attn_status time_run(attn_ctx *ctx, const struct attn_task *task, const struct attn_recipe *recipe, double *seconds) {
-    enum { BEFORE = 2, TIMED = 2, STEPS = BEFORE + TIMED };
+    enum { BEFORE = 2, TIMED = 2 };
     struct attn_job job;
     int64_t steps = 0;
     double begun = 0;
     attn_status status = attn_job_open(ctx, task, recipe, NULL, 0, NULL, &job);
     if (!status) status = attn_train_steps(&job, &steps);
-    const int64_t micros = status ? 0 : attn_recipe_whole(recipe, "micro_batches");
-    for (int64_t step = 0; step < STEPS && !status; step++) {
-        if (step == BEFORE) begun = attn_clock();
-        for (int64_t m = 0; m < micros && !status; m++) {
-            attn_tape_reset(attn_model_tape(job.model));
-            attn_tensor *loss = task->loss(&job, step, m, micros);
-            status = loss ? attn_tape_backward(loss) : attn_tape_status(attn_model_tape(job.model));
-        }
+    const int64_t micros = attn_recipe_whole(recipe, "micro_batches");
+    for (int64_t i = 0; i < BEFORE + TIMED && !status; i++) {
+        if (i == BEFORE) begun = attn_clock();
+        attn_tape_reset(attn_model_tape(job.model));
+        attn_tensor *loss = task->loss(&job, i / micros, i % micros, micros);
+        status = loss ? attn_tape_backward(loss) : attn_tape_status(attn_model_tape(job.model));
     }
-    *seconds = (attn_clock() - begun) / TIMED * (double)steps;
+    *seconds = (attn_clock() - begun) / TIMED * (double)(micros * steps);
     attn_job_close(&job);
     return status;
 }

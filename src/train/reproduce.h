@@ -7,7 +7,7 @@
 
 enum { ATTN_EXPERIMENTS = 32 };
 
-/* The experiments that a system's claims need at a scale, each once, and their runs. */
+/* The experiments that a system's claims need at a scale, each once, and their runs. Claims on data that are not here are not tested. */
 struct attn_reproduction {
     const struct attn_system *system;
     enum attn_scale scale;
@@ -16,13 +16,14 @@ struct attn_reproduction {
     struct attn_arm_result *result[ATTN_EXPERIMENTS]; /* of its arms, after attn_reproduction_read */
     int count;
     struct attn_sources sources;
+    char missing[256]; /* why experiments are left out: data that are not here; "" where none is */
 };
 attn_status attn_reproduction_open(attn_ctx *ctx, const struct attn_system *system, enum attn_scale scale, int seeds,
                                    struct attn_reproduction *out);
 void attn_reproduction_close(attn_ctx *ctx, struct attn_reproduction *r);
 
 /* Recipes that are wanted, those of them that the store has not, and the seconds that these would take one after the other on one thread, by timing a few
- * steps of each arm. */
+ * micro-batches of each arm. */
 struct attn_reproduction_cost {
     int64_t runs, missing;
     double seconds;

@@ -1,14 +1,18 @@
 /* Verdicts on claims: what the interval of each kind of claim's number says, and what the store's runs make of an arm. */
 #include "support/training.h"
+#include "system/zoology/experiments.h"
 #include "system/zoology/zoology.h"
-#include "train/claim.h"
+#include "train/reproduce.h"
 #include "train/work.h"
 
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <cmocka.h>
 
@@ -111,6 +115,72 @@ static void the_best_of_a_tuning_counts_once_all_of_it_is_at_its_end(void **stat
     assert_true(isnan(attn_tuning_best((const struct attn_run_summary *[]){&failed}, 1, "accuracy", false, &index)));
 }
 
+/* Figures of a language model: the lower, the better. */
+static const struct attn_experiment texts = {
+    .name = "texts", .title = "texts", .task = &attn_zoology_lm, .arms = three_arms, .arm_count = ARMS, .seeds = SEEDS};
+
+static struct attn_claim_result judged_text(struct attn_claim claim) {
+    static const double figure[ARMS][SEEDS] = {{20, 21, 22}, {30, 31, 32}, {25, 25, 26}},
+                        hits[ARMS][SEEDS] = {{1, 1.1, 1.2}, {3, 3.1, 3.2}, {1.5, 1.6, 1.7}},
+                        other[ARMS][SEEDS] = {{2, 2, 2}, {2.5, 2.5, 2.5}, {2.25, 2.25, 2.25}};
+    static struct attn_arm_result arms[ARMS];
+    struct attn_claim_result result;
+    memset(arms, 0, sizeof arms);
+    for (int arm = 0; arm < ARMS; arm++)
+        for (int seed = 0; seed < SEEDS; seed++) {
+            arms[arm].figure[seed] = figure[arm][seed];
+            attn_figures_add(&arms[arm].figures[seed], "perplexity", figure[arm][seed]);
+            attn_figures_add(&arms[arm].figures[seed], "loss_hits", hits[arm][seed]);
+            attn_figures_add(&arms[arm].figures[seed], "loss_other", other[arm][seed]);
+        }
+    claim.at[ATTN_QUICK].experiment = &texts;
+    attn_claim_judge(&claim, ATTN_QUICK, arms, SEEDS, &result);
+    return result;
+}
+
+static void expect_mean(struct attn_claim claim, double mean, enum attn_verdict verdict) {
+    const struct attn_claim_result r = judged_text(claim);
+    if (!(fabs(r.interval.mean - mean) < 1e-12)) fail_msg("%.17g is not %.17g", r.interval.mean, mean);
+    assert_int_equal(r.verdict, verdict);
+}
+
+static void where_lower_is_better_an_arm_is_above_that_has_less(void **state) {
+    (void)state;
+    expect_mean((struct attn_claim){.kind = ATTN_CLAIM_ABOVE, .arms = {"one", "two", "three"}}, (5 + 4 + 4) / 3.0, ATTN_HOLDS);
+    expect_mean((struct attn_claim){.kind = ATTN_CLAIM_ABOVE, .arms = {"two", "one"}}, -10, ATTN_DOES_NOT_HOLD);
+    expect_mean((struct attn_claim){.kind = ATTN_CLAIM_RISING, .arms = {"two", "three", "one"}}, (5 + 4 + 4) / 3.0, ATTN_HOLDS);
+    expect_mean((struct attn_claim){.kind = ATTN_CLAIM_AT_MOST, .arms = {"one", "three"}, .threshold = -40}, -(25 + 25 + 26) / 3.0,
+                ATTN_HOLDS);
+    expect_mean((struct attn_claim){.kind = ATTN_CLAIM_AT_LEAST, .arms = {"one", "three"}, .threshold = 18}, 21, ATTN_HOLDS);
+}
+
+static void a_claim_compares_the_figure_that_it_names(void **state) {
+    (void)state;
+    struct attn_claim claim = {.kind = ATTN_CLAIM_ABOVE, .arms = {"one", "two"}, .figure = "loss_hits", .lower = true, .threshold = 1.9};
+    expect_mean(claim, 2, ATTN_HOLDS);
+    claim.lower = false;
+    expect_mean(claim, -2, ATTN_DOES_NOT_HOLD);
+    claim.figure = "none";
+    assert_true(isnan(judged_text(claim).interval.mean));
+    assert_int_equal(judged_text(claim).verdict, ATTN_INCONCLUSIVE);
+}
+
+static void a_claim_of_sums_is_judged_by_the_least_of_them(void **state) {
+    static const struct attn_claim_term gap[] = {{1, "two", "loss_hits"}, {-1, "one", "loss_hits"}, {0, NULL, NULL}},
+                                        more[] = {{1, "two", "loss_hits"},
+                                                  {-1, "one", "loss_hits"},
+                                                  {-3, "two", "loss_other"},
+                                                  {3, "one", "loss_other"},
+                                                  {0, NULL, NULL}},
+                                        task[] = {{0.5, "two", NULL}, {0, NULL, NULL}},
+                                        lost[] = {{1, "four", "loss_hits"}, {0, NULL, NULL}};
+    static const struct attn_claim_term *const sums[] = {gap, more, task, NULL}, *const missing[] = {gap, lost, NULL};
+    (void)state;
+    expect_mean((struct attn_claim){.kind = ATTN_CLAIM_SUMS, .sums = sums}, 2 - 3 * 0.5, ATTN_HOLDS);
+    expect_mean((struct attn_claim){.kind = ATTN_CLAIM_SUMS, .sums = sums, .threshold = 0.5 + 1e-9}, 0.5, ATTN_DOES_NOT_HOLD);
+    assert_true(isnan(judged_text((struct attn_claim){.kind = ATTN_CLAIM_SUMS, .sums = missing}).interval.mean));
+}
+
 /* ---------------------------------------------------------------------------------------------------- of the store */
 
 #define SMALL                                                                                                                              \
@@ -190,6 +260,137 @@ static void a_rate_at_which_training_diverges_is_not_the_best(void **state) {
     attn_ctx_destroy(ctx);
 }
 
+/* ---------------------------------------------------------------------------------------------------- files of data */
+
+static const char *const text_files[] = {"data=texts/train.txt", "valid=texts/valid.txt", NULL};
+static const char *const text_common[] = {"tokenizer=character", "length=8", "batch=2", "width=8", "layers=1", "epochs=1",
+                                          "eval_every=0",        "warmup=0", NULL};
+
+static void write_text(const char *store, const char *name) {
+    char path[128];
+    snprintf(path, sizeof path, "%s/texts/%s", store, name);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    for (int i = 0; i < 20; i++) fputs("abcabd ", file);
+    fclose(file);
+}
+
+static void experiments_on_files_need_the_folder_of_data(void **state) {
+    struct attn_experiment e = texts;
+    attn_ctx *ctx = test_context(1);
+    char store[64], text[256], expected[128];
+    struct attn_sweep sweep;
+    (void)state;
+    e.files = text_files;
+    e.common = text_common;
+    test_folder_make(store);
+    unsetenv("ATTN_DATA");
+    assert_false(attn_experiment_has_data(&e, text, sizeof text));
+    assert_string_equal(text, "ATTN_DATA is not set, expected a folder with texts/train.txt");
+    assert_int_equal(attn_experiment_recipes(ctx, &e, 0, &sweep), ATTN_EINVAL);
+    setenv("ATTN_DATA", store, 1);
+    snprintf(text, sizeof text, "%s/texts", store);
+    assert_int_equal(mkdir(text, 0777), 0);
+    write_text(store, "train.txt");
+    assert_false(attn_experiment_has_data(&e, text, sizeof text));
+    snprintf(expected, sizeof expected, "%s has no texts/valid.txt", store);
+    assert_string_equal(text, expected);
+    write_text(store, "valid.txt");
+    assert_true(attn_experiment_has_data(&e, text, sizeof text));
+    assert_int_equal(attn_experiment_recipes(ctx, &e, 1, &sweep), ATTN_OK);
+    assert_int_equal(sweep.count, ARMS);
+    snprintf(expected, sizeof expected, "%s/texts/valid.txt", store);
+    assert_string_equal(attn_recipe_words(attn_sweep_recipe(&sweep, 0), "valid"), expected);
+    attn_sweep_free(ctx, &sweep);
+    test_folder_remove(store);
+    attn_ctx_destroy(ctx);
+}
+
+static void claims_on_data_that_are_not_here_are_not_tested(void **state) {
+    struct attn_experiment e = texts;
+    struct attn_claim claim = {.name = "c", .kind = ATTN_CLAIM_ABOVE, .arms = {"one", "two"}, .at = {[ATTN_NIGHT] = {.experiment = &e}}};
+    const struct attn_system system = {.name = "s", .claims = &claim, .claim_count = 1};
+    attn_ctx *ctx = test_context(1);
+    struct attn_reproduction r;
+    struct attn_claim_result result;
+    (void)state;
+    e.files = text_files;
+    unsetenv("ATTN_DATA");
+    assert_int_equal(attn_reproduction_open(ctx, &system, ATTN_NIGHT, 0, &r), ATTN_OK);
+    assert_int_equal(r.count, 0);
+    assert_non_null(strstr(r.missing, "ATTN_DATA is not set"));
+    assert_int_equal(attn_reproduction_judge(ctx, &r, 0, &result), ATTN_OK);
+    assert_int_equal(result.verdict, ATTN_NOT_TESTED);
+    assert_false(result.surprise);
+    attn_reproduction_close(ctx, &r);
+    attn_ctx_destroy(ctx);
+}
+
+/* ---------------------------------------------------------------------------------------------------- Zoology's own */
+
+static void expect_arm(const struct attn_experiment *e, const char *name) {
+    for (int i = 0; i < e->arm_count; i++)
+        if (strcmp(e->arms[i].name, name) == 0) return;
+    fail_msg("%s has no arm '%s'", e->name, name);
+}
+
+/* Names that an experiment has not would leave a claim open for ever. */
+static void every_arm_that_a_claim_of_zoology_names_is_one_of_its_experiment(void **state) {
+    (void)state;
+    for (int i = 0; i < attn_system_zoology.claim_count; i++)
+        for (int scale = 0; scale < ATTN_SCALES; scale++) {
+            const struct attn_claim *claim = &attn_system_zoology.claims[i];
+            const struct attn_experiment *e = claim->at[scale].experiment;
+            for (int a = 0; e && a < ATTN_CLAIM_ARMS && claim->arms[a]; a++) expect_arm(e, claim->arms[a]);
+            for (int n = 0; e && claim->sums && claim->sums[n]; n++)
+                for (const struct attn_claim_term *t = claim->sums[n]; t->arm; t++) expect_arm(e, t->arm);
+            assert_int_equal(claim->kind == ATTN_CLAIM_SUMS, claim->sums != NULL);
+            if (e && e->seeds == 1) assert_int_equal(claim->at[scale].expected, ATTN_INCONCLUSIVE);
+        }
+}
+
+static int64_t recipes_of(attn_ctx *ctx, const struct attn_experiment *e, struct attn_sweep *sweep) {
+    assert_int_equal(attn_experiment_recipes(ctx, e, 0, sweep), ATTN_OK);
+    return sweep->count;
+}
+
+static void figure_2_has_448_runs_of_which_no_two_are_alike(void **state) {
+    attn_ctx *ctx = test_context(1);
+    struct attn_sweep sweep;
+    uint64_t hash[448];
+    (void)state;
+    assert_int_equal(recipes_of(ctx, &attn_zoology_recall_paper, &sweep), 448);
+    for (int i = 0; i < 448; i++) {
+        hash[i] = attn_recipe_hash(attn_sweep_recipe(&sweep, i));
+        for (int j = 0; j < i; j++) assert_true(hash[i] != hash[j]);
+    }
+    attn_sweep_free(ctx, &sweep);
+    attn_ctx_destroy(ctx);
+}
+
+/* How many recipes of one experiment are another's too. */
+static int shared(attn_ctx *ctx, const struct attn_experiment *a, const struct attn_experiment *b) {
+    struct attn_sweep x, y;
+    int count = 0;
+    recipes_of(ctx, a, &x);
+    recipes_of(ctx, b, &y);
+    for (int64_t i = 0; i < x.count; i++) {
+        const uint64_t hash = attn_recipe_hash(attn_sweep_recipe(&x, i));
+        for (int64_t j = 0; j < y.count; j++) count += hash == attn_recipe_hash(attn_sweep_recipe(&y, j));
+    }
+    attn_sweep_free(ctx, &x);
+    attn_sweep_free(ctx, &y);
+    return count;
+}
+
+static void experiments_take_the_runs_that_they_share(void **state) {
+    attn_ctx *ctx = test_context(1);
+    (void)state;
+    assert_int_equal(shared(ctx, &attn_zoology_pairs_full, &attn_zoology_stacked_full), 6 * 3 * 3); /* 6 arms, 3 rates, 3 seeds */
+    assert_int_equal(shared(ctx, &attn_zoology_window_full, &attn_zoology_behind_full), 1 * 2 * 3);
+    attn_ctx_destroy(ctx);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_number_of_each_kind_is_that_of_its_definition),
@@ -200,6 +401,14 @@ int main(void) {
         cmocka_unit_test(the_best_of_a_tuning_counts_once_all_of_it_is_at_its_end),
         cmocka_unit_test(a_seed_counts_once_all_of_its_tuning_is_done),
         cmocka_unit_test(a_rate_at_which_training_diverges_is_not_the_best),
+        cmocka_unit_test(where_lower_is_better_an_arm_is_above_that_has_less),
+        cmocka_unit_test(a_claim_compares_the_figure_that_it_names),
+        cmocka_unit_test(a_claim_of_sums_is_judged_by_the_least_of_them),
+        cmocka_unit_test(experiments_on_files_need_the_folder_of_data),
+        cmocka_unit_test(claims_on_data_that_are_not_here_are_not_tested),
+        cmocka_unit_test(every_arm_that_a_claim_of_zoology_names_is_one_of_its_experiment),
+        cmocka_unit_test(figure_2_has_448_runs_of_which_no_two_are_alike),
+        cmocka_unit_test(experiments_take_the_runs_that_they_share),
     };
     return cmocka_run_group_tests_name("train: claims", tests, NULL, NULL);
 }

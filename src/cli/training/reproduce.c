@@ -139,6 +139,7 @@ static attn_status reproduce_system(struct reproduce *p, const struct attn_syste
     const int cores = p->threads > 0 ? (int)p->threads : attn_cpu_count(), jobs = p->jobs > 0 ? (int)p->jobs : cores;
     attn_status status = attn_reproduction_open(p->ctx, system, p->scale, (int)p->seeds, &r);
     p->trains = p->trains || r.count > 0;
+    if (!status && r.missing[0]) attn_complain("reproduce: %s: the claims on these data are not tested", r.missing);
     if (!status) status = say_cost(p, &r, cores);
     if (!status && !p->dry_run)
         status = attn_reproduction_train(p->ctx, &r, &p->work, jobs, cores / jobs > 0 ? cores / jobs : 1, say_ready, p, &count);
