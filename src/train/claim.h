@@ -14,7 +14,7 @@
 enum attn_scale { ATTN_SMOKE, ATTN_QUICK, ATTN_FULL, ATTN_NIGHT, ATTN_PAPER, ATTN_SCALES };
 extern const char *const attn_scale_names[]; /* NULL behind the last */
 
-enum { ATTN_ARM_ASSIGNMENTS = 8, ATTN_CLAIM_ARMS = 12, ATTN_CLAIM_SEEDS = 64 };
+enum { ATTN_ARM_ASSIGNMENTS = 10, ATTN_CLAIM_ARMS = 12, ATTN_CLAIM_SEEDS = 64 };
 
 struct attn_arm {
     const char *name;

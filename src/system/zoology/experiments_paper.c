@@ -54,10 +54,15 @@ const struct attn_experiment attn_zoology_recall_night = {
 #define SIZES_128 "batch=512", "eval_every=196"
 #define SIZES_256 "batch=256", "eval_every=391"
 #define SIZES_512 "batch=128", "eval_every=782"
+/* Micro-batches, so that no model needs more than some gigabytes, and at least 4 processes can share a step. */
+#define MICRO_64  "micro_batches=4"
+#define MICRO_128 "micro_batches=8"
+#define MICRO_256 "micro_batches=16"
+#define MICRO_512 "micro_batches=64"
 #define GRID_ARM(name, n, d, w, ...)                                                                                                       \
     {                                                                                                                                      \
         name " (" #n "," #d ") d=" #w, {                                                                                                   \
-            __VA_ARGS__, "length=" #n, "pairs=" #d, "width=" #w, SIZES_##n                                                                 \
+            __VA_ARGS__, "length=" #n, "pairs=" #d, "width=" #w, SIZES_##n, MICRO_##w                                                      \
         }                                                                                                                                  \
     }
 #define GRID_WIDTHS(name, n, d, ...)                                                                                                       \
@@ -80,8 +85,7 @@ static const struct attn_arm grid_arms[] = {
     GRID("RWKV", RWKV),
     GRID("Based", BASED),
 };
-/* Micro-batches, so that the largest models fit in some gigabytes, and 16 processes share a step. */
-static const char *const grid_common[] = {"dropout=0.1", "target=0.99", "micro_batches=16", NULL};
+static const char *const grid_common[] = {"dropout=0.1", "target=0.99", NULL};
 
 const struct attn_experiment attn_zoology_recall_paper = {
     .name = "figure-2",
