@@ -277,6 +277,11 @@ ATTN_API attn_tensor *attn_rwkv(attn_tensor *k, attn_tensor *v, attn_tensor *w, 
  * Chunks of 64 tokens are multiplied as matrices, what is before them is one matrix [F, E + 1]. */
 ATTN_API attn_tensor *attn_linear_attention(attn_tensor *q_features, attn_tensor *k_features, attn_tensor *v);
 
+/* The same with the features of Based (Arora et al. 2024), whose products are the Taylor polynomial of the exponential: y[i] = sum over j <= i of w[i, j]
+ * v[j] / (sum over j <= i of w[i, j] + 1e-12), w = 1 + s + s^2 / 2, s = q[i] . k[j] / sqrt(F); q and k [..., T, F], v [..., T, E]. No
+ * features are made, but all T^2 weights: for short sequences. */
+ATTN_API attn_tensor *attn_taylor_attention(attn_tensor *q, attn_tensor *k, attn_tensor *v);
+
 /* Retention (Sun et al. 2023): y[i] = sum over j <= i of g^(i - j) (q[i] . k[j]) v[j] with a decay g in (0, 1] for each head: q and k [..., H, T, F],
  * v [..., H, T, E], decay [H], which is copied and gets no gradient. In chunks, as attn_linear_attention. */
 ATTN_API attn_tensor *attn_retention(attn_tensor *q, attn_tensor *k, attn_tensor *v, const double *decay);

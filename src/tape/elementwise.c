@@ -6,8 +6,9 @@
 #include "tape/walk.h"
 
 typedef void (*forward_fn)(const struct attn_walk_row *row, const attn_real *a, const attn_real *b, attn_real *o);
-/* target += d times a derivative that depends on a and b. */
-typedef void (*backward_fn)(const struct attn_walk_row *row, attn_real *target, const attn_real *d, const attn_real *a, const attn_real *b);
+/* target += d times a derivative that depends on a and b; add false: =, where target repeats nothing. */
+typedef void (*backward_fn)(const struct attn_walk_row *row, attn_real *target, const attn_real *d, const attn_real *a, const attn_real *b,
+                            bool add);
 
 /* Rows of tensors 0 (o), 1 (a), 2 (b). Loops of their own where the compiler can use vectors. */
 #define FORWARD(name, expression)                                                                                                          \
@@ -32,13 +33,14 @@ typedef void (*backward_fn)(const struct attn_walk_row *row, attn_real *target, 
 
 /* Rows of tensors 0 (target), 1 (d), 2 (a), 3 (b). */
 #define BACKWARD(name, expression)                                                                                                         \
-    static void name(const struct attn_walk_row *row, attn_real *target, const attn_real *d, const attn_real *a, const attn_real *b) {     \
+    static void name(const struct attn_walk_row *row, attn_real *target, const attn_real *d, const attn_real *a, const attn_real *b,       \
+                     bool add) {                                                                                                           \
         const int64_t n = row->n, step = row->step[0], step_a = row->step[2], step_b = row->step[3];                                       \
         if (step == 1 && step_a == 1 && step_b == 1)                                                                                       \
             for (int64_t i = 0; i < n; i++) {                                                                                              \
-                const attn_real x = a[i], y = b[i];                                                                                        \
+                const attn_real x = a[i], y = b[i], own = d[i] * (expression);                                                             \
                 (void)x, (void)y;                                                                                                          \
-                target[i] += d[i] * (expression);                                                                                          \
+                target[i] = add ? target[i] + own : own;                                                                                   \
             }                                                                                                                              \
         else if (step == 0) {                                                                                                              \
             double sum = 0;                                                                                                                \
@@ -50,9 +52,9 @@ typedef void (*backward_fn)(const struct attn_walk_row *row, attn_real *target, 
             *target += (attn_real)sum;                                                                                                     \
         } else                                                                                                                             \
             for (int64_t i = 0; i < n; i++) {                                                                                              \
-                const attn_real x = a[i * step_a], y = b[i * step_b];                                                                      \
+                const attn_real x = a[i * step_a], y = b[i * step_b], own = d[i] * (expression);                                           \
                 (void)x, (void)y;                                                                                                          \
-                target[i * step] += d[i] * (expression);                                                                                   \
+                target[i * step] = add ? target[i * step] + own : own;                                                                     \
             }                                                                                                                              \
     }
 
@@ -101,19 +103,20 @@ static void forward_row(void *arg, const struct attn_walk_row *row) {
 struct backward_job {
     backward_fn backward;
     const attn_real *d, *a, *b;
+    bool add;
 };
 
 static void backward_row(void *arg, const struct attn_walk_row *row) {
     const struct backward_job *job = arg;
-    job->backward(row, row->to, job->d + row->at[1], job->a + row->at[2], job->b + row->at[3]);
+    job->backward(row, row->to, job->d + row->at[1], job->a + row->at[2], job->b + row->at[3], job->add);
 }
 
 static void gradient_of(const struct binary *n, attn_tensor *x, const int64_t *step, backward_fn backward) {
     const attn_tensor *out = n->node.out;
-    struct backward_job job = {.backward = backward, .d = attn_grad_of(out), .a = n->a->data, .b = n->b->data};
+    struct backward_job job = {.backward = backward, .d = attn_grad_of(out), .a = n->a->data, .b = n->b->data, .add = true};
     struct attn_walk w;
     if (!attn_wants(x)) return;
-    attn_real *target = attn_grad_add(x);
+    attn_real *target = x->count == out->count && x->count > 1 && attn_is_contiguous(x) ? attn_grad_write(x, &job.add) : attn_grad_add(x);
     if (!target) return;
     attn_walk_make(&w, out->dims, out->size, 4, (const int64_t *const[]){step, out->step, n->step_a, n->step_b});
     attn_walk_run(out->tape, &w, target, backward_row, &job);

@@ -1,4 +1,4 @@
-/* Loops over functions of one number, and over the exponentials of a softmax.
+/* Loops over functions of one number, over the exponentials of a softmax, and over the rows of a norm.
  *
  * There is a table of them for the plain C of <math.h>, which has all of them and is the reference, and one for each instruction set, in
  * float alone, which has those that <math.h> is slow in. What a loop makes of a number depends on no other number of the range, so a range
@@ -36,6 +36,14 @@ struct attn_loops {
                      const attn_real *constant);
 };
 
+/* Rows of a norm; gain and bias NULL: 1, 0. centred: the mean is subtracted. */
+struct attn_norm_rows {
+    int64_t rows, columns;
+    const attn_real *gain, *bias;
+    attn_real epsilon;
+    bool centred;
+};
+
 struct attn_functions {
     uint32_t isa_bits;                      /* what the table needs of attn_ctx.isa */
     struct attn_loops loops[ATTN_FN_COUNT]; /* NULL: as in the portable table */
@@ -48,6 +56,15 @@ struct attn_functions {
     /* to[k * channels + l] += sum over r < n of a[r * channels + l] b[k * channels + r * step + l], of l < wide and k < outputs */
     void (*products)(int64_t wide, int64_t outputs, int64_t n, int64_t channels, const attn_real *a, int64_t step, const attn_real *b,
                      attn_real *to);
+    /* y = gain (x - m) r + bias; m and r of row i go to stat[2 i] and stat[2 i + 1]: norm.c */
+    void (*norm_forward)(const struct attn_norm_rows *n, const attn_real *x, attn_real *y, attn_real *stat);
+    /* dx = what norm.c says, or dx += that; d_gain [columns] += sum over the rows of dy (x - m) r, d_bias += that of dy. NULL: not wanted. */
+    void (*norm_backward)(const struct attn_norm_rows *n, const attn_real *x, const attn_real *stat, const attn_real *dy, attn_real *dx,
+                          bool add, attn_real *d_gain, attn_real *d_bias);
+    /* Of weights w = 1 + s + s^2 / 2 in the place of s / scale: their sum. */
+    attn_real (*taylor_weights)(int64_t n, attn_real scale, attn_real *w);
+    /* The same weights, and d = scale (1 + s) (d + along). */
+    void (*taylor_slopes)(int64_t n, attn_real scale, attn_real along, attn_real *w, attn_real *d);
     /* Taps of a token in the mean up to which a long convolution is direct: with more, transforms are faster (docs/performance.md). */
     int64_t direct_taps;
 };

@@ -98,6 +98,74 @@ static void products(int64_t wide, int64_t outputs, int64_t n, int64_t channels,
     }
 }
 
+/* Sums of a row are kept in LANES parts, which are then added in a fixed order: as exact as in vectors. */
+enum { LANES = 16 };
+
+static attn_real sum_of_lanes(attn_real *lane) {
+    for (int half = LANES / 2; half > 0; half /= 2)
+        for (int l = 0; l < half; l++) lane[l] += lane[l + half];
+    return lane[0];
+}
+
+/* Of x - m, or of its squares. */
+static attn_real sum_of(const attn_real *x, attn_real m, int64_t columns, bool squares) {
+    attn_real lane[LANES] = {0};
+    for (int64_t c = 0; c < columns; c++) lane[c % LANES] += squares ? (x[c] - m) * (x[c] - m) : x[c] - m;
+    return sum_of_lanes(lane);
+}
+
+static void norm_forward(const struct attn_norm_rows *n, const attn_real *x, attn_real *y, attn_real *stat) {
+    const int64_t columns = n->columns;
+    for (int64_t i = 0; i < n->rows; i++, x += columns, y += columns, stat += 2) {
+        const attn_real mean = n->centred ? sum_of(x, 0, columns, false) / (attn_real)columns : 0;
+        const attn_real r = 1 / real_sqrt(sum_of(x, mean, columns, true) / (attn_real)columns + n->epsilon);
+        for (int64_t c = 0; c < columns; c++) y[c] = (n->gain ? n->gain[c] : 1) * ((x[c] - mean) * r) + (n->bias ? n->bias[c] : 0);
+        stat[0] = mean;
+        stat[1] = r;
+    }
+}
+
+static void norm_backward(const struct attn_norm_rows *n, const attn_real *x, const attn_real *stat, const attn_real *dy, attn_real *dx,
+                          bool add, attn_real *d_gain, attn_real *d_bias) {
+    const int64_t columns = n->columns;
+    for (int64_t i = 0; i < n->rows; i++, x += columns, dy += columns, stat += 2) {
+        const attn_real m = stat[0], r = stat[1];
+        attn_real lane[LANES] = {0}, lane_h[LANES] = {0};
+        for (int64_t c = 0; c < columns; c++) {
+            const attn_real h = (x[c] - m) * r, g = (n->gain ? n->gain[c] : 1) * dy[c];
+            lane[c % LANES] += g;
+            lane_h[c % LANES] += g * h;
+            if (d_gain) d_gain[c] += dy[c] * h;
+            if (d_bias) d_bias[c] += dy[c];
+        }
+        if (!dx) continue;
+        const attn_real mean = n->centred ? sum_of_lanes(lane) / (attn_real)columns : 0, along = sum_of_lanes(lane_h) / (attn_real)columns;
+        for (int64_t c = 0; c < columns; c++) {
+            const attn_real g = (n->gain ? n->gain[c] : 1) * dy[c];
+            dx[c] = (add ? dx[c] : 0) + r * (g - mean - (x[c] - m) * r * along);
+        }
+        dx += columns;
+    }
+}
+
+static attn_real taylor_weight(attn_real s) {
+    return 1 + s + s * s / 2;
+}
+
+static attn_real taylor_weights(int64_t n, attn_real scale, attn_real *w) {
+    attn_real total = 0;
+    for (int64_t i = 0; i < n; i++) total += w[i] = taylor_weight(scale * w[i]);
+    return total;
+}
+
+static void taylor_slopes(int64_t n, attn_real scale, attn_real along, attn_real *w, attn_real *d) {
+    for (int64_t i = 0; i < n; i++) {
+        const attn_real s = scale * w[i];
+        d[i] = scale * (1 + s) * (d[i] + along);
+        w[i] = taylor_weight(s);
+    }
+}
+
 #define LOOPS(name)                                                                                                                        \
     { name, name##_backward }
 const struct attn_functions attn_functions__portable = {
@@ -122,5 +190,9 @@ const struct attn_functions attn_functions__portable = {
     .exp_sum = exp_sum,
     .exp_scaled = exp_scaled,
     .products = products,
+    .norm_forward = norm_forward,
+    .norm_backward = norm_backward,
+    .taylor_weights = taylor_weights,
+    .taylor_slopes = taylor_slopes,
     .direct_taps = 192,
 };

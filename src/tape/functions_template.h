@@ -21,6 +21,8 @@
 #include "kernel/pointer/tanh_f32_template.h"
 #include "tape/convolution_template.h"
 #include "tape/functions.h"
+#include "tape/norm_template.h"
+#include "tape/taylor_template.h"
 
 typedef uint32_t words __attribute__((vector_size(4 * VEC_LANES)));
 
@@ -194,10 +196,6 @@ FUNCTION(elu)
 FUNCTION(silu)
 FUNCTION(gelu)
 
-VEC_INLINE vec_mask first_lanes(int64_t n) {
-    return vec_bits((1u << n) - 1u);
-}
-
 static float greatest(int64_t n, const float *x) {
     vec most = vec_set1(-INFINITY);
     float lanes[VEC_LANES], result = -INFINITY;
@@ -254,5 +252,9 @@ static void exp_scaled(int64_t n, const float *x, float lse, float factor, float
         .exp_sum = exp_sum,                                                                                                                \
         .exp_scaled = exp_scaled,                                                                                                          \
         .products = products,                                                                                                              \
+        .norm_forward = norm_forward,                                                                                                      \
+        .taylor_weights = taylor_weights,                                                                                                  \
+        .taylor_slopes = taylor_slopes,                                                                                                    \
+        .norm_backward = norm_backward,                                                                                                    \
         .direct_taps = VEC_LANES >= 8 ? 640 : 192, /* vectors of 4 are not measured */                                                     \
     };

@@ -4,144 +4,88 @@
  * backward  g = gain dy;  dx = r (g - mean of g - h mean of g h)   (RMS: without the mean of g)
  *           dgain = sum over rows of dy h;  dbias = sum over rows of dy
  */
+#include "tape/functions.h"
 #include "tape/tape.h"
 
 struct norm {
     struct attn_node node;
     attn_tensor *x, *gain, *bias; /* NULL: none */
-    attn_real *h, *scale;         /* [rows, columns], r of each row */
-    attn_real epsilon;
-    int64_t rows, columns;
-    bool centred;
+    const struct attn_functions *functions;
+    struct attn_norm_rows all;
+    attn_real *stat; /* m and r of each row */
 };
+
+/* Gradients of gain and bias are summed over blocks of rows, and then over the blocks. */
+enum { BLOCKS = 16, MOST_ROWS = 128 };
 
 struct job {
     const struct norm *n;
-    attn_real *y, *dx, *products;
+    attn_real *y, *dx, *d_gain, *d_bias; /* d_gain, d_bias: [blocks, columns] */
     const attn_real *dy;
-    attn_real *to;
     bool add;
+    int64_t rows, blocks; /* rows of a block */
+    attn_real *to;
+    const attn_real *from;
 };
-
-/* Sums of a row are kept in LANES parts, which compilers put in vectors, and are then added in a fixed order. */
-enum { LANES = 16 };
-
-static attn_real sum_of_lanes(attn_real *lane) {
-    for (int l = 0; l < 8; l++) lane[l] += lane[l + 8];
-    for (int l = 0; l < 4; l++) lane[l] += lane[l + 4];
-    return lane[0] + lane[2] + (lane[1] + lane[3]);
-}
-
-static attn_real sum_of(const attn_real *x, int64_t columns) {
-    attn_real lane[LANES] = {0};
-    int64_t c = 0;
-    for (; c + LANES <= columns; c += LANES)
-        for (int l = 0; l < LANES; l++) lane[l] += x[c + l];
-    for (; c < columns; c++) lane[c % LANES] += x[c];
-    return sum_of_lanes(lane);
-}
-
-static attn_real squares_of(const attn_real *x, attn_real mean, int64_t columns) {
-    attn_real lane[LANES] = {0};
-    int64_t c = 0;
-    for (; c + LANES <= columns; c += LANES)
-        for (int l = 0; l < LANES; l++) lane[l] += (x[c + l] - mean) * (x[c + l] - mean);
-    for (; c < columns; c++) lane[c % LANES] += (x[c] - mean) * (x[c] - mean);
-    return sum_of_lanes(lane);
-}
-
-/* Of g and of g h; gain NULL: 1. */
-static void sums_of(const attn_real *dy, const attn_real *gain, const attn_real *h, int64_t columns, attn_real *sum, attn_real *along) {
-    attn_real lane[LANES] = {0}, lane_h[LANES] = {0};
-    int64_t c = 0;
-    for (; c + LANES <= columns; c += LANES)
-        for (int l = 0; l < LANES; l++) {
-            const attn_real g = (gain ? gain[c + l] : 1) * dy[c + l];
-            lane[l] += g;
-            lane_h[l] += g * h[c + l];
-        }
-    for (; c < columns; c++) {
-        const attn_real g = (gain ? gain[c] : 1) * dy[c];
-        lane[c % LANES] += g;
-        lane_h[c % LANES] += g * h[c];
-    }
-    *sum = sum_of_lanes(lane);
-    *along = sum_of_lanes(lane_h);
-}
 
 static void forward_rows(void *arg, int64_t begin, int64_t end) {
     const struct job *job = arg;
+    struct attn_norm_rows rows = job->n->all;
+    const int64_t at = begin * rows.columns;
+    rows.rows = end - begin;
+    job->n->functions->norm_forward(&rows, job->n->x->data + at, job->y + at, job->n->stat + 2 * begin);
+}
+
+static void backward_block(const struct job *job, int64_t block) {
     const struct norm *n = job->n;
-    const int64_t columns = n->columns;
-    const attn_real *gain = n->gain ? n->gain->data : NULL, *bias = n->bias ? n->bias->data : NULL;
-    for (int64_t i = begin; i < end; i++) {
-        const attn_real *x = n->x->data + i * columns;
-        attn_real *restrict h = n->h + i * columns, *restrict y = job->y + i * columns;
-        const attn_real mean = n->centred ? sum_of(x, columns) / (attn_real)columns : 0;
-        const attn_real r = 1 / real_sqrt(squares_of(x, mean, columns) / (attn_real)columns + n->epsilon);
-        n->scale[i] = r;
-        for (int64_t c = 0; c < columns; c++) {
-            h[c] = (x[c] - mean) * r;
-            y[c] = (gain ? gain[c] : 1) * h[c] + (bias ? bias[c] : 0);
-        }
+    struct attn_norm_rows rows = n->all;
+    const int64_t first = block * job->rows, at = first * rows.columns, sums = block * rows.columns;
+    attn_real *d_gain = job->d_gain ? job->d_gain + sums : NULL, *d_bias = job->d_bias ? job->d_bias + sums : NULL;
+    for (int64_t c = 0; c < rows.columns && d_gain; c++) d_gain[c] = 0;
+    for (int64_t c = 0; c < rows.columns && d_bias; c++) d_bias[c] = 0;
+    rows.rows = attn_min64(job->rows, rows.rows - first);
+    n->functions->norm_backward(&rows, n->x->data + at, n->stat + 2 * first, job->dy + at, job->dx ? job->dx + at : NULL, job->add, d_gain,
+                                d_bias);
+}
+
+static void backward_blocks(void *arg, int64_t begin, int64_t end) {
+    for (int64_t block = begin; block < end; block++) backward_block(arg, block);
+}
+
+static void add_blocks(void *arg, int64_t begin, int64_t end) {
+    const struct job *job = arg;
+    for (int64_t c = begin; c < end; c++) {
+        double total = 0;
+        for (int64_t b = 0; b < job->blocks; b++) total += (double)job->from[b * job->n->all.columns + c];
+        job->to[c] += (attn_real)total;
     }
 }
 
-static void backward_rows(void *arg, int64_t begin, int64_t end) {
-    const struct job *job = arg;
-    const struct norm *n = job->n;
-    const int64_t columns = n->columns;
-    const attn_real *gain = n->gain ? n->gain->data : NULL;
-    for (int64_t i = begin; i < end; i++) {
-        const attn_real *h = n->h + i * columns, *dy = job->dy + i * columns;
-        attn_real *restrict dx = job->dx + i * columns, mean, along;
-        sums_of(dy, gain, h, columns, &mean, &along);
-        mean = n->centred ? mean / (attn_real)columns : 0;
-        along /= (attn_real)columns;
-        const attn_real r = n->scale[i];
-        for (int64_t c = 0; c < columns; c++) {
-            const attn_real g = (gain ? gain[c] : 1) * dy[c];
-            dx[c] = (job->add ? dx[c] : 0) + r * (g - mean - h[c] * along);
-        }
-    }
-}
-
-static void multiply(void *arg, int64_t begin, int64_t end) {
-    const struct job *job = arg;
-    for (int64_t i = begin; i < end; i++) job->products[i] = job->dy[i] * job->n->h[i];
-}
-
-static void gain_columns(void *arg, int64_t begin, int64_t end) {
-    const struct job *job = arg;
-    attn_add_columns(job->n->rows, job->n->columns, begin, end, job->products, job->to);
-}
-
-static void bias_columns(void *arg, int64_t begin, int64_t end) {
-    const struct job *job = arg;
-    attn_add_columns(job->n->rows, job->n->columns, begin, end, job->dy, job->to);
+static void add_sums(struct job job, attn_tensor *x, const attn_real *from) {
+    if (!from) return;
+    job.to = attn_grad_add(x);
+    job.from = from;
+    attn_range(x->tape, x->count, attn_max64(1, ATTN_PIECE / job.blocks), add_blocks, &job);
 }
 
 static void backward(struct attn_node *node) {
     const struct norm *n = (struct norm *)node;
     attn_tape *tape = n->x->tape;
+    const int64_t rows = n->all.rows, columns = n->all.columns;
     struct job job = {.n = n, .dy = attn_grad_of(node->out)};
-    if (attn_wants(n->x)) {
-        job.dx = attn_grad_write(n->x, &job.add);
-        if (job.dx) attn_range(tape, n->rows, attn_max64(1, ATTN_PIECE / n->columns), backward_rows, &job);
-    }
-    if (attn_wants(n->gain)) {
-        job.to = attn_grad_add(n->gain);
-        const struct attn_arena_mark mark = attn_arena_mark(&tape->step);
-        job.products = attn_tape_take(tape, (size_t)n->x->count * sizeof *job.products);
-        if (!job.products || !job.to) return;
-        attn_range(tape, n->x->count, ATTN_PIECE, multiply, &job);
-        attn_range(tape, n->columns, 64, gain_columns, &job);
-        attn_arena_back(&tape->step, mark);
-    }
-    if (attn_wants(n->bias)) {
-        job.to = attn_grad_add(n->bias);
-        if (job.to) attn_range(tape, n->columns, 64, bias_columns, &job);
-    }
+    if (attn_wants(n->x) && !(job.dx = attn_grad_write(n->x, &job.add))) return; /* before the mark, as those of gain and bias */
+    if ((attn_wants(n->gain) && !attn_grad_add(n->gain)) || (attn_wants(n->bias) && !attn_grad_add(n->bias))) return;
+    job.rows = attn_min64(attn_div_up(rows, BLOCKS), MOST_ROWS);
+    job.blocks = attn_div_up(rows, job.rows);
+    const struct attn_arena_mark mark = attn_arena_mark(&tape->step);
+    const size_t bytes = (size_t)(job.blocks * columns) * sizeof(attn_real);
+    if (attn_wants(n->gain)) job.d_gain = attn_tape_take(tape, bytes);
+    if (attn_wants(n->bias)) job.d_bias = attn_tape_take(tape, bytes);
+    if (tape->status) return;
+    attn_range(tape, job.blocks, attn_max64(1, ATTN_PIECE / (job.rows * columns)), backward_blocks, &job);
+    add_sums(job, n->gain, job.d_gain);
+    add_sums(job, n->bias, job.d_bias);
+    attn_arena_back(&tape->step, mark);
 }
 
 static attn_tensor *norm(const char *name, attn_tensor *x, attn_tensor *gain, attn_tensor *bias, attn_real epsilon, bool centred) {
@@ -152,17 +96,17 @@ static attn_tensor *norm(const char *name, attn_tensor *x, attn_tensor *gain, at
     if (!attn_usable(count, inputs)) return NULL;
     x = inputs[0];
     attn_tape *tape = x->tape;
-    struct norm here = {.x = x, .gain = gain, .bias = bias, .epsilon = epsilon, .columns = x->size[x->dims - 1], .centred = centred};
+    const int64_t columns = x->size[x->dims - 1];
     for (int i = 1; i < count; i++)
-        if (inputs[i]->dims != 1 || inputs[i]->size[0] != here.columns)
-            return attn_tape_fail(tape, ATTN_ESHAPE, "%s: gain and bias must be [%lld], as x's last axis", name, (long long)here.columns);
+        if (inputs[i]->dims != 1 || inputs[i]->size[0] != columns)
+            return attn_tape_fail(tape, ATTN_ESHAPE, "%s: gain and bias must be [%lld], as x's last axis", name, (long long)columns);
     attn_tensor *out = attn_tensor_like(x);
-    if (!out || here.columns == 0) return out;
-    here.rows = x->count / here.columns;
-    here.h = attn_tape_take(tape, (size_t)x->count * sizeof *here.h);
-    here.scale = attn_tape_take(tape, (size_t)here.rows * sizeof *here.scale);
-    if (!here.h || !here.scale) return NULL;
-    attn_range(tape, here.rows, attn_max64(1, ATTN_PIECE / here.columns), forward_rows, &(struct job){.n = &here, .y = out->data});
+    if (!out || out->count == 0) return out;
+    struct norm here = {.x = x, .gain = gain, .bias = bias, .functions = attn_functions_for(tape->ctx)};
+    here.all = (struct attn_norm_rows){x->count / columns, columns, gain ? gain->data : NULL, bias ? bias->data : NULL, epsilon, centred};
+    here.stat = attn_tape_take(tape, (size_t)(2 * here.all.rows) * sizeof *here.stat);
+    if (!here.stat) return NULL;
+    attn_range(tape, here.all.rows, attn_max64(1, ATTN_PIECE / columns), forward_rows, &(struct job){.n = &here, .y = out->data});
     if (attn_recording(out, count, inputs)) {
         struct norm *n = attn_node_new(out, sizeof *n, backward);
         if (!n) return NULL;

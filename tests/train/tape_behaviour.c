@@ -74,6 +74,7 @@ static void mistakes_are_named_with_what_was_found_and_needed(void **state) {
     expect(f, attn_linear_recurrence(p, attn_sum(p, 0)), ATTN_ESHAPE, "a is [3, 4], x [4]");
     expect(f, attn_rwkv(p, p, p, p), ATTN_ESHAPE, "w and u [D]");
     expect(f, attn_linear_attention(p, attn_narrow(p, 1, 0, 3), p), ATTN_ESHAPE, "k [3, 3], v [3, 4]");
+    expect(f, attn_taylor_attention(p, attn_narrow(p, 1, 0, 3), p), ATTN_ESHAPE, "k [3, 3], v [3, 4]");
     expect(f, attn_retention(p, p, p, (const double[]){1}), ATTN_ESHAPE, "q and k must be [..., H, T, F]");
     attn_tensor *heads = attn_reshape(p, 3, SIZES(2, 3, 2));
     expect(f, attn_retention(heads, heads, heads, (const double[]){1, 1.5}), ATTN_EINVAL, "decay[1] is 1.5; it must be in (0, 1]");

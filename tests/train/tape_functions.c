@@ -1,8 +1,8 @@
 /* The loops over functions of one number, of every instruction set that the machine has, against <math.h> in double. */
 #include "tape/functions.h"
 
-#include "base/cpu.h"
 #include "base/random.h"
+#include "support/sets.h"
 
 #include <float.h>
 #include <setjmp.h>
@@ -13,12 +13,7 @@
 
 #include <cmocka.h>
 
-enum { SETS = 4, FUNCTIONS = 8 };
-
-static const struct set {
-    const char *name;
-    uint32_t bits;
-} sets[SETS] = {{"portable", 0}, {"avx2", ATTN_ISA_AVX2}, {"avx512", ATTN_ISA_AVX512}, {"neon", ATTN_ISA_NEON}};
+enum { FUNCTIONS = 8 };
 
 static double sigmoid(double x) {
     return 1 / (1 + exp(-x));
@@ -93,26 +88,6 @@ static const struct function {
     {"gelu", ATTN_FN_GELU, gelu, gelu_slope},
 };
 
-/* Every set that the machine and the build have, in a context that the environment holds to it. */
-static void with_every_set(void (*test)(const struct set *set, const attn_ctx *ctx)) {
-    const char *environment = getenv("ATTN_ISA");
-    char *before = environment ? strdup(environment) : NULL;
-    for (int i = 0; i < SETS; i++) {
-        attn_ctx *ctx;
-        if ((sets[i].bits & attn_isa_built() & attn_cpu_isa()) != sets[i].bits) continue;
-        assert_int_equal(setenv("ATTN_ISA", sets[i].name, 1), 0);
-        assert_int_equal(attn_ctx_create(NULL, &ctx, NULL, 0), ATTN_OK);
-        assert_int_equal(attn_functions_for(ctx)->isa_bits, sets[i].bits);
-        test(&sets[i], ctx);
-        attn_ctx_destroy(ctx);
-    }
-    if (before)
-        setenv("ATTN_ISA", before, 1);
-    else
-        unsetenv("ATTN_ISA");
-    free(before);
-}
-
 static float float_of(uint32_t bits) {
     float x;
     memcpy(&x, &bits, sizeof x);
@@ -152,7 +127,7 @@ static double cancels(enum attn_function function) {
     return function == ATTN_FN_GELU || function == ATTN_FN_SILU ? 1 : 0;
 }
 
-static void check_values(const struct set *set, const attn_ctx *ctx) {
+static void check_values(const struct test_set *set, const attn_ctx *ctx) {
     float *x = arguments(), *y = malloc((size_t)COUNT * sizeof *y);
     assert_non_null(y);
     for (int f = 0; f < FUNCTIONS; f++) {
@@ -170,11 +145,11 @@ static void check_values(const struct set *set, const attn_ctx *ctx) {
 }
 static void values_are_those_of_the_mathematical_library(void **state) {
     (void)state;
-    with_every_set(check_values);
+    test_with_every_set(check_values);
 }
 
 /* Of the true derivative's terms; below the normal numbers, products by up to 120 of what was rounded there. */
-static void check_slopes(const struct set *set, const attn_ctx *ctx) {
+static void check_slopes(const struct test_set *set, const attn_ctx *ctx) {
     float *x = arguments(), *y = malloc((size_t)COUNT * sizeof *y), *dy = malloc((size_t)COUNT * sizeof *dy);
     float *dx = malloc((size_t)COUNT * sizeof *dx);
     assert_true(y && dy && dx);
@@ -198,10 +173,10 @@ static void check_slopes(const struct set *set, const attn_ctx *ctx) {
 }
 static void derivatives_are_those_of_the_mathematical_library(void **state) {
     (void)state;
-    with_every_set(check_slopes);
+    test_with_every_set(check_slopes);
 }
 
-static void check_exact(const struct set *set, const attn_ctx *ctx) {
+static void check_exact(const struct test_set *set, const attn_ctx *ctx) {
     static const float x[] = {0, INFINITY, -INFINITY, NAN};
     static const float want[FUNCTIONS][4] = {{1, INFINITY, 0, NAN}, {0, 1, -1, NAN},        {0.5f, 1, 0, NAN},     {NAN, INFINITY, 0, NAN},
                                              {0, INFINITY, 0, NAN}, {0, INFINITY, -1, NAN}, {0, INFINITY, 0, NAN}, {0, INFINITY, 0, NAN}};
@@ -216,7 +191,7 @@ static void check_exact(const struct set *set, const attn_ctx *ctx) {
 }
 static void zero_infinities_and_nan_are_exact(void **state) {
     (void)state;
-    with_every_set(check_exact);
+    test_with_every_set(check_exact);
 }
 
 /* Pieces of exactly their size, so that a sanitizer sees what is touched beyond. */
@@ -228,7 +203,7 @@ static float *piece_of(const float *from, int64_t n) {
 }
 
 enum { LENGTH = 75 };
-static void check_cuts(const struct set *set, const attn_ctx *ctx) {
+static void check_cuts(const struct test_set *set, const attn_ctx *ctx) {
     struct attn_random random;
     float x[LENGTH], y[LENGTH], dy[LENGTH], dx[LENGTH], first[LENGTH];
     attn_random_init(&random, 9);
@@ -259,11 +234,11 @@ static void check_cuts(const struct set *set, const attn_ctx *ctx) {
 }
 static void a_range_may_be_cut_anywhere(void **state) {
     (void)state;
-    with_every_set(check_cuts);
+    test_with_every_set(check_cuts);
 }
 
 /* Terms within 2e-7, and n additions of a sum that is at most the whole. */
-static void check_sums(const struct set *set, const attn_ctx *ctx) {
+static void check_sums(const struct test_set *set, const attn_ctx *ctx) {
     const struct attn_functions *table = attn_functions_for(ctx);
     struct attn_random random;
     attn_random_init(&random, 13);
@@ -301,10 +276,10 @@ static void check_sums(const struct set *set, const attn_ctx *ctx) {
 }
 static void sums_of_exponentials_are_those_of_their_row(void **state) {
     (void)state;
-    with_every_set(check_sums);
+    test_with_every_set(check_sums);
 }
 
-static void check_nan(const struct set *set, const attn_ctx *ctx) {
+static void check_nan(const struct test_set *set, const attn_ctx *ctx) {
     const struct attn_functions *table = attn_functions_for(ctx);
     for (int64_t n = 1; n < LENGTH; n++)
         for (int64_t at = 0; at < n; at++) {
@@ -318,7 +293,7 @@ static void check_nan(const struct set *set, const attn_ctx *ctx) {
 }
 static void a_nan_makes_the_sum_one(void **state) {
     (void)state;
-    with_every_set(check_nan);
+    test_with_every_set(check_nan);
 }
 
 int main(void) {

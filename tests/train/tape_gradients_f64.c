@@ -301,6 +301,8 @@ COMPUTE(recurrence_of_overlapping_sequences, attn_linear_recurrence(attn_narrow(
 COMPUTE(rwkv_of_overlapping_sequences, attn_rwkv(attn_narrow(X, 0, 0, 4), attn_narrow(X, 0, 1, 4), Y, Z))
 COMPUTE(linear_attention_of_overlapping_sequences,
         attn_linear_attention(attn_narrow(X, 0, 0, 3), attn_narrow(X, 0, 1, 3), attn_narrow(X, 0, 2, 3)))
+COMPUTE(taylor_attention_of_overlapping_sequences,
+        attn_taylor_attention(attn_narrow(X, 0, 0, 3), attn_narrow(X, 0, 1, 3), attn_narrow(X, 0, 2, 3)))
 COMPUTE(scan_of_overlapping_sequences, attn_selective_scan(attn_narrow(X, 0, 0, 4), attn_narrow(X, 0, 1, 4), Y, attn_narrow(Z, 0, 0, 4),
                                                            attn_narrow(Z, 0, 1, 4), attn_sum(Y, 1)))
 COMPUTE(convolution_of_its_own_taps, attn_long_convolution(attn_narrow(X, 0, 0, 2), attn_reshape(attn_narrow(X, 0, 1, 1), 2, SIZES(4, 2))))
@@ -327,6 +329,7 @@ static void gradients_of_attention_are_their_differences(void **state) {
         {"recurrence of overlapping sequences", recurrence_of_overlapping_sequences, {{5, 3, 2}}, -0.5, 0.5},
         {"RWKV of overlapping sequences", rwkv_of_overlapping_sequences, {{5, 3, 2}, {2}, {2}}, -1, -0.1},
         {"linear attention of overlapping sequences", linear_attention_of_overlapping_sequences, {{5, 3, 2}}, 0.5, 1.5},
+        {"Taylor attention of overlapping sequences", taylor_attention_of_overlapping_sequences, {{5, 3, 2}}, 0.5, 1.5},
         {"scan of overlapping sequences", scan_of_overlapping_sequences, {{5, 3, 2}, {2, 3}, {5, 3, 3}}, -1, -0.1},
         {"convolution of a piece of its sequences", convolution_of_its_own_taps, {{3, 4, 2}}, 0, 0},
         {"GRU of a piece of its tokens", gru_of_its_own_state, {{3, 3, 2}, {6, 2}, {6}}, 0, 0},

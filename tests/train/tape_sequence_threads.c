@@ -78,6 +78,7 @@ COMPUTE(short_convolution, attn_short_convolution(x[0], x[1], x[2]))
 COMPUTE(recurrence_over, attn_linear_recurrence(PIECE(x[0], 0), PIECE(x[0], 1)))
 COMPUTE(rwkv_over, attn_rwkv(PIECE(x[0], 0), PIECE(x[0], 1), attn_affine(attn_exp(x[1]), -1, 0), x[2]))
 COMPUTE(linear_attention_over, attn_linear_attention(attn_sigmoid(PIECE(x[0], 0)), attn_exp(PIECE(x[0], 1)), PIECE(x[0], 2)))
+COMPUTE(taylor_attention_over, attn_taylor_attention(PIECE(x[0], 0), PIECE(x[0], 1), PIECE(x[0], 2)))
 COMPUTE(scan_over, attn_selective_scan(PIECE(x[0], 0), PIECE(x[0], 1), x[1], PIECE(x[2], 0), PIECE(x[2], 1), x[3]))
 COMPUTE(lstm_over,
         attn_lstm(attn_narrow(x[0], 1, 0, 1), attn_reshape(attn_contiguous(attn_narrow(x[0], 1, 1, 1)), 2, (const int64_t[]){70, 40}),
@@ -100,6 +101,7 @@ static const struct test_sequence others[] = {
     {"recurrence over itself", recurrence_over, NULL, {{5, 30, 70}}, false},
     {"RWKV over itself", rwkv_over, NULL, {{5, 30, 70}, {70}, {70}}, false},
     {"linear attention over itself", linear_attention_over, NULL, {{6, 100, 20}}, false},
+    {"Taylor attention over itself", taylor_attention_over, NULL, {{6, 100, 20}}, false},
     {"scan over itself", scan_over, NULL, {{5, 30, 70}, {70, 5}, {5, 30, 5}, {70}}, false},
     {"LSTM over itself", lstm_over, NULL, {{70, 2, 40}, {160, 40}, {160}}, false},
 };

@@ -52,14 +52,24 @@ static attn_tensor *in_heads(const struct linear *l, attn_tensor *x) {
     return attn_permute(x, (const int[]){0, 2, 1, 3});
 }
 
+/* Whether the weights of all T^2 pairs are less work than the features: multiply-adds of a token, by attn_taylor_attention and by attn_linear_attention. */
+static bool weighs_pairs(const struct linear *l, int64_t tokens) {
+    enum { CHUNK = 64 };
+    const int64_t f = l->features.width, count = l->features.count, columns = l->width / l->heads;
+    return l->features.map == ATTN_MAP_TAYLOR && tokens * (f + columns) <= CHUNK * (count + columns) + 2 * count * columns;
+}
+
 static attn_tensor *features_of(const struct linear *l, const attn_projection *p, attn_tensor *u, int64_t position) {
     return attn_features_of(&l->features, attn_contiguous(in_heads(l, attn_project(p, u))), position);
 }
 
 static attn_tensor *mix(void *mixer, attn_mixer_call *call) {
     const struct linear *l = mixer;
-    attn_tensor *u = call->u, *q = features_of(l, &l->q, u, 0), *k = features_of(l, &l->k, u, 0);
-    attn_tensor *y = attn_linear_attention(q, k, in_heads(l, attn_project(&l->v, u)));
+    attn_tensor *u = call->u, *v = in_heads(l, attn_project(&l->v, u)), *y;
+    if (weighs_pairs(l, u->size[1]))
+        y = attn_taylor_attention(in_heads(l, attn_project(&l->q, u)), in_heads(l, attn_project(&l->k, u)), v);
+    else
+        y = attn_linear_attention(features_of(l, &l->q, u, 0), features_of(l, &l->k, u, 0), v);
     y = attn_contiguous(attn_permute(y, (const int[]){0, 2, 1, 3}));
     return attn_project(&l->out, attn_reshape(y, 3, u->size));
 }

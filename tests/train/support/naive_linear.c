@@ -145,6 +145,8 @@ const struct test_naive test_naive_linear[] = {
     {{"based:f=4", 12, 70, 0, 2}, based, 0.4, true},
     {{"based:heads=3:f=5", 12, 70, 0, 2}, based_3, 0.4, false},
     {{"linear:map=taylor:f=1", 6, 70, 0, 2}, based, 0.4, true},
+    {{"based:f=2", 12, 100, 0, 2}, based, 0.4, true}, /* by features, as shorter sequences are not */
+    {{"based:heads=3:f=3", 12, 180, 0, 2}, based_3, 0.4, false},
     {{"linear", 12, 70, 0, 2}, elu_1, 0.4, true},
     {{"linear:heads=2:f=3", 12, 140, 0, 2}, elu_2, 0.4, true},
     {{"linear:map=relu:heads=2", 12, 70, 0, 2}, relu_2, 0.4, true},

@@ -156,19 +156,43 @@ static attn_tensor *attend(attn_tensor *const *x) {
     return attn_linear_attention(attn_exp(x[0]), attn_exp(x[1]), x[2]);
 }
 
-static void naive_attention(const double *const *x, sizes size, double *y) {
+static double weight_of_exponentials(int64_t n, const double *q, const double *k) {
+    double weight = 0;
+    for (int64_t f = 0; f < n; f++) weight += exp(q[f] + k[f]);
+    return weight;
+}
+
+static double weight_of_taylor(int64_t n, const double *q, const double *k) {
+    double s = 0;
+    for (int64_t f = 0; f < n; f++) s += q[f] * k[f] / sqrt((double)n);
+    return 1 + s + s * s / 2;
+}
+
+static void naive_weighted(double (*weight_of)(int64_t n, const double *q, const double *k), const double *const *x, sizes size,
+                           double *y) {
     const struct tokens n = tokens_of(size[0]), v = tokens_of(size[2]);
     for (int64_t row = 0; row < n.sequences * n.length; row++) {
         double total = 1e-12, *to = y + row * v.channels;
         for (int64_t e = 0; e < v.channels; e++) to[e] = 0;
         for (int64_t j = row - row % n.length; j <= row; j++) {
-            double weight = 0;
-            for (int64_t f = 0; f < n.channels; f++) weight += exp(x[0][row * n.channels + f] + x[1][j * n.channels + f]);
+            const double weight = weight_of(n.channels, x[0] + row * n.channels, x[1] + j * n.channels);
             for (int64_t e = 0; e < v.channels; e++) to[e] += weight * x[2][j * v.channels + e];
             total += weight;
         }
         for (int64_t e = 0; e < v.channels; e++) to[e] /= total;
     }
+}
+
+static void naive_attention(const double *const *x, sizes size, double *y) {
+    naive_weighted(weight_of_exponentials, x, size, y);
+}
+
+static attn_tensor *attend_by_taylor(attn_tensor *const *x) {
+    return attn_taylor_attention(x[0], x[1], x[2]);
+}
+
+static void naive_taylor(const double *const *x, sizes size, double *y) {
+    naive_weighted(weight_of_taylor, x, size, y);
 }
 
 /* ------------------------------------------------------------------------------------------------------- rotation */
@@ -276,6 +300,11 @@ const struct test_sequence test_sequences[] = {
     {"linear attention, two chunks", attend, naive_attention, {{67, 2}, {67, 2}, {67, 1}}, true},
     {"linear attention, whole chunks", attend, naive_attention, {{2, 2, 128, 9}, {2, 2, 128, 9}, {2, 2, 128, 5}}, false},
     {"linear attention, many chunks", attend, naive_attention, {{3, 300, 7}, {3, 300, 7}, {3, 300, 33}}, false},
+    {"Taylor attention", attend_by_taylor, naive_taylor, {{2, 5, 3}, {2, 5, 3}, {2, 5, 2}}, true},
+    {"Taylor attention of one token", attend_by_taylor, naive_taylor, {{1, 2}, {1, 2}, {1, 3}}, true},
+    {"Taylor attention, two blocks", attend_by_taylor, naive_taylor, {{35, 2}, {35, 2}, {35, 1}}, true},
+    {"Taylor attention, whole blocks", attend_by_taylor, naive_taylor, {{2, 2, 64, 9}, {2, 2, 64, 9}, {2, 2, 64, 5}}, false},
+    {"Taylor attention, many blocks", attend_by_taylor, naive_taylor, {{3, 110, 7}, {3, 110, 7}, {3, 110, 33}}, false},
     {"rotation", rotate, naive_rotation, {{2, 4, 3, 6}}, true},
     {"rotation of one token", rotate, naive_rotation, {{1, 1, 2}}, true},
     {"rotation, many tokens", rotate, naive_rotation, {{2, 700, 2, 34}}, false},
