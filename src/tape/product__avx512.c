@@ -28,13 +28,27 @@ static void pack(int64_t k, int64_t n, const float *b, int64_t ldb, bool transpo
                       vec_load_first(b + i * ldb + (half < n ? half : 0), attn_max64(0, attn_min64(VEC_LANES, n - half))));
 }
 
+/* Every processor with AVX-512 has the instruction, which compilers make of no builtin unless told so by another flag. */
+VEC_INLINE void prefetch_to_write(float *p) {
+    __asm__ volatile("prefetchw %0" : : "m"(*p));
+}
+
+/* Rows of c so many floats apart are asked for before the sums are there: the processor does not foresee them. */
+enum { FAR = 512 };
+
 /* `rows` is a constant wherever this is expanded. */
 VEC_INLINE void tile(int rows, int64_t n, int64_t k, const float *a, int64_t row, int64_t step, const float *panel, float *c, int64_t ldc,
                      bool add) {
     vec sum[ATTN_TILE_ROWS][2];
     const float *three[4] = {a, a + 3 * row, a + 6 * row, a + 9 * row}; /* of each the next two are one address away */
 #pragma GCC unroll 12
-    for (int r = 0; r < rows; r++) sum[r][0] = sum[r][1] = vec_set1(0.0f);
+    for (int r = 0; r < rows; r++) {
+        sum[r][0] = sum[r][1] = vec_set1(0.0f);
+        if (add || ldc >= FAR) {
+            prefetch_to_write(c + r * ldc);
+            prefetch_to_write(c + r * ldc + n - 1);
+        }
+    }
     for (int64_t i = 0; i < k; i++) {
         const vec first = vec_load(panel), second = vec_load(panel + VEC_LANES);
         panel += ATTN_PANEL;
@@ -46,6 +60,15 @@ VEC_INLINE void tile(int rows, int64_t n, int64_t k, const float *a, int64_t row
         }
 #pragma GCC unroll 4
         for (int g = 0; g < (rows + 2) / 3; g++) three[g] += step;
+    }
+    if (n == ATTN_PANEL) {
+#pragma GCC unroll 12
+        for (int r = 0; r < rows; r++) {
+            float *to = c + r * ldc;
+            vec_store(to, add ? vec_add(sum[r][0], vec_load(to)) : sum[r][0]);
+            vec_store(to + VEC_LANES, add ? vec_add(sum[r][1], vec_load(to + VEC_LANES)) : sum[r][1]);
+        }
+        return;
     }
     const int64_t low = attn_min64(n, VEC_LANES), high = n - low;
 #pragma GCC unroll 12
