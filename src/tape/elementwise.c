@@ -97,6 +97,8 @@ struct forward_job {
 
 static void forward_row(void *arg, const struct attn_walk_row *row) {
     const struct forward_job *job = arg;
+    attn_walk_fetch(row, 1, job->a + row->at[1]);
+    attn_walk_fetch(row, 2, job->b + row->at[2]);
     job->forward(row, job->a + row->at[1], job->b + row->at[2], row->to);
 }
 
@@ -108,6 +110,10 @@ struct backward_job {
 
 static void backward_row(void *arg, const struct attn_walk_row *row) {
     const struct backward_job *job = arg;
+    attn_walk_fetch(row, 0, row->to);
+    attn_walk_fetch(row, 1, job->d + row->at[1]);
+    attn_walk_fetch(row, 2, job->a + row->at[2]);
+    attn_walk_fetch(row, 3, job->b + row->at[3]);
     job->backward(row, row->to, job->d + row->at[1], job->a + row->at[2], job->b + row->at[3], job->add);
 }
 

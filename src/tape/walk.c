@@ -68,10 +68,20 @@ static struct attn_walk_row first_row(const struct run *r, int64_t begin, int64_
     return row;
 }
 
+/* For row number i of a walk of two axes at least. */
+static void look_ahead(const struct attn_walk *w, int64_t i, struct attn_walk_row *row) {
+    enum { AHEAD = 8, MOST = 512 };
+    const int outer = w->dims - 2;
+    if (w->row > MOST || i % w->size[outer] + AHEAD >= w->size[outer]) return;
+    for (int t = 0; t < w->tensors; t++)
+        if (row->step[t] == 1 && w->step[t][outer] != w->row) row->ahead[t] = AHEAD * w->step[t][outer];
+}
+
 static void rows(void *arg, int64_t begin, int64_t end) {
     const struct run *r = arg;
     for (int64_t i = begin; i < end; i++) {
         struct attn_walk_row row = first_row(r, 0, r->w->row);
+        look_ahead(r->w, i, &row);
         move(r->w, i, true, row.at);
         row.to = r->to + row.at[0];
         r->body(r->arg, &row);

@@ -14,12 +14,20 @@ struct attn_walk {
 };
 
 /* One row, or a piece of one: `to` is the first element of tensor 0, or of a sum that goes there later; at[t] is the offset of the first
- * in tensor t from 1 on, step[t] from one element to the next. */
+ * in tensor t from 1 on, step[t] from one element to the next. ahead[t]: from there to a row that comes soon, where the rows of a tensor, each contiguous,
+ * lie apart; else 0. */
 struct attn_walk_row {
     attn_real *to;
-    int64_t at[ATTN_WALK_MOST], step[ATTN_WALK_MOST], n;
+    int64_t at[ATTN_WALK_MOST], step[ATTN_WALK_MOST], ahead[ATTN_WALK_MOST], n;
 };
 typedef void (*attn_walk_fn)(void *arg, const struct attn_walk_row *row);
+
+/* Asks for the row ahead of the one at p in tensor t: the processor foresees no rows that lie apart. */
+static inline void attn_walk_fetch(const struct attn_walk_row *row, int t, const attn_real *p) {
+    enum { LINE = 64 / sizeof(attn_real) };
+    if (row->ahead[t] == 0) return;
+    for (int64_t i = 0; i < row->n; i += LINE) __builtin_prefetch(p + row->ahead[t] + i);
+}
 
 /* The walk over `dims` axes of these sizes; steps[t][i] of tensor t along axis i. */
 void attn_walk_make(struct attn_walk *w, int dims, const int64_t *size, int tensors, const int64_t *const *steps);
