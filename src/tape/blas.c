@@ -58,6 +58,14 @@ attn_status attn_product_begin(attn_ctx *ctx, const struct attn_product *p) {
     return ATTN_OK;
 }
 
+/* Blocks that there should be. In our own loops a number of c is the same sum in whatever block it lies, so these may go by the threads: what one thread
+ * does alone is best not cut at all. BLAS may sum otherwise at the edge of a block. */
+static int64_t blocks_for(const attn_ctx *ctx) {
+    enum { EACH = 4 };
+    if (!attn_product_kernel_for(ctx)) return BLOCKS;
+    return ctx->config.threads == 1 ? 1 : (int64_t)EACH * ctx->config.threads;
+}
+
 struct job {
     const attn_ctx *ctx;
     const struct attn_product *p;
@@ -97,7 +105,8 @@ attn_status attn_products(attn_ctx *ctx, const struct attn_product *p, int64_t c
         if (p->keep == 0) clear(p, count, places, c);
         return ATTN_OK;
     }
-    while (count * attn_div_up(p->m, job.rows) * attn_div_up(p->n, job.columns) < BLOCKS) {
+    const int64_t blocks = blocks_for(ctx);
+    while (count * attn_div_up(p->m, job.rows) * attn_div_up(p->n, job.columns) < blocks) {
         if (job.columns > LEAST_COLUMNS && job.columns > job.rows)
             job.columns /= 2;
         else if (job.rows > LEAST_ROWS)

@@ -1,5 +1,7 @@
 #include "tape/recurrent.h"
 
+#include "tape/product.h"
+
 #include <assert.h>
 #include <string.h>
 
@@ -104,9 +106,12 @@ void attn_recurrent_gates(const struct attn_recurrent *r, int64_t first, int64_t
     attn_packed_product(&r->input, n, r->inputs + first * r->in, r->in, r->gate + first * r->gates, r->gates, false);
 }
 
-/* A quarter of all, so that a few threads have one each, within bounds: weights are read once for a strip and token. */
+/* A quarter of all, so that a few threads have one each, within bounds: weights are read once for a strip and token. One thread alone takes the most,
+ * where a row's numbers do not depend on the rows beside it (not so in BLAS). */
 int64_t attn_recurrent_strip(const struct attn_recurrent *r) {
     enum { LEAST = 8, MOST = 64 };
+    const attn_ctx *ctx = r->x->tape->ctx;
+    if (ctx->config.threads == 1 && attn_product_kernel_for(ctx)) return MOST;
     return attn_min64(MOST, attn_max64(LEAST, attn_div_up(r->batch, 4)));
 }
 
