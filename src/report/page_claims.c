@@ -44,16 +44,35 @@ static void put_sentence(FILE *f, const struct attn_claim *claim) {
     fputs("</span></th>", f);
 }
 
-static void put_arms(FILE *f, const struct attn_claim *claim) {
-    begin_cell(f, "arms", false);
-    for (int i = 0; i < ATTN_CLAIM_ARMS && claim->arms[i]; i++) {
-        fputs(i > 0 ? ", " : "", f);
-        attn_html_text(f, claim->arms[i]);
+/* "loss_hits of BaseConv - loss_hits of attention". */
+static void put_sum(FILE *f, const struct attn_claim *claim, const struct attn_claim_term *first) {
+    for (const struct attn_claim_term *t = first; t->arm; t++) {
+        const char *figure = t->figure ? t->figure : claim->figure;
+        if (t != first || t->weight < 0) fputs(t->weight < 0 ? " − " : " + ", f);
+        if (fabs(t->weight) != 1) fprintf(f, "%g × ", fabs(t->weight));
+        if (figure) attn_html_text(f, figure);
+        fputs(figure ? " of " : "", f);
+        attn_html_text(f, t->arm);
     }
-    fputs(claim->arms[0] ? "</td>" : "a check without training</td>", f);
 }
 
-static void put_wanted(FILE *f, const struct attn_claim *claim) {
+static void put_arms(FILE *f, const struct attn_claim *claim) {
+    begin_cell(f, "arms", false);
+    for (int i = 0; claim->kind == ATTN_CLAIM_SUMS && claim->sums[i]; i++) {
+        fputs(i > 0 ? "; " : "", f);
+        put_sum(f, claim, claim->sums[i]);
+    }
+    for (int i = 0; claim->kind != ATTN_CLAIM_SUMS && attn_claim_arm(claim, i); i++) {
+        fputs(i > 0 ? ", " : "", f);
+        attn_html_text(f, attn_claim_arm(claim, i));
+    }
+    fputs(claim->kind == ATTN_CLAIM_CHECK ? "a check without training</td>" : "</td>", f);
+}
+
+static void put_wanted(FILE *f, const struct scale *s, int index) {
+    const struct attn_claim *claim = claim_at(s, index);
+    const struct attn_experiment *e = claim->at[s->r->scale].experiment;
+    const char *better = e && attn_claim_lower(claim, e) ? "below" : "above";
     const double t = claim->threshold;
     begin_cell(f, "wanted", false);
     switch (claim->kind) {
@@ -64,10 +83,13 @@ static void put_wanted(FILE *f, const struct attn_claim *claim) {
         fprintf(f, "each arm at most %g", -t);
         break;
     case ATTN_CLAIM_ABOVE:
-        fprintf(f, "the first arm more than %g above all others", t);
+        fprintf(f, "the first arm more than %g %s all others", t, better);
         break;
     case ATTN_CLAIM_RISING:
-        fprintf(f, "each arm more than %g above the one before", t);
+        fprintf(f, "each arm more than %g %s the one before", t, better);
+        break;
+    case ATTN_CLAIM_SUMS:
+        fprintf(f, "%smore than %g", claim->sums[1] ? "each " : "", t);
         break;
     case ATTN_CLAIM_CHECK:
         fprintf(f, "at least %g", t);
@@ -78,7 +100,7 @@ static void put_wanted(FILE *f, const struct attn_claim *claim) {
 
 /* The claim's number as the reader expects it: of a bound from above the greatest figure, not minus it. */
 static void put_measured(FILE *f, const struct attn_claim *claim, const struct attn_interval *i) {
-    static const char *const what[] = {"least ", "greatest ", "difference ", "least step ", ""};
+    static const char *const what[] = {"least ", "greatest ", "difference ", "least step ", "least ", ""};
     const double sign = claim->kind == ATTN_CLAIM_AT_MOST ? -1 : 1;
     const bool known = i->count > 0 && !isnan(i->mean);
     if (known) {
@@ -181,7 +203,7 @@ static void put_row(FILE *f, const struct scale *s, int index) {
     fputs("<tr role=\"row\">", f);
     put_sentence(f, claim);
     put_arms(f, claim);
-    put_wanted(f, claim);
+    put_wanted(f, s, index);
     put_measured(f, claim, &s->result[index].interval);
     put_seeds(f, claim, &s->result[index].interval);
     put_parameters(f, &arms);
@@ -245,14 +267,17 @@ static void ask(struct attn_bar *bar, double threshold) {
 /* Thresholds of the claims, at the arms that they bind: a bound itself, and of a claim that one arm lies above others where those must stay below. */
 static void ask_all(const struct experiment *e, struct attn_bar *bars) {
     const struct attn_reproduction *r = e->scale->r;
-    int experiment, arm, first;
+    const struct attn_experiment *about = r->experiment[e->number];
+    int experiment, arm, first = 0;
     for (int c = 0; c < r->system->claim_count; c++) {
         const struct attn_claim *claim = claim_at(e->scale, c);
+        if (claim->figure) continue; /* the bars are of the task's */
         for (int i = 0; attn_reproduction_arm(r, claim, i, &experiment, &arm) && experiment == e->number; i++) {
             if (i == 0) first = arm;
             if (claim->kind == ATTN_CLAIM_AT_LEAST) ask(&bars[arm], claim->threshold);
             if (claim->kind == ATTN_CLAIM_AT_MOST) ask(&bars[arm], -claim->threshold);
-            if (claim->kind == ATTN_CLAIM_ABOVE && i > 0) ask(&bars[arm], bars[first].value - claim->threshold);
+            if (claim->kind == ATTN_CLAIM_ABOVE && i > 0)
+                ask(&bars[arm], bars[first].value - (about->task->lower ? -1 : 1) * claim->threshold);
         }
     }
 }

@@ -177,6 +177,26 @@ attn_status attn_experiment_read(attn_ctx *ctx, const struct attn_experiment *e,
 
 /* ----------------------------------------------------------------------------------------------------------- verdicts */
 
+/* Whether a term before this one has its arm. */
+static bool named_before(const struct attn_claim *claim, int sum, const struct attn_claim_term *term) {
+    for (int i = 0; i <= sum; i++)
+        for (const struct attn_claim_term *t = claim->sums[i]; t->arm && t != term; t++)
+            if (strcmp(t->arm, term->arm) == 0) return true;
+    return false;
+}
+
+const char *attn_claim_arm(const struct attn_claim *claim, int index) {
+    if (claim->kind != ATTN_CLAIM_SUMS) return index < ATTN_CLAIM_ARMS ? claim->arms[index] : NULL;
+    for (int i = 0; claim->sums[i]; i++)
+        for (const struct attn_claim_term *t = claim->sums[i]; t->arm; t++)
+            if (!named_before(claim, i, t) && index-- == 0) return t->arm;
+    return NULL;
+}
+
+bool attn_claim_lower(const struct attn_claim *claim, const struct attn_experiment *experiment) {
+    return claim->figure ? claim->lower : experiment->task->lower;
+}
+
 static const struct attn_arm_result *arm_named(const struct attn_experiment *e, const struct attn_arm_result *arms, const char *name) {
     for (int i = 0; i < e->arm_count; i++)
         if (strcmp(e->arms[i].name, name) == 0) return &arms[i];
@@ -206,7 +226,7 @@ static double least_sum(const struct attn_claim *claim, const struct attn_experi
 /* The claim's number of one seed. NaN: a run is missing. */
 static double number_of(const struct attn_claim *claim, const struct attn_experiment *e, const struct attn_arm_result *arms, int seed) {
     double first = (double)NAN, before = first, least = (double)INFINITY, greatest = -(double)INFINITY, others = greatest, rise = least;
-    const double better = (claim->figure ? claim->lower : e->task->lower) ? -1 : 1;
+    const double better = attn_claim_lower(claim, e) ? -1 : 1;
     for (int i = 0; i < ATTN_CLAIM_ARMS && claim->arms[i]; i++) {
         const double x = figure_of(e, arms, claim->arms[i], claim->figure, seed);
         if (isnan(x)) return x;

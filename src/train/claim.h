@@ -114,6 +114,11 @@ double attn_tuning_best(const struct attn_run_summary *const *runs, int64_t coun
 attn_status attn_experiment_read(attn_ctx *ctx, const struct attn_experiment *experiment, int seeds, const struct attn_run_views *runs,
                                  struct attn_sources *sources, int arm, struct attn_arm_result *out);
 
+/* The claim's arms by their names, each once: of a claim of sums those of its terms. NULL: there are no more. */
+const char *attn_claim_arm(const struct attn_claim *claim, int index);
+/* Whether the figures that the claim compares are the better the lower they are. */
+bool attn_claim_lower(const struct attn_claim *claim, const struct attn_experiment *experiment);
+
 /* The verdict on a claim from its experiment's arms (results in their order). */
 void attn_claim_judge(const struct attn_claim *claim, enum attn_scale scale, const struct attn_arm_result *arms, int seeds,
                       struct attn_claim_result *out);

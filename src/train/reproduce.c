@@ -154,10 +154,11 @@ attn_status attn_reproduction_judge(attn_ctx *ctx, const struct attn_reproductio
 
 bool attn_reproduction_arm(const struct attn_reproduction *r, const struct attn_claim *claim, int index, int *experiment, int *arm) {
     const struct attn_experiment *e = claim->at[r->scale].experiment;
+    const char *name = attn_claim_arm(claim, index);
     *experiment = *arm = 0;
-    if (!e || index >= ATTN_CLAIM_ARMS || !claim->arms[index]) return false;
+    if (!e || !name) return false;
     while (*experiment < r->count && r->experiment[*experiment] != e) ++*experiment;
-    while (*arm < e->arm_count && strcmp(e->arms[*arm].name, claim->arms[index]) != 0) ++*arm;
+    while (*arm < e->arm_count && strcmp(e->arms[*arm].name, name) != 0) ++*arm;
     return *experiment < r->count && *arm < e->arm_count;
 }
 

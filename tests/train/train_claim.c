@@ -176,7 +176,11 @@ static void a_claim_of_sums_is_judged_by_the_least_of_them(void **state) {
                                         lost[] = {{1, "four", "loss_hits"}, {0, NULL, NULL}};
     static const struct attn_claim_term *const sums[] = {gap, more, task, NULL}, *const missing[] = {gap, lost, NULL};
     (void)state;
-    expect_mean((struct attn_claim){.kind = ATTN_CLAIM_SUMS, .sums = sums}, 2 - 3 * 0.5, ATTN_HOLDS);
+    const struct attn_claim claim = {.kind = ATTN_CLAIM_SUMS, .sums = sums};
+    assert_string_equal(attn_claim_arm(&claim, 0), "two");
+    assert_string_equal(attn_claim_arm(&claim, 1), "one");
+    assert_null(attn_claim_arm(&claim, 2));
+    expect_mean(claim, 2 - 3 * 0.5, ATTN_HOLDS);
     expect_mean((struct attn_claim){.kind = ATTN_CLAIM_SUMS, .sums = sums, .threshold = 0.5 + 1e-9}, 0.5, ATTN_DOES_NOT_HOLD);
     assert_true(isnan(judged_text((struct attn_claim){.kind = ATTN_CLAIM_SUMS, .sums = missing}).interval.mean));
 }
