@@ -74,6 +74,13 @@ static bool is_cost(const char *name) {
     return false;
 }
 
+/* Of some run: older ones do not say what they take. */
+static bool is_known(const struct listing *l, const char *name) {
+    for (int64_t i = 0; i < l->runs.count; i++)
+        if (!isnan(cost_of(&l->runs.at[i].summary->cost, name))) return true;
+    return false;
+}
+
 static int set_columns(struct listing *l, const char *const *fields, int field_count, const struct attn_figures *figures) {
     int count = 0;
     l->column[count++] = fit(l, "run");
@@ -84,7 +91,8 @@ static int set_columns(struct listing *l, const char *const *fields, int field_c
     l->column[count++] = (struct attn_column){"train_loss", "train_loss", 10, 5, 0};
     l->column[count++] = (struct attn_column){"parameters", "parameters", 10, 0, 0};
     for (size_t i = 0; i < sizeof costs / sizeof costs[0]; i++)
-        l->column[count++] = (struct attn_column){costs[i], costs[i], (int)attn_max64(12, (int64_t)strlen(costs[i])), 0, 0};
+        if (is_known(l, costs[i]))
+            l->column[count++] = (struct attn_column){costs[i], costs[i], (int)attn_max64(12, (int64_t)strlen(costs[i])), 0, 0};
     l->column[count++] = (struct attn_column){"seconds", "seconds", 8, 1, 0};
     return count;
 }
