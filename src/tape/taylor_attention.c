@@ -140,12 +140,20 @@ static bool run(const struct taylor *n, struct job job, int threads) {
     return !tape->status;
 }
 
+/* Of products with `numbers` numbers for each query of a block and each key that the block meets. */
+static void add_flops(const struct taylor *n, int64_t numbers) {
+    const int64_t whole = n->length / BLOCK, rest = n->length % BLOCK, pairs = BLOCK * BLOCK * whole * (whole + 1) / 2 + rest * n->length;
+    attn_tape_add_products(n->q->tape, n->sequences, pairs, 1, numbers);
+}
+
 static void backward(struct attn_node *node) {
     const struct taylor *n = (struct taylor *)node;
     attn_tensor *const inputs[] = {n->q, n->k, n->v};
     attn_real *to[3] = {NULL};
     for (int i = 0; i < 3; i++)
         if (attn_wants(inputs[i]) && (to[i] = attn_grad_add(inputs[i])) == NULL) return;
+    const int64_t f = n->features, columns = n->columns;
+    add_flops(n, f + columns + (to[0] ? f : 0) + (to[1] ? f : 0) + (to[2] ? columns : 0));
     run(n, (struct job){.dy = attn_grad_of(node->out), .dq = to[0], .dk = to[1], .dv = to[2]},
         attn_share_gradient(3, inputs) ? 1 : n->q->tape->ctx->config.threads);
 }
@@ -175,6 +183,7 @@ attn_tensor *attn_taylor_attention(attn_tensor *q, attn_tensor *k, attn_tensor *
     here.scale = 1 / real_sqrt((attn_real)here.features);
     here.total = attn_tape_take(tape, (size_t)(here.sequences * here.length) * sizeof *here.total);
     if (!here.total || !run(&here, (struct job){.y = out->data}, tape->ctx->config.threads)) return NULL;
+    add_flops(&here, here.features + here.columns);
     if (attn_recording(out, 3, inputs)) {
         struct taylor *n = attn_node_new(out, sizeof *n, backward);
         if (!n) return NULL;

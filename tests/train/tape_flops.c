@@ -71,6 +71,9 @@ static attn_tensor *s4d(struct one *o) {
 static attn_tensor *linear_attention(struct one *o) {
     return attn_linear_attention(P(0, 70, 4), P(1, 70, 4), P(2, 70, 3));
 }
+static attn_tensor *taylor_attention(struct one *o) {
+    return attn_taylor_attention(P(0, 2, 70, 4), P(1, 2, 70, 4), P(2, 2, 70, 3));
+}
 static attn_tensor *retention(struct one *o) {
     return attn_retention(P(0, 1, 6, 4), P(1, 1, 6, 4), P(2, 1, 6, 3), (const double[]){0.5});
 }
@@ -114,6 +117,9 @@ static const struct {
      2.0 * (4 * 4 * 64 + 2 * (64 * 64 + 6 * 6) * 4 + 6 * 4 * 4) +
          2.0 * (4 * 4 * 6 + (64 * 64 + 6 * 6) * (4 + 4 + 4 + 3) + 6 * 4 * 4 + 64 * 4 * 4 + 64 * 4 * 3),
      false},
+    /* 32 queries with 32 keys, 32 with 64, 6 with 70 */
+    {"Taylor attention", taylor_attention, 2.0 * 2 * (32 * 32 + 32 * 64 + 6 * 70) * (4 + 3),
+     2.0 * 2 * (32 * 32 + 32 * 64 + 6 * 70) * (2 * (4 + 3) + 4 + 4 + 3), false},
     {"retention", retention, 2 * 6 * 6 * (4 + 3), 2 * 6 * 6 * (4 + 3) + 2 * 6 * 6 * (3 + 4 + 4 + 3), false},
     {"conv2d", conv2d, 2 * 16 * 3 * 18, 3 * 2 * 16 * 3 * 18, false},
     /* 3 tokens of 2 sequences; the first state is 0, and its gradient not wanted, but the weights' gradient sums over all */
