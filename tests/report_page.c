@@ -87,7 +87,9 @@ static void expect_links(const char *page) {
 
 static void add_sweep(void) {
     for (int i = 0; i < 8; i++) {
-        char id[32], recipe[256], metrics[1024] = "";
+        char id[32], recipe[256], env[128],
+            metrics[1024] = "{\"event\":\"start\",\"step\":0,\"steps\":4,\"parameters\":9,\"forward_flops\":12345,"
+                            "\"step_flops\":54321,\"state_bytes\":4096,\"paper_state_bytes\":2048}\n";
         snprintf(id, sizeof id, "sweep-%d", i);
         snprintf(recipe, sizeof recipe, "{\"task\": \"zoology/mqar\",\n \"mixer\": \"%s\",\n \"width\": %d,\n \"lr\": 0.01}\n",
                  i % 2 ? "attention" : "hyena", 16 << i / 2);
@@ -96,7 +98,9 @@ static void add_sweep(void) {
                         "{\"event\":\"step\",\"step\":%d,\"loss\":%g}\n{\"event\":\"evaluation\",\"step\":%d,\"accuracy\":%g}\n", s,
                         4.0 / s, s, 0.1 * s + 0.01 * i);
         attn_append(metrics, sizeof metrics, "{\"event\":\"done\",\"step\":4,\"seconds\":1.5,\"accuracy\":%g}\n", 0.4 + 0.01 * i);
-        test_store_run(store, id, recipe, metrics, "{\"host\":\"one\",\"threads\":2}\n");
+        snprintf(env, sizeof env, "{\"host\":\"one\",\"threads\":2,\"files\":[{\"path\":\"text-%d\"}],\"plugins\":[]}\n",
+                 i); /* one machine, eight texts */
+        test_store_run(store, id, recipe, metrics, env);
     }
 }
 
@@ -110,6 +114,9 @@ static void a_sweep_makes_a_page_with_tables_and_figures(void **state) {
     expect(page, "Training loss over the steps");
     expect(page, "<th scope=\"col\">mixer</th><th scope=\"col\" class=\"n\">width</th><th scope=\"col\" class=\"n\">accuracy</th>");
     expect(page, "Where 8 runs ran");
+    assert_null(strstr(page, "more run"));
+    expect(page, "<th scope=\"col\" class=\"n\">FLOPs of an example, forward</th><th scope=\"col\" class=\"n\">and backward</th>");
+    expect(page, "<td class=\"n\">1.234e+04</td><td class=\"n\">5.432e+04</td>");
     expect(page, "&quot;mixer&quot;: &quot;attention&quot;");
     expect_links(page);
     assert_int_equal(count(page, "figure"), 3);

@@ -74,7 +74,8 @@ static void backward_taps(void *arg, int64_t begin, int64_t end) {
 /* As the path is: a product and a sum for each pair of a number and a tap that meet; or the transforms, of pairs of channels, 5 n log2 n each, with those of
  * the taps in `forward`. */
 static void add_flops(const struct attn_long_convolution *c, bool forward, bool dx, bool dh) {
-    const double pairs = (double)(c->taps * c->length - c->taps * (c->taps - 1) / 2) * (double)(c->sequences * c->channels);
+    const int64_t meet = c->taps * c->length - c->taps * (c->taps - 1) / 2;
+    const double pairs = (double)meet * (double)(c->sequences * c->channels);
     const double all = (double)(c->sequences * attn_div_up(c->channels, 2)), taps = (double)attn_div_up(c->channels, 2);
     const double transforms = forward ? taps + 2 * all : all + (dx ? all : 0) + (dh ? all + taps : 0);
     if (!c->fft)

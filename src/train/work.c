@@ -240,7 +240,7 @@ static attn_status start_one(struct pool *p, int threads, int64_t index) {
 
 /* A recipe that the store has needs no process. Files are hashed here, so that no child does it again. */
 static attn_status begin_one(struct pool *p, int threads, int64_t index) {
-    struct attn_run_summary summary;
+    struct attn_run_summary summary = {.state = ATTN_RUN_KILLED};
     bool found = false;
     if (!p->work->again) {
         const attn_status status =
