@@ -121,18 +121,17 @@ static attn_status compare(struct eval *e, struct attn_figures *figures) {
 static attn_status evaluate(struct eval *e) {
     struct attn_job *job = &e->c.model.job;
     struct attn_figures figures = {.count = 0};
-    struct attn_loss_bins bins;
+    struct attn_loss_bins bins = {.count = 0};
     if (e->bins && !job->task->bins)
         return attn_fail(e->c.ctx, ATTN_EUNSUPPORTED, "eval: %s has no bins by what training has seen", job->task->name);
-    const attn_status status = e->bins      ? job->task->bins(job, e->data, &bins)
-                               : e->against ? compare(e, &figures)
-                                            : job->task->evaluate(job, e->data, &figures);
-    if (status) return status;
-    if (e->bins)
-        print_bins(e, &bins);
-    else
-        print_figures(e, &figures);
-    return ATTN_OK;
+    if (e->bins) {
+        const attn_status status = job->task->bins(job, e->data, &bins);
+        if (!status) print_bins(e, &bins);
+        return status;
+    }
+    const attn_status status = e->against ? compare(e, &figures) : job->task->evaluate(job, e->data, &figures);
+    if (!status) print_figures(e, &figures);
+    return status;
 }
 
 int attn_cmd_eval(int argc, char **argv) {

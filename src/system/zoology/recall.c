@@ -219,9 +219,8 @@ static attn_tensor *loss(struct attn_job *job, int64_t step, int64_t micro, int6
     const struct segment *g = &s->train.segment[turn.segment];
     attn_tensor *penalty;
     make_examples(s, &g->task, s->seed, turn.batch * s->batch + micro * count, count, g->examples);
-    attn_tensor *logits = logits_of(s, &g->task, count, true, &penalty), *sum = attn_cross_entropy(logits, s->rows.label);
-    if (penalty) sum = attn_add(sum, penalty);
-    return micros > 1 ? attn_affine(sum, 1 / (attn_real)micros, 0) : sum;
+    attn_tensor *logits = logits_of(s, &g->task, count, true, &penalty);
+    return attn_sequence_loss(logits, s->rows.label, penalty, micros);
 }
 
 /* Right answers and summed loss of a segment. */

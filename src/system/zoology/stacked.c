@@ -138,9 +138,7 @@ static attn_tensor *loss(struct attn_job *job, int64_t step, int64_t micro, int6
     struct stacked *s = job->self;
     const int64_t count = s->batch / micros;
     attn_tensor *penalty, *logits = logits_of(job, s->seed, step * s->batch + micro * count, count, true, &penalty);
-    attn_tensor *sum = attn_cross_entropy(logits, s->labelled.label);
-    if (penalty) sum = attn_add(sum, penalty);
-    return micros > 1 ? attn_affine(sum, 1 / (attn_real)micros, 0) : sum;
+    return attn_sequence_loss(logits, s->labelled.label, penalty, micros);
 }
 
 static attn_status evaluate(struct attn_job *job, const char *data, struct attn_figures *out) {

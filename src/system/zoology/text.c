@@ -62,9 +62,7 @@ static attn_tensor *loss(struct attn_job *job, int64_t step, int64_t micro, int6
     attn_tensor *penalty;
     attn_corpus_batch(&s->corpus, step, micro * count, count, s->input, s->target);
     attn_tensor *hidden = attn_sequence_hidden(s->sequence, count, s->corpus.length, s->input, true, &penalty);
-    attn_tensor *sum = attn_cross_entropy(attn_sequence_logits(s->sequence, hidden), s->target);
-    if (penalty) sum = attn_add(sum, penalty);
-    return micros > 1 ? attn_affine(sum, 1 / (attn_real)micros, 0) : sum;
+    return attn_sequence_loss(attn_sequence_logits(s->sequence, hidden), s->target, penalty, micros);
 }
 
 /* --------------------------------------------------------------------------------------------------------- prediction */
