@@ -129,6 +129,9 @@ static void backward(struct attn_node *node) {
     if (!tape->status) attn_recurrent_input_gradients(r);
     attn_recurrent_state_gradients(r, 0, 2 * h, r->gate, r->gates);
     attn_recurrent_state_gradients(r, 2 * h, h, n->q, h);
+    attn_recurrent_bias_gradients(r, 1, &r->w.input_bias, 0, r->gates, r->gate, r->gates);
+    attn_recurrent_bias_gradients(r, 1, &r->w.recurrent_bias, 0, 2 * h, r->gate, r->gates);
+    attn_recurrent_bias_gradients(r, 1, &r->w.recurrent_bias, 2 * h, h, n->q, h);
 }
 
 /* What is added to the gates: the input's bias, and the recurrent one of r and z. False: the tape is spoiled. */

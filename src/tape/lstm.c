@@ -120,6 +120,7 @@ static void backward(struct attn_node *node) {
     add_to(n->c, job.dc);
     if (!tape->status) attn_recurrent_input_gradients(r);
     attn_recurrent_state_gradients(r, 0, r->gates, r->gate, r->gates);
+    attn_recurrent_bias_gradients(r, 2, (attn_tensor *const[]){r->w.input_bias, r->w.recurrent_bias}, 0, r->gates, r->gate, r->gates);
 }
 
 /* The sum of both biases. False: the tape is spoiled. */

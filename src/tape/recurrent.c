@@ -131,17 +131,6 @@ static void gradient_of_x(const struct attn_recurrent *r) {
     attn_tape_add_products(tape, r->length, p.m, p.n, p.k);
 }
 
-struct sum {
-    int64_t rows, columns;
-    const attn_real *from;
-    attn_real *to;
-};
-
-static void sum_columns(void *arg, int64_t begin, int64_t end) {
-    const struct sum *s = arg;
-    attn_add_columns(s->rows, s->columns, begin, end, s->from, s->to);
-}
-
 void attn_recurrent_input_gradients(const struct attn_recurrent *r) {
     attn_tape *tape = r->x->tape;
     const int64_t rows = r->length * r->batch;
@@ -153,10 +142,6 @@ void attn_recurrent_input_gradients(const struct attn_recurrent *r) {
             .m = r->gates, .n = r->in, .k = rows, .transpose_a = true, .lda = r->gates, .ldb = r->in, .ldc = r->in, .keep = add ? 1 : 0};
         if (dw) tape->status = attn_product(tape->ctx, &p, r->gate, r->inputs, dw);
         attn_tape_add_products(tape, 1, p.m, p.n, p.k);
-    }
-    if (attn_wants(r->w.input_bias) && !tape->status) {
-        struct sum s = {rows, r->gates, r->gate, attn_grad_add(r->w.input_bias)};
-        if (s.to) attn_range(tape, r->gates, 64, sum_columns, &s);
     }
 }
 
@@ -170,10 +155,33 @@ void attn_recurrent_state_gradients(const struct attn_recurrent *r, int64_t begi
         if (dw) tape->status = attn_product(tape->ctx, &p, d, r->state, dw + begin * r->hidden);
         attn_tape_add_products(tape, 1, p.m, p.n, p.k);
     }
-    if (attn_wants(r->w.recurrent_bias) && !tape->status) {
-        attn_real *to = attn_grad_add(r->w.recurrent_bias);
-        struct sum s = {rows, ld, d, to ? to + begin : NULL};
-        if (s.to) attn_range(tape, n, 64, sum_columns, &s);
+}
+
+struct sum {
+    int64_t rows, columns;
+    const attn_real *from;
+    attn_real *to;
+};
+
+static void sum_columns(void *arg, int64_t begin, int64_t end) {
+    const struct sum *s = arg;
+    attn_add_columns(s->rows, s->columns, begin, end, s->from, s->to);
+}
+
+void attn_recurrent_bias_gradients(const struct attn_recurrent *r, int count, attn_tensor *const *bias, int64_t begin, int64_t n,
+                                   const attn_real *d, int64_t ld) {
+    attn_tape *tape = r->x->tape;
+    struct sum s = {.rows = r->length * r->batch, .columns = ld, .from = d};
+    for (int i = 0; i < count && !tape->status; i++) {
+        attn_real *to = attn_wants(bias[i]) ? attn_grad_add(bias[i]) : NULL;
+        if (!to) continue;
+        if (!s.to) {
+            s.to = attn_tape_take(tape, (size_t)n * sizeof *s.to);
+            if (!s.to) return;
+            memset(s.to, 0, (size_t)n * sizeof *s.to);
+            attn_range(tape, n, 64, sum_columns, &s);
+        }
+        for (int64_t l = 0; l < n; l++) to[begin + l] += s.to[l];
     }
 }
 

@@ -40,10 +40,14 @@ void attn_recurrent_first(const struct attn_recurrent *r, const attn_tensor *x, 
 /* Sequences of a strip. */
 int64_t attn_recurrent_strip(const struct attn_recurrent *r);
 
-/* With the gates' gradients in r->gate: adds to those of x, of the input's weights and of its bias. */
+/* With the gates' gradients in r->gate: adds to those of x and of the input's weights. */
 void attn_recurrent_input_gradients(const struct attn_recurrent *r);
-/* w [rows.., H] += d^T states: of rows [begin, begin + n) of the recurrent weights and bias, d [T, B, n] in rows of ld. */
+/* w [rows.., H] += d^T states: of rows [begin, begin + n) of the recurrent weights, d [T, B, n] in rows of ld. */
 void attn_recurrent_state_gradients(const struct attn_recurrent *r, int64_t begin, int64_t n, const attn_real *d, int64_t ld);
+
+/* Adds the sums over the rows of d [T, B, n] to the gradients of numbers [begin, begin + n) of biases, of which any may be NULL. */
+void attn_recurrent_bias_gradients(const struct attn_recurrent *r, int count, attn_tensor *const *bias, int64_t begin, int64_t n,
+                                   const attn_real *d, int64_t ld);
 
 /* The last row of each sequence of y [B, T, H], [B, H]; without tokens `first`, or zeros. */
 attn_tensor *attn_recurrent_last(const struct attn_recurrent *r, attn_tensor *y, attn_tensor *first);
