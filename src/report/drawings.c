@@ -8,7 +8,7 @@
 
 enum { POINTS = 1000 /* of a curve in a plot */, TITLE = 40 /* characters of a name in a title */ };
 
-/* A text in `most` characters, for titles and names of files. */
+/* A text in `most` characters, for titles. */
 static struct attn_label shown(const char *text, int most) {
     struct attn_label label = {.text = text};
     attn_labels_show(&label, 1, most);
