@@ -35,9 +35,11 @@ static struct attn_recipe *recipe_of(int i) {
 }
 
 static void write_run(const char *id, int recipe_number, const char *metrics) {
+    char env[64];
     struct attn_recipe *recipe = recipe_of(recipe_number);
     char *text = attn_recipe_text(recipe);
-    test_store_run(store, id, text, metrics, NULL);
+    snprintf(env, sizeof env, "{\"version\":\"attn 0.0.%d, gcc 12\"}\n", recipe_number % 3);
+    test_store_run(store, id, text, metrics, env);
     attn_free(ctx, text);
     attn_free(ctx, recipe);
 }
