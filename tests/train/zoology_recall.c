@@ -139,6 +139,33 @@ static void single_recall_is_learned_by_attention_behind_a_convolution(void **st
     attn_free(ctx, recipe);
 }
 
+/* Sums of at most 16 floats, each within a unit in its last place. */
+static void losses_of_micro_batches_add_up_to_that_of_the_batch(void **state) {
+    static const struct attn_task *const tasks[] = {&attn_zoology_mqar, &attn_zoology_ar_single, &attn_zoology_stacked};
+    (void)state;
+    for (size_t n = 0; n < sizeof tasks / sizeof tasks[0]; n++) {
+        struct attn_recipe *recipe;
+        struct attn_job job;
+        double whole = 0;
+        assert_int_equal(attn_task_recipe(ctx, tasks[n], &recipe), ATTN_OK);
+        assert_int_equal(attn_recipe_set(recipe, "batch=16"), ATTN_OK);
+        assert_int_equal(attn_job_open(ctx, tasks[n], recipe, NULL, 0, NULL, &job), ATTN_OK);
+        for (int64_t micros = 1; micros <= 16; micros *= 4) {
+            double sum = 0;
+            for (int64_t m = 0; m < micros; m++) {
+                attn_tape_reset(attn_model_tape(job.model));
+                attn_tensor *loss = tasks[n]->loss(&job, 3, m, micros);
+                assert_non_null(loss);
+                sum += (double)attn_data(loss)[0];
+            }
+            if (micros == 1) whole = sum;
+            if (!(fabs(sum - whole) <= 16 * 1.2e-7 * whole)) fail_msg("%s: %.9g of %d, %.9g", tasks[n]->name, sum, (int)micros, whole);
+        }
+        attn_job_close(&job);
+        attn_free(ctx, recipe);
+    }
+}
+
 static void positions_of_stacked_recall_are_refused_as_it_has_none(void **state) {
     static const char *const words[] = {"positions=yes", "positions=auto"};
     (void)state;
@@ -162,6 +189,7 @@ int main(void) {
         cmocka_unit_test(every_example_of_a_mixture_counts_alike),
         cmocka_unit_test(single_recall_answers_one_question_and_refuses_two),
         cmocka_unit_test(single_recall_is_learned_by_attention_behind_a_convolution),
+        cmocka_unit_test(losses_of_micro_batches_add_up_to_that_of_the_batch),
         cmocka_unit_test(positions_of_stacked_recall_are_refused_as_it_has_none),
     };
     return cmocka_run_group_tests_name("zoology: recall", tests, set_up, tear_down);
