@@ -165,6 +165,25 @@ static void runs_that_failed_or_are_missing_are_told(void **state) {
     free(page);
 }
 
+static void a_claim_of_sums_shows_them(void **state) {
+    const struct attn_system *system = zoology();
+    const struct attn_claim *claim = NULL;
+    (void)state;
+    for (int i = 0; i < system->claim_count; i++)
+        if (strcmp(system->claims[i].name, "others-fall-as-pairs-grow") == 0) claim = &system->claims[i];
+    assert_non_null(claim);
+    add_experiment(claim->at[ATTN_FULL].experiment, all_done);
+    char *page = write_page(), sum[256];
+    const struct attn_claim_term *first = claim->sums[0];
+    snprintf(sum, sizeof sum, "data-head=\"arms\">%s − %s", first[0].arm, first[1].arm);
+    const char *row = row_of(page, "full", claim->name);
+    expect(row, sum);
+    expect(row, "each more than 0</td>");
+    expect(row, "<span class=\"soft\">least </span>");
+    expect(row, "data-head=\"parameters\" class=\"n\">");
+    free(page);
+}
+
 static void only_scales_with_runs_of_their_own_are_shown(void **state) {
     char *page;
     (void)state;
@@ -210,6 +229,7 @@ int main(void) {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_verdicts_are_those_of_attn_reproduce, set_up, tear_down),
         cmocka_unit_test_setup_teardown(runs_that_failed_or_are_missing_are_told, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_claim_of_sums_shows_them, set_up, tear_down),
         cmocka_unit_test_setup_teardown(only_scales_with_runs_of_their_own_are_shown, set_up, tear_down),
         cmocka_unit_test_setup_teardown(claims_and_arms_are_written_as_files, set_up, tear_down),
     };

@@ -1,25 +1,14 @@
-/* The claims of papers: for each system and scale of which there are runs, what became of each claim, as `attn reproduce` judges it, and the figures of the arms
- * that it compares. */
-#include "report/bars.h"
+/* The claims of papers: for each system and scale of which there are runs, what became of each claim, as `attn reproduce` judges it. */
 #include "report/html.h"
-#include "report/page_parts.h"
+#include "report/page_claims.h"
 #include "system/systems.h"
-#include "train/reproduce.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { DIGITS = 4 };
-
-/* The claims of one system at one scale. */
-struct scale {
-    const struct attn_reproduction *r;
-    struct attn_claim_result *result; /* of each claim */
-};
-
-static const struct attn_claim *claim_at(const struct scale *s, int index) {
+static const struct attn_claim *claim_at(const struct attn_page_scale *s, int index) {
     return &s->r->system->claims[index];
 }
 
@@ -69,10 +58,15 @@ static void put_arms(FILE *f, const struct attn_claim *claim) {
     fputs(claim->kind == ATTN_CLAIM_CHECK ? "a check without training</td>" : "</td>", f);
 }
 
-static void put_wanted(FILE *f, const struct scale *s, int index) {
+/* "more than 0.3 above all others", "less than 0.05 below the one before". */
+static void put_difference(FILE *f, const char *which, double by, bool lower, const char *others) {
+    fprintf(f, "%s %s than %g %s %s", which, by < 0 ? "less" : "more", fabs(by), lower == (by < 0) ? "above" : "below", others);
+}
+
+static void put_wanted(FILE *f, const struct attn_page_scale *s, int index) {
     const struct attn_claim *claim = claim_at(s, index);
     const struct attn_experiment *e = claim->at[s->r->scale].experiment;
-    const char *better = e && attn_claim_lower(claim, e) ? "below" : "above";
+    const bool lower = e && attn_claim_lower(claim, e);
     const double t = claim->threshold;
     begin_cell(f, "wanted", false);
     switch (claim->kind) {
@@ -83,10 +77,10 @@ static void put_wanted(FILE *f, const struct scale *s, int index) {
         fprintf(f, "each arm at most %g", -t);
         break;
     case ATTN_CLAIM_ABOVE:
-        fprintf(f, "the first arm more than %g %s all others", t, better);
+        put_difference(f, "the first arm", t, lower, "all others");
         break;
     case ATTN_CLAIM_RISING:
-        fprintf(f, "each arm more than %g %s the one before", t, better);
+        put_difference(f, "each arm", t, lower, "the one before");
         break;
     case ATTN_CLAIM_SUMS:
         fprintf(f, "%smore than %g", claim->sums[1] ? "each " : "", t);
@@ -94,6 +88,10 @@ static void put_wanted(FILE *f, const struct scale *s, int index) {
     case ATTN_CLAIM_CHECK:
         fprintf(f, "at least %g", t);
         break;
+    }
+    if (claim->figure && claim->kind != ATTN_CLAIM_SUMS) {
+        fputs(", of ", f);
+        attn_html_text(f, claim->figure);
     }
     fputs("</td>", f);
 }
@@ -106,16 +104,16 @@ static void put_measured(FILE *f, const struct attn_claim *claim, const struct a
     if (known) {
         begin_cell(f, "measured", true);
         fprintf(f, "<span class=\"soft\">%s</span>", what[claim->kind]);
-        attn_html_real(f, sign * i->mean, DIGITS);
+        attn_html_real(f, sign * i->mean, ATTN_PAGE_DIGITS);
         fputs("</td>", f);
     } else {
         put_none(f, "measured");
     }
     if (known && i->count > 1) {
         begin_cell(f, "95% interval", true);
-        attn_html_real(f, fmin(sign * i->low, sign * i->high), DIGITS);
+        attn_html_real(f, fmin(sign * i->low, sign * i->high), ATTN_PAGE_DIGITS);
         fputs(" to ", f);
-        attn_html_real(f, fmax(sign * i->low, sign * i->high), DIGITS);
+        attn_html_real(f, fmax(sign * i->low, sign * i->high), ATTN_PAGE_DIGITS);
         fputs("</td>", f);
     } else {
         put_none(f, "95% interval");
@@ -137,7 +135,7 @@ struct arms {
     int64_t runs, done, failed;
 };
 
-static struct arms arms_of(const struct scale *s, int index) {
+static struct arms arms_of(const struct attn_page_scale *s, int index) {
     struct arms out = {0, 0, 0, 0, 0};
     int experiment, arm;
     for (int i = 0; attn_reproduction_arm(s->r, claim_at(s, index), i, &experiment, &arm); i++) {
@@ -175,7 +173,7 @@ static void put_undone(FILE *f, const char *before, int64_t runs, int64_t done, 
         fprintf(f, "%lld %s missing or not at %s end", (long long)missing, missing == 1 ? "is" : "are", missing == 1 ? "its" : "their");
 }
 
-static void put_verdict(FILE *f, const struct scale *s, int index, const struct arms *arms) {
+static void put_verdict(FILE *f, const struct attn_page_scale *s, int index, const struct arms *arms) {
     const struct attn_claim_result *result = &s->result[index];
     const struct attn_claim_scale *at = &claim_at(s, index)->at[s->r->scale];
     begin_cell(f, "verdict", false);
@@ -197,7 +195,7 @@ static void put_verdict(FILE *f, const struct scale *s, int index, const struct 
 
 /* ------------------------------------------------------------------------------------------------------------ table */
 
-static void put_row(FILE *f, const struct scale *s, int index) {
+static void put_row(FILE *f, const struct attn_page_scale *s, int index) {
     const struct attn_claim *claim = claim_at(s, index);
     const struct arms arms = arms_of(s, index);
     fputs("<tr role=\"row\">", f);
@@ -211,7 +209,7 @@ static void put_row(FILE *f, const struct scale *s, int index) {
     fputs("</tr>\n", f);
 }
 
-static void put_table(FILE *f, const struct scale *s) {
+static void put_table(FILE *f, const struct attn_page_scale *s) {
     static const char *const heads[] = {"claim", "arms",       "wanted",  "measured", "95% interval",
                                         "seeds", "parameters", "verdict", "expected"};
     fprintf(f,
@@ -225,7 +223,7 @@ static void put_table(FILE *f, const struct scale *s) {
     fputs("</tbody>\n</table>\n", f);
 }
 
-static void put_untested(FILE *f, const struct scale *s) {
+static void put_untested(FILE *f, const struct attn_page_scale *s) {
     bool any = false;
     for (int i = 0; i < s->r->system->claim_count; i++) {
         if (s->result[i].verdict != ATTN_NOT_TESTED) continue;
@@ -239,166 +237,22 @@ static void put_untested(FILE *f, const struct scale *s) {
     if (any) fputs(".</p>\n", f);
 }
 
+/* Data that an experiment needs and this machine has not. */
+static void put_missing(FILE *f, const struct attn_reproduction *r) {
+    if (!r->missing[0]) return;
+    fputs("<p>Some of them need data: ", f);
+    attn_html_text(f, r->missing);
+    fputs(".</p>\n", f);
+}
+
 static void claims_csv(FILE *file, const void *what) {
-    const struct scale *s = what;
+    const struct attn_page_scale *s = what;
     for (int i = 0; i < s->r->system->claim_count; i++) {
         struct attn_record record;
         attn_reproduction_claim_record(s->r, i, &s->result[i], &record);
         if (i == 0) attn_csv_line(file, &record, true);
         attn_csv_line(file, &record, false);
     }
-}
-
-/* ---------------------------------------------------------------------------------------------------------- figures */
-
-/* One experiment of the scale. */
-struct experiment {
-    const struct scale *scale;
-    int number;
-};
-
-static void ask(struct attn_bar *bar, double threshold) {
-    if (!isfinite(threshold) || bar->asked_count == ATTN_BAR_ASKED) return;
-    for (int i = 0; i < bar->asked_count; i++)
-        if (bar->asked[i] == threshold) return;
-    bar->asked[bar->asked_count++] = threshold;
-}
-
-/* Thresholds of the claims, at the arms that they bind: a bound itself, and of a claim that one arm lies above others where those must stay below. */
-static void ask_all(const struct experiment *e, struct attn_bar *bars) {
-    const struct attn_reproduction *r = e->scale->r;
-    const struct attn_experiment *about = r->experiment[e->number];
-    int experiment, arm, first = 0;
-    for (int c = 0; c < r->system->claim_count; c++) {
-        const struct attn_claim *claim = claim_at(e->scale, c);
-        if (claim->figure) continue; /* the bars are of the task's */
-        for (int i = 0; attn_reproduction_arm(r, claim, i, &experiment, &arm) && experiment == e->number; i++) {
-            if (i == 0) first = arm;
-            if (claim->kind == ATTN_CLAIM_AT_LEAST) ask(&bars[arm], claim->threshold);
-            if (claim->kind == ATTN_CLAIM_AT_MOST) ask(&bars[arm], -claim->threshold);
-            if (claim->kind == ATTN_CLAIM_ABOVE && i > 0)
-                ask(&bars[arm], bars[first].value - (about->task->lower ? -1 : 1) * claim->threshold);
-        }
-    }
-}
-
-static void fill_bars(const struct experiment *e, struct attn_bar *bars) {
-    const struct attn_experiment *about = e->scale->r->experiment[e->number];
-    for (int i = 0; i < about->arm_count; i++) {
-        const struct attn_interval *figure = &e->scale->r->result[e->number][i].interval;
-        bars[i] = (struct attn_bar){.label = about->arms[i].name, .value = figure->mean, .low = figure->low, .high = figure->high};
-    }
-    ask_all(e, bars);
-}
-
-static void arms_csv(FILE *file, const void *what) {
-    const struct experiment *e = what;
-    for (int i = 0; i < e->scale->r->experiment[e->number]->arm_count; i++) {
-        struct attn_record record;
-        attn_reproduction_arm_record(e->scale->r, e->number, i, &record);
-        if (i == 0) attn_csv_line(file, &record, true);
-        attn_csv_line(file, &record, false);
-    }
-}
-
-static void put_arm(FILE *f, const char *name, const struct attn_arm_result *a) {
-    fputs("<tr><th scope=\"row\">", f);
-    attn_html_text(f, name);
-    fputs("</th><td class=\"n\">", f);
-    attn_html_real(f, a->interval.mean, DIGITS);
-    fputs("</td><td class=\"n\">", f);
-    attn_html_real(f, a->interval.low, DIGITS);
-    fputs("</td><td class=\"n\">", f);
-    attn_html_real(f, a->interval.high, DIGITS);
-    fputs("</td><td class=\"n\">", f);
-    attn_html_whole(f, a->parameters);
-    fprintf(f, "</td><td class=\"n\">%lld of %lld</td>", (long long)a->done, (long long)a->runs);
-    attn_page_cell(f, a->best, false);
-    fputs("</tr>\n", f);
-}
-
-static void put_values(FILE *f, const struct experiment *e) {
-    const struct attn_experiment *about = e->scale->r->experiment[e->number];
-    fputs("<details><summary>Values</summary>\n", f);
-    attn_page_table_begin(f, about->title);
-    fputs("<thead><tr><th scope=\"col\">arm</th><th scope=\"col\" class=\"n\">mean</th><th scope=\"col\" class=\"n\">95% from</th><th "
-          "scope=\"col\" class=\"n\">to</th><th scope=\"col\" class=\"n\">parameters</th><th scope=\"col\" class=\"n\">runs done</th><th "
-          "scope=\"col\">best of seed 1</th></tr></thead>\n<tbody>\n",
-          f);
-    for (int i = 0; i < about->arm_count; i++) put_arm(f, about->arms[i].name, &e->scale->r->result[e->number][i]);
-    fputs("</tbody>\n", f);
-    attn_page_table_end(f);
-    fputs("</details>\n", f);
-}
-
-/* What the figure says, for those who do not see it; freed by free. */
-static char *describe(const struct attn_bars *bars) {
-    char *text = NULL;
-    size_t bytes;
-    FILE *f = open_memstream(&text, &bytes);
-    if (!f) return NULL;
-    fprintf(f, "Bars of %s for %d arms. ", bars->x_label, bars->count);
-    for (int i = 0; i < bars->count; i++)
-        if (isfinite(bars->bar[i].value))
-            fprintf(f, "%s%s: %.4g", i > 0 ? "; " : "", bars->bar[i].label, bars->bar[i].value);
-        else
-            fprintf(f, "%s%s: none", i > 0 ? "; " : "", bars->bar[i].label);
-    if (fclose(f) == 0) return text;
-    free(text);
-    return NULL;
-}
-
-static attn_status draw_bars(struct attn_page *page, const struct experiment *e, const struct attn_bars *bars, struct attn_label *labels) {
-    const struct attn_reproduction *r = e->scale->r;
-    const struct attn_experiment *about = r->experiment[e->number];
-    char name[128] = "", title[512] = "", *svg = NULL, *desc = describe(bars);
-    if (!desc) return attn_no_memory(page->ctx, "a figure", 0);
-    attn_append(name, sizeof name, "%s-%s-%s", r->system->name, attn_scale_names[r->scale], about->name);
-    attn_append(title, sizeof title, "%s", about->title);
-    attn_bars_labels(bars, labels);
-    struct attn_page_figure figure = {
-        .name = name,
-        .title = title,
-        .caption =
-            "Means over the seeds with their 95% intervals. Dashed: what claims ask of these arms, at least or at most, or where an arm "
-            "must stay below another. An arm without a bar has a seed with runs that are missing or failed.",
-        .desc = desc,
-        .labels = labels,
-        .label_count = bars->count + 1};
-    const attn_status drawn = page->no_plots ? ATTN_EUNSUPPORTED : attn_bars_svg(page->ctx, bars, &svg, &figure.svg_bytes);
-    attn_status status = attn_page_plotted(page, drawn, &figure);
-    figure.svg = svg;
-    if (!status) status = attn_page_figure_begin(page, &figure);
-    if (!status) {
-        put_values(page->file, e);
-        fputs("</figure>\n", page->file);
-        status = attn_page_csv(page, title, arms_csv, e);
-    }
-    attn_free(page->ctx, svg);
-    free(desc);
-    return status;
-}
-
-/* Whether a run of the experiment is at its end. */
-static bool begun(const struct experiment *e) {
-    const struct attn_reproduction *r = e->scale->r;
-    for (int i = 0; i < r->experiment[e->number]->arm_count; i++)
-        if (r->result[e->number][i].done + r->result[e->number][i].failed > 0) return true;
-    return false;
-}
-
-static attn_status put_experiment(struct attn_page *page, const struct experiment *e) {
-    const struct attn_experiment *about = e->scale->r->experiment[e->number];
-    const size_t count = (size_t)about->arm_count;
-    if (!begun(e)) return ATTN_OK;
-    struct attn_bar *bars = attn_alloc(page->ctx, count * sizeof *bars);
-    struct attn_label *labels = attn_alloc(page->ctx, (count + 1) * sizeof *labels);
-    attn_status status = bars && labels ? ATTN_OK : attn_no_memory(page->ctx, "a figure", count * (sizeof *bars + sizeof *labels));
-    if (!status) fill_bars(e, bars);
-    if (!status) status = draw_bars(page, e, &(struct attn_bars){about->task->figure, bars, about->arm_count}, labels);
-    attn_free(page->ctx, bars);
-    attn_free(page->ctx, labels);
-    return status;
 }
 
 /* ------------------------------------------------------------------------------------------------------------ scales */
@@ -429,7 +283,7 @@ static attn_status put_scale(struct attn_page *page, const struct attn_reproduct
     FILE *f = page->file;
     char name[128] = "", title[160] = "";
     const size_t bytes = (size_t)r->system->claim_count * sizeof(struct attn_claim_result);
-    struct scale s = {r, attn_alloc(page->ctx, bytes)};
+    struct attn_page_scale s = {r, attn_alloc(page->ctx, bytes)};
     attn_status status = s.result ? ATTN_OK : attn_no_memory(page->ctx, "verdicts", bytes);
     for (int i = 0; i < r->system->claim_count && !status; i++) status = attn_reproduction_judge(page->ctx, r, i, &s.result[i]);
     if (!status) {
@@ -439,12 +293,11 @@ static attn_status put_scale(struct attn_page *page, const struct attn_reproduct
         put_counts(f, r);
         put_table(f, &s);
         put_untested(f, &s);
+        put_missing(f, r);
         attn_page_name(page, name);
         status = attn_page_csv(page, title, claims_csv, &s);
     }
-    fputs("<div class=\"figures\">\n", f);
-    for (int i = 0; i < r->count && !status; i++) status = put_experiment(page, &(struct experiment){&s, i});
-    fputs("</div>\n", f);
+    if (!status) status = attn_page_arms(page, &s);
     attn_free(page->ctx, s.result);
     return status;
 }

@@ -87,7 +87,7 @@ static int distinct_x(const struct attn_plot *p, double *at, int most) {
 
 /* Tics where the points are, if they are few; those whose numbers would touch the one before go without. */
 static void put_tics(FILE *file, const struct attn_plot *p) {
-    double at[ATTN_PLOT_TICS], end = -greatest;
+    double at[ATTN_PLOT_TICS] = {0}, end = -greatest;
     const int count = distinct_x(p, at, ATTN_PLOT_TICS);
     if (count < 0) return;
     fputs("set xtics (", file);

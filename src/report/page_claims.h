@@ -1,0 +1,19 @@
+/* What the parts of the page about claims share. */
+#ifndef ATTN_REPORT_PAGE_CLAIMS_H
+#define ATTN_REPORT_PAGE_CLAIMS_H
+
+#include "report/page_parts.h"
+#include "train/reproduce.h"
+
+enum { ATTN_PAGE_DIGITS = 4 /* of figures and intervals */ };
+
+/* The claims of one system at one scale. */
+struct attn_page_scale {
+    const struct attn_reproduction *r;
+    struct attn_claim_result *result; /* of each claim */
+};
+
+/* A figure for each experiment of which a run is at its end: its arms, and what the claims ask of them. */
+attn_status attn_page_arms(struct attn_page *page, const struct attn_page_scale *scale);
+
+#endif
