@@ -1,4 +1,4 @@
-/* Fuzz target: any bytes as a recipe, as a sweep's file, and as the values of a field on a command line. What a sweep has taken, all of its recipes take. */
+/* Fuzz target: any bytes as a recipe, as a sweep's file, and as the values of a field on a command line. What a sweep has taken, its recipes take. */
 #include "system/zoology/zoology.h"
 #include "train/sweep.h"
 
@@ -27,6 +27,7 @@ static void check_sweep(attn_ctx *ctx, const struct attn_sweep *sweep) {
     char label[256];
     must(sweep->count >= 1 && sweep->count <= ATTN_SWEEP_MOST);
     check_recipe(ctx, attn_sweep_recipe(sweep, 0));
+    check_recipe(ctx, attn_sweep_recipe(sweep, sweep->count / 2));
     check_recipe(ctx, attn_sweep_recipe(sweep, sweep->count - 1));
     attn_sweep_label(sweep, sweep->count / 2, label, sizeof label);
     must(sweep->count > 1 || !label[0]);

@@ -63,7 +63,8 @@ attn_status attn_sweep_put(attn_ctx *ctx, struct attn_sweep *sweep, const char *
     }
     p->axes = kept;
     if (axis->count > ATTN_SWEEP_MOST / sweep->count)
-        return attn_fail(ctx, ATTN_EINVAL, "the sweep has more than %d recipes", ATTN_SWEEP_MOST);
+        return attn_fail(ctx, ATTN_EINVAL, "%s: found %lld values of %s for each of %lld recipes, expected at most %d recipes", place,
+                         (long long)axis->count, p->base->value[axis->field].field->name, (long long)sweep->count, ATTN_SWEEP_MOST);
     sweep->count *= axis->count;
     p->count = sweep->count;
     if (axis->count == 1) return ATTN_OK; /* which the base has */

@@ -7,13 +7,14 @@
 /* Values as they come; `axis` grows. */
 struct attn_sweep_values {
     attn_ctx *ctx;
+    const char *place; /* where they were found, for messages */
     struct attn_sweep_axis axis;
     size_t used, room; /* bytes of axis.text */
     int64_t places;    /* of axis.begin */
 };
 attn_status attn_sweep_values_add(struct attn_sweep_values *values, const char *text, size_t bytes);
-/* The numbers of "A..B". *is false: the text is no such range. ATTN_EINVAL: it has no numbers, or too many; place says where it was found. */
-attn_status attn_sweep_values_add_range(struct attn_sweep_values *values, const char *place, const char *text, size_t bytes, bool *is);
+/* The numbers of "A..B". *is false: the text is no such range. ATTN_EINVAL: it has no numbers, or too many. */
+attn_status attn_sweep_values_add_range(struct attn_sweep_values *values, const char *text, size_t bytes, bool *is);
 
 /* What stands behind "FIELD=" on a command line; ranges: A..B are several. The caller frees what *axis has, also after a failure. */
 attn_status attn_sweep_values_read(attn_ctx *ctx, const char *assignment, const char *text, bool ranges, struct attn_sweep_axis *axis);
