@@ -37,14 +37,15 @@ static int tear_down(void **state) {
 
 /* A run that is done, with a figure. */
 static void add(const char *fields, double accuracy) {
-    char id[32], recipe[512], metrics[512], number[40] = "null";
+    char id[32], recipe[512], metrics[512], number[40] = "null", state[40] = "";
     snprintf(id, sizeof id, "run%02d", made++);
     snprintf(recipe, sizeof recipe, "{\"task\":\"t\",%s}\n", fields);
     if (isfinite(accuracy)) snprintf(number, sizeof number, "%.17g", accuracy);
-    snprintf(
-        metrics, sizeof metrics,
-        "{\"event\":\"start\",\"step\":0,\"steps\":4,\"parameters\":%d}\n{\"event\":\"done\",\"step\":4,\"seconds\":%d,\"accuracy\":%s}\n",
-        100 * made, made, number);
+    if (made % 2 == 0) snprintf(state, sizeof state, "\"state_bytes\":%d,", 10 * made); /* not of every model */
+    snprintf(metrics, sizeof metrics,
+             "{\"event\":\"start\",\"step\":0,\"steps\":4,\"parameters\":%d,\"forward_flops\":%d000000,\"step_flops\":%d000000,%s"
+             "\"paper_state_bytes\":%d}\n{\"event\":\"done\",\"step\":4,\"seconds\":%d,\"accuracy\":%s}\n",
+             100 * made, made, 3 * made, state, 10 * made, made, number);
     test_store_run(store, id, recipe, metrics, NULL);
 }
 
@@ -85,6 +86,9 @@ static void conditions_keep_the_runs_that_meet_all(void **state) {
                  {"deep=true state=done task=t seconds>3", "3 4"},
                  {"parameters=200", "1"},
                  {"run=run03", "3"},
+                 {"forward_flops>2e6 step_flops<=1.2e7", "2 3"},
+                 {"state_bytes>=20 paper_state_bytes=40", "3"},
+                 {"state_bytes!=20", "0 2 3 4"},
                  {"mixer=none", ""},
                  {"mixer=none width=3", ""}};
     (void)state;
@@ -100,9 +104,13 @@ static void conditions_keep_the_runs_that_meet_all(void **state) {
 }
 
 static void bad_conditions_are_refused_with_what_is_expected(void **state) {
-    static const char *const bad[][2] = {{"mixer", "expected NAME=VALUE"},          {"=x", "expected NAME=VALUE"},
-                                         {"mixer = x", "expected NAME=VALUE"},      {"mixr=x", "did you mean 'mixer'?"},
-                                         {"acuracy>1", "did you mean 'accuracy'?"}, {"!=", "expected NAME=VALUE"}};
+    static const char *const bad[][2] = {{"mixer", "expected NAME=VALUE"},
+                                         {"=x", "expected NAME=VALUE"},
+                                         {"mixer = x", "expected NAME=VALUE"},
+                                         {"mixr=x", "did you mean 'mixer'?"},
+                                         {"acuracy>1", "did you mean 'accuracy'?"},
+                                         {"!=", "expected NAME=VALUE"},
+                                         {"step_flop>1", "did you mean 'step_flops'?"}};
     char text[1024];
     (void)state;
     add_some();
@@ -121,7 +129,8 @@ static void the_order_is_best_first_for_the_figure_and_least_first_for_the_rest(
     } cases[] = {{{"accuracy", "accuracy", false, false}, "1 0 4 2 3"}, {{"accuracy", "accuracy", false, true}, "2 4 0 1 3"},
                  {{"accuracy", "accuracy", true, false}, "2 4 0 1 3"},  {{"accuracy", NULL, false, false}, "2 4 0 1 3"},
                  {{"width", "accuracy", false, false}, "4 0 2 1 3"},    {{"mixer", "accuracy", false, true}, "2 3 4 0 1"},
-                 {{"seconds", NULL, false, true}, "4 3 2 1 0"},         {{"extra", NULL, false, false}, "4 0 1 2 3"}};
+                 {{"seconds", NULL, false, true}, "4 3 2 1 0"},         {{"extra", NULL, false, false}, "4 0 1 2 3"},
+                 {{"state_bytes", NULL, false, false}, "1 3 0 2 4"},    {{"step_flops", NULL, false, true}, "4 3 2 1 0"}};
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         if (i == 0)

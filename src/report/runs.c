@@ -89,9 +89,21 @@ static bool is_text(const char *name, const char *text, struct attn_entry *out) 
     return true;
 }
 
+const char *const attn_report_costs[] = {"forward_flops", "step_flops", "state_bytes", "paper_state_bytes", NULL};
+
+/* False: no name of attn_report_costs. */
+static bool is_cost(const struct attn_cost *cost, const char *name, double *out) {
+    const double value[] = {cost->forward_flops, cost->step_flops, (double)cost->state_bytes, (double)cost->paper_state_bytes};
+    int i = 0;
+    while (attn_report_costs[i] && strcmp(attn_report_costs[i], name) != 0) i++;
+    *out = attn_report_costs[i] && value[i] >= 0 ? value[i] : (double)NAN;
+    return attn_report_costs[i] != NULL;
+}
+
 bool attn_report_value(const struct attn_report_run *run, const char *name, struct attn_entry *out) {
     const struct attn_run_summary *s = run->summary;
     const struct attn_entry *field = attn_entries_get(&run->fields, name);
+    double cost;
     if (strcmp(name, "run") == 0) return is_text(name, s->id, out);
     if (strcmp(name, "task") == 0) return is_text(name, s->task, out);
     if (strcmp(name, "state") == 0) return is_text(name, attn_run_state_name(s->state), out);
@@ -99,6 +111,7 @@ bool attn_report_value(const struct attn_report_run *run, const char *name, stru
     if (strcmp(name, "parameters") == 0) return is_number(name, (double)s->parameters, out);
     if (strcmp(name, "seconds") == 0) return is_number(name, s->seconds, out);
     if (strcmp(name, "train_loss") == 0) return is_number(name, s->loss, out);
+    if (is_cost(&s->cost, name, &cost)) return is_number(name, cost, out);
     if (field) *out = *field;
     if (field && out->text == field->digits) out->text = out->digits;
     if (field) return true;
@@ -118,6 +131,7 @@ static attn_status must_have(const struct attn_report_runs *runs, const char *na
         if (strcmp(own[i], name) == 0) return ATTN_OK;
         names[count++] = own[i];
     }
+    for (int i = 0; attn_report_costs[i]; i++) names[count++] = attn_report_costs[i];
     if (runs->count == 0) return ATTN_OK;
     const struct attn_report_run *run = &runs->at[0];
     for (int i = 0; i < run->summary->figures.count; i++) names[count++] = run->summary->figures.at[i].name;

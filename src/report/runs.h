@@ -36,8 +36,11 @@ struct attn_report_runs {
 attn_status attn_report_runs_open(attn_ctx *ctx, const struct attn_run_list *list, struct attn_report_runs *out);
 void attn_report_runs_close(struct attn_report_runs *runs);
 
-/* A run's "run", "task", "state", "step", "steps", "parameters", "seconds", "train_loss"; a field of its recipe; a figure. False: it has none of this name.
- * The text lives as long as the run or `out`. */
+/* The names of struct attn_cost's numbers; NULL behind the last. */
+extern const char *const attn_report_costs[];
+
+/* A run's "run", "task", "state", "step", "steps", "parameters", "seconds", "train_loss", what its model takes; a field of its recipe; a figure. False: it has
+ * none of this name, or a number that is not known. The text lives as long as the run or `out`. */
 bool attn_report_value(const struct attn_report_run *run, const char *name, struct attn_entry *out);
 
 /* Keeps the runs that meet all of "NAME=VALUE NAME<VALUE ..." (also != > <= >=), parted by blanks. Numbers are compared as numbers. ATTN_EINVAL: no

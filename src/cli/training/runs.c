@@ -58,26 +58,11 @@ static struct attn_column fit(const struct listing *l, const char *name) {
     return c;
 }
 
-static const char *const costs[] = {"forward_flops", "step_flops", "state_bytes", "paper_state_bytes"};
-
-/* NaN: not known, or another column. */
-static double cost_of(const struct attn_cost *cost, const char *name) {
-    const double value[] = {cost->forward_flops, cost->step_flops, (double)cost->state_bytes, (double)cost->paper_state_bytes};
-    for (size_t i = 0; i < sizeof costs / sizeof costs[0]; i++)
-        if (strcmp(name, costs[i]) == 0 && value[i] >= 0) return value[i];
-    return (double)NAN;
-}
-
-static bool is_cost(const char *name) {
-    for (size_t i = 0; i < sizeof costs / sizeof costs[0]; i++)
-        if (strcmp(name, costs[i]) == 0) return true;
-    return false;
-}
-
 /* Of some run: older ones do not say what they take. */
 static bool is_known(const struct listing *l, const char *name) {
+    struct attn_entry e;
     for (int64_t i = 0; i < l->runs.count; i++)
-        if (!isnan(cost_of(&l->runs.at[i].summary->cost, name))) return true;
+        if (attn_report_value(&l->runs.at[i], name, &e)) return true;
     return false;
 }
 
@@ -90,9 +75,8 @@ static int set_columns(struct listing *l, const char *const *fields, int field_c
         l->column[count++] = (struct attn_column){figures->at[i].name, figures->at[i].name, 10, 5, 0};
     l->column[count++] = (struct attn_column){"train_loss", "train_loss", 10, 5, 0};
     l->column[count++] = (struct attn_column){"parameters", "parameters", 10, 0, 0};
-    for (size_t i = 0; i < sizeof costs / sizeof costs[0]; i++)
-        if (is_known(l, costs[i]))
-            l->column[count++] = (struct attn_column){costs[i], costs[i], (int)attn_max64(12, (int64_t)strlen(costs[i])), 0, 0};
+    for (const char *const *cost = attn_report_costs; *cost; cost++)
+        if (is_known(l, *cost)) l->column[count++] = (struct attn_column){*cost, *cost, (int)attn_max64(12, (int64_t)strlen(*cost)), 0, 0};
     l->column[count++] = (struct attn_column){"seconds", "seconds", 8, 1, 0};
     return count;
 }
@@ -108,8 +92,6 @@ static void compare_run(struct listing *l, const struct attn_report_run *run, in
             attn_record_text(&r, name, has ? value[c].text : NULL);
         else if (strcmp(name, "parameters") == 0)
             attn_record_integer(&r, name, run->summary->parameters);
-        else if (is_cost(name))
-            attn_record_real(&r, name, cost_of(&run->summary->cost, name));
         else
             attn_record_real(&r, name, has ? value[c].number : (double)NAN);
     }
