@@ -15,7 +15,7 @@ static attn_status answer_line(attn_ctx *ctx, char *line, size_t bytes, FILE *ou
     attn_status status = answer(user, line, bytes, out);
     errno = 0;
     if ((fflush(out) != 0 || ferror(out)) && !status)
-        status = attn_fail(ctx, ATTN_ESYSTEM, "the answer cannot be written: %s", strerror(errno));
+        status = attn_fail(ctx, ATTN_ESYSTEM, "the answer cannot be written: %s", errno ? strerror(errno) : "a part of it was refused");
     return status;
 }
 

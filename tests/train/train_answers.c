@@ -102,6 +102,24 @@ static void a_full_disk_is_noticed_at_the_first_answer(void **state) {
     fclose(in);
 }
 
+/* More than a stream holds, at once: it is refused within the answer, and nothing is left to be written behind it. */
+static attn_status answer_at_length(void *user, char *line, size_t bytes, FILE *out) {
+    (void)user, (void)line, (void)bytes;
+    fprintf(out, "%0100000d", 1);
+    return ATTN_OK;
+}
+
+static void a_full_disk_is_noticed_within_a_long_answer(void **state) {
+    FILE *in = stream_of("a\n"), *out = fopen("/dev/full", "w");
+    (void)state;
+    if (!out) skip();
+    assert_int_equal(attn_answer_lines(ctx, in, out, answer_at_length, NULL), ATTN_ESYSTEM);
+    char text[512];
+    assert_string_equal(attn_ctx_error(ctx, text, sizeof text), "line 1: the answer cannot be written: a part of it was refused");
+    fclose(out);
+    fclose(in);
+}
+
 static void a_reader_that_is_gone_is_noticed(void **state) {
     int ends[2];
     (void)state;
@@ -132,6 +150,7 @@ int main(void) {
         cmocka_unit_test(a_bad_line_is_named_and_ends_the_answers),
         cmocka_unit_test(a_line_that_is_too_long_is_refused_and_the_longest_is_not),
         cmocka_unit_test(a_full_disk_is_noticed_at_the_first_answer),
+        cmocka_unit_test(a_full_disk_is_noticed_within_a_long_answer),
         cmocka_unit_test(a_reader_that_is_gone_is_noticed),
         cmocka_unit_test(what_cannot_be_read_is_no_end_of_the_lines),
     };
