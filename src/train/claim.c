@@ -39,8 +39,18 @@ bool attn_experiment_has_data(const struct attn_experiment *e, char *missing, si
 struct assignments {
     const char *all[ASSIGNMENTS];
     int count;
-    char seeds[32], files[FILES][ATTN_FILE_PATH + 64];
+    char seeds[32], files[FILES][2 * ATTN_FILE_PATH + 64];
 };
+
+/* data="PATH", with two quotes for each in the path, as attn_sweep_assign reads it. */
+static void assign_path(const char *file, const char *path, char *out, size_t size) {
+    int n = snprintf(out, size, "%.*s=\"", (int)strcspn(file, "="), file);
+    for (const char *c = path; *c; c++) {
+        if (*c == '"') out[n++] = '"';
+        out[n++] = *c;
+    }
+    memcpy(out + n, "\"", 2);
+}
 
 static attn_status gather(attn_ctx *ctx, const struct attn_experiment *e, int arm, int seeds, struct assignments *a) {
     a->count = 0;
@@ -50,7 +60,7 @@ static attn_status gather(attn_ctx *ctx, const struct attn_experiment *e, int ar
         char path[ATTN_FILE_PATH];
         if (!file_path(e->files[i], path))
             return attn_fail(ctx, ATTN_EINVAL, "%s: ATTN_DATA names no folder, expected that of %s", e->name, e->files[i]);
-        snprintf(a->files[i], sizeof a->files[i], "%.*s=\"%s\"", (int)strcspn(e->files[i], "="), e->files[i], path);
+        assign_path(e->files[i], path, a->files[i], sizeof a->files[i]);
         a->all[a->count++] = a->files[i];
     }
     for (int i = 0; i < ATTN_ARM_ASSIGNMENTS && e->arms[arm].assignments[i]; i++) a->all[a->count++] = e->arms[arm].assignments[i];

@@ -11,24 +11,29 @@ static bool has(const struct attn_reproduction *r, const struct attn_experiment 
     return false;
 }
 
+static attn_status add_experiment(attn_ctx *ctx, const struct attn_experiment *e, struct attn_reproduction *r) {
+    const size_t bytes = (size_t)e->arm_count * sizeof *r->result[0];
+    if (r->count == ATTN_EXPERIMENTS)
+        return attn_fail(ctx, ATTN_EINVAL, "system %s: found more than %d experiments at scale %s, expected at most so many",
+                         r->system->name, ATTN_EXPERIMENTS, attn_scale_names[r->scale]);
+    r->result[r->count] = attn_alloc(ctx, bytes);
+    if (!r->result[r->count]) return attn_no_memory(ctx, "the results of an experiment", bytes);
+    r->experiment[r->count++] = e;
+    return ATTN_OK;
+}
+
 attn_status attn_reproduction_open(attn_ctx *ctx, const struct attn_system *system, enum attn_scale scale, int seeds,
                                    struct attn_reproduction *out) {
     *out = (struct attn_reproduction){.system = system, .scale = scale, .seeds = seeds};
+    attn_status status = ATTN_OK;
     attn_sources_open(ctx, &out->sources);
-    for (int i = 0; i < system->claim_count; i++) {
+    for (int i = 0; i < system->claim_count && !status; i++) {
         const struct attn_experiment *e = system->claims[i].at[scale].experiment;
         if (!e || has(out, e) || !attn_experiment_has_data(e, out->missing, sizeof out->missing)) continue;
-        if (out->count == ATTN_EXPERIMENTS)
-            return attn_fail(ctx, ATTN_EINVAL, "%s has more than %d experiments", system->name, ATTN_EXPERIMENTS);
-        const size_t bytes = (size_t)e->arm_count * sizeof *out->result[0];
-        out->result[out->count] = attn_alloc(ctx, bytes);
-        if (!out->result[out->count]) {
-            attn_reproduction_close(ctx, out);
-            return attn_no_memory(ctx, "the results of an experiment", bytes);
-        }
-        out->experiment[out->count++] = e;
+        status = add_experiment(ctx, e, out);
     }
-    return ATTN_OK;
+    if (status) attn_reproduction_close(ctx, out);
+    return status;
 }
 
 void attn_reproduction_close(attn_ctx *ctx, struct attn_reproduction *r) {

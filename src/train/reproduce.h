@@ -18,6 +18,7 @@ struct attn_reproduction {
     struct attn_sources sources;
     char missing[256]; /* why experiments are left out: data that are not here; "" where none is */
 };
+/* A failure leaves nothing. */
 attn_status attn_reproduction_open(attn_ctx *ctx, const struct attn_system *system, enum attn_scale scale, int seeds,
                                    struct attn_reproduction *out);
 void attn_reproduction_close(attn_ctx *ctx, struct attn_reproduction *r);

@@ -306,6 +306,20 @@ static void experiments_on_files_need_the_folder_of_data(void **state) {
     snprintf(expected, sizeof expected, "%s/texts/valid.txt", store);
     assert_string_equal(attn_recipe_words(attn_sweep_recipe(&sweep, 0), "valid"), expected);
     attn_sweep_free(ctx, &sweep);
+    char quoted[96];
+    snprintf(quoted, sizeof quoted, "%s/a\"b, c", store); /* what parts and quotes values on a command line */
+    snprintf(text, sizeof text, "%s/texts", quoted);
+    assert_int_equal(mkdir(quoted, 0777), 0);
+    assert_int_equal(mkdir(text, 0777), 0);
+    write_text(quoted, "train.txt");
+    write_text(quoted, "valid.txt");
+    setenv("ATTN_DATA", quoted, 1);
+    assert_int_equal(attn_experiment_recipes(ctx, &e, 1, &sweep), ATTN_OK);
+    assert_int_equal(sweep.count, ARMS);
+    snprintf(expected, sizeof expected, "%s/texts/train.txt", quoted);
+    assert_string_equal(attn_recipe_words(attn_sweep_recipe(&sweep, 0), "data"), expected);
+    attn_sweep_free(ctx, &sweep);
+    unsetenv("ATTN_DATA");
     test_folder_remove(store);
     attn_ctx_destroy(ctx);
 }
@@ -327,6 +341,27 @@ static void claims_on_data_that_are_not_here_are_not_tested(void **state) {
     assert_int_equal(result.verdict, ATTN_NOT_TESTED);
     assert_false(result.surprise);
     attn_reproduction_close(ctx, &r);
+    attn_ctx_destroy(ctx);
+}
+
+static void a_reproduction_that_cannot_be_opened_leaves_nothing(void **state) {
+    enum { EXPERIMENTS = ATTN_EXPERIMENTS + 1 };
+    static struct attn_experiment e[EXPERIMENTS];
+    static struct attn_claim claims[EXPERIMENTS];
+    const struct attn_system system = {.name = "s", .claims = claims, .claim_count = EXPERIMENTS};
+    attn_ctx *ctx = test_context(1);
+    struct attn_reproduction r;
+    char text[256];
+    (void)state;
+    for (int i = 0; i < EXPERIMENTS; i++) {
+        e[i] = texts;
+        claims[i] = (struct attn_claim){
+            .name = "c", .kind = ATTN_CLAIM_ABOVE, .arms = {"one", "two"}, .at = {[ATTN_QUICK] = {.experiment = &e[i]}}};
+    }
+    assert_int_equal(attn_reproduction_open(ctx, &system, ATTN_QUICK, 0, &r), ATTN_EINVAL);
+    assert_int_equal(r.count, 0);
+    assert_string_equal(attn_ctx_error(ctx, text, sizeof text),
+                        "system s: found more than 32 experiments at scale quick, expected at most so many");
     attn_ctx_destroy(ctx);
 }
 
@@ -410,6 +445,7 @@ int main(void) {
         cmocka_unit_test(a_claim_of_sums_is_judged_by_the_least_of_them),
         cmocka_unit_test(experiments_on_files_need_the_folder_of_data),
         cmocka_unit_test(claims_on_data_that_are_not_here_are_not_tested),
+        cmocka_unit_test(a_reproduction_that_cannot_be_opened_leaves_nothing),
         cmocka_unit_test(every_arm_that_a_claim_of_zoology_names_is_one_of_its_experiment),
         cmocka_unit_test(figure_2_has_448_runs_of_which_no_two_are_alike),
         cmocka_unit_test(experiments_take_the_runs_that_they_share),
