@@ -203,8 +203,8 @@ static bool equal(const json_t *entry, const char *what, const struct attn_sourc
     if (!hash || !path || (now && (now->missing || strcmp(hash, now->hash) == 0))) return true;
     attn_append(text, size, "%s %.200s was %lld bytes of SHA-256 %.*s...", what, path, (long long)bytes, SHOWN, hash);
     if (now)
-        attn_append(text, size, ", now %s%.200s%sis %lld bytes of %.*s...", strcmp(path, now->path) == 0 ? "it" : "",
-                    strcmp(path, now->path) == 0 ? "" : now->path, " ", (long long)now->bytes, SHOWN, now->hash);
+        attn_append(text, size, ", now %.200s is %lld bytes of %.*s...", strcmp(path, now->path) == 0 ? "it" : now->path,
+                    (long long)now->bytes, SHOWN, now->hash);
     else
         attn_append(text, size, ", which is not loaded now");
     return false;

@@ -62,6 +62,13 @@ static attn_status take_run(attn_ctx *ctx, const struct attn_work *work, const s
     return status;
 }
 
+/* Where the lists of one recipe differ; NULL: nowhere. */
+static const struct attn_source *first_other(const struct attn_source_list *before, const struct attn_source_list *now) {
+    for (int i = 0; i < before->count && i < now->count; i++)
+        if (strcmp(before->at[i].hash, now->at[i].hash) != 0) return &now->at[i];
+    return NULL;
+}
+
 /* The job, with the files that were hashed before. */
 static attn_status open_job(attn_ctx *ctx, const struct attn_work *work, const struct attn_recipe *recipe,
                             const struct attn_source_list *sources, struct attn_job *job) {
@@ -70,8 +77,9 @@ static attn_status open_job(attn_ctx *ctx, const struct attn_work *work, const s
     if (!status) status = attn_train_check(job, ranks_of(work));
     if (status) return status;
     status = attn_sources_of(ctx, work->sources, recipe, &now);
-    if (!status && attn_source_list_hash(&now) != attn_source_list_hash(sources))
-        status = attn_fail(ctx, ATTN_ESYSTEM, "a file of the recipe changed while it was read; begin again");
+    const struct attn_source *other = status ? NULL : first_other(sources, &now);
+    if (other)
+        status = attn_fail(ctx, ATTN_ESYSTEM, "%s: it changed while it was read, expected a file that stays; begin again", other->path);
     attn_source_list_free(ctx, &now);
     return status;
 }
