@@ -47,12 +47,33 @@ static void pieces_of_any_size_make_the_same(void **state) {
     free(letters);
 }
 
-/* The length that fills the last block, and those around it: each with all bytes in one piece as one by one. */
+/* The lengths around those at which the padding takes another block, as sha256sum has them; and all in one piece as one by one. */
 static void every_length_is_padded(void **state) {
+    static const struct {
+        size_t bytes;
+        const char *hash;
+    } known[] = {
+        {55, "576a1bf8d4478657e6dc4af9398544765c2a92cde28478b019235cfed315fc09"},
+        {56, "9b20501dfd1d99161c257950f3444f3e49230c351c5c8e0943ef369f85f5205d"},
+        {63, "30b345906b493f06f69444b6521113511c242f30e29840462950035043682f1e"},
+        {64, "d8bc63b4fc1156e5e7d95a418b9bf54cd3174bedbc2db40f74895349b229b3c0"},
+        {65, "1ee23b0fbcaecc1aff4a9e8f1645f35ab2c8e13609cd73b68df8b5e3f63ce073"},
+        {119, "7a6589821178918ca8d9edaba5abfc1e9b2669564f4469b66885379c1530b2c8"},
+        {120, "655250427d56b1b0eeb8497d21428704273458a01772d6881b65c0abac0f8a98"},
+        {127, "67d79933e3c9aa8e89f481e071cfca1e9a16c09d7263b5efa3bb01f1a9f8d065"},
+        {128, "54c9eb041badfd7064645067b107661fed6113197ce2dd066ba69618abd3732f"},
+    };
     uint8_t bytes[200];
     char one[ATTN_SHA256_TEXT], many[ATTN_SHA256_TEXT], before[ATTN_SHA256_TEXT] = "";
     (void)state;
     for (size_t i = 0; i < sizeof bytes; i++) bytes[i] = (uint8_t)(i * 7);
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        struct attn_sha256 hash;
+        attn_sha256_begin(&hash);
+        attn_sha256_add(&hash, bytes, known[i].bytes);
+        attn_sha256_end(&hash, one);
+        assert_string_equal(one, known[i].hash);
+    }
     for (size_t n = 0; n <= sizeof bytes; n++) {
         struct attn_sha256 hash;
         attn_sha256_begin(&hash);
