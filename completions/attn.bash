@@ -24,7 +24,7 @@ _attn() {
     bench) COMPREPLY=($(compgen -W "peak kernels masks sparse planner decode scan search pointer train --help" -- "$word")); return ;;
     mask) COMPREPLY=($(compgen -W "$masks" -- "$word")); return ;;
     --scale) COMPREPLY=($(compgen -W "smoke quick full night paper" -- "$word")); return ;;
-    --recipe | --plugin | --data | --logits | --resume) COMPREPLY=($(compgen -f -- "$word")); return ;;
+    --recipe | --sweep | --plugin | --data | --logits | --resume | --against) COMPREPLY=($(compgen -f -- "$word")); return ;;
     metric) COMPREPLY=($(compgen -W "accuracy auc perplexity --help" -- "$word")); return ;;
     esac
     case ${COMP_WORDS[1]} in
