@@ -556,11 +556,11 @@ ATTN_API const attn_mixer_kind *attn_mixer_kind_of(const attn_mixer *mixer);
 ATTN_API attn_tensor *attn_mix(attn_mixer *mixer, attn_mixer_call *call);
 /* As attn_mixer_kind.state_size and .step; -1 and NULL (the tape is spoiled) where the mixer has no such form. position is below tokens. */
 ATTN_API int64_t attn_mixer_state(const attn_mixer *mixer, int64_t tokens);
-/* Numbers of state by the convention of Arora et al. 2023, of width d and N tokens: attention 2 d N; windows of w 2 d w; long convolutions and Hyena d N; a short
- * one of k taps k d; H3 d n; Based d F + F, F its features; Mamba 2 d 16: what a mixer keeps besides, as the inputs of a short convolution before it, is left out.
- * Mixers that the paper does not name: attn_mixer_state. */
-ATTN_API int64_t attn_mixer_paper_state(const attn_mixer *mixer, int64_t tokens);
 ATTN_API attn_tensor *attn_mixer_step(attn_mixer *mixer, attn_mixer_call *call, attn_real *state, int64_t tokens, int64_t position);
+/* Numbers of state by the convention of Arora et al. 2023, of width d and N tokens: attention 2 d N; windows of w 2 d w; long convolutions and Hyena d N; a short
+ * one of k taps k d; H3 d n, n its states; Based d F + F, F its features; Mamba e d n, e its expansion. What a mixer keeps besides, as the inputs of a short
+ * convolution before it, is left out. Mixers that the paper does not name: attn_mixer_state. */
+ATTN_API int64_t attn_mixer_paper_state(const attn_mixer *mixer, int64_t tokens);
 
 /* A plugin: a shared object that defines attn_plugin_main, built from this header alone; the functions that it calls are those of the program that
  * loads it (attn train --plugin FILE.so). docs/add-a-mixer.md shows how to write one. */
