@@ -76,6 +76,24 @@ static void a_mixture_of_more_examples_than_can_be_counted_is_refused(void **sta
     }
 }
 
+/* In bytes of a batch of 512 examples and of what draws one the second length is a few thousand, modulo 2^64. */
+static void a_mixture_of_longer_examples_than_a_recipe_may_have_is_refused(void **state) {
+    static const char *const mixtures[] = {"mixture=1000001:4:100", "mixture=2305843009213693961:4:100", "test_mixture=9:4:100+1000001:4:100"};
+    (void)state;
+    for (size_t i = 0; i < sizeof mixtures / sizeof mixtures[0]; i++) {
+        struct attn_recipe *recipe;
+        struct attn_job job;
+        char error[1024];
+        assert_int_equal(attn_task_recipe(ctx, &attn_zoology_ar_single, &recipe), ATTN_OK);
+        assert_int_equal(attn_recipe_set(recipe, "mixer=baseconv"), ATTN_OK);
+        assert_int_equal(attn_recipe_set(recipe, mixtures[i]), ATTN_OK);
+        assert_int_equal(attn_job_open(ctx, &attn_zoology_ar_single, recipe, NULL, 0, NULL, &job), ATTN_EINVAL);
+        assert_non_null(strstr(attn_ctx_error(ctx, error, sizeof error), "of at most 1000000 tokens"));
+        attn_job_close(&job);
+        attn_free(ctx, recipe);
+    }
+}
+
 static void every_example_of_a_mixture_counts_alike(void **state) {
     static const struct attn_train_options options = {.system = NULL};
     struct attn_recipe *recipe = test_recipe(ctx, "steps=60 train_examples=0 mixture=16:2:640+28:6:640 test_mixture=16:2:300+28:6:100");
@@ -186,6 +204,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_line_may_ask_more_than_a_batch_of_examples_does),
         cmocka_unit_test(a_mixture_of_more_examples_than_can_be_counted_is_refused),
+        cmocka_unit_test(a_mixture_of_longer_examples_than_a_recipe_may_have_is_refused),
         cmocka_unit_test(every_example_of_a_mixture_counts_alike),
         cmocka_unit_test(single_recall_answers_one_question_and_refuses_two),
         cmocka_unit_test(single_recall_is_learned_by_attention_behind_a_convolution),

@@ -12,8 +12,8 @@ struct attn_ask {
     int64_t place[ATTN_ASK_WORDS]; /* of each question among the tokens */
 };
 
-/* Lays a line out as an example of the task: tokens [length], with the questions in the first slots, or with the one that `single` allows at the end. Words are cut in place. A key that comes twice, a question that no key answers, and more than the
- * model was made for are ATTN_EINVAL. */
+/* Lays a line out as an example of the task: tokens [length], with the questions in the first slots, or with the one that `single` allows at the end. Words are
+ * cut in place. A key that comes twice, a question that no key answers, and more than the model was made for are ATTN_EINVAL. */
 attn_status attn_ask_parse(attn_ctx *ctx, const struct attn_mqar *task, bool single, char *line, int32_t *tokens, struct attn_ask *out);
 
 /* The word that a token stands for; NULL: none of the line's values. */

@@ -1,4 +1,5 @@
-/* The tasks zoology/mqar and zoology/ar_single: a model over tokens learns associative recall, of all pairs or of one. Training and test examples come from different seeds' sets.
+/* The tasks zoology/mqar and zoology/ar_single: a model over tokens learns associative recall, of all pairs or of one. Training and test examples come from
+ * different seeds' sets.
  *
  * A batch is of one segment (length and number of pairs) of the mixture. Of a data set that repeats, every pass takes the batches in one order, drawn from the
  * seed; the last batch of a segment is filled up from its beginning. */
@@ -14,7 +15,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { SEGMENTS = 16, TEST_BATCH = 64 };
+enum { SEGMENTS = 16, TEST_BATCH = 64, MOST_LENGTH = 1000000 /* tokens of an example: bytes of a batch stay far from their limit */ };
 /* Of a segment: counts of batches, and of the bytes of their order, stay far from their limits. */
 static const long long most_examples = 1000000000000;
 static const uint64_t test_seeds = (uint64_t)1 << 31; /* from here on; below, as far as a recipe's seed goes: of training */
@@ -51,7 +52,7 @@ static const char *const fillers[] = {"zero", "random", NULL};
 
 #define SIZES(vocabulary_, length_, pairs_)                                                                                                \
     {"vocabulary", "tokens: the lower half are keys, the upper half values", ATTN_WHOLE, vocabulary_, 4, 1e8, NULL},                       \
-        {"length", "tokens of an example (N)", ATTN_WHOLE, length_, 3, 1e6, NULL},                                                         \
+        {"length", "tokens of an example (N)", ATTN_WHOLE, length_, 3, MOST_LENGTH, NULL},                                                         \
         {"pairs", "pairs of key and value in an example (D)", ATTN_WHOLE, pairs_, 1, 1e6, NULL}, {                                         \
         "passes", "how often the pairs are shown before they are asked for", ATTN_WHOLE, "1", 1, 100, NULL                                 \
     }
@@ -96,12 +97,12 @@ static attn_status parse_mixture(attn_ctx *ctx, const struct attn_recipe *r, con
     for (const char *at = text; *at;) {
         long long length, pairs, examples;
         int used = 0;
-        if (out->count == SEGMENTS || sscanf(at, "%lld:%lld:%lld%n", &length, &pairs, &examples, &used) != 3 || examples < 1 ||
-            examples > most_examples || (at[used] && (at[used] != '+' || !at[used + 1])))
-            return attn_fail(
-                ctx, ATTN_EINVAL,
-                "recipe: %s=%s: at byte %d: expected LENGTH:PAIRS:EXAMPLES, at most %d of them with + between, of 1 to %lld examples", name,
-                text, (int)(at - text), SEGMENTS, most_examples);
+        if (out->count == SEGMENTS || sscanf(at, "%lld:%lld:%lld%n", &length, &pairs, &examples, &used) != 3 || length > MOST_LENGTH ||
+            examples < 1 || examples > most_examples || (at[used] && (at[used] != '+' || !at[used + 1])))
+            return attn_fail(ctx, ATTN_EINVAL,
+                             "recipe: %s=%s: at byte %d: expected LENGTH:PAIRS:EXAMPLES, at most %d of them with + between, of at most %d "
+                             "tokens and of 1 to %lld examples",
+                             name, text, (int)(at - text), SEGMENTS, MOST_LENGTH, most_examples);
         out->segment[out->count++] = segment_of(r, length, pairs, examples);
         at += used + (at[used] == '+');
     }
