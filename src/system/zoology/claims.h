@@ -3,7 +3,7 @@
 
 #include "train/claim.h"
 
-enum { ATTN_ZOOLOGY_CLAIMS = 27 };
+enum { ATTN_ZOOLOGY_CLAIMS = 29 };
 extern const struct attn_claim attn_zoology_claims[ATTN_ZOOLOGY_CLAIMS];
 
 #endif
