@@ -16,7 +16,8 @@ project = lambda x, name: linear(x, p[name + ".weight"], p[name + ".bias"])
 norm = lambda x, name: layer_norm(x, x.shape[-1:], p[name + ".weight"], p[name + ".bias"], 1e-5)
 
 token = torch.from_numpy(numpy.load(sys.argv[2])).long()
-r = p["embedding.weight"][token] + p["positions.weight"][:token.shape[1]]
+r = p["embedding.weight"][token]
+if "positions.weight" in p: r = r + p["positions.weight"][:token.shape[1]]
 for i in range(recipe["layers"]):
     block = f"blocks.{i}."
     q, k, v = project(norm(r, block + "mixer_norm"), block + "mixer.qkv").view(*token.shape, 3, heads, -1).permute(2, 0, 3, 1, 4)

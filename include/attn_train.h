@@ -87,7 +87,8 @@ ATTN_API attn_tensor *attn_checkpoint(attn_compute_fn compute, void *user, int c
  *   attention                         what its plan says: 2 (D + E) for each allowed pair and head, backward 2 (3 D + 2 E)
  *   convolutions                      2 for each number and tap that meet, and for each gradient; by Fourier transforms 5 n log2 n each
  *   linear attention, retention       their products, of chunks of 64 tokens; Taylor attention: those of 32 queries with the keys that one of them sees
- *   recurrences, RWKV, scans, S4D     the operations of their formulas; of a number: 2 (backward 5), 9 (23), of a state's number 6 (19), 7 (14)
+ *   recurrences, RWKV, scans, S4D     the operations of their formulas; of a number: 2 (backward 5), 9 (23); of a state's number 6 (19), and 3 (9) of a channel
+ *                                     and token besides; of a tap and state 7 (14)
  * and nothing else: elementwise functions, sums, norms, softmax, rows and copies go through their numbers once, as is usual in such counts. A checkpointed piece
  * counts again where it is computed again. */
 ATTN_API void attn_tape_count_flops(attn_tape *tape, bool count);

@@ -151,6 +151,7 @@ static void the_log_hears_errors_and_is_silent_by_default(void **state) {
 }
 
 static void memory_is_aligned_and_sizes_are_checked(void **state) {
+    enum { HUGE_PAGES = 8 << 20 };
     (void)state;
     attn_ctx *ctx;
     size_t size;
@@ -160,6 +161,13 @@ static void memory_is_aligned_and_sizes_are_checked(void **state) {
         assert_non_null(memory);
         assert_int_equal((uintptr_t)memory % 64, 0);
         memset(memory, 1, bytes);
+        attn_free(ctx, memory);
+    }
+    for (size_t bytes = HUGE_PAGES - 1; bytes <= HUGE_PAGES + 1; bytes++) { /* from there on in pages of 2 MiB */
+        char *memory = attn_alloc(ctx, bytes);
+        assert_non_null(memory);
+        assert_int_equal((uintptr_t)memory % (bytes < HUGE_PAGES ? 64 : HUGE_PAGES / 4), 0);
+        memory[0] = memory[bytes - 1] = 1;
         attn_free(ctx, memory);
     }
     attn_free(ctx, NULL);

@@ -34,7 +34,7 @@ class LoadedModel(unittest.TestCase):
         self.assertLessEqual(numpy.max(numpy.abs(ours - theirs)), 1e-5 * max(1, numpy.max(numpy.abs(ours))))
 
     def test_logits_of_trained_attention_are_equal(self):
-        for more in ((), ("mixer=attention:heads=4", "layers=3"), ("state=mlp", "untied=true", "mixer=attention:heads=2")):
+        for more in ((), ("mixer=attention:heads=4", "layers=3"), ("state=mlp", "untied=true", "mixer=attention:heads=2"), ("positions=no",)):
             with self.subTest(more), tempfile.TemporaryDirectory() as folder:
                 self.check(folder, "zoology/mqar", "mixer=attention", *SMALL, *more)
 

@@ -40,6 +40,7 @@ static attn_tensor *attention(struct one *o) {
     assert_int_equal(attn_mask_parse(o->ctx, "causal", &mask), ATTN_OK);
     config.mask = mask;
     attn_tensor *y = attn_attention(P(0, 2, 4, 3, 8), P(1, 2, 4, 3, 8), P(2, 2, 4, 3, 5), &config);
+    assert_true(attn_tape_flops(o->tape) == 10 * 2 * 3 * 2 * (8 + 5));
     assert_int_equal(attn_tape_backward(attn_sum_all(y)), ATTN_OK); /* before the mask goes */
     attn_mask_destroy(mask);
     return NULL;

@@ -2,6 +2,7 @@
  * for each head. Queries and keys have f numbers a head, values D / H; no biases. Based (Arora et al. 2024) is its Taylor map. */
 #include "nn/mixer/features.h"
 #include "nn/mixer/heads.h"
+#include "tape/chunks.h"
 
 struct linear {
     attn_projection q, k, v, out;
@@ -54,9 +55,8 @@ static attn_tensor *in_heads(const struct linear *l, attn_tensor *x) {
 
 /* Whether the weights of all T^2 pairs are less work than the features: multiply-adds of a token, by attn_taylor_attention and by attn_linear_attention. */
 static bool weighs_pairs(const struct linear *l, int64_t tokens) {
-    enum { CHUNK = 64 };
     const int64_t f = l->features.width, count = l->features.count, columns = l->width / l->heads;
-    return l->features.map == ATTN_MAP_TAYLOR && tokens * (f + columns) <= CHUNK * (count + columns) + 2 * count * columns;
+    return l->features.map == ATTN_MAP_TAYLOR && tokens * (f + columns) <= ATTN_CHUNK * (count + columns) + 2 * count * columns;
 }
 
 static attn_tensor *features_of(const struct linear *l, const attn_projection *p, attn_tensor *u, int64_t position) {
