@@ -6,6 +6,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdarg.h>
@@ -41,6 +42,9 @@ static attn_status start(struct attn_torch *t) {
         close(to[1]);
         return attn_fail(t->ctx, ATTN_ESYSTEM, "%s: no pipe: %s", python, strerror(errno));
     }
+    /* Another child that kept the end of this one's input would keep this one waiting for more. */
+    fcntl(to[1], F_SETFD, FD_CLOEXEC);
+    fcntl(from[0], F_SETFD, FD_CLOEXEC);
     signal(SIGPIPE, SIG_IGN); /* a child that died is seen by its missing answer */
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, to[0], STDIN_FILENO);

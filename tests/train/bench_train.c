@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <cmocka.h>
 
@@ -91,12 +92,27 @@ static void mistakes_and_a_missing_peer_are_named(void **state) {
     assert_non_null(strstr(text, "\"times_ours\":null"));
 }
 
+/* One child a number of threads: each ends when its own input does, while the others are still there. The peer answers every line with another loss. */
+static void peers_of_several_numbers_of_threads_end(void **state) {
+    char path[128], words[512];
+    (void)state;
+    snprintf(path, sizeof path, "%s/peer.sh", folder);
+    FILE *script = fopen(path, "w");
+    assert_non_null(script);
+    fputs("#!/bin/sh\nwhile read -r line; do echo ok fake 1 1; done\n", script);
+    assert_int_equal(fclose(script), 0);
+    assert_int_equal(chmod(path, 0700), 0);
+    snprintf(words, sizeof words, "--case lstm --threads 1,2 --repeat 1 --seconds 0 --json --peer torch --python %s", path);
+    expect(words, 1, "\"threads\":2,\"status\":\"wrong\"");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_model_of_recall_and_the_recurrent_one_run),
         cmocka_unit_test(numbers_of_threads_take_turns_and_see_the_same_loss),
         cmocka_unit_test(a_table_and_csv_have_a_line_for_each_width),
         cmocka_unit_test(mistakes_and_a_missing_peer_are_named),
+        cmocka_unit_test(peers_of_several_numbers_of_threads_end),
     };
     return cmocka_run_group_tests_name("train: attn bench train", tests, set_up, tear_down);
 }
