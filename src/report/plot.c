@@ -125,7 +125,9 @@ static void put_script(FILE *file, const struct attn_plot *p) {
     struct attn_label labels[ATTN_PLOT_LABELS];
     attn_plot_labels(p, labels);
     attn_script_begin(file, HEIGHT + LEGEND * p->line_count);
-    fputs("set key below left Left reverse vertical maxcols 1 samplen 2 font ',12' textcolor rgb '" ATTN_SVG_INK "'\nset xlabel ", file);
+    fputs("set key below left Left reverse vertical maxcols 1 samplen 2 font ',12' textcolor rgb '" ATTN_SVG_INK "'\n"
+          "set key title ' ' font ',5'\nset xlabel ", /* a gap, as the legend would touch the label */
+          file);
     attn_script_text(file, labels[p->line_count].shown);
     fputs(" offset 0,0.5 textcolor rgb '" ATTN_SVG_INK "'\nset ylabel ", file);
     attn_script_text(file, labels[p->line_count + 1].shown);
