@@ -159,7 +159,9 @@ static attn_status parse_condition(attn_ctx *ctx, const char *word, size_t bytes
     for (size_t i = 0; i < sizeof signs / sizeof signs[0] && n < bytes; i++) {
         const size_t length = strlen(signs[i].sign), rest = n + length;
         if (strncmp(word + n, signs[i].sign, length) != 0) continue;
-        if (n == 0 || n >= sizeof out->name || rest > bytes || bytes - rest >= sizeof out->value) break;
+        if (n == 0 || n >= sizeof out->name || rest > bytes || (rest < bytes && strchr("=<>!", word[rest])) ||
+            bytes - rest >= sizeof out->value)
+            break;
         memcpy(out->name, word, n);
         out->name[n] = '\0';
         memcpy(out->value, word + rest, bytes - rest);

@@ -1,4 +1,5 @@
 /* attn runs: the runs of a store, or what tells them apart. */
+#include "base/nearest.h"
 #include "cli/cli.h"
 #include "cli/options.h"
 #include "cli/training/training.h"
@@ -10,8 +11,13 @@
 #include <string.h>
 
 static const struct attn_column columns[] = {
-    {"run", "run", 40, 0, 0},        {"state", "state", 8, 0, 0},         {"step", "step", 8, 0, 0},    {"seconds", "seconds", 8, 1, 0},
-    {"train_loss", "loss", 8, 4, 0}, {"figure_name", "figure", 12, 0, 0}, {"figure", "value", 8, 4, 0},
+    {"run", "run", 40, 0, 0},
+    {"state", "state", 8, 0, 0},
+    {"step", "step", 8, 0, 0},
+    {"seconds", "seconds", 8, 1, 0},
+    {"train_loss", "train_loss", 10, 4, 0},
+    {"figure_name", "figure", 12, 0, 0},
+    {"figure", "value", 8, 4, 0},
 };
 
 /* Of a comparison; fields beyond are in the runs' recipes. */
@@ -122,6 +128,19 @@ static attn_status compare_runs(struct listing *l) {
 
 /* ------------------------------------------------------------------------------------------------------------- runs */
 
+/* The states are words. */
+static attn_status check_state(struct listing *l) {
+    enum { STATES = ATTN_RUN_KILLED + 1 };
+    const char *names[STATES];
+    for (int i = 0; i < STATES; i++) {
+        names[i] = attn_run_state_name((enum attn_run_state)i);
+        if (!l->state || strcmp(names[i], l->state) == 0) return ATTN_OK;
+    }
+    const char *nearest = attn_nearest(l->state, names, STATES);
+    return attn_fail(l->ctx, ATTN_EINVAL, "runs: --state %s: expected done, stopped, failed, running or killed%s%s%s", l->state,
+                     nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
+}
+
 /* "task=zoology/mqar" from an option of that name. */
 static attn_status keep(struct listing *l, const char *name, const char *value) {
     char condition[512] = "";
@@ -132,7 +151,9 @@ static attn_status keep(struct listing *l, const char *name, const char *value) 
 }
 
 static attn_status select_runs(struct listing *l) {
-    attn_status status = keep(l, "task", l->task);
+    const struct attn_task *only = l->task ? attn_task_named(l->ctx, l->task) : NULL;
+    attn_status status = l->task && !only ? ATTN_EINVAL : check_state(l);
+    if (!status && only) status = keep(l, "task", only->name);
     if (!status) status = keep(l, "state", l->state);
     for (int i = 0; i < l->where.count && !status; i++) status = attn_report_where(&l->runs, l->where.item[i]);
     if (status || !l->sort || l->runs.count == 0) return status;
@@ -148,7 +169,9 @@ static attn_status list(struct listing *l) {
     status = attn_report_runs_open(l->ctx, &list, &l->runs);
     if (!status) {
         status = select_runs(l);
-        if (!status && l->compare)
+        if (!status && l->runs.count == 0)
+            attn_complain("runs: of the %lld runs in %s none is asked for", (long long)list.count, attn_cli_store(l->store));
+        else if (!status && l->compare)
             status = compare_runs(l);
         else if (!status)
             print_runs(l);

@@ -60,7 +60,10 @@ static void show_progress(void *user, const struct attn_train_progress *p) {
 static void say_begun(void *user, const struct attn_run *run, const struct attn_job *job, bool resumed) {
     const struct train *t = user;
     if (t->quiet || t->json || t->csv) return;
-    printf("%s %s, %lld parameters", resumed ? "going on with" : "training", run->folder, (long long)attn_model_elements(job->model));
+    int64_t steps = 0;
+    if (attn_train_steps(job, &steps)) return; /* the trainer says why */
+    printf("%s %s, %lld steps, %lld parameters", resumed ? "going on with" : "training", run->folder, (long long)steps,
+           (long long)attn_model_elements(job->model));
     if (job->costed && isfinite(job->cost.step_flops))
         printf(", %.3g MFLOP forward and %.3g a step for each example", job->cost.forward_flops * 1e-6, job->cost.step_flops * 1e-6);
     if (job->costed && job->cost.state_bytes >= 0) printf(", %lld bytes of state", (long long)job->cost.state_bytes);
