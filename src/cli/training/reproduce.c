@@ -12,7 +12,7 @@
 #include <string.h>
 
 static const struct attn_column claim_columns[] = {
-    {"claim", "claim", 34, 0, 0}, {"threshold", "wanted", 8, 3, 0}, {"measured", "measured", 8, 3, 0}, {"low", "95% from", 8, 3, 0},
+    {"claim", "claim", 38, 0, 0}, {"threshold", "wanted", 8, 3, 0}, {"measured", "measured", 8, 3, 0}, {"low", "95% from", 8, 3, 0},
     {"high", "to", 8, 3, 0},      {"seeds", "seeds", 5, 0, 0},      {"verdict", "verdict", 24, 0, 0},  {"expected", "expected", 0, 0, 0},
 };
 static const struct attn_column arm_columns[] = {
@@ -81,9 +81,21 @@ static void print_arms(struct reproduce *p, const struct attn_reproduction *r) {
     }
 }
 
+/* In a table what is not tested is a line at its end: what was measured is not lost among it. */
+static void print_untested(const struct attn_reproduction *r, const bool *untested) {
+    const char *between = "not tested at this scale: ";
+    for (int i = 0; i < r->system->claim_count; i++) {
+        if (!untested[i]) continue;
+        printf("%s%s", between, r->system->claims[i].name);
+        between = ", ";
+    }
+    if (between[0] == ',') printf("\n");
+}
+
 static attn_status judge_all(struct reproduce *p, const struct attn_reproduction *r) {
     struct attn_report report = report_of(p, claim_columns, sizeof claim_columns / sizeof claim_columns[0]);
-    attn_status status = ATTN_OK;
+    bool *untested = attn_alloc(p->ctx, (size_t)r->system->claim_count * sizeof *untested);
+    attn_status status = untested ? ATTN_OK : attn_no_memory(p->ctx, "the claims", (size_t)r->system->claim_count);
     for (int i = 0; i < r->system->claim_count && !status; i++) {
         struct attn_claim_result result;
         status = attn_reproduction_judge(p->ctx, r, i, &result);
@@ -92,10 +104,14 @@ static attn_status judge_all(struct reproduce *p, const struct attn_reproduction
         p->tested += tested;
         p->surprises += result.surprise;
         p->unheld += tested && result.verdict != ATTN_HOLDS;
+        untested[i] = !tested;
+        if (!tested && report.form == ATTN_FORM_TABLE) continue;
         struct attn_record row;
         attn_reproduction_claim_record(r, i, &result, &row);
         attn_report_row(&report, &row);
     }
+    if (!status && report.form == ATTN_FORM_TABLE) print_untested(r, untested);
+    attn_free(p->ctx, untested);
     return status;
 }
 
