@@ -62,9 +62,9 @@ struct attn_claim_scale {
 struct attn_claim {
     const char *name, *sentence, *place; /* "attention-recalls"; what the paper says, and where */
     enum attn_claim_kind kind;
+    bool lower;                                /* `figure` is the better the lower it is; the task knows of its own */
     const char *arms[ATTN_CLAIM_ARMS];         /* NULL behind the last */
     const char *figure;                        /* of the arms' best runs; NULL: the task's, by which they are the best */
-    bool lower;                                /* `figure` is the better the lower it is; the task knows of its own */
     const struct attn_claim_term *const *sums; /* of ATTN_CLAIM_SUMS, with figures as they are; NULL behind the last */
     double threshold;
     attn_status (*check)(attn_ctx *ctx, double *value);
