@@ -2,6 +2,7 @@
 #include "report/bars.h"
 #include "report/plot.h"
 #include "report/svg.h"
+#include "support/fixture.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -13,25 +14,12 @@
 
 #include <cmocka.h>
 
-static attn_ctx *ctx;
-
-static int set_up(void **state) {
-    (void)state;
-    return attn_ctx_create(NULL, &ctx, NULL, 0) != ATTN_OK;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    attn_ctx_destroy(ctx);
-    return 0;
-}
-
 /* One line with points of y = 1 at these x, and its picture; NULL: there is no gnuplot. Freed by attn_free. */
 static char *draw(const char *label, int count, const double *x, bool log_x) {
     struct attn_plot_line line;
     char *svg = NULL;
     size_t bytes;
-    assert_int_equal(attn_plot_line_open(ctx, label, count, &line), ATTN_OK);
+    assert_int_equal(attn_plot_line_open(test_ctx, label, count, &line), ATTN_OK);
     for (int i = 0; i < count; i++) line.x[i] = x[i], line.y[i] = line.low[i] = line.high[i] = 1 + i;
     line.count = count;
     const struct attn_plot plot = {.x_label = "width",
@@ -42,8 +30,8 @@ static char *draw(const char *label, int count, const double *x, bool log_x) {
                                    .y_high = (double)NAN,
                                    .line = &line,
                                    .line_count = 1};
-    const attn_status status = attn_plot_svg(ctx, &plot, &svg, &bytes);
-    attn_plot_line_close(ctx, &line);
+    const attn_status status = attn_plot_svg(test_ctx, &plot, &svg, &bytes);
+    attn_plot_line_close(test_ctx, &line);
     assert_true(status == ATTN_OK || status == ATTN_EUNSUPPORTED);
     return status ? NULL : svg;
 }
@@ -61,14 +49,14 @@ static void numbers_at_the_axis_that_would_touch_are_left_out(void **state) {
     if (!svg) skip();
     assert_true(shows(svg, "1") && shows(svg, "64") && shows(svg, "1000"));
     assert_false(shows(svg, "2") || shows(svg, "3"));
-    attn_free(ctx, svg);
+    attn_free(test_ctx, svg);
     svg = draw("a", 5, x, true);
     for (int i = 0; i < 5; i++) {
         char number[32];
         snprintf(number, sizeof number, "%g", x[i]);
         assert_true(shows(svg, number));
     }
-    attn_free(ctx, svg);
+    attn_free(test_ctx, svg);
 }
 
 static void quotes_and_long_labels_are_shown(void **state) {
@@ -78,7 +66,7 @@ static void quotes_and_long_labels_are_shown(void **state) {
     if (!svg) skip();
     assert_true(strstr(svg, "it's a figure") || strstr(svg, "it&#39;s a figure") || strstr(svg, "it&apos;s a figure"));
     assert_non_null(strstr(svg, "mixer='a'+baseconv:kernel…baseconv:kernel=-1+hyena<"));
-    attn_free(ctx, svg);
+    attn_free(test_ctx, svg);
 }
 
 static void bars_without_values_or_with_wild_intervals_are_drawn(void **state) {
@@ -92,14 +80,14 @@ static void bars_without_values_or_with_wild_intervals_are_drawn(void **state) {
     char *svg = NULL;
     size_t bytes;
     (void)state;
-    const attn_status status = attn_bars_svg(ctx, &all, &svg, &bytes);
+    const attn_status status = attn_bars_svg(test_ctx, &all, &svg, &bytes);
     if (status == ATTN_EUNSUPPORTED) skip();
     assert_int_equal(status, ATTN_OK);
     assert_true(shows(svg, "one seed") && shows(svg, "missing") && shows(svg, "accuracy"));
     assert_true(shows(svg, " 1") && !shows(svg, " 2") && !shows(svg, " 30")); /* intervals do not stretch the axis */
-    attn_free(ctx, svg);
-    assert_int_equal(attn_bars_svg(ctx, &nothing, &svg, &bytes), ATTN_OK);
-    attn_free(ctx, svg);
+    attn_free(test_ctx, svg);
+    assert_int_equal(attn_bars_svg(test_ctx, &nothing, &svg, &bytes), ATTN_OK);
+    attn_free(test_ctx, svg);
 }
 
 int main(void) {
@@ -108,5 +96,5 @@ int main(void) {
         cmocka_unit_test(quotes_and_long_labels_are_shown),
         cmocka_unit_test(bars_without_values_or_with_wild_intervals_are_drawn),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, test_open_context, test_close_context);
 }

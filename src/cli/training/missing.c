@@ -8,17 +8,18 @@ static int missing(const char *name) {
     return ATTN_EXIT_SYSTEM;
 }
 
-#define MISSING(command)                           \
-    int attn_cmd_##command(int argc, char **argv) { \
-        (void)argc;                                 \
-        return missing(argv[0]);                    \
+/* argv[0] is the command's last word: of `attn bench train` that is the training command's. */
+#define MISSING(command, said)                                                                                                             \
+    int attn_cmd_##command(int argc, char **argv) {                                                                                        \
+        (void)argc, (void)argv;                                                                                                            \
+        return missing(said);                                                                                                              \
     }
-MISSING(systems)
-MISSING(train)
-MISSING(eval)
-MISSING(predict)
-MISSING(data)
-MISSING(bench_train)
-MISSING(runs)
-MISSING(reproduce)
-MISSING(report)
+MISSING(systems, "systems")
+MISSING(train, "train")
+MISSING(eval, "eval")
+MISSING(predict, "predict")
+MISSING(data, "data")
+MISSING(bench_train, "bench train")
+MISSING(runs, "runs")
+MISSING(reproduce, "reproduce")
+MISSING(report, "report")
