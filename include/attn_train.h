@@ -85,6 +85,8 @@ ATTN_API attn_tensor *attn_checkpoint(attn_compute_fn compute, void *user, int c
 /* FLOPs that operators have taken since the last reset, forward and backward, while counting (tapes begin without). Counted, an addition and a product as two:
  *   products, linear layers, conv2d   2 M N K, each gradient that is wanted the same; LSTM and GRU: their products
  *   attention                         what its plan says: 2 (D + E) for each allowed pair and head, backward 2 (3 D + 2 E)
+ *   additive attention                2 D for each query and key that it has, of losses up to the last target, with values 2 (D + E); backward 6 D,
+ *                                     2 (3 D + 2 E)
  *   convolutions                      2 for each number and tap that meet, and for each gradient; by Fourier transforms 5 n log2 n each
  *   linear attention, retention       their products, of chunks of 64 tokens; Taylor attention: those of 32 queries with the keys that one of them sees
  *   recurrences, RWKV, scans, S4D     the operations of their formulas; of a number: 2 (backward 5), 9 (23); of a state's number 6 (19), and 3 (9) of a channel
@@ -335,6 +337,19 @@ ATTN_API void attn_attention_config_init(attn_attention_config *config);
 /* O [B, T, H, E] of q [B, T, H, D], k [B, S, G, D], v [B, S, G, E] by libattn's plans (attn.h), which the tape keeps for each shape. Views whose
  * last axis is contiguous are read in place, as the pieces of one projection are. config NULL: all defaults. */
 ATTN_API attn_tensor *attn_attention(attn_tensor *q, attn_tensor *k, attn_tensor *v, const attn_attention_config *config);
+
+/* Additive attention (Bahdanau et al. 2015, app. A.1.2): u[b, m, n] = v . tanh(q[b, m] + k[b, n]) of q [B, M, D], k [B, N, D], projected already, and v [D].
+ * keys [B]: sequence b has the keys 0 .. keys[b] - 1, the rest of k is never read; NULL: all N. keys and target are copied. Views whose last axis is
+ * contiguous are read in place. Tangents are computed anew backward: no B M N D numbers are kept. In float tanh is within 5e-7 of itself. */
+
+/* The pointer (Vinyals et al. 2015, eq. 3): losses [B, M], each -log p(target) = log(sum over n of e^u[b, m, n]) - u[b, m, target]; right also where p
+ * is too small for a float. target [B, M] has keys' numbers, below keys[b]. A negative one: the loss is 0, and the query gets and gives no gradient,
+ * whatever it holds. */
+ATTN_API attn_tensor *attn_pointer_losses(attn_tensor *q, attn_tensor *k, attn_tensor *v, const int32_t *keys, const int32_t *target);
+/* u itself, [B, M, N], -inf from keys[b] on: for decoding, and for weights of the caller's own. Gradients of those are not read. */
+ATTN_API attn_tensor *attn_pointer_logits(attn_tensor *q, attn_tensor *k, attn_tensor *v, const int32_t *keys);
+/* The glimpse: means [B, M, E] of values [B, N, E] with weights softmax over n of u; 0 of no keys. */
+ATTN_API attn_tensor *attn_pointer_attention(attn_tensor *q, attn_tensor *k, attn_tensor *v, attn_tensor *values, const int32_t *keys);
 
 /* ------------------------------------------------------------------------------------------ initial numbers */
 

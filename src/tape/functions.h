@@ -1,4 +1,5 @@
-/* Loops over functions of one number, over the exponentials of a softmax, and over the rows of a norm.
+/* Loops over functions of one number, over the exponentials of a softmax, over the rows of a norm, and over the keys of a
+ * pointer.
  *
  * There is a table of them for the plain C of <math.h>, which has all of them and is the reference, and one for each instruction set, in
  * float alone, which has those that <math.h> is slow in. What a loop makes of a number depends on no other number of the range, so a range
@@ -44,6 +45,12 @@ struct attn_norm_rows {
     bool centred;
 };
 
+/* One query of the additive score, and `count` keys, rows of `dim` numbers k_step apart. */
+struct attn_pointer_keys {
+    int64_t count, dim, k_step;
+    const attn_real *q, *k, *w;
+};
+
 struct attn_functions {
     uint32_t isa_bits;                      /* what the table needs of attn_ctx.isa */
     struct attn_loops loops[ATTN_FN_COUNT]; /* NULL: as in the portable table */
@@ -65,6 +72,11 @@ struct attn_functions {
     attn_real (*taylor_weights)(int64_t n, attn_real scale, attn_real *w);
     /* The same weights, and d = scale (1 + s) (d + along). */
     void (*taylor_slopes)(int64_t n, attn_real scale, attn_real along, attn_real *w, attn_real *d);
+    /* u[n] = w . tanh(q + k_n) */
+    void (*pointer_logits)(const struct attn_pointer_keys *keys, attn_real *u);
+    /* With t = tanh(q + k_n) and s = du[n] w (1 - t^2): dq += s, dk_n += s, in rows dk_step apart, dw += du[n] t. */
+    void (*pointer_gradients)(const struct attn_pointer_keys *keys, const attn_real *du, attn_real *dq, attn_real *dk, int64_t dk_step,
+                              attn_real *dw);
     /* Taps of a token in the mean up to which a long convolution is direct: with more, transforms are faster (docs/performance.md). */
     int64_t direct_taps;
 };

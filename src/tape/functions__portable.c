@@ -148,6 +148,25 @@ static void norm_backward(const struct attn_norm_rows *n, const attn_real *x, co
     }
 }
 
+static void pointer_logits(const struct attn_pointer_keys *p, attn_real *u) {
+    for (int64_t n = 0; n < p->count; n++) {
+        attn_real sum = 0;
+        for (int64_t c = 0; c < p->dim; c++) sum += p->w[c] * real_tanh(p->q[c] + p->k[n * p->k_step + c]);
+        u[n] = sum;
+    }
+}
+
+static void pointer_gradients(const struct attn_pointer_keys *p, const attn_real *du, attn_real *dq, attn_real *dk, int64_t dk_step,
+                              attn_real *dw) {
+    for (int64_t n = 0; n < p->count; n++)
+        for (int64_t c = 0; c < p->dim; c++) {
+            const attn_real t = real_tanh(p->q[c] + p->k[n * p->k_step + c]), s = du[n] * p->w[c] * (1 - t) * (1 + t);
+            dq[c] += s;
+            dk[n * dk_step + c] += s;
+            dw[c] += du[n] * t;
+        }
+}
+
 static attn_real taylor_weight(attn_real s) {
     return 1 + s + s * s / 2;
 }
@@ -194,5 +213,7 @@ const struct attn_functions attn_functions__portable = {
     .norm_backward = norm_backward,
     .taylor_weights = taylor_weights,
     .taylor_slopes = taylor_slopes,
+    .pointer_logits = pointer_logits,
+    .pointer_gradients = pointer_gradients,
     .direct_taps = 192,
 };

@@ -22,6 +22,7 @@
 #include "tape/convolution_template.h"
 #include "tape/functions.h"
 #include "tape/norm_template.h"
+#include "tape/pointer_template.h"
 #include "tape/taylor_template.h"
 
 typedef uint32_t words __attribute__((vector_size(4 * VEC_LANES)));
@@ -255,6 +256,8 @@ static void exp_scaled(int64_t n, const float *x, float lse, float factor, float
         .norm_forward = norm_forward,                                                                                                      \
         .taylor_weights = taylor_weights,                                                                                                  \
         .taylor_slopes = taylor_slopes,                                                                                                    \
+        .pointer_logits = pointer_logits,                                                                                                  \
+        .pointer_gradients = pointer_gradients,                                                                                            \
         .norm_backward = norm_backward,                                                                                                    \
         .direct_taps = VEC_LANES >= 8 ? 640 : 192, /* vectors of 4 are not measured */                                                     \
     };

@@ -50,7 +50,7 @@ struct attn_tape {
     struct attn_arena kept, step; /* memory of parameters; of everything else */
     struct attn_kept *parameters; /* the newest */
     struct attn_node *newest;
-    struct attn_kept_plan *plans; /* attention.c: of every shape so far */
+    struct attn_kept_plan *plans; /* plans.c: of every shape so far */
     size_t plan_bytes;
     int64_t plan_allocations;
     struct attn_fft *ffts; /* fft.c: of every length so far */
@@ -115,7 +115,7 @@ attn_real *attn_grad_add(attn_tensor *x);
 /* Where to write every element, for a contiguous x: *add says whether to add to what is there instead. NULL: the tape is spoiled. */
 attn_real *attn_grad_write(attn_tensor *x, bool *add);
 
-/* attention.c: gives the plans back. */
+/* plans.c: gives the plans back. */
 void attn_tape_free_plans(attn_tape *tape);
 /* fft.c: the same. */
 void attn_tape_free_ffts(attn_tape *tape);

@@ -89,6 +89,15 @@ static attn_tensor *gru(struct one *o) {
     const attn_recurrent_weights w = {P(1, 15, 4), P(2, 15, 5), NULL, NULL};
     return attn_gru(P(0, 2, 3, 4), P(5, 2, 5), &w, NULL);
 }
+static attn_tensor *pointer_losses(struct one *o) {
+    return attn_pointer_losses(P(0, 2, 3, 5), P(1, 2, 4, 5), P(2, 5), (const int32_t[]){4, 2}, (const int32_t[]){0, -1, 3, -1, 1, -1});
+}
+static attn_tensor *pointer_logits(struct one *o) {
+    return attn_pointer_logits(P(0, 2, 3, 5), P(1, 2, 4, 5), P(2, 5), (const int32_t[]){4, 2});
+}
+static attn_tensor *pointer_attention(struct one *o) {
+    return attn_pointer_attention(P(0, 2, 3, 5), P(1, 2, 4, 5), P(2, 5), P(3, 2, 4, 7), NULL);
+}
 static attn_tensor *elementwise(struct one *o) {
     return attn_softmax(attn_gelu(attn_layer_norm(attn_add(P(0, 4, 8), P(1, 8)), P(2, 8), NULL, 1)));
 }
@@ -126,6 +135,10 @@ static const struct {
     /* 3 tokens of 2 sequences; the first state is 0, and its gradient not wanted, but the weights' gradient sums over all */
     {"lstm", lstm, 2 * 2 * 20 * (3 * 4 + 2 * 5), 2 * 2 * 20 * (3 * 4 + 2 * 5) + 2 * 2 * 20 * (2 * 3 * 4 + 2 * 5 + 3 * 5), false},
     {"gru", gru, 2 * 2 * 15 * 3 * (4 + 5), 3 * 2 * 2 * 15 * 3 * (4 + 5), false},
+    /* 3 queries with 4 keys and 2 with 2; 3 with 4 and 3 with 2; 3 with 4 of both sequences */
+    {"pointer losses", pointer_losses, 2 * 16 * 5, 4 * 2 * 16 * 5, false},
+    {"pointer logits", pointer_logits, 2 * 18 * 5, 4 * 2 * 18 * 5, false},
+    {"glimpses", pointer_attention, 2 * 24 * (5 + 7), 2 * 24 * (5 + 7) + 2 * 24 * (3 * 5 + 2 * 7), false},
     {"elementwise", elementwise, 0, 0, false},
 };
 

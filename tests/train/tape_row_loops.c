@@ -1,4 +1,4 @@
-/* The loops over rows of a norm and of weights, of every instruction set that the machine has, against loops in double.
+/* The loops over rows of a norm, of weights and of a pointer, of every instruction set that the machine has, against loops in double.
  *
  * Bounds: a sum of n terms, however they are added, is within n u of the sum of their sizes, u = 2^-24. */
 #include "base/random.h"
@@ -173,9 +173,53 @@ static void weights_and_slopes_are_those_of_the_polynomial(void **state) {
     test_with_every_set(check_weights);
 }
 
+/* tanh is within 5e-7 of itself, 1 - t^2 within twice that of 1. */
+static void check_keys(const struct test_set *set, const attn_ctx *ctx) {
+    const struct attn_functions *table = attn_functions_for(ctx);
+    struct attn_random random;
+    attn_random_init(&random, 23);
+    for (int round = 0; round < ROUNDS; round++) {
+        const int64_t dim = attn_random_between(&random, 1, MOST), count = attn_random_between(&random, 0, ROWS), step = dim + round % 3;
+        float *q = numbers(&random, dim, 1), *w = numbers(&random, dim, 1), *k = numbers(&random, ROWS * step, 1);
+        float *u_got = numbers(&random, ROWS, 1), *du = numbers(&random, ROWS, 1);
+        float *dq = calloc((size_t)dim, sizeof *dq), *dw = calloc((size_t)dim, sizeof *dw), *dk = calloc((size_t)(ROWS * dim), sizeof *dk);
+        const struct attn_pointer_keys keys = {count, dim, step, q, k, w};
+        table->pointer_logits(&keys, u_got);
+        table->pointer_gradients(&keys, du, dq, dk, dim, dw);
+        for (int64_t n = 0; n < count; n++) {
+            double want = 0, size = 0;
+            for (int64_t c = 0; c < dim; c++) {
+                want += (double)w[c] * tanh((double)q[c] + (double)k[n * step + c]);
+                size += fabs((double)w[c]);
+            }
+            near(set, "a logit", (double)u_got[n], want, ((double)(dim + 4) * u + 5e-7) * size);
+        }
+        for (int64_t c = 0; c < dim; c++) {
+            double sum_q = 0, sum_w = 0, sizes = 0;
+            for (int64_t n = 0; n < count; n++) {
+                const double t = tanh((double)q[c] + (double)k[n * step + c]), s = (double)du[n] * (double)w[c] * (1 - t * t);
+                const double size = fabs((double)du[n]) * (1 + fabs((double)w[c]));
+                near(set, "dk", (double)dk[n * dim + c], s, 2e-6 * size);
+                sum_q += s;
+                sum_w += (double)du[n] * t;
+                sizes += size;
+            }
+            near(set, "dq", (double)dq[c], sum_q, 2e-6 * sizes);
+            near(set, "dw", (double)dw[c], sum_w, 2e-6 * sizes);
+        }
+        float *const all[] = {q, w, k, u_got, du, dq, dw, dk};
+        for (int i = 0; i < 8; i++) free(all[i]);
+    }
+}
+static void logits_and_gradients_of_keys_are_those_of_their_definition(void **state) {
+    (void)state;
+    test_with_every_set(check_keys);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_of_norms_are_those_of_their_definition),
+        cmocka_unit_test(logits_and_gradients_of_keys_are_those_of_their_definition),
         cmocka_unit_test(weights_and_slopes_are_those_of_the_polynomial),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
