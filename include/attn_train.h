@@ -309,6 +309,11 @@ typedef struct attn_recurrent_weights {
 ATTN_API attn_tensor *attn_lstm(attn_tensor *x, attn_tensor *h, attn_tensor *c, const attn_recurrent_weights *w, attn_tensor **last_h,
                                 attn_tensor **last_c);
 
+/* The same of sequences with lengths of their own: lengths [B], in [0, T], is copied. From its end on a sequence's h and c stay: last_h and last_c are those at
+ * each one's end, and the result's rows behind it are zeros that no gradient comes from. x is not read there. NULL: attn_lstm. */
+ATTN_API attn_tensor *attn_lstm_lengths(attn_tensor *x, attn_tensor *h, attn_tensor *c, const attn_recurrent_weights *w,
+                                        const int32_t *lengths, attn_tensor **last_h, attn_tensor **last_c);
+
 /* GRU (Cho et al. 2014) the same way: with (r, z, n) = W x[t] + input bias and (r', z', q) = U h[t - 1] + recurrent bias: r = sigmoid(r +
  * r'), z = sigmoid(z + z'), h[t] = (1 - z) tanh(n + r q) + z h[t - 1]. G is 3, in the order r, z, n. */
 ATTN_API attn_tensor *attn_gru(attn_tensor *x, attn_tensor *h, const attn_recurrent_weights *w, attn_tensor **last_h);

@@ -165,7 +165,7 @@ attn_tensor *attn_gru(attn_tensor *x, attn_tensor *h, const attn_recurrent_weigh
     struct gru here = {.q = NULL};
     attn_tensor *inputs[ATTN_RECURRENT_INPUTS];
     int count;
-    if (!attn_recurrent_open(&here.r, "GRU", GATES, x, h, w, NULL, inputs, &count)) return NULL;
+    if (!attn_recurrent_open(&here.r, "GRU", GATES, x, h, w, NULL, NULL, inputs, &count)) return NULL;
     const struct attn_recurrent *r = &here.r;
     attn_tape *tape = r->x->tape;
     attn_tensor *out = attn_tensor_new(tape, 1, (const int64_t[]){r->batch * r->length * r->hidden});

@@ -25,7 +25,8 @@ static bool fits(const struct attn_recurrent *r, const attn_tensor *more, int bl
 }
 
 bool attn_recurrent_open(struct attn_recurrent *r, const char *name, int blocks, attn_tensor *x, attn_tensor *h,
-                         const attn_recurrent_weights *w, attn_tensor *more, attn_tensor *inputs[ATTN_RECURRENT_INPUTS], int *count) {
+                         const attn_recurrent_weights *w, attn_tensor *more, const int32_t *lengths,
+                         attn_tensor *inputs[ATTN_RECURRENT_INPUTS], int *count) {
     char text_x[ATTN_SHAPE_TEXT], text_w[ATTN_SHAPE_TEXT];
     *r = (struct attn_recurrent){.h = h ? attn_contiguous(h) : NULL};
     if (w)
@@ -55,7 +56,7 @@ bool attn_recurrent_open(struct attn_recurrent *r, const char *name, int blocks,
     r->in = r->x->size[r->x->dims - 1];
     r->gates = r->w.input->size[0];
     r->hidden = r->gates / blocks;
-    return true;
+    return attn_packing_open(r->x->tape, name, r->batch, r->length, lengths, &r->packing);
 }
 
 /* ------------------------------------------------------------------------------------------------------ forward */
@@ -70,22 +71,32 @@ static int64_t time_step(const struct attn_recurrent *r) {
 static void copy_rows(void *arg, int64_t begin, int64_t end) {
     const struct attn_recurrent *r = arg;
     for (int64_t i = begin; i < end; i++) {
-        const attn_real *from = r->x->data + i / r->batch * time_step(r) + i % r->batch * batch_step(r);
+        const int64_t place = attn_packing_place(&r->packing, i);
+        const attn_real *from = r->x->data + place % r->length * time_step(r) + place / r->length * batch_step(r);
         memcpy(r->inputs + i * r->in, from, (size_t)r->in * sizeof *from);
     }
 }
 
-void attn_recurrent_first(const struct attn_recurrent *r, const attn_tensor *x, attn_real *to) {
-    const size_t bytes = (size_t)(r->batch * r->hidden) * sizeof *to;
-    if (x)
-        memcpy(to, x->data, bytes);
-    else
-        memset(to, 0, bytes);
+void attn_recurrent_first(const struct attn_recurrent *r, const attn_tensor *x, attn_real *states) {
+    const size_t bytes = (size_t)r->hidden * sizeof *states;
+    for (int64_t i = 0; i < r->batch; i++) {
+        attn_real *to = states + attn_packing_behind(&r->packing, -1, i) * r->hidden;
+        if (x)
+            memcpy(to, x->data + attn_packing_sequence(&r->packing, i) * r->hidden, bytes);
+        else
+            memset(to, 0, bytes);
+    }
+}
+
+void attn_recurrent_ends(const struct attn_recurrent *r, const attn_real *states, attn_real *to) {
+    const attn_real *end = states + r->packing.rows * r->hidden;
+    for (int64_t i = 0; i < r->batch; i++)
+        memcpy(to + attn_packing_sequence(&r->packing, i) * r->hidden, end + i * r->hidden, (size_t)r->hidden * sizeof *to);
 }
 
 bool attn_recurrent_begin(struct attn_recurrent *r) {
     attn_tape *tape = r->x->tape;
-    const int64_t rows = r->length * r->batch;
+    const int64_t rows = r->packing.rows;
     r->inputs = attn_tape_take(tape, (size_t)(rows * r->in) * sizeof(attn_real));
     r->gate = attn_tape_take(tape, (size_t)(rows * r->gates) * sizeof(attn_real));
     r->state = attn_tape_take(tape, (size_t)((rows + r->batch) * r->hidden) * sizeof(attn_real));
@@ -96,10 +107,11 @@ bool attn_recurrent_begin(struct attn_recurrent *r) {
 }
 
 void attn_recurrent_add_flops(const struct attn_recurrent *r, bool backward) {
-    const int64_t steps = r->length - ((backward ? attn_wants(r->h) : r->h != NULL) ? 0 : 1);
+    const bool first = backward ? attn_wants(r->h) : r->h != NULL;
+    const int64_t rows = r->packing.rows, none = first || r->length == 0 ? 0 : attn_packing_active(&r->packing, 0);
     attn_tape *tape = r->x->tape;
-    if (!backward) attn_tape_add_products(tape, r->length, r->batch, r->gates, r->in);
-    attn_tape_add_products(tape, attn_max64(0, steps), r->batch, r->gates, r->hidden);
+    if (!backward) attn_tape_add_products(tape, 1, rows, r->gates, r->in);
+    attn_tape_add_products(tape, 1, rows - none, r->gates, r->hidden);
 }
 
 void attn_recurrent_gates(const struct attn_recurrent *r, int64_t first, int64_t n) {
@@ -117,6 +129,21 @@ int64_t attn_recurrent_strip(const struct attn_recurrent *r) {
 
 /* ---------------------------------------------------------------------------------------------------- gradients */
 
+/* dx += gate W, row by row at its place. */
+static void packed_gradient_of_x(const struct attn_recurrent *r) {
+    attn_tape *tape = r->x->tape;
+    attn_real *dx = attn_grad_add(r->x), *rows = attn_tape_take(tape, (size_t)(r->packing.rows * r->in) * sizeof *rows);
+    const struct attn_product p = {.m = r->packing.rows, .n = r->in, .k = r->gates, .lda = r->gates, .ldb = r->in, .ldc = r->in};
+    if (!dx || !rows) return;
+    tape->status = attn_product(tape->ctx, &p, r->gate, r->w.input->data, rows);
+    attn_tape_add_products(tape, 1, p.m, p.n, p.k);
+    for (int64_t i = 0; i < r->packing.rows; i++) {
+        const int64_t place = attn_packing_place(&r->packing, i);
+        attn_real *to = dx + place % r->length * time_step(r) + place / r->length * batch_step(r);
+        for (int64_t l = 0; l < r->in; l++) to[l] += rows[i * r->in + l];
+    }
+}
+
 /* dx [b, t] += gate [t, b] W, a product for each token. */
 static void gradient_of_x(const struct attn_recurrent *r) {
     attn_tape *tape = r->x->tape;
@@ -133,8 +160,8 @@ static void gradient_of_x(const struct attn_recurrent *r) {
 
 void attn_recurrent_input_gradients(const struct attn_recurrent *r) {
     attn_tape *tape = r->x->tape;
-    const int64_t rows = r->length * r->batch;
-    if (attn_wants(r->x)) gradient_of_x(r);
+    const int64_t rows = r->packing.rows;
+    if (attn_wants(r->x)) (r->packing.order ? packed_gradient_of_x : gradient_of_x)(r);
     if (attn_wants(r->w.input) && !tape->status) {
         bool add;
         attn_real *dw = attn_grad_write(r->w.input, &add);
@@ -147,7 +174,7 @@ void attn_recurrent_input_gradients(const struct attn_recurrent *r) {
 
 void attn_recurrent_state_gradients(const struct attn_recurrent *r, int64_t begin, int64_t n, const attn_real *d, int64_t ld) {
     attn_tape *tape = r->x->tape;
-    const int64_t rows = r->length * r->batch;
+    const int64_t rows = r->packing.rows;
     if (attn_wants(r->w.recurrent) && !tape->status) {
         attn_real *dw = attn_grad_add(r->w.recurrent);
         const struct attn_product p = {
@@ -171,7 +198,7 @@ static void sum_columns(void *arg, int64_t begin, int64_t end) {
 void attn_recurrent_bias_gradients(const struct attn_recurrent *r, int count, attn_tensor *const *bias, int64_t begin, int64_t n,
                                    const attn_real *d, int64_t ld) {
     attn_tape *tape = r->x->tape;
-    struct sum s = {.rows = r->length * r->batch, .columns = ld, .from = d};
+    struct sum s = {.rows = r->packing.rows, .columns = ld, .from = d};
     for (int i = 0; i < count && !tape->status; i++) {
         attn_real *to = attn_wants(bias[i]) ? attn_grad_add(bias[i]) : NULL;
         if (!to) continue;

@@ -1,51 +1,55 @@
 /* What the recurrent layers LSTM and GRU share: their tensors, the products of inputs with the input's weights, the gradients of what does
  * not depend on the gates' formulas.
  *
- * Inside, time comes first: the hidden states of one token lie together, and those of all tokens are one matrix. Sequences do not depend
+ * Inside, time comes first (packing.h): the hidden states of one token lie together, and those of all tokens are one matrix. Sequences do not depend
  * on each other: strips of some are shared out, each of which goes through all tokens by itself.
  */
 #ifndef ATTN_TAPE_RECURRENT_H
 #define ATTN_TAPE_RECURRENT_H
 
 #include "tape/blas.h"
-#include "tape/tape.h"
+#include "tape/packing.h"
 
 struct attn_recurrent {
     attn_tensor *x, *h; /* [B, T, D] or [B, D]; [B, H] or NULL: zeros */
     attn_recurrent_weights w;
     int64_t batch, length, in, hidden, gates; /* gates: rows of the weights, a multiple of hidden */
-    struct attn_packed input;                 /* W */
-    attn_real *inputs;                        /* [T, B, D] */
-    attn_real *gate;                          /* [T, B, gates], in backward their gradients */
-    attn_real *state;                         /* [T + 1, B, H]: h before each token, and at the end */
+    struct attn_packing packing;
+    struct attn_packed input; /* W */
+    attn_real *inputs;        /* [rows, D] */
+    attn_real *gate;          /* [rows, gates], in backward their gradients */
+    attn_real *state;         /* [rows + B, H]: h before each token, and at the end */
 };
 
 /* Checks and fills in all but the arrays; inputs are listed for attn_recording, with `more` behind the usual ones if it is not NULL.
- * blocks: gates for each of the hidden. False: the sentence is written. */
+ * blocks: gates for each of the hidden. lengths [B]: NULL, all tokens. False: the sentence is written. */
 enum { ATTN_RECURRENT_INPUTS = 7 };
 bool attn_recurrent_open(struct attn_recurrent *r, const char *name, int blocks, attn_tensor *x, attn_tensor *h,
-                         const attn_recurrent_weights *w, attn_tensor *more, attn_tensor *inputs[ATTN_RECURRENT_INPUTS], int *count);
+                         const attn_recurrent_weights *w, attn_tensor *more, const int32_t *lengths,
+                         attn_tensor *inputs[ATTN_RECURRENT_INPUTS], int *count);
 
 /* Takes the arrays, copies x and the first state, and packs W. False: the tape is spoiled. */
 bool attn_recurrent_begin(struct attn_recurrent *r);
-/* The gates of n rows [T, B] from `first` on become W x; on the calling thread. */
+/* The gates of n rows from `first` on become W x; on the calling thread. */
 void attn_recurrent_gates(const struct attn_recurrent *r, int64_t first, int64_t n);
 
 /* Counts what the strips' products take: forward of inputs and of states, which a first step from zeros has not; backward of the states' gradients. */
 void attn_recurrent_add_flops(const struct attn_recurrent *r, bool backward);
 
-/* Zeros, or a copy of x, [B, H]. */
-void attn_recurrent_first(const struct attn_recurrent *r, const attn_tensor *x, attn_real *to);
+/* The first rows of states become zeros, or those of x [B, H]. */
+void attn_recurrent_first(const struct attn_recurrent *r, const attn_tensor *x, attn_real *states);
+/* to [B, H] are the last rows of states, each sequence's at its place. */
+void attn_recurrent_ends(const struct attn_recurrent *r, const attn_real *states, attn_real *to);
 
 /* Sequences of a strip. */
 int64_t attn_recurrent_strip(const struct attn_recurrent *r);
 
 /* With the gates' gradients in r->gate: adds to those of x and of the input's weights. */
 void attn_recurrent_input_gradients(const struct attn_recurrent *r);
-/* w [rows.., H] += d^T states: of rows [begin, begin + n) of the recurrent weights, d [T, B, n] in rows of ld. */
+/* w [rows.., H] += d^T states: of rows [begin, begin + n) of the recurrent weights, d [rows, n] in rows of ld. */
 void attn_recurrent_state_gradients(const struct attn_recurrent *r, int64_t begin, int64_t n, const attn_real *d, int64_t ld);
 
-/* Adds the sums over the rows of d [T, B, n] to the gradients of numbers [begin, begin + n) of biases, of which any may be NULL. */
+/* Adds the sums over the rows of d [rows, n] to the gradients of numbers [begin, begin + n) of biases, of which any may be NULL. */
 void attn_recurrent_bias_gradients(const struct attn_recurrent *r, int count, attn_tensor *const *bias, int64_t begin, int64_t n,
                                    const attn_real *d, int64_t ld);
 

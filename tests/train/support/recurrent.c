@@ -30,7 +30,15 @@ enum { HIDDEN_MOST = 64 };
 struct recurrent {
     int64_t batch, length, in, hidden;
     const double *x, *h, *c, *w, *u, *a, *b; /* weights and biases of input and states */
+    const int32_t *lengths;                  /* NULL: length */
 };
+
+/* All tokens of the first sequence; of others from none to all, in no order. */
+static const int32_t *lengths_of(int64_t batch, int64_t length) {
+    static int32_t lengths[128];
+    for (int64_t b = 0; b < batch; b++) lengths[b] = (int32_t)((length + b * 3) % (length + 1));
+    return lengths;
+}
 
 /* y [B, T, H], the cells at the end [B, H]. */
 static void naive_lstm(const struct recurrent *r, double *y, double *cells) {
@@ -43,6 +51,10 @@ static void naive_lstm(const struct recurrent *r, double *y, double *cells) {
         }
         for (int64_t t = 0; t < r->length; t++) {
             double gate[4 * HIDDEN_MOST] = {0};
+            if (r->lengths && t >= r->lengths[s]) {
+                memset(y + (s * r->length + t) * n, 0, (size_t)n * sizeof *y);
+                continue;
+            }
             add_sums(4 * n, r->in, r->w, r->x + (s * r->length + t) * r->in, r->a, gate);
             add_sums(4 * n, n, r->u, h, r->b, gate);
             for (int64_t l = 0; l < n; l++) {
@@ -88,6 +100,13 @@ static attn_tensor *lstm(attn_tensor *const *x) {
     attn_tensor *y = attn_lstm(x[0], x[5], x[6], &w, &h, &c);
     return with_last(y, h, c);
 }
+static attn_tensor *lstm_of_lengths(attn_tensor *const *x) {
+    attn_tensor *h, *c;
+    const attn_recurrent_weights w = weights_of(x, true);
+    const int64_t length = attn_dims(x[0]) == 3 ? attn_size(x[0], 1) : 1;
+    attn_tensor *y = attn_lstm_lengths(x[0], x[5], x[6], &w, lengths_of(attn_size(x[0], 0), length), &h, &c);
+    return with_last(y, h, c);
+}
 static attn_tensor *lstm_plain(attn_tensor *const *x) {
     const attn_recurrent_weights w = weights_of(x, false);
     return attn_lstm(x[0], NULL, NULL, &w, NULL, NULL);
@@ -129,13 +148,21 @@ static struct recurrent recurrent_of(const double *const *x, sizes size, bool al
 static void add_last(const struct recurrent *r, const double *cells, double *y) {
     for (int64_t s = 0; s < r->batch; s++)
         for (int64_t l = 0; l < r->hidden; l++) {
-            const double last = y[(s * r->length + r->length - 1) * r->hidden + l];
+            const int64_t end = r->lengths ? r->lengths[s] : r->length;
+            const double last = end > 0 ? y[(s * r->length + end - 1) * r->hidden + l] : r->h[s * r->hidden + l];
             for (int64_t t = 0; t < r->length; t++) y[(s * r->length + t) * r->hidden + l] += last + (cells ? cells[s * r->hidden + l] : 0);
         }
 }
 static void naive_lstm_all(const double *const *x, sizes size, double *y) {
     double cells[4096];
     const struct recurrent r = recurrent_of(x, size, true);
+    naive_lstm(&r, y, cells);
+    add_last(&r, cells, y);
+}
+static void naive_lstm_of_lengths(const double *const *x, sizes size, double *y) {
+    double cells[4096];
+    struct recurrent r = recurrent_of(x, size, true);
+    r.lengths = lengths_of(r.batch, r.length);
     naive_lstm(&r, y, cells);
     add_last(&r, cells, y);
 }
@@ -177,6 +204,13 @@ const struct test_sequence test_recurrent[] = {
     {"LSTM without biases and states", lstm_plain, naive_lstm_plain, {{1, 5, 2}, {8, 2}, {8, 2}}, true},
     {"LSTM over LSTM, cells alone", lstm_twice, naive_lstm_twice, {{4, 2, 3}, {12, 3}, {12, 3}}, true},
     {"LSTM of many sequences", lstm, naive_lstm_all, {{70, 6, 5}, {148, 5}, {148, 37}, {148}, {148}, {70, 37}, {70, 37}}, false},
+    {"LSTM of lengths", lstm_of_lengths, naive_lstm_of_lengths, {{5, 4, 2}, {12, 2}, {12, 3}, {12}, {12}, {5, 3}, {5, 3}}, true},
+    {"LSTM of lengths, cell", lstm_of_lengths, naive_lstm_of_lengths, {{3, 3}, {8, 3}, {8, 2}, {8}, {8}, {3, 2}, {3, 2}}, true},
+    {"LSTM of many lengths",
+     lstm_of_lengths,
+     naive_lstm_of_lengths,
+     {{70, 6, 5}, {148, 5}, {148, 37}, {148}, {148}, {70, 37}, {70, 37}},
+     false},
     {"GRU with all inputs", gru, naive_gru_all, {{3, 4, 2}, {9, 2}, {9, 3}, {9}, {9}, {3, 3}}, true},
     {"GRU of one token", gru, naive_gru_all, {{2, 1, 3}, {3, 3}, {3, 1}, {3}, {3}, {2, 1}}, true},
     {"GRU cell", gru, naive_gru_all, {{2, 3}, {6, 3}, {6, 2}, {6}, {6}, {2, 2}}, true},
