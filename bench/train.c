@@ -26,7 +26,7 @@ enum { SETTLE = 2, STEPS = 10000 };
 static attn_status give_batch(struct side *s) {
     const struct attn_train_shape *shape = &s->c.shape;
     const int64_t images[] = {shape->batch, shape->length, shape->length, shape->width},
-                  rows[] = {shape->batch, shape->length, shape->width};
+                  rows[] = {shape->batch, shape->length, shape->model == ATTN_TRAIN_POINTER ? 2 : shape->width};
     const bool image = shape->model == ATTN_TRAIN_IMAGES;
     attn_status status = attn_torch_give(&s->torch, "batch-label", ATTN_NPY_I32, 1, &s->c.labels, s->c.label);
     if (status == ATTN_OK && s->c.token != NULL) status = attn_torch_give(&s->torch, "batch-token", ATTN_NPY_I32, 2, rows, s->c.token);
@@ -53,7 +53,7 @@ static double relative(double theirs, double ours) {
 
 /* Its first step is held against ours, which has been done. */
 static attn_status open_peer(struct side *s, struct attn_train_figures *f) {
-    static const char *const models[] = {[ATTN_TRAIN_LSTM] = "lstm", [ATTN_TRAIN_IMAGES] = "images"};
+    static const char *const models[] = {[ATTN_TRAIN_LSTM] = "lstm", [ATTN_TRAIN_IMAGES] = "images", [ATTN_TRAIN_POINTER] = "pointer"};
     const struct attn_train_shape *shape = &s->c.shape;
     char model[256], answer[128] = "", loss[40] = "", norm[40] = "";
     if (shape->model == ATTN_TRAIN_SEQUENCE)

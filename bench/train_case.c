@@ -3,6 +3,7 @@
 
 #include "base/context.h"
 #include "base/random.h"
+#include "bench/train_pointer.h"
 #include "system/zoology/mqar.h"
 
 #include <math.h>
@@ -13,6 +14,12 @@ enum { CLASSES = 10, IMAGE = 32, COLOURS = 3, MAPS0 = 32, MAPS1 = 64, TAPS = 3 }
     {                                                                                                                                      \
         .name = mixer_name, .mixer = text, .batch = 256, .length = 64, .width = 64, .layers = layer_count, .heads = 1, .vocabulary = 8192, \
         .pairs = 4, .positions = with_positions, .contents = "recall (MQAR)"                                                               \
+    }
+
+#define POINTER(case_name, points, targets)                                                                                                \
+    {                                                                                                                                      \
+        .name = case_name, .model = ATTN_TRAIN_POINTER, .batch = 128, .length = points, .width = 256, .layers = 1, .steps = targets,       \
+        .contents = "pointer network, convex hulls"                                                                                        \
     }
 
 const struct attn_train_shape attn_train_shapes[] = {
@@ -48,6 +55,8 @@ const struct attn_train_shape attn_train_shapes[] = {
      .width = COLOURS,
      .layers = 2,
      .contents = "images 32 x 32 x 3: 3 x 3 to 32, ReLU, max of 2 x 2, 3 x 3 to 64, ReLU, max of 2 x 2, linear to 10 classes"},
+    POINTER("ptr10", 10, 7),
+    POINTER("ptr50", 50, 12),
 };
 const int attn_train_shape_count = sizeof attn_train_shapes / sizeof attn_train_shapes[0];
 
@@ -145,11 +154,17 @@ static attn_status draw_batch(struct attn_train_case *c, uint64_t seed) {
     struct attn_random random;
     attn_status status = ATTN_OK;
     attn_random_init(&random, seed);
-    c->label = room(c->ctx, &status, s->batch * s->length, sizeof *c->label);
+    c->label = room(c->ctx, &status, s->batch * attn_max64(s->length, s->steps), sizeof *c->label);
     if (s->model == ATTN_TRAIN_SEQUENCE) {
         c->token = room(c->ctx, &status, s->batch * s->length, sizeof *c->token);
         if (status == ATTN_OK && s->pairs == 0) draw_text(c, &random);
         return status == ATTN_OK && s->pairs > 0 ? draw_recall(c, seed) : status;
+    }
+    if (s->model == ATTN_TRAIN_POINTER) {
+        c->x = room(c->ctx, &status, s->batch * s->length * 2, sizeof *c->x);
+        c->fed = room(c->ctx, &status, s->batch * s->steps * 2, sizeof *c->fed);
+        if (status == ATTN_OK) attn_train_pointer_draw(c, &random);
+        return status;
     }
     const int64_t count = s->batch * s->length * s->width * (s->model == ATTN_TRAIN_IMAGES ? IMAGE : 1);
     c->x = room(c->ctx, &status, count, sizeof *c->x);
@@ -162,8 +177,10 @@ static attn_status draw_batch(struct attn_train_case *c, uint64_t seed) {
 /* ----------------------------------------------------------------------------------------------- open and close */
 
 attn_status attn_train_case_open(struct attn_train_case *c, attn_ctx *ctx, const struct attn_train_shape *shape, uint64_t seed) {
-    static void (*const make[])(struct attn_train_case *) = {
-        [ATTN_TRAIN_SEQUENCE] = make_sequence, [ATTN_TRAIN_LSTM] = make_lstm, [ATTN_TRAIN_IMAGES] = make_images};
+    static void (*const make[])(struct attn_train_case *) = {[ATTN_TRAIN_SEQUENCE] = make_sequence,
+                                                             [ATTN_TRAIN_LSTM] = make_lstm,
+                                                             [ATTN_TRAIN_IMAGES] = make_images,
+                                                             [ATTN_TRAIN_POINTER] = attn_train_pointer_make};
     attn_optimizer_config config;
     *c = (struct attn_train_case){.ctx = ctx, .shape = *shape};
     attn_optimizer_config_init(&config);
@@ -176,7 +193,7 @@ attn_status attn_train_case_open(struct attn_train_case *c, attn_ctx *ctx, const
 void attn_train_case_close(struct attn_train_case *c) {
     attn_optimizer_destroy(c->optimizer);
     attn_model_destroy(c->model);
-    void *const arrays[] = {c->x, c->token, c->row, c->label};
+    void *const arrays[] = {c->x, c->fed, c->token, c->row, c->label};
     for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) attn_free(c->ctx, arrays[i]);
     *c = (struct attn_train_case){.ctx = c->ctx};
 }
@@ -205,11 +222,16 @@ static attn_tensor *image_logits(struct attn_train_case *c) {
     return attn_project(&c->head, attn_reshape(x, 2, (const int64_t[]){c->shape.batch, -1}));
 }
 
-static attn_status backward(struct attn_train_case *c) {
+static attn_tensor *loss_of(struct attn_train_case *c) {
     static attn_tensor *(*const logits[])(struct attn_train_case *) = {
         [ATTN_TRAIN_SEQUENCE] = sequence_logits, [ATTN_TRAIN_LSTM] = lstm_logits, [ATTN_TRAIN_IMAGES] = image_logits};
+    if (c->shape.model == ATTN_TRAIN_POINTER) return attn_train_pointer_loss(c);
+    return attn_cross_entropy(logits[c->shape.model](c), c->label);
+}
+
+static attn_status backward(struct attn_train_case *c) {
     attn_tape_reset(attn_model_tape(c->model));
-    attn_tensor *loss = attn_cross_entropy(logits[c->shape.model](c), c->label);
+    attn_tensor *loss = loss_of(c);
     const attn_status status = attn_tape_status(attn_model_tape(c->model));
     if (status != ATTN_OK) return status;
     c->loss = (double)attn_data(loss)[0];

@@ -4,7 +4,7 @@
 
 #include "attn_train.h"
 
-enum attn_train_model { ATTN_TRAIN_SEQUENCE, ATTN_TRAIN_LSTM, ATTN_TRAIN_IMAGES };
+enum attn_train_model { ATTN_TRAIN_SEQUENCE, ATTN_TRAIN_LSTM, ATTN_TRAIN_IMAGES, ATTN_TRAIN_POINTER };
 
 struct attn_train_shape {
     const char *name;
@@ -12,6 +12,7 @@ struct attn_train_shape {
     bool positions, mlp; /* of a sequence model */
     const char *mixer;   /* of a sequence model; NULL of others */
     int64_t batch, length, width, layers, heads, vocabulary;
+    int64_t steps;        /* of a pointer network: targets of a sequence */
     int64_t pairs;        /* of recall (MQAR): logits at the labelled rows only; 0: a language model, labels everywhere */
     const char *contents; /* in words, for the help */
 };
@@ -19,6 +20,12 @@ struct attn_train_shape {
 /* The cases of the suite, those of recall at the width and batch that they are usually measured at. */
 extern const struct attn_train_shape attn_train_shapes[];
 extern const int attn_train_shape_count;
+
+/* Weights of a pointer network. */
+struct attn_train_pointer {
+    attn_recurrent_weights encoder, decoder;
+    attn_tensor *start, *end, *w1, *w2, *v;
+};
 
 struct attn_train_case {
     attn_ctx *ctx;
@@ -28,7 +35,8 @@ struct attn_train_case {
     attn_sequence *sequence;
     attn_recurrent_weights lstm;
     attn_projection conv[2], head;
-    float *x;                     /* [B, T, D] or images [B, 32, 32, 3]; NULL of sequence models */
+    struct attn_train_pointer pointer;
+    float *x, *fed;               /* [B, T, D], points [B, N, 2] or images [B, 32, 32, 3]; NULL of sequence models. fed: train_pointer.h */
     int32_t *token, *row, *label; /* row: the labelled ones, NULL: all */
     int64_t labels;
     double loss, norm; /* of the newest step, the norm only of the first */

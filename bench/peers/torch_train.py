@@ -1,6 +1,6 @@
 """Training steps in PyTorch, of the models of `attn bench train`. Stands before torch_peer.py in one script, whose main part imports torch and numpy.
 
-  train FOLDER THREADS MODEL -> ok NAME LOSS NORM   MODEL lstm, images, or LAYERS/HEADS/MIXERS of a sequence model; LOSS and the gradient's NORM of the
+  train FOLDER THREADS MODEL -> ok NAME LOSS NORM   MODEL lstm, images, pointer, or LAYERS/HEADS/MIXERS of a sequence model; LOSS and the gradient's NORM of the
                                                     first step; arrays: the initial weights by their names, and the batch as batch-NAME
   steps N                    -> ok SECONDS          N training steps
 
@@ -190,8 +190,47 @@ def image_model(p, batch):
     return f.cross_entropy(project(p, "head", x.permute(0, 2, 3, 1).flatten(1)), batch["label"])
 
 
+def pointer_weights(p, name):
+    return [p[f"{name}.{part}"] for part in ("input", "recurrent", "input_bias", "recurrent_bias")]
+
+
+def decode_cells(p, fed, h, c):
+    """As nn.LSTMCell in a loop."""
+    states = []
+    for i in range(fed.shape[1]):
+        h, c = torch.lstm_cell(fed[:, i], (h, c), *pointer_weights(p, "decoder"))
+        states.append(h)
+    return torch.stack(states, 1)
+
+
+def decode_layer(p, fed, h, c):
+    """As nn.LSTM, which teacher forcing allows."""
+    return torch.lstm(fed, (h[None], c[None]), pointer_weights(p, "decoder"), True, 1, 0.0, True, False, True)[0]
+
+
+def pointer_losses(q, k, v, target):
+    u = torch.tanh(q[:, :, None] + k[:, None]) @ v
+    return torch.nn.functional.cross_entropy(u.flatten(0, 1), target)
+
+
+def pointer_model(p, batch):
+    x = batch["x"]
+    target = batch["label"].view(x.shape[0], -1)
+    before = target[:, :-1, None].expand(-1, -1, 2) - 1
+    fed = torch.cat((p["start"].expand(x.shape[0], 1, 2), x.gather(1, before)), 1)
+    zeros = torch.zeros(1, x.shape[0], p["v"].shape[0])
+    e, h, c = torch.lstm(x, (zeros, zeros), pointer_weights(p, "encoder"), True, 1, 0.0, True, False, True)
+    q = pieces["decode"](p, fed, h[0], c[0]) @ p["w2"].T
+    k = torch.cat((p["end"].expand(x.shape[0], 1, -1), e), 1) @ p["w1"].T
+    return pieces["pointer_losses"](q, k, p["v"], batch["label"])
+
+
+pieces.update(decode=decode_layer, pointer_losses=pointer_losses)
+
+
 class Train:
-    """Eager or compiled, whichever takes the shorter steps. Of models that scan, only pieces are compiled: a whole model with its scans unrolled takes minutes."""
+    """Eager or compiled, whichever takes the shorter steps. Of models that scan, only pieces are compiled: a whole model with its scans unrolled takes minutes.
+    A pointer network's decoder is a layer or cells, and its losses alone are compiled or all of it."""
 
     def __init__(self, folder, threads, model):
         torch.set_num_threads(int(threads))
@@ -202,7 +241,7 @@ class Train:
                 self.batch[file[6:-4]] = array.long() if array.dtype == torch.int32 else array
             else:  # of images: channels last
                 self.weights[file[:-4]] = (array.permute(0, 3, 1, 2) if array.dim() == 4 else array).requires_grad_(True)
-        self.model = {"lstm": lstm_model, "images": image_model}.get(model) or sequence_model(model)
+        self.model = {"lstm": lstm_model, "images": image_model, "pointer": pointer_model}.get(model) or sequence_model(model)
         self.optimizer = torch.optim.AdamW(self.weights.values(), lr=1e-4, weight_decay=0.1, fused=True)
         loss = self.backward()
         norm = torch.sqrt(sum((w.grad.double() ** 2).sum() for w in self.weights.values()))
@@ -221,24 +260,44 @@ class Train:
             self.optimizer.step()
         return time.perf_counter() - start
 
-    def compile(self, text):
-        if "rwkv" in text or "mamba" in text:
-            pieces.update((name, torch.compile(piece)) for name, piece in list(pieces.items()))
+    def ways(self, text):
+        """Name, pieces in other pieces' places, and whether all of the model is compiled; the first is eager."""
+        cells = {"decode": decode_cells}
+        yield "eager", {}, False
+        if text == "pointer":
+            compiled = {"pointer_losses": torch.compile(pointer_losses)}
+            yield "eager", cells, False
+            yield "compiled", compiled, False
+            yield "compiled", {**compiled, "decode": torch.compile(decode_cells)}, False
+            yield "compiled", cells, True
+        elif "rwkv" in text or "mamba" in text:
+            yield "compiled", {name: torch.compile(piece) for name, piece in pieces.items()}, False
         else:
-            self.model = torch.compile(self.model)
+            yield "compiled", {}, True
 
-    def choose(self, text):
-        eager, before = self.model, dict(pieces)
-        self.run(1)
-        eager_seconds, expected = min(self.run(1) for _ in range(3)), self.backward()
+    def try_way(self, replaced, whole):
+        """Seconds of a step, if its loss is that of the eager model."""
+        eager, before, expected = self.model, dict(pieces), self.backward()
+        pieces.update(replaced)
+        if whole:
+            self.model = torch.compile(eager)
         try:
-            self.compile(text)
-            same = abs(self.backward() - expected) <= 1e-4 * abs(expected)
-            self.run(1)
-            if same and min(self.run(1) for _ in range(3)) < eager_seconds:
-                return "compiled"
+            if abs(self.backward() - expected) <= 1e-4 * abs(expected):
+                self.run(1)
+                return min(self.run(1) for _ in range(3)), self.model, dict(pieces)
         except Exception:
             pass
-        self.model = eager
-        pieces.update(before)
-        return "eager"
+        finally:
+            self.model = eager
+            pieces.update(before)
+        return None
+
+    def choose(self, text):
+        best = None
+        for name, replaced, whole in self.ways(text):
+            tried = self.try_way(replaced, whole)
+            if tried and (best is None or tried[0] < best[0]):
+                best = tried + (name,)
+        _, self.model, chosen, name = best
+        pieces.update(chosen)
+        return name

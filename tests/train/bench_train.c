@@ -45,9 +45,9 @@ static double number_of(const char *line, const char *key) {
     return strtod(at + strlen(key), NULL);
 }
 
-/* The models of recall at a width and batch at which a step is short; lm, lstm and conv have one size. */
-static void every_model_of_recall_and_the_recurrent_one_run(void **state) {
-    static const char *const cases[] = {"attention", "baseconv", "based", "rwkv", "mamba", "hyena", "h3", "lstm"};
+/* The models of recall at a width and batch at which a step is short; lm, lstm, conv, ptr10 and ptr50 have one size. */
+static void every_model_of_recall_the_recurrent_one_and_a_pointer_network_run(void **state) {
+    static const char *const cases[] = {"attention", "baseconv", "based", "rwkv", "mamba", "hyena", "h3", "lstm", "ptr10"};
     char words[256], key[64];
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -108,7 +108,7 @@ static void peers_of_several_numbers_of_threads_end(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_model_of_recall_and_the_recurrent_one_run),
+        cmocka_unit_test(every_model_of_recall_the_recurrent_one_and_a_pointer_network_run),
         cmocka_unit_test(numbers_of_threads_take_turns_and_see_the_same_loss),
         cmocka_unit_test(a_table_and_csv_have_a_line_for_each_width),
         cmocka_unit_test(mistakes_and_a_missing_peer_are_named),
