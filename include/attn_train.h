@@ -434,19 +434,21 @@ ATTN_API double attn_clip_norm(attn_optimizer *optimizer, double most);
  *   ATTN_COSINE        floor + (1 - floor) (1 + cos(pi x)) / 2, x the share of the steps from warmup to `total`; floor from `total` on
  *   ATTN_COSINE_EPOCH  the same with x the share of whole epochs of `period` steps: it changes between epochs only
  *   ATTN_INVERSE_ROOT  sqrt(warmup / step), of warmup at least 1 (Vaswani et al. 2017)
- *   ATTN_STEPS         `gamma` for each `period` of steps that has passed */
+ *   ATTN_STEPS         `gamma` for each `period` of steps that has passed
+ *   ATTN_LINEAR        1 up to the share `hold` of the steps from warmup to `total`, then in a line to floor at `total`; floor from there on */
 typedef enum attn_schedule_kind {
     ATTN_CONSTANT = 0,
     ATTN_COSINE = 1,
     ATTN_COSINE_EPOCH = 2,
     ATTN_INVERSE_ROOT = 3,
-    ATTN_STEPS = 4
+    ATTN_STEPS = 4,
+    ATTN_LINEAR = 5
 } attn_schedule_kind;
 typedef struct attn_schedule {
     attn_schedule_kind kind;
     double peak;
     int64_t warmup, total, period;
-    double floor, gamma;
+    double floor, gamma, hold;
 } attn_schedule;
 ATTN_API double attn_schedule_rate(const attn_schedule *schedule, int64_t step);
 

@@ -8,6 +8,11 @@ static double cosine(double x, double floor) {
     return floor + (1 - floor) * (1 + cos(M_PI * x)) / 2;
 }
 
+static double linear(double x, double hold, double floor) {
+    if (x >= 1) return floor;
+    return x <= hold ? 1 : 1 - (1 - floor) * (x - hold) / (1 - hold);
+}
+
 double attn_schedule_rate(const attn_schedule *s, int64_t step) {
     const int64_t after = step - s->warmup, span = s->total - s->warmup, period = s->period > 0 ? s->period : 1;
     const int64_t passed = after / period, epochs = span > 0 ? (span - 1) / period + 1 : 0;
@@ -23,6 +28,8 @@ double attn_schedule_rate(const attn_schedule *s, int64_t step) {
     }
     case ATTN_STEPS:
         return s->peak * pow(s->gamma, (double)passed);
+    case ATTN_LINEAR:
+        return s->peak * (span > 0 ? linear((double)after / (double)span, s->hold, s->floor) : s->floor);
     case ATTN_CONSTANT:
         break;
     }

@@ -5,7 +5,7 @@
 #include <string.h>
 
 static const char *const optimizers[] = {"sgd", "adam", "adamw", "radam", "adafactor", NULL};
-static const char *const schedules[] = {"constant", "cosine", "cosine_epoch", "inverse_root", "steps", NULL};
+static const char *const schedules[] = {"constant", "cosine", "cosine_epoch", "inverse_root", "steps", "linear", NULL};
 
 const struct attn_recipe_field attn_trainer_fields[] = {
     {"seed", "of the first weights, the data and dropout", ATTN_WHOLE, "1", 0, 2147483647.0, NULL},
@@ -24,9 +24,10 @@ const struct attn_recipe_field attn_trainer_fields[] = {
     {"clip", "greatest norm of the whole gradient; 0: any", ATTN_NUMBER, "0", 0, 1e12, NULL},
     {"schedule", "how the rate goes after the warm-up", ATTN_WORD, "cosine", 0, 0, schedules},
     {"warmup", "steps in which the rate rises to lr", ATTN_WHOLE, "0", 0, 1e12, NULL},
-    {"floor", "share of lr at which cosine ends", ATTN_NUMBER, "0", 0, 1, NULL},
+    {"floor", "share of lr at which cosine and linear end", ATTN_NUMBER, "0", 0, 1, NULL},
     {"period", "steps of an epoch for cosine_epoch, and between falls for steps; 0: a pass over the data", ATTN_WHOLE, "0", 0, 1e12, NULL},
     {"gamma", "factor of each fall of schedule=steps", ATTN_NUMBER, "0.1", 0, 1, NULL},
+    {"hold", "share of the steps behind the warm-up in which schedule=linear stays at lr", ATTN_NUMBER, "0", 0, 1, NULL},
     {"ema", "weights are averaged over steps, each keeping this share of the average, and the average is evaluated and saved; 0: no",
      ATTN_NUMBER, "0", 0, 0.9999999, NULL},
     {"eval_every", "steps between evaluations; 0: one at the end", ATTN_WHOLE, "0", 0, 1e12, NULL},

@@ -60,7 +60,8 @@ static attn_schedule schedule_of(const struct attn_job *job, int64_t steps) {
                            .total = steps,
                            .period = period > 0 ? period : attn_max64(1, job->epoch_steps),
                            .floor = attn_recipe_number(r, "floor"),
-                           .gamma = attn_recipe_number(r, "gamma")};
+                           .gamma = attn_recipe_number(r, "gamma"),
+                           .hold = attn_recipe_number(r, "hold")};
 }
 
 static attn_status make_optimizer(struct attn_job *job, attn_optimizer **out) {

@@ -296,6 +296,20 @@ static void schedules_have_their_values(void **state) {
     expect_rate(&s, 29, 1);
     expect_rate(&s, 30, 0.1);
     expect_rate(&s, 90, 1e-3);
+    s = (attn_schedule){.kind = ATTN_LINEAR, .peak = 2, .warmup = 10, .total = 110, .floor = 0.1};
+    expect_rate(&s, 9, 2);
+    expect_rate(&s, 10, 2);
+    expect_rate(&s, 60, 2 * (1 - 0.9 / 2));
+    expect_rate(&s, 110, 0.2);
+    expect_rate(&s, 1000000, 0.2);
+    s.hold = 0.6;
+    expect_rate(&s, 70, 2);
+    expect_rate(&s, 80, 2 * (1 - 0.9 / 4));
+    expect_rate(&s, 109, 2 * (1 - 0.9 * 39 / 40));
+    expect_rate(&s, 110, 0.2);
+    s.hold = 1;
+    expect_rate(&s, 109, 2);
+    expect_rate(&s, 110, 0.2);
 }
 
 static void fillings_have_their_bounds_and_deviations(void **state) {

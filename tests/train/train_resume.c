@@ -80,7 +80,8 @@ static void every_optimiser_goes_on_bit_for_bit(void **state) {
 }
 
 static void every_schedule_goes_on_bit_for_bit(void **state) {
-    static const char *const schedules[] = {"constant", "cosine", "cosine_epoch period=7", "inverse_root warmup=9", "steps period=11"};
+    static const char *const schedules[] = {
+        "constant", "cosine", "cosine_epoch period=7", "inverse_root warmup=9", "steps period=11", "linear hold=0.4 warmup=3"};
     (void)state;
     for (size_t i = 0; i < sizeof schedules / sizeof schedules[0]; i++) {
         char words[256];
