@@ -1,5 +1,5 @@
-/* Loops over functions of one number, over the exponentials of a softmax, over the rows of a norm, and over the keys of a
- * pointer.
+/* Loops over functions of one number, over the exponentials of a softmax, over the rows of a norm, the keys of a pointer and
+ * the gates of an LSTM.
  *
  * There is a table of them for the plain C of <math.h>, which has all of them and is the reference, and one for each instruction set, in
  * float alone, which has those that <math.h> is slow in. What a loop makes of a number depends on no other number of the range, so a range
@@ -51,6 +51,18 @@ struct attn_pointer_keys {
     const attn_real *q, *k, *w;
 };
 
+/* An LSTM's layer: H numbers of each of its gates i, f, g, o, and the few inputs that are not in the gates' sums yet. */
+enum { ATTN_LSTM_GATES = 4 };
+struct attn_lstm_layer {
+    int64_t hidden, in;
+    const attn_real *input, *bias; /* [in, 4 H], [4 H] */
+};
+/* One token of a sequence. */
+struct attn_lstm_token {
+    const attn_real *x, *before; /* [in]; c before it, [H] */
+    attn_real *gate, *squash;    /* [4 H], [H]: tanh(c) */
+};
+
 struct attn_functions {
     uint32_t isa_bits;                      /* what the table needs of attn_ctx.isa */
     struct attn_loops loops[ATTN_FN_COUNT]; /* NULL: as in the portable table */
@@ -77,6 +89,12 @@ struct attn_functions {
     /* With t = tanh(q + k_n) and s = du[n] w (1 - t^2): dq += s, dk_n += s, in rows dk_step apart, dw += du[n] t. */
     void (*pointer_gradients)(const struct attn_pointer_keys *keys, const attn_real *du, attn_real *dq, attn_real *dk, int64_t dk_step,
                               attn_real *dw);
+    /* The gates' sums, with input and bias, become their functions; c, tanh(c), and h, which goes to state and y: lstm.c. */
+    void (*lstm_forward)(const struct attn_lstm_layer *n, const struct attn_lstm_token *t, attn_real *c, attn_real *state, attn_real *y);
+    /* The gates become the gradients of their sums, of dy and dh; dc that of c before the token. sums [in + 1, 4 H] += those gradients times each input, and
+     * as they are. */
+    void (*lstm_backward)(const struct attn_lstm_layer *n, const struct attn_lstm_token *t, const attn_real *dy, const attn_real *dh,
+                          attn_real *dc, attn_real *sums);
     /* Taps of a token in the mean up to which a long convolution is direct: with more, transforms are faster (docs/performance.md). */
     int64_t direct_taps;
 };

@@ -148,6 +148,38 @@ static void norm_backward(const struct attn_norm_rows *n, const attn_real *x, co
     }
 }
 
+static void lstm_forward(const struct attn_lstm_layer *n, const struct attn_lstm_token *t, attn_real *c, attn_real *state, attn_real *y) {
+    const int64_t h = n->hidden;
+    for (int64_t l = 0; l < ATTN_LSTM_GATES * h; l++) {
+        attn_real sum = t->gate[l] + n->bias[l];
+        for (int64_t d = 0; d < n->in; d++) sum += t->x[d] * n->input[d * ATTN_LSTM_GATES * h + l];
+        t->gate[l] = l / h == 2 ? real_tanh(sum) : sigmoid_of(sum);
+    }
+    for (int64_t l = 0; l < h; l++) {
+        c[l] = t->gate[h + l] * t->before[l] + t->gate[l] * t->gate[2 * h + l];
+        t->squash[l] = real_tanh(c[l]);
+        y[l] = state[l] = t->gate[3 * h + l] * t->squash[l];
+    }
+}
+
+static void lstm_backward(const struct attn_lstm_layer *n, const struct attn_lstm_token *t, const attn_real *dy, const attn_real *dh,
+                          attn_real *dc, attn_real *sums) {
+    const int64_t h = n->hidden;
+    attn_real *i = t->gate, *f = i + h, *g = f + h, *o = g + h;
+    for (int64_t l = 0; l < h; l++) {
+        const attn_real d = dy[l] + dh[l], s = t->squash[l], d_c = dc[l] + d * o[l] * (1 - s * s);
+        const attn_real d_i = d_c * g[l] * i[l] * (1 - i[l]), d_g = d_c * i[l] * (1 - g[l] * g[l]);
+        const attn_real d_f = d_c * t->before[l] * f[l] * (1 - f[l]);
+        dc[l] = d_c * f[l];
+        i[l] = d_i;
+        f[l] = d_f;
+        g[l] = d_g;
+        o[l] = d * s * o[l] * (1 - o[l]);
+    }
+    for (int64_t d = 0; d <= n->in; d++, sums += ATTN_LSTM_GATES * h)
+        for (int64_t l = 0; l < ATTN_LSTM_GATES * h; l++) sums[l] += d < n->in ? t->x[d] * t->gate[l] : t->gate[l];
+}
+
 static void pointer_logits(const struct attn_pointer_keys *p, attn_real *u) {
     for (int64_t n = 0; n < p->count; n++) {
         attn_real sum = 0;
@@ -213,6 +245,8 @@ const struct attn_functions attn_functions__portable = {
     .norm_backward = norm_backward,
     .taylor_weights = taylor_weights,
     .taylor_slopes = taylor_slopes,
+    .lstm_forward = lstm_forward,
+    .lstm_backward = lstm_backward,
     .pointer_logits = pointer_logits,
     .pointer_gradients = pointer_gradients,
     .direct_taps = 192,

@@ -197,6 +197,8 @@ FUNCTION(elu)
 FUNCTION(silu)
 FUNCTION(gelu)
 
+#include "tape/lstm_template.h"
+
 static float greatest(int64_t n, const float *x) {
     vec most = vec_set1(-INFINITY);
     float lanes[VEC_LANES], result = -INFINITY;
@@ -256,6 +258,8 @@ static void exp_scaled(int64_t n, const float *x, float lse, float factor, float
         .norm_forward = norm_forward,                                                                                                      \
         .taylor_weights = taylor_weights,                                                                                                  \
         .taylor_slopes = taylor_slopes,                                                                                                    \
+        .lstm_forward = lstm_forward,                                                                                                      \
+        .lstm_backward = lstm_backward,                                                                                                    \
         .pointer_logits = pointer_logits,                                                                                                  \
         .pointer_gradients = pointer_gradients,                                                                                            \
         .norm_backward = norm_backward,                                                                                                    \

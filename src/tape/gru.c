@@ -126,7 +126,7 @@ static void backward(struct attn_node *node) {
     attn_recurrent_add_flops(r, true);
     attn_real *first = attn_wants(r->h) ? attn_grad_add(r->h) : NULL;
     for (int64_t i = 0; first && i < r->h->count; i++) first[i] += job.dh[i];
-    if (!tape->status) attn_recurrent_input_gradients(r);
+    if (!tape->status) attn_recurrent_input_gradients(r, true);
     attn_recurrent_state_gradients(r, 0, 2 * h, r->gate, r->gates);
     attn_recurrent_state_gradients(r, 2 * h, h, n->q, h);
     attn_recurrent_bias_gradients(r, 1, &r->w.input_bias, 0, r->gates, r->gate, r->gates);

@@ -12,7 +12,9 @@
 
 #include <string.h>
 
-enum { GATES = 4 };
+/* FEW inputs are added to the gates number by number: a product of so few columns takes longer. Sums over tokens are kept for GROUPs of positions, which
+ * depend on no number of threads. */
+enum { GATES = ATTN_LSTM_GATES, FEW = 4, GROUP = 8 };
 
 struct lstm {
     struct attn_node node; /* out: h [B, T, H], c [B, H] at the end and, with lengths, h [B, H] at the end, in one array */
@@ -24,29 +26,42 @@ struct lstm {
 
 struct job {
     const struct lstm *n;
+    const struct attn_functions *functions;
+    struct attn_lstm_layer layer;
     struct attn_packed u;
-    const struct attn_loops *sigmoid, *tanh;
-    const attn_real *bias; /* of the gates, NULL: 0 */
-    attn_real *y;          /* of the result */
-    const attn_real *dy;   /* its gradient */
-    attn_real *dh, *dc;    /* [B, H], from the token behind, in the order of positions */
+    attn_real *y;        /* of the result */
+    const attn_real *dy; /* its gradient */
+    attn_real *dh, *dc;  /* [B, H], from the token behind, in the order of positions */
+    attn_real *sums;     /* of each group [in + 1, 4 H]: gradients of the layer's inputs' weights and of the bias */
 };
 
-/* One sequence, one token. */
+static int64_t few_inputs(const struct attn_recurrent *r) {
+    return r->in <= FEW ? r->in : 0;
+}
+
+static struct attn_lstm_token token_of(const struct lstm *n, int64_t row) {
+    const int64_t h = n->r.hidden;
+    return (struct attn_lstm_token){n->r.inputs + row * n->r.in, n->cell + row * h, n->r.gate + row * GATES * h, n->squash + row * h};
+}
+
 static void forward_row(const struct job *job, int64_t row, int64_t behind) {
     const struct lstm *n = job->n;
     const int64_t h = n->r.hidden;
-    attn_real *y = job->y + attn_packing_place(&n->r.packing, row) * h;
-    attn_real *gate = n->r.gate + row * GATES * h, *squash = n->squash + row * h, *c = n->cell + behind * h,
-              *state = n->r.state + behind * h;
-    const attn_real *before = n->cell + row * h;
-    for (int64_t l = 0; l < GATES * h && job->bias; l++) gate[l] += job->bias[l];
-    job->sigmoid->forward(2 * h, gate, gate, NULL);
-    job->tanh->forward(h, gate + 2 * h, gate + 2 * h, NULL);
-    job->sigmoid->forward(h, gate + 3 * h, gate + 3 * h, NULL);
-    for (int64_t l = 0; l < h; l++) c[l] = gate[h + l] * before[l] + gate[l] * gate[2 * h + l];
-    job->tanh->forward(h, c, squash, NULL);
-    for (int64_t l = 0; l < h; l++) y[l] = state[l] = gate[3 * h + l] * squash[l];
+    const struct attn_lstm_token token = token_of(n, row);
+    job->functions->lstm_forward(&job->layer, &token, n->cell + behind * h, n->r.state + behind * h,
+                                 job->y + attn_packing_place(&n->r.packing, row) * h);
+}
+
+/* What W x and U h are of the gates' sums. */
+static void products(const struct job *job, int64_t first, int64_t rows, bool state) {
+    const struct attn_recurrent *r = &job->n->r;
+    attn_real *gate = r->gate + first * r->gates;
+    const bool few = job->layer.in > 0;
+    if (!few) attn_recurrent_gates(r, first, rows);
+    if (state)
+        attn_packed_product(&job->u, rows, r->state + first * r->hidden, r->hidden, gate, r->gates, !few);
+    else if (few)
+        memset(gate, 0, (size_t)(rows * r->gates) * sizeof *gate);
 }
 
 /* The result's rows behind the ends of the sequences at these positions. */
@@ -68,30 +83,18 @@ static void forward_strip(void *arg, int64_t index, int worker) {
     for (int64_t t = 0; t < r->length && attn_packing_active(&r->packing, t) > begin; t++) {
         const int64_t first = attn_packing_first(&r->packing, t) + begin,
                       rows = attn_min64(end, attn_packing_active(&r->packing, t)) - begin;
-        attn_recurrent_gates(r, first, rows);
-        if (t > 0 || r->h)
-            attn_packed_product(&job->u, rows, r->state + first * r->hidden, r->hidden, r->gate + first * r->gates, r->gates, true);
+        products(job, first, rows, t > 0 || r->h);
         for (int64_t i = 0; i < rows; i++) forward_row(job, first + i, attn_packing_behind(&r->packing, t, begin + i));
     }
     if (r->packing.order) zero_padding(job, begin, end);
 }
 
-static void backward_row(const struct job *job, int64_t row, attn_real *dh, attn_real *dc) {
+static void backward_row(const struct job *job, int64_t row, int64_t position) {
     const struct lstm *n = job->n;
     const int64_t h = n->r.hidden;
-    const attn_real *dy = job->dy + attn_packing_place(&n->r.packing, row) * h;
-    attn_real *i = n->r.gate + row * GATES * h, *f = i + h, *g = f + h, *o = g + h;
-    const attn_real *squash = n->squash + row * h, *before = n->cell + row * h;
-    for (int64_t l = 0; l < h; l++) {
-        const attn_real d = dy[l] + dh[l], s = squash[l], d_c = dc[l] + d * o[l] * (1 - s * s);
-        const attn_real d_i = d_c * g[l] * i[l] * (1 - i[l]), d_g = d_c * i[l] * (1 - g[l] * g[l]);
-        const attn_real d_f = d_c * before[l] * f[l] * (1 - f[l]);
-        dc[l] = d_c * f[l];
-        i[l] = d_i;
-        f[l] = d_f;
-        g[l] = d_g;
-        o[l] = d * s * o[l] * (1 - o[l]);
-    }
+    const struct attn_lstm_token token = token_of(n, row);
+    job->functions->lstm_backward(&job->layer, &token, job->dy + attn_packing_place(&n->r.packing, row) * h, job->dh + position * h,
+                                  job->dc + position * h, job->sums + position / GROUP * (job->layer.in + 1) * n->r.gates);
 }
 
 static void backward_strip(void *arg, int64_t index, int worker) {
@@ -102,7 +105,7 @@ static void backward_strip(void *arg, int64_t index, int worker) {
     for (int64_t t = r->length - 1; t >= 0; t--) {
         const int64_t first = attn_packing_first(&r->packing, t) + begin,
                       rows = attn_min64(end, attn_packing_active(&r->packing, t)) - begin;
-        for (int64_t i = 0; i < rows; i++) backward_row(job, first + i, job->dh + (begin + i) * h, job->dc + (begin + i) * h);
+        for (int64_t i = 0; i < rows; i++) backward_row(job, first + i, begin + i);
         if (rows > 0 && (t > 0 || attn_wants(r->h)))
             attn_packed_product(&job->u, rows, r->gate + first * r->gates, r->gates, job->dh + begin * h, h, false);
     }
@@ -128,16 +131,36 @@ static void add_to(const struct attn_recurrent *r, attn_tensor *x, const attn_re
     }
 }
 
+/* The groups' sums: the last row is the bias's gradient, those before are of W^T, where inputs are few. */
+static void add_sums(const struct job *job) {
+    const struct attn_recurrent *r = &job->n->r;
+    attn_tensor *const bias[] = {r->w.input_bias, r->w.recurrent_bias}, *w = r->w.input;
+    const int64_t in = job->layer.in, count = (in + 1) * r->gates;
+    for (int64_t group = 1; group < attn_div_up(r->batch, GROUP); group++)
+        for (int64_t i = 0; i < count; i++) job->sums[i] += job->sums[group * count + i];
+    for (int i = 0; i < 2; i++) {
+        attn_real *to = attn_wants(bias[i]) ? attn_grad_add(bias[i]) : NULL;
+        for (int64_t l = 0; to && l < r->gates; l++) to[l] += job->sums[in * r->gates + l];
+    }
+    attn_real *to = in > 0 && attn_wants(w) ? attn_grad_add(w) : NULL;
+    for (int64_t i = 0; to && i < in * r->gates; i++) to[i % r->gates * in + i / r->gates] += job->sums[i];
+    if (to) attn_tape_add_products(r->x->tape, 1, r->packing.rows, r->gates, in);
+}
+
 static void backward(struct attn_node *node) {
     const struct lstm *n = (struct lstm *)node;
     const struct attn_recurrent *r = &n->r;
     attn_tape *tape = r->x->tape;
     const size_t bytes = (size_t)(r->batch * r->hidden) * sizeof(attn_real);
-    struct job job = {.n = n, .dy = attn_grad_of(node->out)};
+    const size_t sums = (size_t)(attn_div_up(r->batch, GROUP) * (few_inputs(r) + 1) * r->gates) * sizeof(attn_real);
+    struct job job = {.n = n, .dy = attn_grad_of(node->out), .functions = attn_functions_for(tape->ctx)};
+    job.layer = (struct attn_lstm_layer){.hidden = r->hidden, .in = few_inputs(r)};
+    job.sums = attn_tape_take(tape, sums);
     job.dh = attn_tape_take(tape, bytes);
     job.dc = attn_tape_take(tape, bytes);
-    if (!job.dh || !job.dc || !attn_pack(tape, r->w.recurrent->data, r->hidden, false, r->gates, r->hidden, &job.u)) return;
+    if (!job.sums || !job.dh || !job.dc || !attn_pack(tape, r->w.recurrent->data, r->hidden, false, r->gates, r->hidden, &job.u)) return;
     const attn_real *d_cells = job.dy + r->batch * r->length * r->hidden;
+    memset(job.sums, 0, sums);
     by_position(r, d_cells, job.dc);
     if (r->packing.order)
         by_position(r, d_cells + r->batch * r->hidden, job.dh);
@@ -147,33 +170,33 @@ static void backward(struct attn_node *node) {
     attn_recurrent_add_flops(r, true);
     add_to(r, r->h, job.dh);
     add_to(r, n->c, job.dc);
-    if (!tape->status) attn_recurrent_input_gradients(r);
+    if (r->batch > 0) add_sums(&job);
+    if (!tape->status) attn_recurrent_input_gradients(r, job.layer.in == 0);
     attn_recurrent_state_gradients(r, 0, r->gates, r->gate, r->gates);
-    attn_recurrent_bias_gradients(r, 2, (attn_tensor *const[]){r->w.input_bias, r->w.recurrent_bias}, 0, r->gates, r->gate, r->gates);
 }
 
-/* The sum of both biases. False: the tape is spoiled. */
-static bool both_biases(const struct attn_recurrent *r, const attn_real **out) {
+/* The sum of both biases, and W^T where inputs are few. False: the tape is spoiled. */
+static bool open_layer(const struct attn_recurrent *r, struct attn_lstm_layer *layer) {
     const attn_tensor *a = r->w.input_bias, *b = r->w.recurrent_bias;
-    *out = a ? a->data : b ? b->data : NULL;
-    if (!a || !b) return true;
-    attn_real *sum = attn_tape_take(r->x->tape, (size_t)r->gates * sizeof *sum);
-    for (int64_t i = 0; sum && i < r->gates; i++) sum[i] = a->data[i] + b->data[i];
-    *out = sum;
-    return sum != NULL;
+    const int64_t in = few_inputs(r);
+    attn_real *bias = attn_tape_take(r->x->tape, (size_t)((in + 1) * r->gates) * sizeof *bias);
+    if (!bias) return false;
+    attn_real *input = bias + r->gates;
+    for (int64_t i = 0; i < r->gates; i++) bias[i] = (a ? a->data[i] : 0) + (b ? b->data[i] : 0);
+    for (int64_t i = 0; i < in * r->gates; i++) input[i] = r->w.input->data[i % r->gates * in + i / r->gates];
+    *layer = (struct attn_lstm_layer){r->hidden, in, input, bias};
+    return true;
 }
 
 /* False: the tape is spoiled. */
 static bool compute(struct lstm *n, attn_tensor *out) {
     struct attn_recurrent *r = &n->r;
     attn_tape *tape = out->tape;
-    struct job job = {.n = n, .y = out->data};
+    struct job job = {.n = n, .y = out->data, .functions = attn_functions_for(tape->ctx)};
     const int64_t rows = r->packing.rows, states = r->length * r->batch * r->hidden;
-    job.sigmoid = attn_loops_for(tape->ctx, ATTN_FN_SIGMOID);
-    job.tanh = attn_loops_for(tape->ctx, ATTN_FN_TANH);
     n->cell = attn_tape_take(tape, (size_t)((rows + r->batch) * r->hidden) * sizeof(attn_real));
     n->squash = attn_tape_take(tape, (size_t)(rows * r->hidden) * sizeof(attn_real));
-    if (!both_biases(r, &job.bias) || !attn_recurrent_begin(r) ||
+    if (!open_layer(r, &job.layer) || !attn_recurrent_begin(r) ||
         !attn_pack(tape, r->w.recurrent->data, r->hidden, true, r->hidden, r->gates, &job.u))
         return false;
     attn_recurrent_first(r, n->c, n->cell);

@@ -97,11 +97,9 @@ static int64_t capacity(int64_t n) {
     return power;
 }
 
-bool attn_pointer_execute(struct attn_pointer *p, attn_real *o) {
+bool attn_pointer_execute(struct attn_pointer *p, attn_real *o, attn_real *probabilities, bool backward) {
     attn_tape *tape = p->q->tape;
     attn_args *args = &p->args;
-    bool wanted = false;
-    for (int i = 0; i < p->count; i++) wanted = wanted || attn_wants(p->inputs[i]);
     const struct attn_plan_shape shape = {.score = ATTN_SCORE_ADDITIVE,
                                           .batch = capacity(p->batch),
                                           .q_len = capacity(p->queries),
@@ -110,7 +108,7 @@ bool attn_pointer_execute(struct attn_pointer *p, attn_real *o) {
                                           .kv_heads = 1,
                                           .dim = (int32_t)p->dim,
                                           .v_dim = p->values ? (int32_t)p->values->size[3] : 1,
-                                          .backward = tape->record && !tape->quiet && wanted,
+                                          .backward = backward,
                                           .scale = 1,
                                           .softcap = (double)INFINITY};
     p->plan = attn_tape_plan(tape, &shape);
@@ -126,6 +124,7 @@ bool attn_pointer_execute(struct attn_pointer *p, attn_real *o) {
     args->w = (attn_input){p->v->data, {0}};
     if (p->values) args->v = attn_plan_input(p->values);
     args->o = (attn_output){o, {0}};
+    args->weights = (attn_output){probabilities, {0}};
     args->lse.data = attn_tape_take(tape, (size_t)(p->batch * p->queries) * sizeof(attn_real));
     args->workspace_bytes = attn_plan_workspace(p->plan);
     const struct attn_arena_mark mark = attn_arena_mark(&tape->step);
@@ -153,17 +152,15 @@ bool attn_pointer_gradients_open(const struct attn_pointer *p, struct attn_point
     return g->dw != NULL;
 }
 
-void attn_pointer_gradients_plan(const struct attn_pointer *p, struct attn_pointer_gradients *g, const attn_real *d_o,
-                                 const attn_real *d_lse) {
+void attn_pointer_gradients_plan(const struct attn_pointer *p, struct attn_pointer_gradients *g, const attn_real *d_o) {
     attn_tape *tape = p->q->tape;
     attn_gradients to;
     attn_args args = p->args;
     attn_gradients_init(&to);
     to.d_o = (attn_input){d_o, {0}};
-    to.d_lse = (attn_input){d_lse, {0}};
     to.dq = attn_plan_output(&g->of[0]);
     to.dk = attn_plan_output(&g->of[1]);
-    if (p->values) to.dv = attn_plan_output(&g->of[2]);
+    to.dv = attn_plan_output(&g->of[2]);
     to.dw = (attn_output){g->dw + p->batch * p->dim, {0}};
     args.accumulate = ATTN_ACCUMULATE_DQ | ATTN_ACCUMULATE_DK | ATTN_ACCUMULATE_DV | ATTN_ACCUMULATE_REST;
     args.workspace = attn_tape_take(tape, args.workspace_bytes);
@@ -172,12 +169,12 @@ void attn_pointer_gradients_plan(const struct attn_pointer *p, struct attn_point
     attn_pointer_add_flops(p, 3, 2);
 }
 
-void attn_pointer_gradients_row(const struct attn_pointer *p, const struct attn_pointer_gradients *g, int64_t b, int64_t m, int64_t first,
-                                int64_t count, const attn_real *du) {
-    const struct attn_pointer_keys row = attn_pointer_row(p, b, m, first, count);
+void attn_pointer_gradients_row(const struct attn_pointer *p, const struct attn_pointer_gradients *g, int64_t b, int64_t m, int64_t count,
+                                const attn_real *du) {
+    const struct attn_pointer_keys row = attn_pointer_row(p, b, m, 0, count);
     const attn_output dq = attn_plan_output(&g->of[0]), dk = attn_plan_output(&g->of[1]);
     p->functions->pointer_gradients(&row, du, (attn_real *)dq.data + b * dq.stride[0] + m * dq.stride[2],
-                                    (attn_real *)dk.data + b * dk.stride[0] + first * dk.stride[2], dk.stride[2], g->dw + b * p->dim);
+                                    (attn_real *)dk.data + b * dk.stride[0], dk.stride[2], g->dw + b * p->dim);
 }
 
 void attn_pointer_gradients_close(const struct attn_pointer *p, struct attn_pointer_gradients *g) {
@@ -199,7 +196,7 @@ static void backward(struct attn_node *node) {
     const struct attn_pointer *p = &((struct attention *)node)->p;
     struct attn_pointer_gradients g;
     if (!attn_pointer_gradients_open(p, &g)) return;
-    attn_pointer_gradients_plan(p, &g, attn_grad_of(node->out), NULL);
+    attn_pointer_gradients_plan(p, &g, attn_grad_of(node->out));
     attn_pointer_gradients_close(p, &g);
 }
 
@@ -208,8 +205,9 @@ attn_tensor *attn_pointer_attention(attn_tensor *q, attn_tensor *k, attn_tensor 
     if (!attn_pointer_open(&p, "pointer attention", q, k, v, values, true, keys)) return NULL;
     attn_tape *tape = p.q->tape;
     attn_tensor *out = attn_tensor_new(tape, 3, (const int64_t[]){p.batch, p.queries, p.values->size[3]});
-    if (!out || !attn_pointer_execute(&p, out->data)) return NULL;
-    if (attn_recording(out, p.count, p.inputs)) {
+    const bool recording = attn_recording(out, p.count, p.inputs);
+    if (!out || !attn_pointer_execute(&p, out->data, NULL, recording)) return NULL;
+    if (recording) {
         struct attention *n = attn_node_new(out, sizeof *n, backward);
         if (!n) return NULL;
         n->p = p;

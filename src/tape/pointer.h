@@ -34,8 +34,9 @@ struct attn_pointer_keys attn_pointer_row(const struct attn_pointer *p, int64_t 
 /* Counts 2 (keys' products D + values' E) for each query below `rows` and key. */
 void attn_pointer_add_flops(const struct attn_pointer *p, int keys, int values);
 
-/* Runs the plan: p->args.lse [B, M] stays for backward, o may be NULL. False: the tape is spoiled. */
-bool attn_pointer_execute(struct attn_pointer *p, attn_real *o);
+/* Runs a plan, which keeps what its backward needs if `backward`: p->args.lse [B, M] stays; o [B, M, E] and the probabilities [B, M, N] may be NULL. False: the
+ * tape is spoiled. */
+bool attn_pointer_execute(struct attn_pointer *p, attn_real *o, attn_real *probabilities, bool backward);
 
 /* Backward: gradients of q, k and values where they go, and of v, parts of which are rows of dw: of each sequence one, and the plan's. */
 struct attn_pointer_gradients {
@@ -45,12 +46,11 @@ struct attn_pointer_gradients {
     struct attn_arena_mark mark;
 };
 bool attn_pointer_gradients_open(const struct attn_pointer *p, struct attn_pointer_gradients *g);
-/* Adds the plan's, of dO or dLSE, the other NULL. */
-void attn_pointer_gradients_plan(const struct attn_pointer *p, struct attn_pointer_gradients *g, const attn_real *d_o,
-                                 const attn_real *d_lse);
-/* Adds those of logits du of query m and `count` keys from `first` on; of one sequence on one thread. */
-void attn_pointer_gradients_row(const struct attn_pointer *p, const struct attn_pointer_gradients *g, int64_t b, int64_t m, int64_t first,
-                                int64_t count, const attn_real *du);
+/* Adds the plan's, of dO. */
+void attn_pointer_gradients_plan(const struct attn_pointer *p, struct attn_pointer_gradients *g, const attn_real *d_o);
+/* Adds those of logits du of query m and its first `count` keys; of one sequence on one thread. */
+void attn_pointer_gradients_row(const struct attn_pointer *p, const struct attn_pointer_gradients *g, int64_t b, int64_t m, int64_t count,
+                                const attn_real *du);
 void attn_pointer_gradients_close(const struct attn_pointer *p, struct attn_pointer_gradients *g);
 
 #endif

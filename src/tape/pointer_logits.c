@@ -34,7 +34,7 @@ static void backward_sequences(void *arg, int64_t begin, int64_t end) {
     const struct attn_pointer *p = job->p;
     for (int64_t b = begin; b < end; b++)
         for (int64_t m = 0; m < p->queries; m++)
-            attn_pointer_gradients_row(p, job->g, b, m, 0, attn_pointer_keys_of(p, b), job->du + (b * p->queries + m) * p->keys_most);
+            attn_pointer_gradients_row(p, job->g, b, m, attn_pointer_keys_of(p, b), job->du + (b * p->queries + m) * p->keys_most);
 }
 
 static void backward(struct attn_node *node) {

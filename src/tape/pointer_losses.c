@@ -1,9 +1,9 @@
 /* Losses of pointers (Vinyals et al. 2015), fused with the softmax over the keys.
  *
- * forward   L[b, m] = LSE - u_target, LSE = log sum over n < keys[b] of e^u_n: no probability is formed, which could be 0
- * backward  du_n = dL (p_n - [n = target]): p_n by the plan, from dLSE = dL, and the target's own term here
+ * forward   L[b, m] = LSE - u_target, LSE = log sum over n < keys[b] of e^u_n: the target's probability, which could be 0, is not needed
+ * backward  du_n = dL (p_n - [n = target]), with the probabilities p that the plan gives beside LSE; then as in pointer_logits.c
  *
- * A row without a target has LSE = -inf from here on, which backward passes over whatever its query holds.
+ * A row without a target is passed over whatever its query holds.
  */
 #include "tape/pointer.h"
 
@@ -12,7 +12,8 @@
 struct losses {
     struct attn_node node;
     struct attn_pointer p;
-    const int32_t *target; /* [B, M] */
+    const int32_t *target;    /* [B, M] */
+    attn_real *probabilities; /* [B, M, N]; in backward du. NULL: nothing is recorded */
 };
 
 struct job {
@@ -25,14 +26,11 @@ struct job {
 static void forward_rows(void *arg, int64_t begin, int64_t end) {
     const struct job *job = arg;
     const struct attn_pointer *p = &job->n->p;
-    attn_real *lse = p->args.lse.data;
+    const attn_real *lse = p->args.lse.data;
     for (int64_t i = begin; i < end; i++) {
         const int32_t target = job->n->target[i];
         job->loss[i] = 0;
-        if (target < 0) {
-            lse[i] = -(attn_real)INFINITY;
-            continue;
-        }
+        if (target < 0) continue;
         const struct attn_pointer_keys row = attn_pointer_row(p, i / p->queries, i % p->queries, target, 1);
         attn_real u;
         p->functions->pointer_logits(&row, &u);
@@ -43,12 +41,14 @@ static void forward_rows(void *arg, int64_t begin, int64_t end) {
 static void backward_sequences(void *arg, int64_t begin, int64_t end) {
     const struct job *job = arg;
     const struct attn_pointer *p = &job->n->p;
-    for (int64_t b = begin; b < end; b++)
-        for (int64_t m = 0; m < p->queries; m++) {
-            const int32_t target = job->n->target[b * p->queries + m];
-            const attn_real du = -job->d_loss[b * p->queries + m];
-            if (target >= 0) attn_pointer_gradients_row(p, job->g, b, m, target, 1, &du);
-        }
+    for (int64_t i = begin * p->queries; i < end * p->queries; i++) {
+        const int64_t b = i / p->queries, count = attn_pointer_keys_of(p, b);
+        attn_real *du = job->n->probabilities + i * p->keys_most;
+        if (job->n->target[i] < 0) continue;
+        for (int64_t n = 0; n < count; n++) du[n] *= job->d_loss[i];
+        du[job->n->target[i]] -= job->d_loss[i];
+        attn_pointer_gradients_row(p, job->g, b, i % p->queries, count, du);
+    }
 }
 
 static void backward(struct attn_node *node) {
@@ -57,8 +57,8 @@ static void backward(struct attn_node *node) {
     struct attn_pointer_gradients g;
     struct job job = {.n = n, .d_loss = attn_grad_of(node->out), .g = &g};
     if (!attn_pointer_gradients_open(p, &g)) return;
-    attn_pointer_gradients_plan(p, &g, NULL, job.d_loss);
-    if (!node->out->tape->status) attn_range(p->q->tape, p->batch, 1, backward_sequences, &job);
+    attn_range(p->q->tape, p->batch, 1, backward_sequences, &job);
+    attn_pointer_add_flops(p, 3, 0);
     attn_pointer_gradients_close(p, &g);
 }
 
@@ -94,9 +94,12 @@ attn_tensor *attn_pointer_losses(attn_tensor *q, attn_tensor *k, attn_tensor *v,
     attn_tape *tape = p->q->tape;
     if (!target && p->batch * p->queries > 0) return attn_tape_fail(tape, ATTN_EINVAL, "pointer losses: no targets");
     attn_tensor *out = attn_tensor_new(tape, 2, (const int64_t[]){p->batch, p->queries});
-    if (!out || !copy_targets(&here, target) || !attn_pointer_execute(p, NULL)) return NULL;
+    if (!out || !copy_targets(&here, target)) return NULL;
+    const bool recording = attn_recording(out, p->count, p->inputs);
+    if (recording) here.probabilities = attn_tape_take(tape, (size_t)(out->count * p->keys_most) * sizeof *here.probabilities);
+    if (!attn_pointer_execute(p, NULL, here.probabilities, false)) return NULL;
     attn_range(tape, out->count, attn_max64(1, ATTN_PIECE / p->dim), forward_rows, &(struct job){.n = &here, .loss = out->data});
-    if (attn_recording(out, p->count, p->inputs)) {
+    if (recording) {
         struct losses *n = attn_node_new(out, sizeof *n, backward);
         if (!n) return NULL;
         here.node = n->node;

@@ -121,10 +121,10 @@ void attn_recurrent_gates(const struct attn_recurrent *r, int64_t first, int64_t
 /* A quarter of all, so that a few threads have one each, within bounds: weights are read once for a strip and token. One thread alone takes the most,
  * where a row's numbers do not depend on the rows beside it (not so in BLAS). */
 int64_t attn_recurrent_strip(const struct attn_recurrent *r) {
-    enum { LEAST = 8, MOST = 64 };
+    enum { UNIT = 8, MOST = 64 };
     const attn_ctx *ctx = r->x->tape->ctx;
     if (ctx->config.threads == 1 && attn_product_kernel_for(ctx)) return MOST;
-    return attn_min64(MOST, attn_max64(LEAST, attn_div_up(r->batch, 4)));
+    return attn_min64(MOST, UNIT * attn_max64(1, attn_div_up(r->batch, 4 * UNIT)));
 }
 
 /* ---------------------------------------------------------------------------------------------------- gradients */
@@ -158,11 +158,11 @@ static void gradient_of_x(const struct attn_recurrent *r) {
     attn_tape_add_products(tape, r->length, p.m, p.n, p.k);
 }
 
-void attn_recurrent_input_gradients(const struct attn_recurrent *r) {
+void attn_recurrent_input_gradients(const struct attn_recurrent *r, bool weights) {
     attn_tape *tape = r->x->tape;
     const int64_t rows = r->packing.rows;
     if (attn_wants(r->x)) (r->packing.order ? packed_gradient_of_x : gradient_of_x)(r);
-    if (attn_wants(r->w.input) && !tape->status) {
+    if (weights && attn_wants(r->w.input) && !tape->status) {
         bool add;
         attn_real *dw = attn_grad_write(r->w.input, &add);
         const struct attn_product p = {

@@ -41,11 +41,11 @@ void attn_recurrent_first(const struct attn_recurrent *r, const attn_tensor *x, 
 /* to [B, H] are the last rows of states, each sequence's at its place. */
 void attn_recurrent_ends(const struct attn_recurrent *r, const attn_real *states, attn_real *to);
 
-/* Sequences of a strip. */
+/* Sequences of a strip, a multiple of 8. */
 int64_t attn_recurrent_strip(const struct attn_recurrent *r);
 
-/* With the gates' gradients in r->gate: adds to those of x and of the input's weights. */
-void attn_recurrent_input_gradients(const struct attn_recurrent *r);
+/* With the gates' gradients in r->gate: adds to those of x and, if `weights`, of the input's weights. */
+void attn_recurrent_input_gradients(const struct attn_recurrent *r, bool weights);
 /* w [rows.., H] += d^T states: of rows [begin, begin + n) of the recurrent weights, d [rows, n] in rows of ld. */
 void attn_recurrent_state_gradients(const struct attn_recurrent *r, int64_t begin, int64_t n, const attn_real *d, int64_t ld);
 
