@@ -14,6 +14,7 @@ file(GLOB_RECURSE train_sources CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURC
 attn_choose_isa_files(train_sources)
 set(train_sources_f64 ${train_sources}) # vectors are of floats
 list(FILTER train_sources_f64 EXCLUDE REGEX "__(avx2|avx512|neon)\\.c$")
+set_source_files_properties(src/nn/optimizer.c PROPERTIES COMPILE_OPTIONS -fno-math-errno) # or no loop with a root becomes vectors
 add_library(attn_train STATIC ${train_sources})
 add_library(attn_train_f64 STATIC ${train_sources_f64})
 foreach(name attn_train attn_train_f64)

@@ -178,9 +178,10 @@ static void adam(void *arg, int64_t begin, int64_t end) {
     const bool apart = c->kind == ATTN_ADAMW;
     const attn_real decay = apart ? 0 : (attn_real)s->slot->decay, keep = apart ? (attn_real)(1 - s->rate * s->slot->decay) : 1;
     const attn_real size = (attn_real)(s->rate * s->first), root = (attn_real)sqrt(s->second);
-    attn_real *w = s->slot->w->data, *m = s->slot->first, *v = s->slot->second;
+    const attn_real *gradient = s->g;
+    attn_real *restrict w = s->slot->w->data, *restrict m = s->slot->first, *restrict v = s->slot->second;
     for (int64_t i = begin; i < end; i++) {
-        const attn_real g = s->g[i] + decay * w[i];
+        const attn_real g = gradient[i] + decay * w[i];
         m[i] = b1 * m[i] + own1 * g;
         v[i] = b2 * v[i] + own2 * g * g;
         w[i] = keep * w[i] - size * m[i] / (root * real_sqrt(v[i]) + epsilon);

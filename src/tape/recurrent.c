@@ -174,12 +174,18 @@ void attn_recurrent_input_gradients(const struct attn_recurrent *r, bool weights
 
 void attn_recurrent_state_gradients(const struct attn_recurrent *r, int64_t begin, int64_t n, const attn_real *d, int64_t ld) {
     attn_tape *tape = r->x->tape;
-    const int64_t rows = r->packing.rows;
+    const int64_t none = r->h || r->length == 0 ? 0 : attn_packing_active(&r->packing, 0); /* states before the first token are 0 */
     if (attn_wants(r->w.recurrent) && !tape->status) {
         attn_real *dw = attn_grad_add(r->w.recurrent);
-        const struct attn_product p = {
-            .m = n, .n = r->hidden, .k = rows, .transpose_a = true, .lda = ld, .ldb = r->hidden, .ldc = r->hidden, .keep = 1};
-        if (dw) tape->status = attn_product(tape->ctx, &p, d, r->state, dw + begin * r->hidden);
+        const struct attn_product p = {.m = n,
+                                       .n = r->hidden,
+                                       .k = r->packing.rows - none,
+                                       .transpose_a = true,
+                                       .lda = ld,
+                                       .ldb = r->hidden,
+                                       .ldc = r->hidden,
+                                       .keep = 1};
+        if (dw) tape->status = attn_product(tape->ctx, &p, d + none * ld, r->state + none * r->hidden, dw + begin * r->hidden);
         attn_tape_add_products(tape, 1, p.m, p.n, p.k);
     }
 }
