@@ -1,4 +1,4 @@
-/* The loops over rows of a norm, of weights and of a pointer, of every instruction set that the machine has, against loops in double.
+/* The loops over rows of a norm, of weights, of a pointer and of an LSTM, of every instruction set that the machine has, against loops in double.
  *
  * Bounds: a sum of n terms, however they are added, is within n u of the sum of their sizes, u = 2^-24. */
 #include "base/random.h"
@@ -216,10 +216,89 @@ static void logits_and_gradients_of_keys_are_those_of_their_definition(void **st
     test_with_every_set(check_keys);
 }
 
+static double logistic(double x) {
+    return 1 / (1 + exp(-x));
+}
+
+/* One token of an LSTM of so many hidden numbers. */
+struct token {
+    struct attn_lstm_layer layer;
+    struct attn_lstm_token at;
+    float *input, *bias, *x, *before, *sum, *gate, *squash, *c, *state, *y, *dy, *dh, *dc, *sums;
+};
+
+static void open_token(struct attn_random *random, int64_t hidden, int64_t in, struct token *t) {
+    const int64_t gates = ATTN_LSTM_GATES * hidden;
+    float **const small[] = {&t->x, &t->before, &t->squash, &t->c, &t->state, &t->y, &t->dy, &t->dh, &t->dc};
+    float **const great[] = {&t->input, &t->bias, &t->sum, &t->gate, &t->sums};
+    for (int i = 0; i < 9; i++) *small[i] = numbers(random, i == 0 ? in + 1 : hidden, 1);
+    for (int i = 0; i < 5; i++) *great[i] = numbers(random, (in + 1) * gates, 1);
+    memcpy(t->gate, t->sum, (size_t)gates * sizeof *t->gate);
+    memset(t->sums, 0, (size_t)((in + 1) * gates) * sizeof *t->sums);
+    t->layer = (struct attn_lstm_layer){hidden, in, t->input, t->bias};
+    t->at = (struct attn_lstm_token){t->x, t->before, t->gate, t->squash};
+}
+
+static void close_token(struct token *t) {
+    float *const all[] = {t->input, t->bias,  t->x, t->before, t->sum, t->gate, t->squash,
+                          t->c,     t->state, t->y, t->dy,     t->dh,  t->dc,   t->sums};
+    for (int i = 0; i < 14; i++) free(all[i]);
+}
+
+/* Sums of at most 5 terms of size 4 or less, through functions within 5e-7 of themselves, whose slopes are at most 1. */
+static void check_number(const struct test_set *set, const struct token *t, int64_t l, double dc) {
+    const int64_t h = t->layer.hidden, in = t->layer.in;
+    double value[ATTN_LSTM_GATES], d_sum[ATTN_LSTM_GATES];
+    for (int g = 0; g < ATTN_LSTM_GATES; g++) {
+        const int64_t at = g * h + l;
+        double sum = (double)t->sum[at] + (double)t->bias[at];
+        for (int64_t d = 0; d < in; d++) sum += (double)t->x[d] * (double)t->input[d * ATTN_LSTM_GATES * h + at];
+        value[g] = g == 2 ? tanh(sum) : logistic(sum);
+    }
+    const double i = value[0], f = value[1], g = value[2], o = value[3], before = (double)t->before[l], c = f * before + i * g, s = tanh(c);
+    const double bound = 1e-5, d = (double)t->dy[l] + (double)t->dh[l], d_c = dc + d * o * (1 - s * s);
+    near(set, "c", (double)t->c[l], c, bound);
+    near(set, "h", (double)t->y[l], o * s, bound);
+    assert_true(t->y[l] == t->state[l]);
+    near(set, "dc", (double)t->dc[l], d_c * f, bound * (1 + fabs(d_c)));
+    d_sum[0] = d_c * g * i * (1 - i);
+    d_sum[1] = d_c * before * f * (1 - f);
+    d_sum[2] = d_c * i * (1 - g * g);
+    d_sum[3] = d * s * o * (1 - o);
+    for (int n = 0; n < ATTN_LSTM_GATES; n++)
+        for (int64_t e = 0; e <= in; e++) {
+            const double by = e < in ? (double)t->x[e] : 1, size = (1 + fabs(d_c) + fabs(d)) * (1 + fabs(before)) * (1 + fabs(by));
+            near(set, "a gate's gradient", (double)t->gate[n * h + l], d_sum[n], bound * size);
+            near(set, "a sum", (double)t->sums[(e * ATTN_LSTM_GATES + n) * h + l], by * d_sum[n], bound * size);
+        }
+}
+
+static void check_gates(const struct test_set *set, const attn_ctx *ctx) {
+    const struct attn_functions *table = attn_functions_for(ctx);
+    struct attn_random random;
+    attn_random_init(&random, 27);
+    for (int round = 0; round < ROUNDS; round++) {
+        const int64_t hidden = attn_random_between(&random, 1, MOST);
+        struct token t;
+        open_token(&random, hidden, round % 5, &t);
+        float dc[MOST];
+        memcpy(dc, t.dc, (size_t)hidden * sizeof *dc);
+        table->lstm_forward(&t.layer, &t.at, t.c, t.state, t.y);
+        table->lstm_backward(&t.layer, &t.at, t.dy, t.dh, t.dc, t.sums);
+        for (int64_t l = 0; l < hidden; l++) check_number(set, &t, l, (double)dc[l]);
+        close_token(&t);
+    }
+}
+static void gates_and_their_gradients_are_those_of_the_formulas(void **state) {
+    (void)state;
+    test_with_every_set(check_gates);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_of_norms_are_those_of_their_definition),
         cmocka_unit_test(logits_and_gradients_of_keys_are_those_of_their_definition),
+        cmocka_unit_test(gates_and_their_gradients_are_those_of_the_formulas),
         cmocka_unit_test(weights_and_slopes_are_those_of_the_polynomial),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
