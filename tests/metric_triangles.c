@@ -90,7 +90,7 @@ static void triangulations_match_as_sets_of_unordered_triangles(void **state) {
 static void an_incomplete_triangle_at_the_end_is_none_and_not_exact(void **state) {
     (void)state;
     struct attn_triangle_match m;
-    char scratch[256];
+    int32_t scratch[64];
     assert_true(attn_triangles_scratch(3 + 4) <= sizeof scratch);
     attn_triangles_match((const int32_t[]){2, 0, 1, 5}, 4, (const int32_t[]){0, 1, 2}, 3, scratch, &m);
     assert_true(m.common == 1 && m.predicted == 1 && m.truth == 1 && !m.exact);
