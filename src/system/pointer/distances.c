@@ -20,6 +20,22 @@ double attn_tour_sum(const double *d, const int32_t *tour, int64_t n) {
     return sum;
 }
 
+/* Cities that are left stay in ascending order. */
+void attn_tour_from(const double *d, int64_t n, int32_t start, int32_t *tour, int32_t *left) {
+    int64_t count = n;
+    attn_tour_ascending(left, n);
+    int64_t next = start;
+    for (int64_t i = 0; i < n; i++) {
+        tour[i] = left[next];
+        count--;
+        for (int64_t k = next; k < count; k++) left[k] = left[k + 1];
+        next = 0;
+        const double *row = d + tour[i] * n;
+        for (int64_t k = 1; k < count; k++)
+            if (row[left[k]] < row[left[next]]) next = k;
+    }
+}
+
 static void reverse(int32_t *tour, int64_t from, int64_t to) {
     for (; from < to; from++, to--) {
         const int32_t kept = tour[from];
