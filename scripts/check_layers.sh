@@ -25,7 +25,7 @@ FNR == 1 {
     name = $0; sub(/^[^<]*</, "", name); sub(/>.*$/, "", name)
     if ((name == "pthread.h" || name == "omp.h" || name == "threads.h") && part[1] == "src" && FILENAME != "src/base/parallel.c")
         offence("<" name "> outside src/base/parallel.c")
-    if (floor[own] <= last_of_library && name ~ /^(cblas|png|cmocka|mpi|zlib|kiss_fft|fftw|jansson|pcre2|sqlite3)/) offence("libattn needs no <" name ">")
+    if (floor[own] <= last_of_library && name ~ /^(cblas|png|cmocka|mpi|zlib|kiss_fft|fftw|jansson|pcre2|sqlite3|libqhull)/) offence("libattn needs no <" name ">")
 }
 /^[ \t]*#[ \t]*include[ \t]*"/ {
     name = $0; sub(/^[^"]*"/, "", name); sub(/".*$/, "", name)
