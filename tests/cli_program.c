@@ -100,6 +100,7 @@ static void every_command_explains_itself_with_an_example(void **state) {
                                            "bench search --help",
                                            "bench pointer --help",
                                            "bench train --help",
+                                           "bench tour --help",
                                            "doctor --help",
                                            "help apply",
                                            "-h",
@@ -456,6 +457,17 @@ static void the_torch_peer_is_there_or_says_why_not(void **state) {
     }
 }
 
+static void bench_tour_checks_every_method_before_it_times_it(void **state) {
+    static char output[OUTPUT];
+    int lines = 0;
+    (void)state;
+    assert_int_equal(run("bench tour --len 1,8,21 --seconds 0.01 --repeat 2 --json 2>/dev/null", output), 0);
+    for (const char *at = output; (at = strstr(at, "\"status\":\"ok\"")) != NULL; at++) lines++;
+    assert_int_equal(lines, strstr(output, "hull-qhull") != NULL ? 7 * 3 - 1 + 4 * 2 : 7 * 3 - 1 + 2 * 2);
+    assert_null(strstr(output, "wrong"));
+    expect("bench tour --case hul", 2, "attn: bench tour: --case: there is no case 'hul'; did you mean 'hull'?");
+}
+
 static void doctor_and_peak_answer_in_json(void **state) {
     (void)state;
     expect("doctor --python none --json", 0, "\"torch\":null");
@@ -476,6 +488,7 @@ int main(void) {
         cmocka_unit_test(an_output_that_cannot_be_written_is_no_success),
         cmocka_unit_test(bench_masks_ends_with_its_budget),
         cmocka_unit_test(the_torch_peer_is_there_or_says_why_not),
+        cmocka_unit_test(bench_tour_checks_every_method_before_it_times_it),
         cmocka_unit_test(doctor_and_peak_answer_in_json),
         cmocka_unit_test(bench_planner_compares_choices_with_the_best_kernel),
         cmocka_unit_test(wisdom_is_read_used_and_written),
