@@ -197,10 +197,13 @@ static void many_points_are_triangulated_with_empty_circles(void **state) {
     double *xy = malloc(2 * BIGGEST * sizeof *xy);
     int32_t *triangles = malloc(6 * BIGGEST * sizeof *triangles);
     assert_true(xy && triangles);
-    for (int kind = 0; kind < TEST_POINTS_KINDS; kind++) {
-        test_points(&random, (enum test_points)kind, BIGGEST, xy);
+    for (int kind = 0; kind <= TEST_POINTS_KINDS; kind++) {
+        test_points(&random, (enum test_points)(kind % TEST_POINTS_KINDS), BIGGEST, xy);
         if (kind == TEST_POINTS_GRID) /* 141 x 141 */
             for (int64_t i = 0; i < 2 * BIGGEST; i++) xy[i] = (double)(i % 2 ? i / 2 % 141 : i / 2 / 141 % 141);
+        if (kind ==
+            TEST_POINTS_KINDS) /* on two lines, where points one after the other along a curve would change half of all triangles each */
+            for (int64_t i = 0; i < BIGGEST; i++) xy[2 * i + 1] = (double)(i % 2);
         const int64_t count = triangulate(xy, BIGGEST, triangles);
         if (kind == TEST_POINTS_GRID) assert_int_equal(count, 2 * 140 * 140);
         expect_neighbours_to_be_empty(xy, triangles, count);
