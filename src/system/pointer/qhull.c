@@ -59,10 +59,9 @@ attn_status attn_qhull_hull(attn_ctx *ctx, const double *xy, int64_t n, int32_t 
     if (status) return status;
     qhT *qh = &run.state;
     int32_t *next = run.rest;
-    facetT *facet;
     int64_t lowest = n, found = 0;
     memset(next, 0, (size_t)n * sizeof *next);
-    FORALLfacets {
+    for (const facetT *facet = qh->facet_list; facet && facet->next; facet = facet->next) { /* the last one ends the list */
         vertexT *first = SETfirstt_(facet->vertices, vertexT), *second = SETsecondt_(facet->vertices, vertexT);
         const bool turned = (facet->toporient ^ qh_ORIENTclock) != 0;
         const int a = qh_pointid(qh, turned ? first->point : second->point), b = qh_pointid(qh, turned ? second->point : first->point);
@@ -81,13 +80,11 @@ attn_status attn_qhull_delaunay(attn_ctx *ctx, const double *xy, int64_t n, int3
     const attn_status status = begin(ctx, &run, xy, n, "qhull d Qbb Qt Qz Pp", attn_delaunay_order_scratch(most));
     if (status) return status;
     qhT *qh = &run.state;
-    facetT *facet;
-    vertexT *vertex, **vertexp;
     int64_t found = 0;
-    FORALLfacets {
+    for (const facetT *facet = qh->facet_list; facet && facet->next; facet = facet->next) { /* the last one ends the list */
         if (facet->upperdelaunay || found == most) continue;
         int32_t *corner = triangles + 3 * found++;
-        FOREACHvertex_(facet->vertices) *corner++ = qh_pointid(qh, vertex->point);
+        for (vertexT **vertex = SETaddr_(facet->vertices, vertexT); *vertex; vertex++) *corner++ = qh_pointid(qh, (*vertex)->point);
     }
     attn_delaunay_order(xy, triangles, found, run.rest);
     *count = found;

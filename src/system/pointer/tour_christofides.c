@@ -5,6 +5,7 @@
 #include "system/pointer/local_search.h"
 #include "system/pointer/matching.h"
 
+#include <assert.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -145,12 +146,14 @@ void attn_tour_christofides(const double *xy, int64_t n, enum attn_tour_matching
     attn_distances(xy, n, r.d);
     span(&r, n);
     match_odd(&r, n, matching == ATTN_TOUR_GREEDY_2OPT);
-    const int64_t edges = walk(&r, n) - 1, starts = matching == ATTN_TOUR_MINIMUM ? 1 : edges;
-    if (starts > 1) attn_local_search_open(&s, r.d, n, 0, false, r.shared);
+    const bool shorten = matching != ATTN_TOUR_MINIMUM;
+    const int64_t edges = walk(&r, n) - 1, starts = shorten ? edges : 1;
+    assert(edges >= n);
+    if (shorten) attn_local_search_open(&s, r.d, n, 0, false, r.shared);
     for (int64_t from = 0; from < starts; from++) {
         const int32_t *found = r.tour;
         shortcut(&r, edges, from, n);
-        if (starts > 1) {
+        if (shorten) {
             attn_local_search_begin(&s, r.tour);
             attn_local_search_run(&s);
             found = s.tour;
