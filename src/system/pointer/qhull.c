@@ -52,23 +52,33 @@ static attn_status begin(attn_ctx *ctx, struct run *run, const double *xy, int64
                      (long long)n);
 }
 
+/* The corners of an edge or triangle; false where it has another number of them, or one that is none of the points, as Qhull's own at infinity. */
+static bool take(struct run *run, const facetT *facet, int64_t n, int count, int32_t *corner) {
+    int found = 0;
+    for (vertexT **vertex = SETaddr_(facet->vertices, vertexT); *vertex; vertex++, found++) {
+        const int point = qh_pointid(&run->state, (*vertex)->point);
+        if (found == count || point < 0 || point >= n) return false;
+        corner[found] = point;
+    }
+    return found == count;
+}
+
 /* Edges lie in no order: from each corner to the next one counter-clockwise, then along these from the lowest corner on. */
 attn_status attn_qhull_hull(attn_ctx *ctx, const double *xy, int64_t n, int32_t *hull, int64_t *count) {
     struct run run;
     const attn_status status = begin(ctx, &run, xy, n, "qhull Pp", (size_t)n * sizeof(int32_t));
     if (status) return status;
-    qhT *qh = &run.state;
-    int32_t *next = run.rest;
+    int32_t *next = run.rest, ends[2];
     int64_t lowest = n, found = 0;
     memset(next, 0, (size_t)n * sizeof *next);
-    for (const facetT *facet = qh->facet_list; facet && facet->next; facet = facet->next) { /* the last one ends the list */
-        vertexT *first = SETfirstt_(facet->vertices, vertexT), *second = SETsecondt_(facet->vertices, vertexT);
-        const bool turned = (facet->toporient ^ qh_ORIENTclock) != 0;
-        const int a = qh_pointid(qh, turned ? first->point : second->point), b = qh_pointid(qh, turned ? second->point : first->point);
-        next[a] = b;
-        if (a < lowest) lowest = a;
+    for (const facetT *facet = run.state.facet_list; facet && facet->next; facet = facet->next) { /* the last one ends the list */
+        if (!take(&run, facet, n, 2, ends)) continue;
+        const bool forwards = (facet->toporient ^ qh_ORIENTclock) != 0;
+        next[ends[!forwards]] = ends[forwards];
+        for (int i = 0; i < 2; i++)
+            if (ends[i] < lowest) lowest = ends[i];
     }
-    for (int64_t corner = lowest; found == 0 || (corner != lowest && found < n); corner = next[corner]) hull[found++] = (int32_t)corner;
+    for (int64_t corner = lowest; found < n && (found == 0 || corner != lowest); corner = next[corner]) hull[found++] = (int32_t)corner;
     *count = found;
     end(ctx, &run);
     return ATTN_OK;
@@ -79,13 +89,9 @@ attn_status attn_qhull_delaunay(attn_ctx *ctx, const double *xy, int64_t n, int3
     const int64_t most = attn_delaunay_most(n);
     const attn_status status = begin(ctx, &run, xy, n, "qhull d Qbb Qt Qz Pp", attn_delaunay_order_scratch(most));
     if (status) return status;
-    qhT *qh = &run.state;
     int64_t found = 0;
-    for (const facetT *facet = qh->facet_list; facet && facet->next; facet = facet->next) { /* the last one ends the list */
-        if (facet->upperdelaunay || found == most) continue;
-        int32_t *corner = triangles + 3 * found++;
-        for (vertexT **vertex = SETaddr_(facet->vertices, vertexT); *vertex; vertex++) *corner++ = qh_pointid(qh, (*vertex)->point);
-    }
+    for (const facetT *facet = run.state.facet_list; facet && facet->next; facet = facet->next)
+        if (!facet->upperdelaunay && found < most && take(&run, facet, n, 3, triangles + 3 * found)) found++;
     attn_delaunay_order(xy, triangles, found, run.rest);
     *count = found;
     end(ctx, &run);
