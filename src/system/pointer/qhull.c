@@ -78,7 +78,8 @@ attn_status attn_qhull_hull(attn_ctx *ctx, const double *xy, int64_t n, int32_t 
         for (int i = 0; i < 2; i++)
             if (ends[i] < lowest) lowest = ends[i];
     }
-    for (int64_t corner = lowest; found < n && (found == 0 || corner != lowest); corner = next[corner]) hull[found++] = (int32_t)corner;
+    for (int64_t corner = lowest; corner < n && found < n && (found == 0 || corner != lowest); corner = next[corner])
+        hull[found++] = (int32_t)corner;
     *count = found;
     end(ctx, &run);
     return ATTN_OK;
