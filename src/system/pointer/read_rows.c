@@ -1,0 +1,96 @@
+/* Rows of cells. A row is cut up no further than to the columns that are wanted. */
+#include "io/number.h"
+#include "system/pointer/point_stream.h"
+
+#include <string.h>
+#include <strings.h>
+
+struct cell {
+    const char *begin, *end; /* without the blanks and quotes around it */
+};
+
+/* The next cell of a row at *at, which is then behind its separator, or NULL at the row's end. ' ' stands for any number of blanks. */
+static struct cell next_cell(const char **at, char separator) {
+    const char *s = *at + strspn(*at, separator == '\t' ? " " : " \t"), *quote = *s == '"' ? strchr(s + 1, '"') : NULL;
+    const char *end = quote ? quote + 1 : s;
+    while (*end && *end != separator && !(separator == ' ' && *end == '\t')) end++;
+    struct cell cell = {quote ? s + 1 : s, quote ? quote : end};
+    while (!quote && cell.end > s && (cell.end[-1] == ' ' || cell.end[-1] == '\t')) cell.end--;
+    const char *behind = separator == ' ' ? end + strspn(end, " \t") : end + (*end != '\0');
+    *at = *end == '\0' || (separator == ' ' && *behind == '\0') ? NULL : behind;
+    return cell;
+}
+
+static char separator_of(const char *line) {
+    const char *found = strpbrk(line, ";");
+    if (!found) found = strpbrk(line, ",");
+    if (!found) found = strpbrk(line + strspn(line, " \t"), "\t");
+    return found ? *found : ' ';
+}
+
+static bool is_named(struct cell cell, const char *const *names) {
+    for (; *names; names++)
+        if (strlen(*names) == (size_t)(cell.end - cell.begin) && strncasecmp(cell.begin, *names, strlen(*names)) == 0) return true;
+    return false;
+}
+
+/* A number, also one that is not finite: it would be a mistake, no name. */
+static bool looks_like_number(struct cell cell) {
+    static const char *const not_finite[] = {"nan", "inf", "infinity", NULL};
+    double value;
+    if (attn_number_read(cell.begin, &value)) return true;
+    if (cell.begin < cell.end && (*cell.begin == '-' || *cell.begin == '+')) cell.begin++;
+    return is_named(cell, not_finite);
+}
+
+/* A header has no number in its cells. Its columns are found by their names. */
+static bool take_header(struct attn_point_stream *s, char separator) {
+    static const char *const xs[] = {"x", NULL}, *const ys[] = {"y", NULL}, *const east[] = {"lon", "longitude", "lng", NULL},
+                             *const north[] = {"lat", "latitude", NULL}, *const *const pairs[2][2] = {{xs, ys}, {east, north}};
+    int32_t found[2][2] = {{-1, -1}, {-1, -1}}, column = 0;
+    for (const char *at = s->text; at && column < ATTN_POINTS_COLUMNS; column++) {
+        const struct cell cell = next_cell(&at, separator);
+        if (looks_like_number(cell)) return false;
+        for (int i = 0; i < 4; i++)
+            if (found[i / 2][i % 2] < 0 && is_named(cell, pairs[i / 2][i % 2])) found[i / 2][i % 2] = column;
+    }
+    for (int pair = 0; pair < 2; pair++) {
+        if (found[pair][0] < 0 || found[pair][1] < 0) continue;
+        s->set->column[0] = found[pair][0];
+        s->set->column[1] = found[pair][1];
+        return true;
+    }
+    s->set->column[0] = 0;
+    s->set->column[1] = 1;
+    return true;
+}
+
+static attn_status take_row(struct attn_point_stream *s, char separator) {
+    const int32_t *wanted = s->set->column, last = wanted[0] > wanted[1] ? wanted[0] : wanted[1];
+    const char *at = s->text;
+    double value[2] = {0, 0};
+    for (int32_t column = 0; column <= last; column++) {
+        if (!at) return attn_point_fail(s, "found %d cells, expected at least %d", (int)column, (int)last + 1);
+        const struct cell cell = next_cell(&at, separator);
+        for (int i = 0; i < 2; i++) {
+            const char *number = cell.begin;
+            if (column != wanted[i]) continue;
+            if (!attn_point_number(&number, *cell.end, &value[i]) || number != cell.end)
+                return attn_point_fail_word(s, "column", column + 1, cell.begin, cell.end);
+        }
+    }
+    return attn_point_add(s, value[0], value[1]);
+}
+
+attn_status attn_points_take_rows(struct attn_point_stream *s) {
+    const char separator = separator_of(s->text);
+    attn_status status = ATTN_OK;
+    if (s->set->column[0] == s->set->column[1]) s->set->column[1] = 1;
+    if (take_header(s, separator)) status = attn_point_line(s);
+    while (!status && !s->ended && !attn_point_line_blank(s)) {
+        if (!attn_point_line_comment(s)) status = take_row(s, separator);
+        if (!status) status = attn_point_line(s);
+    }
+    if (!status && s->set->n == 0) status = attn_point_fail(s, "found the end of a header's rows, expected a row of coordinates");
+    return status;
+}
