@@ -4,7 +4,7 @@ _attn() {
     local masks="full causal full_document causal_document sliding_window sliding_window_causal share_question causal_blockwise
         prefix_lm_causal prefix_lm_document global_sliding_window block_causal_document"
     case $before in
-    --q | --k | --v | --out | --out-index | --out-score | --lse | --do | --dlse | --dq | --dk | --dv | --alibi | --dalibi | --bias | --dbias | --sink | --dsink | --cu-q | --cu-k | --w | --weights | --dweights | --dw | --kv-lens | --block-table | --png | --python | --wisdom | --predictions | --labels | --scores | --nll | --tokens | --bins)
+    --q | --k | --v | --out | --out-index | --out-score | --lse | --do | --dlse | --dq | --dk | --dv | --alibi | --dalibi | --bias | --dbias | --sink | --dsink | --cu-q | --cu-k | --w | --weights | --dweights | --dw | --kv-lens | --block-table | --png | --input | --svg | --python | --wisdom | --predictions | --labels | --scores | --nll | --tokens | --bins)
         COMPREPLY=($(compgen -f -- "$word"))
         return ;;
     --store | --figures) COMPREPLY=($(compgen -d -- "$word")); return ;;
@@ -34,7 +34,7 @@ _attn() {
     systems) options="zoology/mqar zoology/ar_single zoology/stacked zoology/lm --mixers --plugin --json --csv --help" ;;
     train) options="zoology/mqar zoology/ar_single zoology/stacked zoology/lm --resume --recipe --sweep --plugin --store --threads --jobs --shard --time-limit --checkpoint-every --again --dry-run --quiet --json --csv --help" ;;
     eval) options="--data --against --bins --plugin --store --threads --json --csv --help" ;;
-    predict) options="--tokens --temperature --seed --data --logits --plugin --store --threads --help" ;;
+    predict) options="--input --check --svg --tokens --temperature --seed --data --logits --plugin --store --threads --help" ;;
     data) options="zoology/mqar zoology/ar_single --count --help" ;;
     reproduce) options="zoology --scale --seeds --strict --dry-run --store --threads --jobs --quiet --json --csv --help" ;;
     runs) options="--store --task --state --where --compare --sort --reverse --json --csv --help" ;;

@@ -80,6 +80,7 @@ static attn_status put_task(struct attn_page *page, struct attn_page_task *t) {
     put_states(f, &t->runs);
     fputs(".</p>\n", f);
     status = attn_page_figures(page, t);
+    if (!status) status = attn_page_pictures(page, t);
     if (!status) attn_page_table(page, t);
     if (!status) attn_page_recipes(page, t);
     fputs("</section>\n", f);

@@ -42,6 +42,9 @@ attn_status attn_page_claims(struct attn_page *page, const struct attn_report_ru
 /* Plots of the runs. */
 attn_status attn_page_figures(struct attn_page *page, const struct attn_page_task *task);
 
+/* Pictures of what the best of the task's finished runs answers; nothing where the task has none. */
+attn_status attn_page_pictures(struct attn_page *page, const struct attn_page_task *task);
+
 /* Where all the runs ran. */
 attn_status attn_page_environments(struct attn_page *page, const struct attn_report_runs *runs);
 

@@ -70,6 +70,13 @@ attn_status attn_job_open(attn_ctx *ctx, const struct attn_task *task, const str
     return status ? status : attn_tape_status(attn_model_tape(out->model));
 }
 
+attn_status attn_predict_plain(const struct attn_job *job, const struct attn_predict_options *options) {
+    const char *name = job->task->name;
+    if (options->check) return attn_fail(job->ctx, ATTN_EUNSUPPORTED, "predict: %s has no exact answers to set beside the model's", name);
+    if (options->picture) return attn_fail(job->ctx, ATTN_EUNSUPPORTED, "predict: %s has no pictures of its answers", name);
+    return ATTN_OK;
+}
+
 void attn_job_close(struct attn_job *job) {
     if (job->self && job->task->close) job->task->close(job);
     attn_free(job->ctx, job->self);

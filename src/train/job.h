@@ -8,6 +8,7 @@
 
 #include "attn_train.h"
 #include "io/safetensors.h"
+#include "train/picture.h"
 #include "train/recipe.h"
 
 #include <stdio.h>
@@ -70,6 +71,9 @@ struct attn_predict_options {
     int64_t tokens;     /* of a continuation */
     double temperature; /* 0: the likeliest token; 1: drawn as the model says */
     uint64_t seed;
+    const char *input;            /* the name of `in`, for messages */
+    bool check;                   /* exact answers stand beside the model's */
+    struct attn_picture *picture; /* of the first thing that is asked, filled in; freed by attn_picture_free. NULL: not wanted */
 };
 
 struct attn_task {
@@ -97,12 +101,18 @@ struct attn_task {
     attn_tensor *(*logits)(struct attn_job *job, int64_t tokens, const int32_t *token);
     /* Answers what is read, line by line; NULL: the task has no such use. */
     attn_status (*predict)(struct attn_job *job, const struct attn_predict_options *options, FILE *in, FILE *out);
+    /* Picture number `index`, from 0 on, of what the model answers; *out is zeros before, stays empty where there are no more, and is freed by
+     * attn_picture_free. NULL: the task has no pictures. */
+    attn_status (*picture)(struct attn_job *job, int64_t index, struct attn_picture *out);
     /* Writes the data that training would see as text, `count` examples; NULL: none are generated. */
     attn_status (*generate)(struct attn_job *job, int64_t count, FILE *out);
     /* A text that belongs to the model, as the tokenizer's, freed by attn_free; NULL, or *text NULL: none. */
     attn_status (*extra)(struct attn_job *job, char **text);
     void (*close)(struct attn_job *job);
 };
+
+/* For the predict of tasks that have no exact answers and no pictures: ATTN_EUNSUPPORTED where either is asked for. */
+attn_status attn_predict_plain(const struct attn_job *job, const struct attn_predict_options *options);
 
 /* The trainer's own fields, which every task has. */
 extern const struct attn_recipe_field attn_trainer_fields[];

@@ -300,7 +300,7 @@ static char *answers(struct attn_saved_model *model, const char *lines, const st
 }
 
 static void a_line_is_continued_by_as_many_tokens_and_the_same_seed_draws_the_same(void **state) {
-    const struct attn_predict_options likeliest = {5, 0, 1}, drawn = {5, 1, 1};
+    const struct attn_predict_options likeliest = {.tokens = 5, .seed = 1}, drawn = {.tokens = 5, .temperature = 1, .seed = 1};
     struct attn_saved_model model;
     (void)state;
     open_saved(&model);

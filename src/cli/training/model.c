@@ -2,12 +2,15 @@
 #include "cli/cli.h"
 #include "cli/options.h"
 #include "cli/training/training.h"
+#include "report/picture.h"
 #include "system/systems.h"
 #include "train/logits.h"
 
+#include <errno.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 
 /* A command about one saved model. */
 struct command {
@@ -161,20 +164,56 @@ int attn_cmd_eval(int argc, char **argv) {
     return status >= 0 ? status : close_model(&e.c, evaluate(&e));
 }
 
+struct predict {
+    struct command c;
+    const char *data, *logits, *input, *svg;
+    struct attn_predict_options options;
+};
+
+/* Answers what the input holds, and draws the first answer where a picture is wanted. */
+static attn_status answer(struct predict *p) {
+    struct attn_job *job = &p->c.model.job;
+    struct attn_picture picture = {.points = 0};
+    FILE *in = stdin;
+    if (!job->task->predict) return attn_fail(p->c.ctx, ATTN_EUNSUPPORTED, "predict: %s has no such use", job->task->name);
+    p->options.input = p->input ? p->input : "standard input";
+    p->options.picture = p->svg ? &picture : NULL;
+    if (p->input) in = fopen(p->input, "rb");
+    if (!in) return attn_fail(p->c.ctx, ATTN_EINVAL, "%s: cannot be read: %s", p->input, strerror(errno));
+    attn_status status = job->task->predict(job, &p->options, in, stdout);
+    if (p->input) fclose(in);
+    if (!status && p->svg && attn_picture_empty(&picture))
+        status =
+            attn_fail(p->c.ctx, ATTN_EINVAL, "%s: found nothing to answer, expected something to draw in %s", p->options.input, p->svg);
+    if (!status && p->svg) status = attn_picture_write(p->c.ctx, &picture, p->svg);
+    attn_picture_free(p->c.ctx, &picture);
+    return status;
+}
+
+/* Options that go together, or do not; -1: all is well. */
+static int check_predict(const struct predict *p) {
+    if (!p->data != !p->logits) return attn_complain("predict: --data and --logits are given together or not at all");
+    if (p->logits && (p->input || p->svg || p->options.check))
+        return attn_complain("predict: --logits takes its tokens from --data; --input, --svg and --check are of answers");
+    return -1;
+}
+
 int attn_cmd_predict(int argc, char **argv) {
-    struct command c = {.name = "predict"};
-    const char *data = NULL, *logits = NULL;
-    int64_t tokens = 40, seed = 1;
-    double temperature = 0;
+    int64_t seed = 1;
+    struct predict p = {.c = {.name = "predict"}, .options = {.tokens = 40}};
     const struct attn_option options[] = {
-        {"tokens", ATTN_OPTION_INTEGER, &tokens, "N", "tokens of a text's continuation; default 40", 1, 1e6},
-        {"temperature", ATTN_OPTION_REAL, &temperature, "T", "0 (default): the likeliest token; 1: drawn as the model says", 0, 100},
+        {"input", ATTN_OPTION_TEXT, &p.input, "FILE", "what is to be answered; default: standard input", 0, 0},
+        {"check", ATTN_OPTION_FLAG, &p.options.check, NULL, "the exact answer beside the model's, of tasks that have one", 0, 0},
+        {"svg", ATTN_OPTION_TEXT, &p.svg, "FILE", "a picture of the first answer, of tasks that have pictures", 0, 0},
+        {"tokens", ATTN_OPTION_INTEGER, &p.options.tokens, "N", "tokens of a text's continuation; default 40", 1, 1e6},
+        {"temperature", ATTN_OPTION_REAL, &p.options.temperature, "T", "0 (default): the likeliest token; 1: drawn as the model says", 0,
+         100},
         {"seed", ATTN_OPTION_INTEGER, &seed, "N", "of what is drawn; default 1", 0, 4294967295.0},
-        {"data", ATTN_OPTION_TEXT, &data, "FILE", "tokens [B, T] as .npy, for --logits, in the place of lines", 0, 0},
-        {"logits", ATTN_OPTION_TEXT, &logits, "FILE", "writes the logits at these tokens, [B, T, vocabulary], as .npy", 0, 0},
-        {"plugin", ATTN_OPTION_WORDS, &c.plugins, "FILE", "a shared object with mixers of your own; may be given again", 0, 0},
-        {"store", ATTN_OPTION_TEXT, &c.store, "DIR", "where runs are; default: ATTN_RUNS, else runs", 0, 0},
-        {"threads", ATTN_OPTION_INTEGER, &c.threads, "N", "threads; default: all processors", 0, 4096},
+        {"data", ATTN_OPTION_TEXT, &p.data, "FILE", "tokens [B, T] as .npy, for --logits, in the place of lines", 0, 0},
+        {"logits", ATTN_OPTION_TEXT, &p.logits, "FILE", "writes the logits at these tokens, [B, T, vocabulary], as .npy", 0, 0},
+        {"plugin", ATTN_OPTION_WORDS, &p.c.plugins, "FILE", "a shared object with mixers of your own; may be given again", 0, 0},
+        {"store", ATTN_OPTION_TEXT, &p.c.store, "DIR", "where runs are; default: ATTN_RUNS, else runs", 0, 0},
+        {"threads", ATTN_OPTION_INTEGER, &p.c.threads, "N", "threads; default: all processors", 0, 4096},
     };
     const struct attn_usage usage = {
         "predict",
@@ -184,20 +223,13 @@ int attn_cmd_predict(int argc, char **argv) {
         "echo 'apple red grass green ? grass' | attn predict runs/zoology-mqar-20260101-120000-1a2b",
         options,
         sizeof options / sizeof options[0]};
-    int status = attn_options_parse(&usage, argc, argv, &c.words);
-    if (status < 0 && !data != !logits) status = attn_complain("predict: --data and --logits are given together or not at all");
-    if (status < 0) status = open_model(&c);
+    int status = attn_options_parse(&usage, argc, argv, &p.c.words);
+    if (status < 0) status = check_predict(&p);
+    if (status < 0) status = open_model(&p.c);
     if (status >= 0) return status;
     signal(SIGPIPE, SIG_IGN); /* where nobody reads the answers, writing fails and says so */
-    attn_status answered = ATTN_OK;
-    if (logits)
-        answered = attn_logits_write(&c.model.job, data, logits);
-    else if (c.model.job.task->predict)
-        answered =
-            c.model.job.task->predict(&c.model.job, &(struct attn_predict_options){tokens, temperature, (uint64_t)seed}, stdin, stdout);
-    else
-        answered = attn_fail(c.ctx, ATTN_EUNSUPPORTED, "predict: %s has no such use", c.model.job.task->name);
-    return close_model(&c, answered);
+    p.options.seed = (uint64_t)seed;
+    return close_model(&p.c, p.logits ? attn_logits_write(&p.c.model.job, p.data, p.logits) : answer(&p));
 }
 
 int attn_cmd_data(int argc, char **argv) {

@@ -309,8 +309,8 @@ static attn_tensor *logits_at(struct attn_job *job, int64_t tokens, const int32_
 }
 
 static attn_status predict(struct attn_job *job, const struct attn_predict_options *options, FILE *in, FILE *out) {
-    (void)options;
-    return attn_answer_lines(job->ctx, in, out, answer, job);
+    const attn_status status = attn_predict_plain(job, options);
+    return status ? status : attn_answer_lines(job->ctx, in, out, answer, job);
 }
 
 const struct attn_task attn_zoology_mqar = {

@@ -158,6 +158,8 @@ static attn_tensor *logits_at(struct attn_job *job, int64_t tokens, const int32_
 static attn_status predict(struct attn_job *job, const struct attn_predict_options *options, FILE *in, FILE *out) {
     const struct attn_lm *s = job->self;
     struct question question = {job, options};
+    const attn_status status = attn_predict_plain(job, options);
+    if (status) return status;
     if (!s->corpus.tokenizer) return attn_fail(job->ctx, ATTN_EUNSUPPORTED, "a model of numbers has no text to continue");
     return attn_answer_lines(job->ctx, in, out, answer, &question);
 }
