@@ -75,6 +75,7 @@ static void every_form_of_points_is_read(void **state) {
 static const struct {
     const char *text, *sentence;
 } malformed[] = {
+    {"\x1F\x8B\x08 packed\n", "x: line 1: found data packed by gzip, expected text"},
     {"1,2\n3\n", "x: line 2: found 1 cells, expected at least 2"},
     {"1\n", "x: line 1: found 1 cells, expected at least 2"},
     {"id,y,x\na,1\n", "x: line 2: found 2 cells, expected at least 3"},

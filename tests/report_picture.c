@@ -289,7 +289,7 @@ static int times(const char *text, const char *piece) {
     return n;
 }
 
-static void a_report_shows_up_to_six_pictures_of_the_best_finished_run(void **state) {
+static void a_report_shows_up_to_six_pictures_of_the_best_finished_run_or_why_it_has_none(void **state) {
     char store[64], figures[128], path[256];
     struct attn_task task = attn_zoology_mqar;
     (void)state;
@@ -322,6 +322,17 @@ static void a_report_shows_up_to_six_pictures_of_the_best_finished_run(void **st
     text = report(store, &task, NULL);
     assert_string_equal(text, "<p class=\"warning\">There are no pictures: nothing &lt;to&gt; see</p>\n");
     free(text);
+    snprintf(path, sizeof path, "for i in %s/zoology-*; do echo damaged > $i/model.safetensors; done", store);
+    assert_int_equal(system(path), 0);
+    text = report(store, &task, NULL);
+    assert_non_null(strstr(text, "<p class=\"warning\">There are no pictures: "));
+    assert_non_null(strstr(text, "model.safetensors: "));
+    free(text);
+    snprintf(path, sizeof path, "rm %s/zoology-*/model.safetensors", store);
+    assert_int_equal(system(path), 0);
+    text = report(store, &task, NULL);
+    assert_string_equal(text, "");
+    free(text);
     test_store_remove(store);
 }
 
@@ -334,7 +345,7 @@ int main(void) {
         cmocka_unit_test(a_point_that_is_not_finite_is_refused),
         cmocka_unit_test(a_file_of_its_own_says_what_it_shows_and_its_data_are_csv),
         cmocka_unit_test(failing_memory_is_said_and_nothing_is_lost),
-        cmocka_unit_test(a_report_shows_up_to_six_pictures_of_the_best_finished_run),
+        cmocka_unit_test(a_report_shows_up_to_six_pictures_of_the_best_finished_run_or_why_it_has_none),
     };
     return cmocka_run_group_tests(tests, test_open_context, test_close_context);
 }

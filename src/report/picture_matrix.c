@@ -92,8 +92,9 @@ void attn_picture_put_matrix(FILE *file, const struct attn_picture *p) {
     fputs("<g fill=\"" ATTN_PICTURE_TRUTH_COLOUR "\">\n", file);
     for (int64_t i = 0; i < p->rows * p->columns; i++) {
         const double share = l.high > l.low ? (p->cell[i] - l.low) / (l.high - l.low) : 0;
+        const int64_t row = i / p->columns, column = i % p->columns;
         if (isfinite(p->cell[i]) && share > 0.0005)
-            put_square(file, l.left + (double)(i % p->columns) * l.side, l.top + (double)(i / p->columns) * l.side, l.side, l.side, share);
+            put_square(file, l.left + (double)column * l.side, l.top + (double)row * l.side, l.side, l.side, share);
     }
     fputs("</g>\n", file);
     put_frame(file, l.left, l.top, l.side * (double)p->columns, bottom - l.top);

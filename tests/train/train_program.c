@@ -338,6 +338,21 @@ static void answers_name_the_line_and_the_stream_that_fails(void **state) {
            3, "Broken pipe");
 }
 
+static void answers_are_of_a_file_and_checked_and_drawn_only_where_the_task_can(void **state) {
+    (void)state;
+    expect(run("train", training("steps=3 --quiet")), 0, "");
+    expect(shell("echo 'a x b y ? b' >STORE/question; PROGRAM predict STORE/zoology* --input STORE/question >STORE/answer 2>\"$OUTPUT\" "
+                 "&& PROGRAM predict STORE/zoology* <STORE/question | cmp - STORE/answer && test -s STORE/answer"),
+           0, "");
+    expect(shell("PROGRAM predict STORE/zoology* --input STORE/none >\"$OUTPUT\" 2>&1"), 2, "/none: cannot be read: No such file");
+    expect(shell("PROGRAM predict STORE/zoology* --check </dev/null >\"$OUTPUT\" 2>&1"), 2,
+           "attn: predict: zoology/mqar has no exact answers to set beside the model's");
+    expect(shell("PROGRAM predict STORE/zoology* --svg STORE/x.svg </dev/null >\"$OUTPUT\" 2>&1"), 2,
+           "attn: predict: zoology/mqar has no pictures of its answers");
+    expect(shell("PROGRAM predict STORE/zoology* --check --data a.npy --logits b.npy >\"$OUTPUT\" 2>&1"), 2,
+           "--logits takes its tokens from --data; --input, --svg and --check are of answers");
+}
+
 static void a_language_model_is_measured_beside_another(void **state) {
     (void)state;
     expect(
@@ -375,6 +390,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_sweep_is_stopped_and_goes_on, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_recipe_that_is_refused_leaves_no_run, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_cost_of_claims_is_told_to_programs_too, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(answers_are_of_a_file_and_checked_and_drawn_only_where_the_task_can, set_up, tear_down),
         cmocka_unit_test_setup_teardown(answers_name_the_line_and_the_stream_that_fails, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_language_model_is_measured_beside_another, set_up, tear_down),
         cmocka_unit_test_setup_teardown(options_without_a_use_are_refused, set_up, tear_down),

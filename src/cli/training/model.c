@@ -174,17 +174,17 @@ struct predict {
 static attn_status answer(struct predict *p) {
     struct attn_job *job = &p->c.model.job;
     struct attn_picture picture = {.points = 0};
+    struct attn_predict_options options = p->options;
     FILE *in = stdin;
     if (!job->task->predict) return attn_fail(p->c.ctx, ATTN_EUNSUPPORTED, "predict: %s has no such use", job->task->name);
-    p->options.input = p->input ? p->input : "standard input";
-    p->options.picture = p->svg ? &picture : NULL;
+    options.input = p->input ? p->input : "standard input";
+    options.picture = p->svg ? &picture : NULL;
     if (p->input) in = fopen(p->input, "rb");
     if (!in) return attn_fail(p->c.ctx, ATTN_EINVAL, "%s: cannot be read: %s", p->input, strerror(errno));
-    attn_status status = job->task->predict(job, &p->options, in, stdout);
+    attn_status status = job->task->predict(job, &options, in, stdout);
     if (p->input) fclose(in);
     if (!status && p->svg && attn_picture_empty(&picture))
-        status =
-            attn_fail(p->c.ctx, ATTN_EINVAL, "%s: found nothing to answer, expected something to draw in %s", p->options.input, p->svg);
+        status = attn_fail(p->c.ctx, ATTN_EINVAL, "%s: found nothing to answer, expected something to draw in %s", options.input, p->svg);
     if (!status && p->svg) status = attn_picture_write(p->c.ctx, &picture, p->svg);
     attn_picture_free(p->c.ctx, &picture);
     return status;

@@ -79,7 +79,7 @@ int attn_cmd_report(int argc, char **argv) {
         "report",
         "[RUN...]",
         "Writes one HTML page about the runs of a store, or those named: claims of papers, figures, a table of what differs, recipes, "
-        "environment. It loads nothing from elsewhere. Plots are drawn by gnuplot.",
+        "environment, and pictures of answers where a task has them. It loads nothing from elsewhere. Plots are drawn by gnuplot.",
         "attn report --out report.html --figures figures",
         options,
         sizeof options / sizeof options[0]};
