@@ -20,24 +20,35 @@ struct layout {
     int64_t row_every, column_every; /* of the labels, which one is written */
 };
 
-/* The longest label among some, in letters. */
-static int64_t longest(const struct attn_picture *p, int64_t first, int64_t count) {
+/* The longest label of a row, in letters. */
+static int64_t longest_row(const struct attn_picture *p) {
     int64_t most = 1;
-    for (int64_t i = first; i < first + count; i++) {
+    for (int64_t i = 0; i < p->rows; i++) {
         const int64_t length = (int64_t)strlen(p->label[i]);
         if (length > most) most = length;
     }
     return most;
 }
 
+/* Labels of columns that are so many apart do not touch. */
+static bool columns_fit(const struct attn_picture *p, double side, int64_t every) {
+    double end = -ATTN_PICTURE_WIDTH;
+    for (int64_t j = 0; j < p->columns; j += every) {
+        const double half = (double)strlen(p->label[p->rows + j]) * ATTN_PICTURE_LETTER / 2, middle = ((double)j + 0.5) * side;
+        if (middle - half < end) return false;
+        end = middle + half + GAP;
+    }
+    return true;
+}
+
 static struct layout lay_out(const struct attn_picture *p) {
     struct layout l = {.low = 0, .high = 0};
-    const double column_label = (double)longest(p, p->rows, p->columns) * ATTN_PICTURE_LETTER + GAP;
-    l.left = (double)longest(p, 0, p->rows) * ATTN_PICTURE_LETTER + GAP + (p->row_title[0] ? TITLE : 0);
+    l.left = (double)longest_row(p) * ATTN_PICTURE_LETTER + GAP + (p->row_title[0] ? TITLE : 0);
     l.top = ATTN_PICTURE_FONT + GAP + (p->column_title[0] ? TITLE : 0);
     l.side = fmin(SQUARE, fmin((ATTN_PICTURE_WIDTH - l.left - 1) / (double)p->columns, (double)HEIGHT / (double)p->rows));
     l.row_every = (int64_t)ceil(ROW / l.side);
-    l.column_every = (int64_t)ceil(column_label / l.side);
+    l.column_every = 1;
+    while (!columns_fit(p, l.side, l.column_every)) l.column_every++;
     for (int64_t i = 0; i < p->rows * p->columns; i++) {
         if (!isfinite(p->cell[i])) continue;
         l.low = fmin(l.low, p->cell[i]);
