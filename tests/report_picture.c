@@ -145,7 +145,7 @@ static void points_of_any_size_stay_in_the_picture(void **state) {
 }
 
 static void a_matrix_is_drawn_cell_by_cell_with_its_scale(void **state) {
-    static const double cells[] = {0, 0.25, 1, 0.5, NAN, 0};
+    static const double cells[] = {0, 0.25, 1, 0.5, (double)NAN, 0};
     (void)state;
     struct attn_picture p = {.title = "weights", .row_title = "step", .column_title = "point <1>"};
     assert_int_equal(attn_picture_matrix(test_ctx, &p, cells, 2, 3), ATTN_OK);

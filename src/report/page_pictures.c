@@ -15,7 +15,7 @@ enum { PICTURES = 6 /* at most */ };
 /* The finished run with a saved model whose figure is best, the first of equal ones; NULL: none. */
 static const struct attn_report_run *best_run(const struct attn_page_task *t, char path[ATTN_FILE_PATH]) {
     const struct attn_report_run *best = NULL;
-    double best_value = -INFINITY;
+    double best_value = -HUGE_VAL;
     for (int64_t i = 0; i < t->runs.count; i++) {
         char model[ATTN_FILE_PATH];
         const struct attn_run_summary *s = t->runs.at[i].summary;
@@ -23,7 +23,7 @@ static const struct attn_report_run *best_run(const struct attn_page_task *t, ch
         snprintf(model, sizeof model, "%s/%s", s->folder, ATTN_MODEL_FILE);
         if (s->state != ATTN_RUN_DONE || (best && !(value > best_value)) || !attn_path_exists(model)) continue;
         best = &t->runs.at[i];
-        best_value = isnan(value) ? (double)-INFINITY : value;
+        best_value = isnan(value) ? -HUGE_VAL : value;
         memcpy(path, model, sizeof model);
     }
     return best;

@@ -94,7 +94,7 @@ static void put_axes(FILE *file, const struct frame *f) {
 }
 
 static struct frame lay_out(const struct attn_picture *p) {
-    struct frame f = {.top = TOP, .low = {INFINITY, INFINITY}, .high = {-INFINITY, -INFINITY}};
+    struct frame f = {.top = TOP, .low = {HUGE_VAL, HUGE_VAL}, .high = {-HUGE_VAL, -HUGE_VAL}};
     double spread[2];
     extend(&f, p->point, p->points);
     extend(&f, p->vertex, p->vertices);
