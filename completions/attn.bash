@@ -19,7 +19,7 @@ _attn() {
     --kernel) COMPREPLY=($(compgen -W "flash decode naive pointer scan scan-serial scan-hillis-steele scan-blelloch" -- "$word")); return ;;
     --peer) COMPREPLY=($(compgen -W "rowpanel torch none" -- "$word")); return ;;
     --corpus) COMPREPLY=($(compgen -W "pile prolong64k prolong512k" -- "$word")); return ;;
-    --case) COMPREPLY=($(compgen -W "lm attention baseconv based rwkv mamba hyena h3 lstm conv ptr10 hull ptr50 delaunay exact search greedy nearest christofides-greedy christofides-minimum" -- "$word")); return ;;
+    --case) COMPREPLY=($(compgen -W "lm attention baseconv based rwkv mamba hyena h3 lstm conv ptr10 ptr50 hull delaunay exact search greedy nearest christofides-greedy christofides-minimum" -- "$word")); return ;;
     --protocol) COMPREPLY=($(compgen -W "longca" -- "$word")); return ;;
     bench) COMPREPLY=($(compgen -W "peak kernels masks sparse planner decode scan search pointer train tour --help" -- "$word")); return ;;
     mask) COMPREPLY=($(compgen -W "$masks" -- "$word")); return ;;
