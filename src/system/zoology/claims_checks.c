@@ -2,8 +2,7 @@
 #include "system/zoology/experiments.h"
 #include "system/zoology/hand_built.h"
 #include "system/zoology/zoology.h"
-
-#include <math.h>
+#include "train/try.h"
 
 attn_status attn_zoology_check_set_weights(attn_ctx *ctx, double *value) {
     static const struct attn_mqar tasks[] = {
@@ -22,32 +21,12 @@ attn_status attn_zoology_check_set_weights(attn_ctx *ctx, double *value) {
 
 /* Two steps and an evaluation. */
 static attn_status try_mixer(attn_ctx *ctx, const char *mixer) {
-    static const char *const small[] = {"vocabulary=64", "length=16", "pairs=4",          "width=16",
-                                        "batch=8",       "steps=2",   "train_examples=0", "test_examples=8"};
-    enum { SMALL = sizeof small / sizeof small[0] };
-    struct attn_recipe *recipe;
-    struct attn_job job;
-    struct attn_figures figures = {.count = 0};
     char text[128] = "";
-    attn_status status = attn_task_recipe(ctx, &attn_zoology_mqar, &recipe);
-    if (status) return status;
+    const char *const small[] = {"vocabulary=64", "length=16",        "pairs=4",         "width=16", "batch=8",
+                                 "steps=2",       "train_examples=0", "test_examples=8", text,       NULL};
+    struct attn_figures figures;
     attn_append(text, sizeof text, "mixer=%s", mixer);
-    status = attn_recipe_set(recipe, text);
-    for (int i = 0; i < SMALL && !status; i++) status = attn_recipe_set(recipe, small[i]);
-    if (!status) {
-        status = attn_job_open(ctx, &attn_zoology_mqar, recipe, NULL, 0, NULL, &job);
-        for (int64_t step = 0; step < 2 && !status; step++) {
-            attn_tape_reset(attn_model_tape(job.model));
-            attn_tensor *loss = attn_zoology_mqar.loss(&job, step, 0, 1);
-            status = loss ? attn_tape_backward(loss) : attn_tape_status(attn_model_tape(job.model));
-        }
-        if (!status) status = attn_zoology_mqar.evaluate(&job, NULL, &figures);
-        attn_job_close(&job);
-    }
-    attn_free(ctx, recipe);
-    if (!status && !isfinite(attn_figures_get(&figures, "loss")))
-        status = attn_fail(ctx, ATTN_EINVAL, "mixer %s: the loss is no number", mixer);
-    return status;
+    return attn_job_try(ctx, &attn_zoology_mqar, small, 2, &figures);
 }
 
 attn_status attn_zoology_check_mixers(attn_ctx *ctx, double *value) {

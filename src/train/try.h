@@ -1,0 +1,12 @@
+/* A few steps of a recipe and its evaluation, without a run: what a claim checks at the scale of smoke. */
+#ifndef ATTN_TRAIN_TRY_H
+#define ATTN_TRAIN_TRY_H
+
+#include "train/job.h"
+
+/* The task's defaults with these assignments (NULL behind the last): gradients of `steps` steps, with no step made of them, then an evaluation. ATTN_EINVAL also where the
+ * evaluation's "loss" is no number. */
+attn_status attn_job_try(attn_ctx *ctx, const struct attn_task *task, const char *const *assignments, int64_t steps,
+                         struct attn_figures *out);
+
+#endif
