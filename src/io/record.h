@@ -16,7 +16,7 @@ struct attn_field {
     double real;      /* NaN and infinities: null */
 };
 
-enum { ATTN_RECORD_FIELDS = 56 };
+enum { ATTN_RECORD_FIELDS = 128 };
 
 /* Names and texts are not copied. */
 struct attn_record {

@@ -13,7 +13,7 @@
 
 #include <stdio.h>
 
-enum { ATTN_FIGURES = 32 };
+enum { ATTN_FIGURES = 96 };
 
 /* Figures of an evaluation: the first is the one that decides. */
 struct attn_figure {
