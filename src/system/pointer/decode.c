@@ -1,0 +1,262 @@
+/* One step of all answers at a time. What the steps pass on is copied out of the tape, which is reset before each. */
+#include "system/pointer/decode.h"
+
+#include "base/parallel.h"
+
+#include <math.h>
+#include <string.h>
+
+/* A beginning of an answer. */
+struct beam {
+    double score;
+    int32_t last;   /* token; -1: nothing yet */
+    int32_t parent; /* among the beams before */
+    bool live, ended;
+    int64_t length;
+};
+
+struct decoder {
+    attn_ctx *ctx;
+    const struct attn_pointer_model *model;
+    const struct attn_pointer_problem *problem;
+    const struct attn_pointer_decoding *how;
+    const struct attn_pointer_batch *batch;
+    int64_t beams, most, wide, width; /* k, tokens of an answer with the end, N + 1, numbers of a state */
+    struct attn_pointer_encoding encoding;
+    attn_real *encoded, *keys; /* copies */
+    attn_real *state, *next;   /* [3][B, k, H]: h, c, d' */
+    attn_real *x;              /* [B, k, 2] */
+    int32_t *last;             /* [B, k] */
+    struct beam *beam, *fresh; /* [B, k] */
+    int32_t *path, *paths;     /* [B, k, most] */
+    unsigned char *allowed;    /* [B, N + 1] */
+    const attn_real *logits;   /* [B, k, N + 1] */
+    double *weights;           /* of this step; NULL */
+    int64_t taken;             /* steps so far */
+    bool *busy;                /* [B] */
+};
+
+attn_status attn_pointer_answers_open(attn_ctx *ctx, const struct attn_pointer_problem *problem, int64_t count, int64_t points,
+                                      struct attn_pointer_answers *out) {
+    *out = (struct attn_pointer_answers){.room = attn_pointer_most_tokens(problem, points)};
+    const size_t words = (size_t)(count * out->room) * sizeof *out->tokens;
+    out->tokens = attn_alloc(ctx, words);
+    out->length = attn_alloc(ctx, (size_t)count * sizeof *out->length);
+    out->ended = attn_alloc(ctx, (size_t)count * sizeof *out->ended);
+    out->score = attn_alloc(ctx, (size_t)count * sizeof *out->score);
+    return out->tokens && out->length && out->ended && out->score ? ATTN_OK : attn_no_memory(ctx, "answers", words);
+}
+
+void attn_pointer_answers_close(attn_ctx *ctx, struct attn_pointer_answers *answers) {
+    void *const arrays[] = {answers->tokens, answers->length, answers->ended, answers->score};
+    for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) attn_free(ctx, arrays[i]);
+    *answers = (struct attn_pointer_answers){.room = 0};
+}
+
+/* ----------------------------------------------------------------------------------------------------------- set-up */
+
+static void *take(struct decoder *d, attn_status *status, int64_t count, size_t size) {
+    const size_t bytes = (size_t)attn_max64(count, 1) * size;
+    void *memory = *status ? NULL : attn_alloc(d->ctx, bytes);
+    if (!memory && !*status) *status = attn_no_memory(d->ctx, "decoding", bytes);
+    return memory;
+}
+
+static attn_status open_decoder(struct decoder *d) {
+    attn_status status = ATTN_OK;
+    const int64_t count = d->batch->count, rows = count * d->beams;
+    const struct attn_pointer_config *c = &d->model->config;
+    d->encoded = take(d, &status, count * d->batch->points * c->hidden, sizeof *d->encoded);
+    d->keys = take(d, &status, c->net == ATTN_SEQ2SEQ ? 0 : count * d->wide * c->hidden, sizeof *d->keys);
+    d->state = take(d, &status, 3 * rows * c->hidden, sizeof *d->state);
+    d->next = take(d, &status, 3 * rows * c->hidden, sizeof *d->next);
+    d->x = take(d, &status, 2 * rows, sizeof *d->x);
+    d->last = take(d, &status, rows, sizeof *d->last);
+    d->beam = take(d, &status, rows, sizeof *d->beam);
+    d->fresh = take(d, &status, rows, sizeof *d->fresh);
+    d->path = take(d, &status, rows * d->most, sizeof *d->path);
+    d->paths = take(d, &status, rows * d->most, sizeof *d->paths);
+    d->allowed = take(d, &status, count * d->wide, sizeof *d->allowed);
+    d->busy = take(d, &status, count, sizeof *d->busy);
+    return status;
+}
+
+static void close_decoder(struct decoder *d) {
+    void *const arrays[] = {d->encoded, d->keys,  d->state, d->next,  d->x,       d->last,
+                            d->beam,    d->fresh, d->path,  d->paths, d->allowed, d->busy};
+    for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) attn_free(d->ctx, arrays[i]);
+}
+
+/* The first beginning is one, not k equal ones. */
+static void first_beams(struct decoder *d) {
+    for (int64_t r = 0; r < d->batch->count * d->beams; r++) {
+        d->beam[r] = (struct beam){.last = -1, .live = r % d->beams == 0};
+        d->last[r] = -1;
+    }
+    for (int64_t b = 0; b < d->batch->count; b++) d->busy[b] = true;
+}
+
+static void copy_state(struct decoder *d, attn_tensor *from, int part) {
+    const int64_t numbers = d->batch->count * d->beams * d->width;
+    memcpy(d->next + part * numbers, attn_data(from), (size_t)numbers * sizeof *d->next);
+}
+
+/* Encodes; all beams begin with the encoder's states. */
+static attn_status encode(struct decoder *d) {
+    struct attn_pointer_states s;
+    attn_tape *tape = d->model->tape;
+    const int64_t h = d->width, rows = d->batch->count * d->beams;
+    attn_tape_reset(tape);
+    attn_pointer_encode(d->model, d->batch, &d->encoding, &s);
+    d->encoding.beams = d->beams;
+    if (attn_tape_status(tape)) return attn_tape_status(tape);
+    memcpy(d->encoded, attn_data(d->encoding.encoded), (size_t)attn_count(d->encoding.encoded) * sizeof *d->encoded);
+    if (d->encoding.keys) memcpy(d->keys, attn_data(d->encoding.keys), (size_t)attn_count(d->encoding.keys) * sizeof *d->keys);
+    attn_tensor *const part[3] = {s.h, s.c, s.glimpse};
+    for (int p = 0; p < 3; p++)
+        for (int64_t r = 0; part[p] && r < rows; r++)
+            memcpy(d->state + (p * rows + r) * h, attn_data(part[p]) + r / d->beams * h, (size_t)h * sizeof *d->state);
+    return ATTN_OK;
+}
+
+/* ------------------------------------------------------------------------------------------------------------- a step */
+
+/* Log of the sum of e^logits over what counts, kept relative to the greatest; -inf of nothing. */
+static double log_sum(const attn_real *logits, const unsigned char *allowed, int64_t count) {
+    double most = -(double)INFINITY, sum = 0;
+    for (int64_t j = 0; j < count; j++)
+        if ((!allowed || allowed[j]) && (double)logits[j] > most) most = (double)logits[j];
+    if (most == -(double)INFINITY) return most;
+    for (int64_t j = 0; j < count; j++)
+        if (!allowed || allowed[j]) sum += exp((double)logits[j] - most);
+    return most + log(sum);
+}
+
+/* Puts a candidate where it belongs among the k best so far; those that came before it are ahead of equal ones. */
+static void offer(struct beam *best, int64_t k, int64_t *count, const struct beam *candidate) {
+    int64_t at = *count;
+    while (at > 0 && best[at - 1].score < candidate->score) at--;
+    if (at == k) return;
+    if (*count < k) (*count)++;
+    memmove(best + at + 1, best + at, (size_t)(*count - 1 - at) * sizeof *best);
+    best[at] = *candidate;
+}
+
+static void offer_next(const struct decoder *d, int64_t b, int64_t parent, struct beam *best, int64_t *count) {
+    const int64_t row = b * d->beams + parent, slots = d->batch->slots[b];
+    const struct beam *from = &d->beam[row];
+    const attn_real *logits = d->logits + row * d->wide;
+    unsigned char *allowed = d->how->constrained ? d->allowed + b * d->wide : NULL;
+    if (allowed) attn_pointer_allow(d->problem, d->path + row * d->most, from->length, slots - 1, allowed);
+    const double all = log_sum(logits, d->how->renormalised ? allowed : NULL, slots);
+    if (d->weights) memset(d->weights, 0, (size_t)slots * sizeof *d->weights);
+    for (int64_t j = 0; j < slots; j++) {
+        if (allowed && !allowed[j]) continue;
+        const struct beam next = {.score = from->score + ((double)logits[j] - all),
+                                  .last = (int32_t)j,
+                                  .parent = (int32_t)parent,
+                                  .live = true,
+                                  .ended = j == ATTN_POINTER_END,
+                                  .length = from->length + (j != ATTN_POINTER_END)};
+        offer(best, d->beams, count, &next);
+        if (d->weights) d->weights[j] = exp((double)logits[j] - all);
+    }
+}
+
+static void choose(void *arg, int64_t b, int worker) {
+    struct decoder *d = arg;
+    const int64_t k = d->beams;
+    struct beam *best = d->fresh + b * k;
+    int64_t count = 0;
+    bool busy = false;
+    (void)worker;
+    if (!d->busy[b]) return;
+    for (int64_t parent = 0; parent < k; parent++) {
+        struct beam kept = d->beam[b * k + parent];
+        kept.parent = (int32_t)parent;
+        if (kept.live && kept.ended) offer(best, k, &count, &kept);
+        if (kept.live && !kept.ended) offer_next(d, b, parent, best, &count);
+    }
+    for (int64_t i = 0; i < count; i++) busy = busy || !best[i].ended;
+    for (int64_t i = count; i < k; i++) best[i] = (struct beam){.live = false, .parent = 0};
+    d->busy[b] = busy && d->taken + 1 < attn_pointer_most_tokens(d->problem, d->batch->length[b]);
+    for (int64_t i = 0; i < k; i++) {
+        const int64_t from = b * k + best[i].parent, to = b * k + i;
+        const bool grew = best[i].live && !best[i].ended;
+        memcpy(d->paths + to * d->most, d->path + from * d->most, (size_t)(best[i].length - grew) * sizeof *d->path);
+        if (grew) d->paths[to * d->most + best[i].length - 1] = best[i].last;
+        for (int p = 0; p < 3; p++) {
+            const int64_t part = p * d->batch->count * k * d->width;
+            memcpy(d->state + part + to * d->width, d->next + part + from * d->width, (size_t)d->width * sizeof *d->state);
+        }
+    }
+    for (int64_t i = 0; i < k; i++) {
+        const int64_t row = b * k + i, point = 2 * (b * d->batch->points + attn_max64(best[i].last, 1) - 1);
+        d->beam[row] = best[i];
+        d->last[row] = (int32_t)attn_max64(best[i].last, 0);
+        for (int c = 0; c < 2; c++) d->x[2 * row + c] = d->batch->x[point + c];
+        memcpy(d->path + row * d->most, d->paths + row * d->most, (size_t)best[i].length * sizeof *d->path);
+    }
+}
+
+static attn_status step(struct decoder *d) {
+    attn_tape *tape = d->model->tape;
+    const int64_t count = d->batch->count, rows = count * d->beams, h = d->width;
+    const bool attends = d->model->config.net == ATTN_ATTENDING;
+    struct attn_pointer_states s;
+    attn_tape_reset(tape);
+    d->encoding.encoded = attn_tensor_input(tape, 3, (const int64_t[]){count, d->batch->points, h}, d->encoded);
+    if (d->model->config.net != ATTN_SEQ2SEQ)
+        d->encoding.keys = attn_tensor_input(tape, 3, (const int64_t[]){count, attends ? d->batch->points : d->wide, h}, d->keys);
+    s.h = attn_tensor_input(tape, 2, (const int64_t[]){rows, h}, d->state);
+    s.c = attn_tensor_input(tape, 2, (const int64_t[]){rows, h}, d->state + rows * h);
+    s.glimpse = attends ? attn_tensor_input(tape, 2, (const int64_t[]){rows, h}, d->state + 2 * rows * h) : NULL;
+    attn_tensor *logits = attn_pointer_step(d->model, &d->encoding, d->last, d->x, &s);
+    if (attn_tape_status(tape)) return attn_tape_status(tape);
+    d->logits = attn_data(logits);
+    copy_state(d, s.h, 0);
+    copy_state(d, s.c, 1);
+    if (attends) copy_state(d, s.glimpse, 2);
+    attn_parallel(d->ctx, count, d->ctx->config.threads, choose, d);
+    return ATTN_OK;
+}
+
+static bool any_busy(const struct decoder *d) {
+    for (int64_t b = 0; b < d->batch->count; b++)
+        if (d->busy[b]) return true;
+    return false;
+}
+
+static void write_answers(const struct decoder *d, struct attn_pointer_answers *answers) {
+    for (int64_t b = 0; b < d->batch->count; b++) {
+        const struct beam *best = &d->beam[b * d->beams];
+        answers->length[b] = best->length;
+        answers->ended[b] = best->ended;
+        answers->score[b] = best->score;
+        memcpy(answers->tokens + b * answers->room, d->path + b * d->beams * d->most, (size_t)best->length * sizeof *d->path);
+    }
+}
+
+attn_status attn_pointer_decode(attn_ctx *ctx, const struct attn_pointer_model *model, const struct attn_pointer_problem *problem,
+                                const struct attn_pointer_decoding *how, const struct attn_pointer_batch *batch,
+                                struct attn_pointer_answers *answers, double *weights) {
+    struct decoder d = {.ctx = ctx,
+                        .model = model,
+                        .problem = problem,
+                        .how = how,
+                        .batch = batch,
+                        .beams = how->beams,
+                        .most = attn_pointer_most_tokens(problem, batch->points),
+                        .wide = batch->points + 1,
+                        .width = model->config.hidden};
+    attn_status status = open_decoder(&d);
+    if (!status) first_beams(&d);
+    if (!status) status = encode(&d);
+    for (; !status && any_busy(&d); d.taken++) {
+        d.weights = weights ? weights + d.taken * d.wide : NULL;
+        status = step(&d);
+    }
+    if (!status) write_answers(&d, answers);
+    close_decoder(&d);
+    return status;
+}
