@@ -1,11 +1,12 @@
 #include "system/systems.h"
 
 #include "base/nearest.h"
+#include "system/pointer/pointer.h"
 #include "system/zoology/zoology.h"
 
 #include <string.h>
 
-const struct attn_system *const attn_systems[] = {&attn_system_zoology};
+const struct attn_system *const attn_systems[] = {&attn_system_zoology, &attn_system_pointer};
 const int attn_system_count = sizeof attn_systems / sizeof attn_systems[0];
 
 static const struct { const char *name, *task; } short_names[] = {{"lm", "zoology/lm"}, {"mqar", "zoology/mqar"}};

@@ -1,0 +1,35 @@
+/* What the tasks of Pointer Networks share: a job's own memory, and what is done with it besides training. */
+#ifndef ATTN_SYSTEM_POINTER_TASK_H
+#define ATTN_SYSTEM_POINTER_TASK_H
+
+#include "system/pointer/decode.h"
+#include "system/pointer/source.h"
+#include "train/job.h"
+
+enum { ATTN_POINTER_TESTS = 16, ATTN_POINTER_TEST_BATCH = 128 };
+
+struct attn_pointer_task {
+    struct attn_pointer_problem problem;
+    struct attn_pointer_model model;
+    struct attn_pointer_source source; /* of training */
+    struct attn_pointer_batch batch;
+    struct attn_pointer_decoding decoding;
+    int64_t test[ATTN_POINTER_TESTS]; /* numbers of points that it is tested on */
+    int tests;
+    int64_t test_examples, wide_beams; /* wide_beams: of further figures; 0: none */
+    bool by_token;                     /* the loss is a mean over tokens */
+    void *scratch;                     /* the source's */
+};
+
+/* From here on seeds are of tests; below, as far as a recipe's seed goes, of training. */
+#define ATTN_POINTER_TEST_SEEDS ((uint64_t)1 << 31)
+
+/* attn_task.evaluate, .predict and .picture: task_evaluate.c, task_predict.c, task_picture.c. */
+attn_status attn_pointer_evaluate(struct attn_job *job, const char *data, struct attn_figures *out);
+attn_status attn_pointer_predict(struct attn_job *job, const struct attn_predict_options *options, FILE *in, FILE *out);
+attn_status attn_pointer_picture(struct attn_job *job, int64_t index, struct attn_picture *out);
+
+/* Whether the model has words for answers among n points; if not, ATTN_EUNSUPPORTED with what it has. */
+attn_status attn_pointer_task_fits(const struct attn_job *job, int64_t n);
+
+#endif
