@@ -92,7 +92,7 @@ attn_tensor *attn_pointer_losses(attn_tensor *q, attn_tensor *k, attn_tensor *v,
     struct attn_pointer *p = &here.p;
     if (!attn_pointer_open(p, "pointer losses", q, k, v, NULL, false, keys)) return NULL;
     attn_tape *tape = p->q->tape;
-    if (!target && p->batch * p->queries > 0) return attn_tape_fail(tape, ATTN_EINVAL, "pointer losses: no targets");
+    if (!target) return attn_tape_fail(tape, ATTN_EINVAL, "pointer losses: no targets");
     attn_tensor *out = attn_tensor_new(tape, 2, (const int64_t[]){p->batch, p->queries});
     if (!out || !copy_targets(&here, target)) return NULL;
     const bool recording = attn_recording(out, p->count, p->inputs);

@@ -182,8 +182,8 @@ static void other_lengths_make_few_plans(void **state) {
 static void nothing_at_all_is_allowed(void **state) {
     struct fixture *f = *state;
     attn_tensor *none = attn_narrow(f->q, 1, 0, 0), *nobody = attn_narrow(f->q, 0, 0, 0), *no_keys = attn_narrow(f->k, 1, 0, 0);
-    assert_int_equal(attn_count(attn_pointer_losses(none, f->k, f->v, keys, NULL)), 0);
-    assert_int_equal(attn_count(attn_pointer_losses(nobody, attn_narrow(f->k, 0, 0, 0), f->v, NULL, NULL)), 0);
+    assert_int_equal(attn_count(attn_pointer_losses(none, f->k, f->v, keys, target)), 0);
+    assert_int_equal(attn_count(attn_pointer_losses(nobody, attn_narrow(f->k, 0, 0, 0), f->v, NULL, target)), 0);
     assert_int_equal(attn_count(attn_pointer_logits(f->q, no_keys, f->v, NULL)), 0);
     attn_tensor *o = attn_pointer_attention(f->q, f->k, f->v, f->k, (const int32_t[]){0, 0, 0});
     for (int i = 0; i < B * M * D; i++) assert_true(attn_data(o)[i] == 0);

@@ -36,7 +36,7 @@ static double logit(const double *const *x, sizes size, int64_t b, int64_t m, in
 
 /* The logarithm of the sum of e^u over the keys. */
 static double log_sum(const double *const *x, sizes size, int64_t b, int64_t m, int64_t keys) {
-    double most = -INFINITY, sum = 0;
+    double most = -(double)INFINITY, sum = 0;
     for (int64_t n = 0; n < keys; n++) most = fmax(most, logit(x, size, b, m, n));
     for (int64_t n = 0; n < keys; n++) sum += exp(logit(x, size, b, m, n) - most);
     return most + log(sum);
@@ -105,9 +105,10 @@ static void naive_glimpses(const double *const *x, sizes size, double *y) {
     for (int64_t i = 0; i < size[0][0] * queries; i++) {
         const int64_t b = i / queries, m = i % queries, mine = keys_of(b, keys);
         const double lse = log_sum(x, size, b, m, mine);
-        for (int64_t c = 0; c < e; c++) {
-            y[i * e + c] = 0;
-            for (int64_t n = 0; n < mine; n++) y[i * e + c] += exp(logit(x, size, b, m, n) - lse) * x[3][(b * keys + n) * e + c];
+        for (int64_t c = 0; c < e; c++) y[i * e + c] = 0;
+        for (int64_t n = 0; n < mine; n++) {
+            const double weight = exp(logit(x, size, b, m, n) - lse);
+            for (int64_t c = 0; c < e; c++) y[i * e + c] += weight * x[3][(b * keys + n) * e + c];
         }
     }
 }
@@ -139,14 +140,14 @@ const struct test_sequence test_pointers[] = {
     {"pointer losses, one number", losses, naive_losses, {{1, 3, 1}, {1, 4, 1}, {1}}, true},
     {"pointer losses, unequal keys", losses_of_lengths, naive_losses_of_lengths, {{4, 5, 3}, {4, 5, 3}, {3}}, true},
     {"pointer losses without targets", losses_without_targets, naive_losses_without_targets, {{2, 3, 2}, {2, 4, 2}, {2}}, true},
-    {"pointer losses, many", losses_of_lengths, naive_losses_of_lengths, {{9, 20, 37}, {9, 70, 37}, {37}}, false},
+    {"pointer losses, many", losses_of_lengths, naive_losses_of_lengths, {{9, 5, 37}, {9, 70, 37}, {37}}, false},
     {"pointer logits", logits, naive_logits, {{3, 2, 5}, {3, 4, 5}, {5}}, true},
     {"pointer logits, one key", logits, naive_logits, {{3, 2, 3}, {3, 1, 3}, {3}}, true},
     {"pointer logits, many", all_logits, naive_all_logits, {{5, 3, 70}, {5, 33, 70}, {70}}, false},
     {"glimpses", glimpses, naive_glimpses, {{3, 2, 5}, {3, 4, 5}, {5}, {3, 4, 3}}, true},
     {"glimpses, one key", glimpses, naive_glimpses, {{3, 2, 3}, {3, 1, 3}, {3}, {3, 1, 2}}, true},
     {"glimpses of one number", glimpses, naive_glimpses, {{2, 2, 1}, {2, 3, 1}, {1}, {2, 3, 1}}, true},
-    {"glimpses, many", glimpses, naive_glimpses, {{9, 20, 37}, {9, 70, 37}, {37}, {9, 70, 18}}, false},
+    {"glimpses, many", glimpses, naive_glimpses, {{3, 18, 37}, {3, 70, 37}, {37}, {3, 70, 18}}, false},
     {"glimpses of pieces", glimpses_of_pieces, naive_glimpses_of_pieces, {{2, 4, 6}, {3}}, true},
 };
 const int test_pointers_count = (int)(sizeof test_pointers / sizeof *test_pointers);
