@@ -345,7 +345,8 @@ ATTN_API attn_tensor *attn_attention(attn_tensor *q, attn_tensor *k, attn_tensor
 
 /* Additive attention (Bahdanau et al. 2015, app. A.1.2): u[b, m, n] = v . tanh(q[b, m] + k[b, n]) of q [B, M, D], k [B, N, D], projected already, and v [D].
  * keys [B]: sequence b has the keys 0 .. keys[b] - 1, the rest of k is never read; NULL: all N. keys and target are copied. Views whose last axis is
- * contiguous are read in place. Tangents are computed anew backward: no B M N D numbers are kept. In float tanh is within 5e-7 of itself. */
+ * contiguous are read in place. Tangents are computed anew backward: losses keep B M N probabilities, nothing keeps B M N D numbers. In float tanh is within 5e-7
+ * of itself. */
 
 /* The pointer (Vinyals et al. 2015, eq. 3): losses [B, M], each -log p(target) = log(sum over n of e^u[b, m, n]) - u[b, m, target]; right also where p
  * is too small for a float. target [B, M] has keys' numbers, below keys[b]. A negative one: the loss is 0, and the query gets and gives no gradient,
