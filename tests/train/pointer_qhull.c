@@ -17,7 +17,7 @@ static attn_ctx *ctx;
 
 static int open_context(void **state) {
     (void)state;
-    return attn_ctx_create(NULL, &ctx, NULL, 0);
+    return (int)attn_ctx_create(NULL, &ctx, NULL, 0);
 }
 
 static int close_context(void **state) {
