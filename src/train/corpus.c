@@ -78,6 +78,7 @@ static attn_status read_numbers(attn_ctx *ctx, const struct attn_corpus *c, cons
             status = attn_fail(ctx, ATTN_EINVAL, "%s: element %zu: found %d, expected a token in [0, %lld)", path, i, (*token)[i],
                                (long long)c->vocabulary);
             attn_free(ctx, *token);
+            *token = NULL; /* a job that is closed frees its tokens */
         }
     return status;
 }

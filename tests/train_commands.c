@@ -1,0 +1,79 @@
+/* The training commands as a user runs them, beside what training itself does (tests/train/train_program.c): mistakes in the data and their sentences,
+ * models that are evaluated and asked, lists. */
+#include "io/npy.h"
+#include "support/shell.h"
+#include "support/store.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { OUTPUT = 1 << 16, VOCABULARY = 10, TOKENS = 400 };
+
+static char folder[64], output[OUTPUT];
+
+/* A language model that is trained in a few milliseconds. */
+#define LM                                                                                                                                 \
+    "$ATTN train lm tokenizer=numbers vocabulary=10 width=8 layers=1 length=8 batch=2 epochs=0 eval_every=0 patience=0 warmup=0 steps=2 "  \
+    "--threads 1 "
+
+static void expect(const char *line, int status, const char *piece) {
+    const int got = test_shell(folder, line, output, OUTPUT);
+    if (got != status || strstr(output, piece) == NULL)
+        fail_msg("%s: exit %d, expected %d; expected \"%s\" in:\n%s", line, got, status, piece, output);
+}
+
+/* Numbers of tokens [0, below), of which one may be another. */
+static void write_tokens(const char *name, int count, int below, int place, int other) {
+    char path[128], header[ATTN_NPY_COMPOSED];
+    const int64_t shape[] = {count};
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    fwrite(header, 1, attn_npy_compose(header, ATTN_NPY_I32, 1, shape), file);
+    for (int i = 0; i < count; i++) {
+        const int32_t token = i == place ? other : i * 7 % below;
+        fwrite(&token, sizeof token, 1, file);
+    }
+    assert_int_equal(fclose(file), 0);
+}
+
+/* The run "lm" in the store "runs". */
+static int set_up(void **state) {
+    (void)state;
+    test_store_make(folder);
+    write_tokens("tokens.npy", TOKENS, VOCABULARY, -1, 0);
+    write_tokens("large.npy", TOKENS, VOCABULARY, 3, VOCABULARY);
+    write_tokens("negative.npy", TOKENS, VOCABULARY, 5, -1);
+    expect(LM "data=tokens.npy --quiet && mv runs/zoology-lm* runs/lm", 0, "");
+    return 0;
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    test_store_remove(folder);
+    return 0;
+}
+
+static void a_token_outside_the_vocabulary_is_refused_with_its_place(void **state) {
+    (void)state;
+    expect(LM "data=large.npy", 2, "attn: large.npy: element 3: found 10, expected a token in [0, 10)");
+    expect(LM "data=negative.npy", 2, "attn: negative.npy: element 5: found -1, expected a token in [0, 10)");
+    expect(LM "data=tokens.npy valid=large.npy", 2, "attn: large.npy: element 3: found 10, expected a token in [0, 10)");
+    expect("$ATTN eval lm --data large.npy", 2, "attn: large.npy: element 3: found 10, expected a token in [0, 10)");
+    expect("$ATTN eval lm --data negative.npy", 2, "attn: negative.npy: element 5: found -1, expected a token in [0, 10)");
+    expect("$ATTN eval lm --bins --data large.npy", 2, "attn: large.npy: element 3: found 10");
+    expect("$ATTN eval lm --against lm --data large.npy", 2, "attn: large.npy: element 3: found 10");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_token_outside_the_vocabulary_is_refused_with_its_place),
+    };
+    return cmocka_run_group_tests_name("train: commands", tests, set_up, tear_down);
+}
