@@ -48,6 +48,7 @@ static int set_up(void **state) {
     (void)state;
     test_store_make(folder);
     write_tokens("tokens.npy", TOKENS, VOCABULARY, -1, 0);
+    write_tokens("few.npy", 8, VOCABULARY, -1, 0);
     write_tokens("large.npy", TOKENS, VOCABULARY, 3, VOCABULARY);
     write_tokens("negative.npy", TOKENS, VOCABULARY, 5, -1);
     expect(LM "data=tokens.npy --quiet && mv runs/zoology-lm* runs/lm", 0, "");
@@ -71,9 +72,49 @@ static void a_token_outside_the_vocabulary_is_refused_with_its_place(void **stat
     expect("$ATTN eval lm --against lm --data large.npy", 2, "attn: large.npy: element 3: found 10");
 }
 
+static void what_changed_since_the_run_is_told_and_the_model_evaluated(void **state) {
+    (void)state;
+    write_tokens("own.npy", TOKENS, VOCABULARY, -1, 0);
+    expect(LM "data=own.npy seed=2 --quiet && mv runs/zoology-lm* runs/own && $ATTN eval own >plain 2>&1; cat plain", 0, "perplexity");
+    assert_null(strstr(output, "SHA-256"));
+    write_tokens("own.npy", TOKENS, VOCABULARY, 7, 3);
+    expect("$ATTN eval own 2>&1 >/dev/null", 0, "attn: runs/own: data own.npy was 1728 bytes of SHA-256 ");
+    expect("$ATTN eval runs/own/model.safetensors", 0, "..., now it is 1728 bytes of ");
+    expect("cd runs/own && $ATTN eval ./model.safetensors --data ../../tokens.npy 2>&1 | grep -c SHA", 1,
+           "0"); /* own.npy is not there: none other */
+    expect("$ATTN eval lm --against own 2>&1", 2, "attn: runs/own: data own.npy was ");
+    expect("$ATTN predict own --data few.npy --logits l.npy && echo silent", 0, "silent");
+    assert_null(strstr(output, "SHA-256")); /* it reads no text */
+    expect("$ATTN train --resume own 2>&1", 0, "done");
+}
+
+/* Skips where the plugin was not built. */
+static void a_plugin_that_changed_or_is_missing_is_named(void **state) {
+    const char *plugins = getenv("ATTN_TEST_PLUGINS");
+    (void)state;
+    if (plugins == NULL) skip();
+    expect("cp \"$ATTN_TEST_PLUGINS/my_mixer.so\" mine.so", 0, "");
+    expect(LM "data=tokens.npy mixer=my_mixer --plugin mine.so --quiet && mv runs/zoology-lm* runs/mine", 0, "");
+    expect("$ATTN eval mine --plugin mine.so | grep -c SHA-256", 1, "0");
+    expect("$ATTN eval mine", 2, ", which is not loaded now; --plugin mine.so loads it\nattn: there is no mixer 'my_mixer'");
+    expect("$ATTN predict mine </dev/null", 2, ", which is not loaded now; --plugin mine.so loads it\nattn: there is no mixer 'my_mixer'");
+    expect("printf x >>mine.so; $ATTN eval mine --plugin mine.so", 0, "attn: runs/mine: the plugin mine.so was ");
+    expect("$ATTN predict mine --plugin mine.so --data few.npy --logits l.npy", 0, "attn: runs/mine: the plugin mine.so was ");
+}
+
+static void logits_do_not_replace_the_tokens(void **state) {
+    (void)state;
+    expect("$ATTN predict lm --data tokens.npy --logits ./tokens.npy", 2,
+           "attn: predict: --logits ./tokens.npy: expected another file than that of --data, which it would replace");
+    expect("wc -c <tokens.npy", 0, "1728");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_token_outside_the_vocabulary_is_refused_with_its_place),
+        cmocka_unit_test(what_changed_since_the_run_is_told_and_the_model_evaluated),
+        cmocka_unit_test(a_plugin_that_changed_or_is_missing_is_named),
+        cmocka_unit_test(logits_do_not_replace_the_tokens),
     };
     return cmocka_run_group_tests_name("train: commands", tests, set_up, tear_down);
 }

@@ -113,7 +113,7 @@ attn_status attn_sources_of(attn_ctx *ctx, struct attn_sources *sources, const s
     if (!sources) return ATTN_OK;
     struct attn_source_list list = {attn_alloc(ctx, ATTN_SOURCES * sizeof *list.at), 0};
     if (!list.at) return attn_no_memory(ctx, "what a run is made of", ATTN_SOURCES * sizeof *list.at);
-    for (int i = 0; i < recipe->count && !status; i++) {
+    for (int i = 0; recipe && i < recipe->count && !status; i++) {
         const struct attn_recipe_value *v = &recipe->value[i];
         if (v->field->type != ATTN_FILE || !v->text[0]) continue;
         if (!v->field->words) status = add(ctx, sources, v->field->name, NULL, v->text, NULL, &list);
@@ -206,7 +206,7 @@ static bool equal(const json_t *entry, const char *what, const struct attn_sourc
         attn_append(text, size, ", now %.200s is %lld bytes of %.*s...", strcmp(path, now->path) == 0 ? "it" : now->path,
                     (long long)now->bytes, SHOWN, now->hash);
     else
-        attn_append(text, size, ", which is not loaded now");
+        attn_append(text, size, ", which is not loaded now; --plugin %.200s loads it", path);
     return false;
 }
 

@@ -16,7 +16,10 @@
 
 #include <stdio.h>
 
-enum { ATTN_SOURCES = 80 }; /* of a recipe, at most: its files and all plugins */
+enum {
+    ATTN_SOURCES = 80, /* of a recipe, at most: its files and all plugins */
+    ATTN_SOURCES_SENTENCE = 1024
+};
 
 struct attn_source {
     const char *field;         /* of the recipe; NULL: a plugin */
@@ -42,7 +45,7 @@ struct attn_sources {
         const attn_plugin *plugin;
     } plugin[64];
     int plugins;
-    char said[512]; /* the last sentence about runs that do not count, which is not said again */
+    char said[ATTN_SOURCES_SENTENCE]; /* the last sentence about runs that do not count, which is not said again */
 };
 void attn_sources_open(attn_ctx *ctx, struct attn_sources *out);
 void attn_sources_close(struct attn_sources *sources);
@@ -50,8 +53,8 @@ void attn_sources_close(struct attn_sources *sources);
 /* A plugin that has been loaded from `path`; both must last. */
 attn_status attn_sources_plugin(struct attn_sources *sources, const char *path, const attn_plugin *plugin);
 
-/* What a run of the recipe would be made of now, with fields and texts of the recipe; freed by attn_source_list_free. Sentences go to ctx. sources NULL: an
- * empty list. */
+/* What a run of the recipe would be made of now, with fields and texts of the recipe; freed by attn_source_list_free. Sentences go to ctx. recipe NULL: of the
+ * plugins alone. sources NULL: an empty list. */
 attn_status attn_sources_of(attn_ctx *ctx, struct attn_sources *sources, const struct attn_recipe *recipe, struct attn_source_list *out);
 void attn_source_list_free(attn_ctx *ctx, struct attn_source_list *list);
 

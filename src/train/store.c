@@ -253,7 +253,7 @@ struct search {
     const struct attn_source_list *sources; /* at NULL: the recipe alone decides */
     struct attn_run_summary *best;
     bool *found;
-    char other[512]; /* why a run is none */
+    char other[ATTN_SOURCES_SENTENCE]; /* why a run is none */
 };
 
 /* A sentence where the run was made of something else, else "". */
@@ -271,7 +271,7 @@ static void compare_sources(attn_ctx *ctx, const char *folder, const struct attn
 /* The folder itself is asked: its recipe, what it was made of, then its state. */
 static void compare_run(attn_ctx *ctx, const char *folder, struct search *search) {
     struct attn_run_summary run;
-    char *own, other[512];
+    char *own, other[ATTN_SOURCES_SENTENCE];
     size_t bytes;
     if (attn_store_recipe(ctx, folder, &own, &bytes)) return;
     const bool same = strcmp(own, search->text) == 0;
@@ -284,14 +284,21 @@ static void compare_run(attn_ctx *ctx, const char *folder, struct search *search
     *search->found = true;
 }
 
-attn_status attn_store_check_sources(attn_ctx *ctx, const char *folder, const struct attn_recipe *recipe, struct attn_sources *sources) {
+attn_status attn_store_compare_sources(attn_ctx *ctx, const char *folder, const struct attn_recipe *recipe, bool files,
+                                       struct attn_sources *sources, char other[ATTN_SOURCES_SENTENCE]) {
     struct attn_source_list list;
-    char other[512];
-    const attn_status status = attn_sources_of(ctx, sources, recipe, &list);
+    const attn_status status = attn_sources_of(ctx, sources, files ? recipe : NULL, &list);
+    other[0] = '\0';
     if (status) return status;
-    compare_sources(ctx, folder, recipe, &list, other, sizeof other);
+    compare_sources(ctx, folder, recipe, &list, other, ATTN_SOURCES_SENTENCE);
     attn_source_list_free(ctx, &list);
-    if (!other[0]) return ATTN_OK;
+    return ATTN_OK;
+}
+
+attn_status attn_store_check_sources(attn_ctx *ctx, const char *folder, const struct attn_recipe *recipe, struct attn_sources *sources) {
+    char other[ATTN_SOURCES_SENTENCE];
+    const attn_status status = attn_store_compare_sources(ctx, folder, recipe, true, sources, other);
+    if (status || !other[0]) return status;
     return attn_fail(ctx, ATTN_EINVAL, "%s: %s; put back what the run began with, or train the recipe anew without --resume", folder,
                      other);
 }

@@ -46,6 +46,9 @@ attn_status attn_run_list_add(attn_ctx *ctx, const char *folder, struct attn_run
  * recipe alone decides. */
 attn_status attn_store_find(attn_ctx *ctx, const char *store, const struct attn_recipe *recipe, struct attn_sources *sources,
                             struct attn_run_summary *out, bool *found);
+/* A sentence about the first file or plugin of the run in this folder that is another now, else ""; files false: plugins alone. */
+attn_status attn_store_compare_sources(attn_ctx *ctx, const char *folder, const struct attn_recipe *recipe, bool files,
+                                       struct attn_sources *sources, char other[ATTN_SOURCES_SENTENCE]);
 /* ATTN_EINVAL with file, hashes and cure where the run in this folder was made of something else. */
 attn_status attn_store_check_sources(attn_ctx *ctx, const char *folder, const struct attn_recipe *recipe, struct attn_sources *sources);
 

@@ -20,12 +20,15 @@ struct command {
     attn_ctx *ctx;
     const attn_mixer_kind **kinds;
     int kind_count;
+    bool reads_files; /* the recipe's, not its model alone */
+    struct attn_sources sources;
     struct attn_saved_model model;
 };
 
 static attn_status open_saved(struct command *c, const char *name, struct attn_saved_model *out) {
     char path[ATTN_FILE_PATH];
-    const attn_status status = attn_cli_model_path(c->ctx, attn_cli_store(c->store), name, path);
+    attn_status status = attn_cli_model_path(c->ctx, attn_cli_store(c->store), name, path);
+    if (!status) status = attn_cli_compare_sources(c->ctx, path, c->reads_files, &c->sources);
     return status ? status : attn_work_open_model(c->ctx, attn_task_named, path, c->kinds, c->kind_count, out);
 }
 
@@ -35,10 +38,12 @@ static int open_model(struct command *c) {
     if (c->words.count != 1) return attn_complain("%s: expected one model: a file, a run's folder or its id", c->name);
     c->ctx = attn_cli_context((int)c->threads, &status);
     if (!c->ctx) return status;
-    attn_status opened = attn_cli_plugins(c->ctx, &c->plugins, NULL, &c->kinds, &c->kind_count);
+    attn_sources_open(c->ctx, &c->sources);
+    attn_status opened = attn_cli_plugins(c->ctx, &c->plugins, &c->sources, &c->kinds, &c->kind_count);
     if (!opened) opened = open_saved(c, c->words.item[0], &c->model);
     if (!opened) return -1;
     status = attn_complain_status(c->ctx, opened);
+    attn_sources_close(&c->sources);
     attn_free(c->ctx, c->kinds);
     attn_ctx_destroy(c->ctx);
     return status;
@@ -47,6 +52,7 @@ static int open_model(struct command *c) {
 static int close_model(struct command *c, attn_status status) {
     const int exit_status = status ? attn_complain_status(c->ctx, status) : ATTN_EXIT_DONE;
     attn_work_close_model(&c->model);
+    attn_sources_close(&c->sources);
     attn_free(c->ctx, c->kinds);
     attn_ctx_destroy(c->ctx);
     return exit_status;
@@ -138,7 +144,7 @@ static attn_status evaluate(struct eval *e) {
 }
 
 int attn_cmd_eval(int argc, char **argv) {
-    struct eval e = {.c = {.name = "eval"}};
+    struct eval e = {.c = {.name = "eval", .reads_files = true}};
     const struct attn_option options[] = {
         {"data", ATTN_OPTION_TEXT, &e.data, "FILE", "data of your own in the task's format, in place of the recipe's", 0, 0},
         {"against", ATTN_OPTION_TEXT, &e.against, "MODEL",
@@ -195,6 +201,8 @@ static int check_predict(const struct predict *p) {
     if (!p->data != !p->logits) return attn_complain("predict: --data and --logits are given together or not at all");
     if (p->logits && (p->input || p->svg || p->options.check))
         return attn_complain("predict: --logits takes its tokens from --data; --input, --svg and --check are of answers");
+    if (p->data && attn_file_same(p->data, p->logits))
+        return attn_complain("predict: --logits %s: expected another file than that of --data, which it would replace", p->logits);
     return -1;
 }
 

@@ -1,6 +1,8 @@
 #include "cli/training/training.h"
 
 #include "base/folder.h"
+#include "cli/cli.h"
+#include "system/systems.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -79,6 +81,20 @@ const char *attn_cli_duration(double seconds, char text[32]) {
     return text;
 }
 
+const char *attn_cli_count(int64_t number, const char *thing, char text[64]) {
+    snprintf(text, 64, "%lld %s%s", (long long)number, thing, number == 1 ? "" : "s");
+    return text;
+}
+
+const char *attn_cli_flops(double flops, char text[32]) {
+    static const char *const units[] = {"MFLOP", "GFLOP", "TFLOP", "PFLOP"};
+    int unit = 0;
+    double value = flops * 1e-6;
+    for (; value >= 999.5 && unit < 3; unit++) value *= 1e-3;
+    snprintf(text, 32, "%.3g %s", value, units[unit]);
+    return text;
+}
+
 static void bytes_or_null(struct attn_record *r, const char *name, int64_t bytes) {
     if (bytes < 0)
         attn_record_text(r, name, NULL);
@@ -117,4 +133,33 @@ attn_status attn_cli_model_path(attn_ctx *ctx, const char *store, const char *na
     snprintf(path, ATTN_FILE_PATH, "%s/%s", folder, ATTN_MODEL_FILE);
     if (attn_path_exists(path)) return ATTN_OK;
     return attn_fail(ctx, ATTN_EINVAL, "%s: the run has no model yet; attn train --resume %s goes on with it", folder, name);
+}
+
+attn_status attn_cli_recipe(attn_ctx *ctx, const char *name, const char *text, size_t bytes, const struct attn_task **task,
+                            struct attn_recipe **recipe) {
+    char word[64];
+    attn_status status = attn_recipe_task(ctx, name, text, bytes, word);
+    if (status) return status;
+    *task = attn_task_named(ctx, word);
+    if (!*task) return ATTN_EINVAL;
+    status = attn_task_recipe(ctx, *task, recipe);
+    return status ? status : attn_recipe_parse(*recipe, name, text, bytes);
+}
+
+attn_status attn_cli_compare_sources(attn_ctx *ctx, const char *model, bool files, struct attn_sources *sources) {
+    char folder[ATTN_FILE_PATH / 2] = "", path[ATTN_FILE_PATH], other[ATTN_SOURCES_SENTENCE], *text = NULL;
+    const char *end = strrchr(model, '/');
+    const struct attn_task *task;
+    struct attn_recipe *recipe = NULL;
+    size_t bytes;
+    attn_append(folder, sizeof folder, "%.*s", end ? (int)(end - model) : 1, end ? model : ".");
+    snprintf(path, sizeof path, "%s/recipe.json", folder);
+    if (!attn_path_exists(path)) return ATTN_OK; /* a model alone */
+    attn_status status = attn_store_recipe(ctx, folder, &text, &bytes);
+    if (!status) status = attn_cli_recipe(ctx, path, text, bytes, &task, &recipe);
+    if (!status) status = attn_store_compare_sources(ctx, folder, recipe, files, sources, other);
+    if (!status && other[0]) attn_complain("%s: %s", folder, other);
+    attn_free(ctx, text);
+    attn_free(ctx, recipe);
+    return status;
 }

@@ -22,8 +22,21 @@ bool attn_cli_seconds(const char *text, double *out);
 /* "1.5 s", "12 min", "3.2 h". */
 const char *attn_cli_duration(double seconds, char text[32]);
 
+/* "1 step", "20 steps": `thing` and its number. */
+const char *attn_cli_count(int64_t number, const char *thing, char text[64]);
+
+/* "12.5 MFLOP", "3.2 GFLOP". */
+const char *attn_cli_flops(double flops, char text[32]);
+
 /* Adds a run's state, steps, seconds and figures; texts stay with the summary. */
 void attn_cli_run_record(struct attn_record *record, const struct attn_run_summary *summary);
+
+/* The recipe of a JSON text, which `name` stands for in messages, with its task; freed by attn_free. */
+attn_status attn_cli_recipe(attn_ctx *ctx, const char *name, const char *text, size_t bytes, const struct attn_task **task,
+                            struct attn_recipe **recipe);
+
+/* Warns where the run in whose folder this model lies was made of other files or plugins than there are now; files false: of plugins alone. */
+attn_status attn_cli_compare_sources(attn_ctx *ctx, const char *model, bool files, struct attn_sources *sources);
 
 /* The model that a path, a folder or the id of a run names. */
 attn_status attn_cli_model_path(attn_ctx *ctx, const char *store, const char *name, char path[ATTN_FILE_PATH]);
