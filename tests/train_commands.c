@@ -109,12 +109,55 @@ static void logits_do_not_replace_the_tokens(void **state) {
     expect("wc -c <tokens.npy", 0, "1728");
 }
 
+static void a_sweep_says_which_list_of_its_file_the_command_line_replaces(void **state) {
+    (void)state;
+    expect("echo '{\"width\": [8, 16], \"seed\": [1, 2], \"lr\": 0.5}' >sweep.json && " LM
+           "data=tokens.npy --sweep sweep.json width=24 lr=0.1,0.2 --dry-run --json 2>&1 >/dev/null",
+           0, "attn: sweep.json: width is replaced by the command line\n");
+    assert_null(strstr(output, "lr")); /* no list */
+    assert_null(strstr(output, "seed"));
+    expect(LM "data=tokens.npy --sweep sweep.json width=24 lr=0.1,0.2 --dry-run", 0, "parameters, 2 steps\n4 recipes\n");
+    expect(LM "data=tokens.npy --sweep sweep.json --dry-run | tail -n 1", 0, "2 recipes");
+}
+
+static void a_sweep_with_a_mistake_in_a_recipe_trains_none(void **state) {
+    (void)state;
+    expect(LM "data=tokens.npy mixer=attention,based:feature=8,atention seed=8,9 --store none", 2,
+           "attn: mixer=based:feature=8 seed=8: mixer based has no option 'feature'");
+    expect(LM "data=tokens.npy mixer=attention,attention+atention seed=8 --store none", 2,
+           "there is no mixer 'atention'; did you mean 'attention'?");
+    expect(LM "data=tokens.npy mixer=attention,based micro_batches=3 --store none", 2, "recipe: micro_batches=3: expected a power of two");
+    expect("ls none", 2, "No such file");
+}
+
+static void what_stopped_says_how_it_goes_on(void **state) {
+    const char *plugins = getenv("ATTN_TEST_PLUGINS");
+    (void)state;
+    expect(LM "data=tokens.npy steps=1000000 seed=5 --time-limit 0.2s && false", 130, " goes on with it");
+    expect("rm runs/zoology-lm*/checkpoint.safetensors; $ATTN train --resume runs/zoology-lm* --time-limit 0.1s", 130,
+           "there is no checkpoint: beginning anew with runs/zoology-lm");
+    expect("$ATTN train --resume runs/zoology-lm* --time-limit 0.1s", 130, "going on with runs/zoology-lm");
+    expect("rm -r runs/zoology-lm*; " LM "data=tokens.npy steps=1000000 seed=5..8 --time-limit 0.3s --jobs 1 && false", 130,
+           "1 recipe stopped, 3 not begun; the same command goes on\n");
+    expect("rm -r runs/zoology-lm*; " LM "data=tokens.npy seed=6 steps=1 --store once", 0, ", 1 step, ");
+    if (plugins == NULL) skip();
+    expect("cp \"$ATTN_TEST_PLUGINS/my_mixer.so\" again.so && " LM
+           "data=tokens.npy mixer=my_mixer steps=1000000 --plugin again.so --time-limit 0.2s",
+           130, " --plugin again.so goes on with it\n");
+    expect("$ATTN train --resume runs/zoology-lm*", 2,
+           ", which is not loaded now; --plugin again.so loads it; put back what the run began with");
+    expect("rm -r runs/zoology-lm*", 0, "");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_token_outside_the_vocabulary_is_refused_with_its_place),
         cmocka_unit_test(what_changed_since_the_run_is_told_and_the_model_evaluated),
         cmocka_unit_test(a_plugin_that_changed_or_is_missing_is_named),
         cmocka_unit_test(logits_do_not_replace_the_tokens),
+        cmocka_unit_test(a_sweep_says_which_list_of_its_file_the_command_line_replaces),
+        cmocka_unit_test(a_sweep_with_a_mistake_in_a_recipe_trains_none),
+        cmocka_unit_test(what_stopped_says_how_it_goes_on),
     };
     return cmocka_run_group_tests_name("train: commands", tests, set_up, tear_down);
 }

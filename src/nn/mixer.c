@@ -105,14 +105,11 @@ static void take_option(attn_tape *tape, const attn_mixer_kind *kind, char *text
                    nearest ? nearest : "", nearest ? "'?" : "");
 }
 
-attn_mixer *attn_mixer_make(attn_model *model, const char *text, const attn_mixer_place *place, const attn_mixer_kind *const *kinds,
-                            int count) {
-    attn_tape *tape = attn_model_tape(model);
-    double values[OPTIONS];
+/* The kind and the options of a layer's part of the text, which is cut up. NULL: the tape says why. */
+static const attn_mixer_kind *parse(attn_tape *tape, const char *text, int64_t layer, const attn_mixer_kind *const *kinds, int count,
+                                    double values[OPTIONS]) {
     char part[TEXT];
-    attn_mixer *mixer = attn_model_memory(model, sizeof *mixer);
-    if (!mixer) return NULL;
-    if (!part_of(text, place->layer, part)) {
+    if (!part_of(text, layer, part)) {
         attn_tape_fail(tape, ATTN_EINVAL, "mixer: a layer's text is longer than %d bytes", TEXT - 1);
         return NULL;
     }
@@ -128,6 +125,27 @@ attn_mixer *attn_mixer_make(attn_model *model, const char *text, const attn_mixe
         rest = cut(options, ':');
         take_option(tape, kind, options, values);
     }
+    return tape->status ? NULL : kind;
+}
+
+attn_status attn_mixer_check(attn_tape *tape, const char *text, const attn_mixer_kind *const *kinds, int count) {
+    double values[OPTIONS];
+    int64_t layer = 0;
+    for (const char *at = text; at && !tape->status;) {
+        (void)parse(tape, text, layer++, kinds, count, values);
+        at = strchr(at, '+');
+        if (at) at++;
+    }
+    return tape->status;
+}
+
+attn_mixer *attn_mixer_make(attn_model *model, const char *text, const attn_mixer_place *place, const attn_mixer_kind *const *kinds,
+                            int count) {
+    attn_tape *tape = attn_model_tape(model);
+    double values[OPTIONS];
+    attn_mixer *mixer = attn_model_memory(model, sizeof *mixer);
+    const attn_mixer_kind *kind = mixer ? parse(tape, text, place->layer, kinds, count, values) : NULL;
+    if (!kind) return NULL;
     *mixer = (attn_mixer){kind, tape, attn_model_memory(model, kind->bytes), place->width};
     if (!mixer->self) return NULL;
     kind->make(mixer->self, model, place, values);

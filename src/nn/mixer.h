@@ -4,6 +4,9 @@
 
 #include "nn/model.h"
 
+/* Refuses what attn_mixer_make would refuse in a text before it makes anything: names and values. tape: for the sentence. */
+attn_status attn_mixer_check(attn_tape *tape, const char *text, const attn_mixer_kind *const *kinds, int count);
+
 extern const attn_mixer_kind attn_mixer_attention;
 extern const attn_mixer_kind attn_mixer_baseconv;
 extern const attn_mixer_kind attn_mixer_shortconv;

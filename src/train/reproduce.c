@@ -115,6 +115,7 @@ attn_status attn_reproduction_train(attn_ctx *ctx, struct attn_reproduction *r, 
         status = attn_work_sweep(ctx, work, &sweep, 0, 1, jobs, threads, ready, user, &some);
         count->failed += some.failed;
         count->left += some.left;
+        count->waiting += some.waiting;
         attn_sweep_free(ctx, &sweep);
     }
     return status;

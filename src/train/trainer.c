@@ -99,32 +99,34 @@ static attn_status array_of_all(struct trainer *t, attn_real **out) {
     return ATTN_OK;
 }
 
-static attn_status check_micros(const struct attn_job *job, int64_t processes) {
-    const struct attn_recipe *r = job->recipe;
+static attn_status check_micros(attn_ctx *ctx, const struct attn_recipe *r, int64_t processes) {
     const int64_t micros = attn_recipe_whole(r, "micro_batches"), batch = attn_recipe_whole(r, "batch");
     if ((micros & (micros - 1)) != 0 || batch % micros != 0)
-        return attn_fail(job->ctx, ATTN_EINVAL, "recipe: micro_batches=%lld: expected a power of two that divides batch=%lld",
-                         (long long)micros, (long long)batch);
+        return attn_fail(ctx, ATTN_EINVAL, "recipe: micro_batches=%lld: expected a power of two that divides batch=%lld", (long long)micros,
+                         (long long)batch);
     if ((processes & (processes - 1)) != 0 || processes > micros)
-        return attn_fail(job->ctx, ATTN_EINVAL, "%lld processes share micro_batches=%lld: expected a power of two, at most as many",
+        return attn_fail(ctx, ATTN_EINVAL, "%lld processes share micro_batches=%lld: expected a power of two, at most as many",
                          (long long)processes, (long long)micros);
     return ATTN_OK;
 }
 
 /* What stops a training by its evaluations has no effect on one that is evaluated at its end. */
-static attn_status check_evaluations(const struct attn_job *job) {
-    const struct attn_recipe *r = job->recipe;
+static attn_status check_evaluations(attn_ctx *ctx, const struct attn_recipe *r) {
     const bool patience = attn_recipe_whole(r, "patience") > 0;
     if (attn_recipe_whole(r, "eval_every") > 0 || (!patience && attn_recipe_number(r, "target") == 0.0)) return ATTN_OK;
-    return attn_fail(job->ctx, ATTN_EINVAL, "recipe: %s is set, and eval_every=0: expected a number of steps between evaluations",
+    return attn_fail(ctx, ATTN_EINVAL, "recipe: %s is set, and eval_every=0: expected a number of steps between evaluations",
                      patience ? "patience" : "target");
+}
+
+attn_status attn_train_check_recipe(attn_ctx *ctx, const struct attn_recipe *recipe, const struct attn_ranks *ranks) {
+    const attn_status status = check_micros(ctx, recipe, ranks ? ranks->count : 1);
+    return status ? status : check_evaluations(ctx, recipe);
 }
 
 attn_status attn_train_check(const struct attn_job *job, const struct attn_ranks *ranks) {
     int64_t steps;
-    attn_status status = attn_train_steps(job, &steps);
-    if (!status) status = check_micros(job, ranks ? ranks->count : 1);
-    return status ? status : check_evaluations(job);
+    const attn_status status = attn_train_steps(job, &steps);
+    return status ? status : attn_train_check_recipe(job->ctx, job->recipe, ranks);
 }
 
 static attn_status open_trainer(struct trainer *t) {

@@ -36,6 +36,9 @@ attn_status attn_train(struct attn_job *job, struct attn_run *run, bool resume, 
  * be. */
 attn_status attn_train_check(const struct attn_job *job, const struct attn_ranks *ranks);
 
+/* The same of a recipe alone, but for its steps, which may follow from the data. */
+attn_status attn_train_check_recipe(attn_ctx *ctx, const struct attn_recipe *recipe, const struct attn_ranks *ranks);
+
 /* Steps that the recipe asks of an open job. ATTN_EINVAL: none. */
 attn_status attn_train_steps(const struct attn_job *job, int64_t *steps);
 

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/process.h"
+#include "nn/mixer.h"
 #include "train/cost.h"
 #include "train/model_file.h"
 
@@ -138,6 +139,18 @@ attn_status attn_work_one(attn_ctx *ctx, const struct attn_work *work, const str
 
 /* ------------------------------------------------------------------------------------------------------------ many */
 
+attn_status attn_work_check(attn_ctx *ctx, const struct attn_work *work, const struct attn_recipe *recipe) {
+    attn_model *model;
+    int mixer;
+    attn_status status = attn_train_check_recipe(ctx, recipe, ranks_of(work));
+    if (status || attn_recipe_field_of(recipe, "recipe", "mixer", &mixer)) return status;
+    status = attn_model_create(ctx, 0, &model);
+    if (status) return status;
+    status = attn_mixer_check(attn_model_tape(model), recipe->value[mixer].text, work->kinds, work->kind_count);
+    attn_model_destroy(model);
+    return status;
+}
+
 /* What a child is to do. */
 struct errand {
     attn_ctx_config config;
@@ -268,7 +281,7 @@ static attn_status run_pool(struct pool *p, int64_t first, int64_t step, int thr
         if (!status && !ends(p))
             status = begin_one(p, threads, i);
         else
-            p->count->left++;
+            p->count->left++, p->count->waiting++;
     }
     if (status) interrupt_all(p);
     while (p->busy > 0 && !gone) {
@@ -289,7 +302,7 @@ attn_status attn_work_sweep(attn_ctx *ctx, const struct attn_work *work, const s
                      .ready = ready,
                      .user = user,
                      .count = count};
-    *count = (struct attn_work_count){0, 0};
+    *count = (struct attn_work_count){0, 0, 0};
     p.sentence = attn_process_share(bytes);
     if (!p.sentence) return attn_no_memory(ctx, "sentences of the sweep's processes", bytes);
     const attn_status status = run_pool(&p, first, step, threads);

@@ -26,9 +26,12 @@ attn_status attn_work_one(attn_ctx *ctx, const struct attn_work *work, const str
 /* Number index of the sweep is ready, or failed: the sentence is in summary->message. */
 typedef void (*attn_work_ready_fn)(void *user, int64_t index, const struct attn_run_summary *summary);
 
-/* Of a sweep: recipes that failed, and that were stopped, killed or not begun. */
+/* What can be said against a recipe without its data: its mixers' text, micro-batches, evaluations. */
+attn_status attn_work_check(attn_ctx *ctx, const struct attn_work *work, const struct attn_recipe *recipe);
+
+/* Of a sweep: recipes that failed, that were stopped, killed or not begun, and of these the ones that were not begun. */
 struct attn_work_count {
-    int64_t failed, left;
+    int64_t failed, left, waiting;
 };
 
 /* Trains the recipes first, first + step, ... of a sweep in `jobs` processes at once, each with `threads` threads; calls ready for each, also for those

@@ -212,10 +212,10 @@ static void divergence_names_the_last_checkpoint(void **state) {
 static void a_sweep_goes_on_without_the_recipes_that_fail(void **state) {
     char words[256];
     (void)state;
-    snprintf(words, sizeof words, "%s lr=1e-3,1000,1e-4 mixer=attention,atention --jobs 2 --threads 2", diverging);
-    expect(run("train", training(words)), 2, "attn: train: mixer=attention lr=1000: step ");
-    expect(2, 2, "attn: train: mixer=atention lr=0.001: there is no mixer 'atention'; did you mean 'attention'?");
-    expect(2, 2, "attn: train: mixer=atention lr=0.0001: there is no mixer 'atention'");
+    snprintf(words, sizeof words, "%s lr=1e-3,1000,1e-4 pairs=2,9 --jobs 2 --threads 2", diverging);
+    expect(run("train", training(words)), 2, "attn: train: pairs=2 lr=1000: step ");
+    expect(2, 2, "attn: train: pairs=9 lr=0.001: MQAR: 9 pairs ");
+    expect(2, 2, "attn: train: pairs=9 lr=0.0001: MQAR: 9 pairs ");
     attn_ctx *ctx = test_context(1);
     struct attn_run_list list;
     int64_t count, states[8] = {0};

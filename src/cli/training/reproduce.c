@@ -151,7 +151,7 @@ static attn_status say_cost(struct reproduce *p, struct attn_reproduction *r, in
 
 static attn_status reproduce_system(struct reproduce *p, const struct attn_system *system) {
     struct attn_reproduction r;
-    struct attn_work_count count = {0, 0};
+    struct attn_work_count count = {0, 0, 0};
     const int cores = p->threads > 0 ? (int)p->threads : attn_cpu_count(), jobs = p->jobs > 0 ? (int)p->jobs : cores;
     attn_status status = attn_reproduction_open(p->ctx, system, p->scale, (int)p->seeds, &r);
     p->trains = p->trains || r.count > 0;

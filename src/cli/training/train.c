@@ -1,5 +1,6 @@
 /* attn train: a recipe, or a sweep of them, becomes runs in the store. */
 #include "base/cpu.h"
+#include "base/folder.h"
 #include "cli/cli.h"
 #include "cli/options.h"
 #include "cli/ranks.h"
@@ -60,18 +61,32 @@ static void show_progress(void *user, const struct attn_train_progress *p) {
 static void say_begun(void *user, const struct attn_run *run, const struct attn_job *job, bool resumed) {
     const struct train *t = user;
     if (t->quiet || t->json || t->csv) return;
+    char path[ATTN_FILE_PATH], count[64], forward[32], all[32];
     int64_t steps = 0;
     if (attn_train_steps(job, &steps)) return; /* the trainer says why */
-    printf("%s %s, %lld steps, %lld parameters", resumed ? "going on with" : "training", run->folder, (long long)steps,
-           (long long)attn_model_elements(job->model));
+    const bool anew = !attn_path_exists(attn_run_path(run, ATTN_CHECKPOINT_FILE, path));
+    printf("%s %s, %s",
+           !resumed ? "training"
+           : anew   ? "there is no checkpoint: beginning anew with"
+                    : "going on with",
+           run->folder, attn_cli_count(steps, "step", count));
+    printf(", %s", attn_cli_count(attn_model_elements(job->model), "parameter", count));
     if (job->costed && isfinite(job->cost.step_flops))
-        printf(", %.3g MFLOP forward and %.3g a step for each example", job->cost.forward_flops * 1e-6, job->cost.step_flops * 1e-6);
+        printf(", %s forward and %s a step for each example", attn_cli_flops(job->cost.forward_flops, forward),
+               attn_cli_flops(job->cost.step_flops, all));
     if (job->costed && job->cost.state_bytes >= 0) printf(", %lld bytes of state", (long long)job->cost.state_bytes);
     printf("\n");
     fflush(stdout);
 }
 
 /* --------------------------------------------------------------------------------------------------------- results */
+
+/* The command that goes on with a run needs the plugins again. */
+static void say_resume(const struct train *t, const char *folder) {
+    printf("attn train --resume %s", folder);
+    for (int i = 0; i < t->plugins.count; i++) printf(" --plugin %s", t->plugins.item[i]);
+    printf(" goes on with it\n");
+}
 
 static void print_run(struct train *t, const char *label, const struct attn_run_summary *s) {
     struct attn_record r = {.count = 0};
@@ -90,32 +105,23 @@ static void say_ready(void *user, int64_t index, const struct attn_run_summary *
 }
 
 static int say_one(struct train *t, const struct attn_run_summary *s) {
-    char seconds[32];
+    char seconds[32], count[64];
     attn_progress(NULL);
     if (s->state == ATTN_RUN_RUNNING) return attn_complain("train: %s: another process is training it", s->folder);
     if (t->json || t->csv) {
         print_run(t, NULL, s);
     } else if (!t->quiet) {
-        printf("%s after %lld steps, %s", attn_run_state_name(s->state), (long long)s->step, attn_cli_duration(s->seconds, seconds));
+        printf("%s after %s, %s", attn_run_state_name(s->state), attn_cli_count(s->step, "step", count),
+               attn_cli_duration(s->seconds, seconds));
         for (int i = 0; i < s->figures.count; i++) printf(", %s %.4f", s->figures.at[i].name, s->figures.at[i].value);
         printf("\n");
         if (s->state == ATTN_RUN_DONE) printf("%s/%s\n", s->folder, ATTN_MODEL_FILE);
-        if (s->state == ATTN_RUN_STOPPED) printf("attn train --resume %s goes on with it\n", s->folder);
+        if (s->state == ATTN_RUN_STOPPED) say_resume(t, s->folder);
     }
     return s->state == ATTN_RUN_STOPPED ? ATTN_EXIT_STOPPED : ATTN_EXIT_DONE;
 }
 
 /* ------------------------------------------------------------------------------------------------------------ work */
-
-static attn_status load_recipe(struct train *t, const char *name, const char *text, size_t bytes, struct attn_recipe **out) {
-    char task[64];
-    attn_status status = attn_recipe_task(t->ctx, name, text, bytes, task);
-    if (status) return status;
-    t->task = attn_task_named(t->ctx, task);
-    if (!t->task) return ATTN_EINVAL;
-    status = attn_task_recipe(t->ctx, t->task, out);
-    return status ? status : attn_recipe_parse(*out, name, text, bytes);
-}
 
 static int resume(struct train *t) {
     char folder[ATTN_FILE_PATH / 2], *text = NULL;
@@ -124,7 +130,7 @@ static int resume(struct train *t) {
     struct attn_recipe *recipe = NULL;
     attn_status status = attn_store_folder(t->ctx, t->work.store, t->resume, folder);
     if (!status) status = attn_store_recipe(t->ctx, folder, &text, &bytes);
-    if (!status) status = load_recipe(t, folder, text, bytes, &recipe);
+    if (!status) status = attn_cli_recipe(t->ctx, folder, text, bytes, &t->task, &recipe);
     t->work.task = t->task;
     if (!status) status = attn_work_one(t->ctx, &t->work, recipe, folder, say_begun, &summary);
     attn_progress(NULL);
@@ -151,6 +157,26 @@ static int take_shard(const struct train *t, int64_t *first, int64_t *step) {
     return -1;
 }
 
+/* A mistake in a recipe is told before another one has trained for hours. */
+static attn_status check_recipes(struct train *t, int64_t first, int64_t step) {
+    char sentence[1024], label[512];
+    attn_status status = ATTN_OK;
+    for (int64_t i = first; i < t->sweep.count && !status; i += step) {
+        status = attn_work_check(t->ctx, &t->work, attn_sweep_recipe(&t->sweep, i));
+        if (!status) continue;
+        attn_sweep_label(&t->sweep, i, label, sizeof label);
+        attn_fail(t->ctx, status, "%s: %s", label, attn_ctx_error(t->ctx, sentence, sizeof sentence));
+    }
+    return status;
+}
+
+static void say_left(const struct train *t, const struct attn_work_count *count) {
+    char recipes[64];
+    if (t->quiet || t->json || t->csv || count->left == 0) return;
+    printf("%s stopped, %lld not begun; the same command goes on\n", attn_cli_count(count->left - count->waiting, "recipe", recipes),
+           (long long)count->waiting);
+}
+
 static int train_sweep(struct train *t) {
     int64_t first = 0, step = 1;
     struct attn_work_count count;
@@ -160,15 +186,18 @@ static int train_sweep(struct train *t) {
     const int cores = t->threads > 0 ? (int)t->threads : attn_cpu_count(), jobs = t->jobs > 0 ? (int)t->jobs : cores;
     t->work.options.progress = NULL;
     t->columns[FIGURE].title = t->task->figure;
-    const attn_status status =
-        attn_work_sweep(t->ctx, &t->work, &t->sweep, first, step, jobs, cores / jobs > 0 ? cores / jobs : 1, say_ready, t, &count);
+    attn_status status = check_recipes(t, first, step);
+    if (!status)
+        status = attn_work_sweep(t->ctx, &t->work, &t->sweep, first, step, jobs, cores / jobs > 0 ? cores / jobs : 1, say_ready, t, &count);
     if (status) return attn_complain_status(t->ctx, status);
+    say_left(t, &count);
     return count.failed > 0 ? ATTN_EXIT_USAGE : count.left > 0 ? ATTN_EXIT_STOPPED : ATTN_EXIT_DONE;
 }
 
 /* What would be trained: the recipe, its size and steps. */
 static int dry_run(struct train *t) {
     struct attn_job job;
+    char count[64];
     int64_t steps = 0;
     attn_status status = ATTN_OK;
     for (int64_t i = 0; i < t->sweep.count && !status; i++) {
@@ -177,10 +206,14 @@ static int dry_run(struct train *t) {
         if (!status) status = attn_train_steps(&job, &steps);
         char *text = status ? NULL : attn_recipe_text(attn_sweep_recipe(&t->sweep, i));
         if (text) printf("%s", text);
-        if (text && !t->json) printf("%lld parameters, %lld steps\n", (long long)attn_model_elements(job.model), (long long)steps);
+        if (text && !t->json) {
+            printf("%s, ", attn_cli_count(attn_model_elements(job.model), "parameter", count));
+            printf("%s\n", attn_cli_count(steps, "step", count));
+        }
         attn_free(t->ctx, text);
         attn_job_close(&job);
     }
+    if (!status && !t->json && t->sweep.count > 1) printf("%s\n", attn_cli_count(t->sweep.count, "recipe", count));
     return status ? attn_complain_status(t->ctx, status) : ATTN_EXIT_DONE;
 }
 
@@ -194,6 +227,16 @@ static attn_status read_sweep(struct train *t) {
     return status;
 }
 
+/* A list of the sweep's file that a word of the command line takes the place of. */
+static void say_replaced(const struct train *t, const char *word) {
+    const struct attn_sweep_part *file = t->sweep.part;
+    const size_t n = strcspn(word, "=");
+    for (int a = 0; a < file->axes; a++) {
+        const char *name = file->base->value[file->axis[a].field].field->name;
+        if (strlen(name) == n && memcmp(name, word, n) == 0) attn_complain("%s: %s is replaced by the command line", t->sweep_file, name);
+    }
+}
+
 /* The task, or the file's, and what is assigned: in the sweep's file, then on the command line. */
 static attn_status make_sweep(struct train *t, const struct attn_words *words) {
     struct attn_recipe *base = NULL;
@@ -204,7 +247,7 @@ static attn_status make_sweep(struct train *t, const struct attn_words *words) {
         size_t bytes;
         status = attn_file_read(t->ctx, NULL, t->recipe_file, RECIPE_LIMIT, &text, &bytes);
         if (status) return status;
-        status = load_recipe(t, t->recipe_file, (const char *)text, bytes, &base);
+        status = attn_cli_recipe(t->ctx, t->recipe_file, (const char *)text, bytes, &t->task, &base);
         attn_free(t->ctx, text);
     } else {
         t->task = attn_task_named(t->ctx, words->item[first++]);
@@ -213,6 +256,8 @@ static attn_status make_sweep(struct train *t, const struct attn_words *words) {
     if (!status) status = attn_sweep_open(t->ctx, t->task, base, &t->sweep);
     attn_free(t->ctx, base);
     if (!status && t->sweep_file) status = read_sweep(t);
+    if (!status && t->sweep_file)
+        for (int i = first; i < words->count; i++) say_replaced(t, words->item[i]);
     for (int i = first; i < words->count && !status; i++) status = attn_sweep_assign(t->ctx, &t->sweep, words->item[i]);
     t->work.task = t->task;
     return status;
@@ -278,7 +323,10 @@ int attn_cmd_train(int argc, char **argv) {
         {"resume", ATTN_OPTION_TEXT, &t.resume, "RUN", "go on with a run: its folder or its id", 0, 0},
         {"recipe", ATTN_OPTION_TEXT, &t.recipe_file, "FILE", "a recipe as JSON in the task's place; FIELD=VALUE words change it", 0, 0},
         {"sweep", ATTN_OPTION_TEXT, &t.sweep_file, "FILE",
-         "fields with lists of values as JSON: {\"lr\": [1e-4, 1e-3], \"seed\": \"1..3\"}", 0, 0},
+         "fields with lists of values as JSON: {\"lr\": [1e-4, 1e-3], \"seed\": \"1..3\"}; a field that is named on the command line too "
+         "has "
+         "the values there",
+         0, 0},
         {"plugin", ATTN_OPTION_WORDS, &t.plugins, "FILE", "a shared object with mixers of your own; may be given again", 0, 0},
         {"store", ATTN_OPTION_TEXT, &t.store, "DIR", "where runs are; default: ATTN_RUNS, else runs", 0, 0},
         {"threads", ATTN_OPTION_INTEGER, &t.threads, "N", "threads, of a sweep: to be shared; default: all processors", 0, 4096},
@@ -288,7 +336,8 @@ int attn_cmd_train(int argc, char **argv) {
         {"checkpoint-every", ATTN_OPTION_TEXT, &t.checkpoint_every, "TIME", "time between checkpoints; default 60s; 0: only when stopped",
          0, 0},
         {"again", ATTN_OPTION_FLAG, &t.again, NULL, "train what the store has already", 0, 0},
-        {"dry-run", ATTN_OPTION_FLAG, &t.dry_run, NULL, "print the recipes, their parameters and steps, and stop", 0, 0},
+        {"dry-run", ATTN_OPTION_FLAG, &t.dry_run, NULL, "print the recipes, their parameters and steps, and how many there are, and stop",
+         0, 0},
         {"quiet", ATTN_OPTION_FLAG, &t.quiet, NULL, "print nothing but results of a sweep and mistakes", 0, 0},
         {"json", ATTN_OPTION_FLAG, &t.json, NULL, "one JSON object a run on stdout", 0, 0},
         {"csv", ATTN_OPTION_FLAG, &t.csv, NULL, "results as CSV", 0, 0},

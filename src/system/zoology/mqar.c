@@ -28,10 +28,11 @@ attn_status attn_ar_single_check(attn_ctx *ctx, const struct attn_mqar *t) {
     const attn_status status = check_vocabulary(ctx, t, "AR");
     if (status) return status;
     if (t->passes < 1 || t->pairs < 1 || t->pairs > t->vocabulary / 2 - 1 || t->length < 3 || t->pairs > (t->length - 1) / 2 / t->passes)
-        return attn_fail(ctx, ATTN_EINVAL,
-                         "AR: %lld pairs shown %d times; at least 1 of each, at most %d keys, and 2 x pairs x passes + 1 within the length "
-                         "of %lld are needed",
-                         (long long)t->pairs, t->passes, t->vocabulary / 2 - 1, (long long)t->length);
+        return attn_fail(
+            ctx, ATTN_EINVAL,
+            "AR: %lld pairs shown %d time%s; at least 1 of each, at most %d keys, and 2 x pairs x passes + 1 within the length "
+            "of %lld are needed",
+            (long long)t->pairs, t->passes, t->passes == 1 ? "" : "s", t->vocabulary / 2 - 1, (long long)t->length);
     return ATTN_OK;
 }
 
@@ -44,9 +45,9 @@ attn_status attn_mqar_check(attn_ctx *ctx, const struct attn_mqar *t) {
     if (t->passes < 1 || t->pairs < 1 || t->pairs > t->vocabulary / 2 - 1 || t->pairs > t->length / 2 / ((int64_t)t->passes + 1))
         return attn_fail(
             ctx, ATTN_EINVAL,
-            "MQAR: %lld pairs shown %d times; at least 1 of each, at most %d keys, and 2 x pairs x (passes + 1) within the length of "
+            "MQAR: %lld pairs shown %d time%s; at least 1 of each, at most %d keys, and 2 x pairs x (passes + 1) within the length of "
             "%lld are needed",
-            (long long)t->pairs, t->passes, t->vocabulary / 2 - 1, (long long)t->length);
+            (long long)t->pairs, t->passes, t->passes == 1 ? "" : "s", t->vocabulary / 2 - 1, (long long)t->length);
     if (!(t->power > 0) || !isfinite(t->power))
         return attn_fail(ctx, ATTN_EINVAL, "MQAR: a power of %g; a number above 0 is needed", t->power);
     return ATTN_OK;
