@@ -368,6 +368,13 @@ static void a_language_model_is_measured_beside_another(void **state) {
              few);
     expect(shell(command), 0, "\"hits_of_gap\":");
     expect(0, 0, "\"difference_hits\":");
+    snprintf(command, sizeof command,
+             "few=%s; many=$(grep -l '\"steps\": 40,' STORE/zoology*/recipe.json | xargs dirname); "
+             "PROGRAM eval $many --against $few >\"$OUTPUT\" 2>&1",
+             few);
+    expect(shell(command), 0, "attn: the model is better than the one it is compared with, so that there is no gap");
+    snprintf(command, sizeof command, "PROGRAM eval %s --against %s >\"$OUTPUT\" 2>&1", few, few);
+    expect(shell(command), 0, "attn: both models are equally good, so that there is no gap");
     snprintf(command, sizeof command, "PROGRAM eval %s --bins --csv >\"$OUTPUT\" 2>&1", few);
     expect(shell(command), 0, "times_in_training,tokens_repeated,perplexity_repeated,tokens_other,perplexity_other\n0,");
     snprintf(command, sizeof command, "PROGRAM eval %s --bins --against x >\"$OUTPUT\" 2>&1", few);

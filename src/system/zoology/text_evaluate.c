@@ -200,13 +200,17 @@ static void add_pair(const char *slice, double loss, double difference, struct a
     }
 }
 
-static void add_gap(const struct measured *m, const struct measured *n, struct attn_figures *out) {
+static void add_gap(attn_ctx *ctx, const struct measured *m, const struct measured *n, struct attn_figures *out) {
     const struct attn_slice_sums sums = attn_losses_slices(&m->losses, m->threshold), other = attn_losses_slices(&n->losses, n->threshold);
     const struct attn_gap gap = attn_gap_of(&sums, &other);
     add_pair("", (sums.loss[ATTN_OTHER] + sums.loss[ATTN_HITS]) / (double)m->losses.count, gap.overall, out);
     for (int i = ATTN_SLICES - 1; i >= 0; i--)
         if (sums.tokens[i] > 0) add_pair(slice_names[i], sums.loss[i] / (double)sums.tokens[i], gap.slice[i], out);
-    if (!isnan(gap.share)) { /* of no gap there is no share */
+    if (isnan(gap.share)) { /* of no gap there is no share */
+        attn_log(ctx, ATTN_LOG_WARN, "%s, so that there is no gap whose share hits could make (hits_of_gap)%s",
+                 gap.overall < 0 ? "the model is better than the one it is compared with" : "both models are equally good",
+                 gap.overall < 0 ? "; with the two models exchanged there is one" : "");
+    } else {
         attn_figures_add(out, "hits_of_gap", fmin(gap.share, 1));
         attn_figures_add(out, "hits_of_gap_unclipped", gap.share);
     }
@@ -220,7 +224,7 @@ attn_status attn_lm_compare(struct attn_job *job, struct attn_job *against, cons
     if (!status) status = check_pair(job, against, &m, &n);
     if (!status) status = measure(job, &m);
     if (!status) status = measure(against, &n);
-    if (!status) add_gap(&m, &n, out);
+    if (!status) add_gap(job->ctx, &m, &n, out);
     forget(job->ctx, &m);
     forget(job->ctx, &n);
     return status;
