@@ -149,6 +149,19 @@ static void what_stopped_says_how_it_goes_on(void **state) {
     expect("rm -r runs/zoology-lm*", 0, "");
 }
 
+static void lists_say_what_fields_and_options_take(void **state) {
+    (void)state;
+    expect("$ATTN systems lm", 0, ", or numbers (bpe|word|character|gpt2|numbers)\n");
+    expect("$ATTN systems lm", 0, "not the embedding's (true|false)\n");
+    expect("$ATTN systems --mixers", 0, "\n  :heads=1              whole 1 to 1024           heads, which divide the width\n");
+    expect(
+        "$ATTN systems --mixers --json", 0,
+        "{\"mixer\":\"attention\",\"options\":null,\"summary\":null,\"option\":\"heads\",\"default\":\"1\",\"takes\":\"whole 1 to 1024\","
+        "\"meaning\":\"heads, which divide the width\"}\n");
+    expect("$ATTN systems --mixers --json", 0, "\"option\":\"act\",\"default\":\"none\",\"takes\":\"none|silu\",");
+    expect("$ATTN systems --mixers --csv | head -n 1", 0, "mixer,options,summary,option,default,takes,meaning\n");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_token_outside_the_vocabulary_is_refused_with_its_place),
@@ -158,6 +171,7 @@ int main(void) {
         cmocka_unit_test(a_sweep_says_which_list_of_its_file_the_command_line_replaces),
         cmocka_unit_test(a_sweep_with_a_mistake_in_a_recipe_trains_none),
         cmocka_unit_test(what_stopped_says_how_it_goes_on),
+        cmocka_unit_test(lists_say_what_fields_and_options_take),
     };
     return cmocka_run_group_tests_name("train: commands", tests, set_up, tear_down);
 }

@@ -151,7 +151,9 @@ int attn_cmd_eval(int argc, char **argv) {
          "a language model to be compared with: perplexities of both on the same tokens, differences of their logarithms, and the share of "
          "the difference that recalled tokens make",
          0, 0},
-        {"bins", ATTN_OPTION_FLAG, &e.bins, NULL, "perplexity of a language model by how often training has seen a token's pair", 0, 0},
+        {"bins", ATTN_OPTION_FLAG, &e.bins, NULL,
+         "perplexity of a language model by how often training has seen a token's pair, apart for tokens that repeat one of their context",
+         0, 0},
         {"plugin", ATTN_OPTION_WORDS, &e.c.plugins, "FILE", "a shared object with mixers of your own; may be given again", 0, 0},
         {"store", ATTN_OPTION_TEXT, &e.c.store, "DIR", "where runs are; default: ATTN_RUNS, else runs", 0, 0},
         {"threads", ATTN_OPTION_INTEGER, &e.c.threads, "N", "threads; default: all processors", 0, 4096},

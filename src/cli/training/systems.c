@@ -7,24 +7,36 @@
 #include <stdio.h>
 #include <string.h>
 
-static void field_record(struct attn_record *r, const struct attn_recipe_value *v, char value[ATTN_RECIPE_TEXT],
-                         char takes[ATTN_RECIPE_TEXT]) {
+static const char *words_of(const char *const *words, const char *between, char *text, size_t size) {
+    text[0] = '\0';
+    for (int i = 0; words[i]; i++) attn_append(text, size, "%s%s", i > 0 ? between : "", words[i]);
+    return text;
+}
+
+/* Texts of a record, which keeps none itself. */
+struct texts {
+    char value[ATTN_RECIPE_TEXT], takes[ATTN_RECIPE_TEXT], meaning[2 * ATTN_RECIPE_TEXT];
+};
+
+static void field_record(struct attn_record *r, const struct attn_recipe_value *v, bool table, struct texts *t) {
     const struct attn_recipe_field *f = v->field;
-    takes[0] = '\0';
+    t->takes[0] = t->meaning[0] = '\0';
     if (f->type == ATTN_WORD)
-        for (int i = 0; f->words[i]; i++) attn_append(takes, ATTN_RECIPE_TEXT, "%s%s", i > 0 ? "|" : "", f->words[i]);
+        words_of(f->words, "|", t->takes, sizeof t->takes);
     else if (f->type == ATTN_TRUTH)
-        attn_append(takes, ATTN_RECIPE_TEXT, "true|false");
+        attn_append(t->takes, sizeof t->takes, "true|false");
     else if (f->type == ATTN_TEXT)
-        attn_append(takes, ATTN_RECIPE_TEXT, "text");
+        attn_append(t->takes, sizeof t->takes, "text");
     else if (f->type == ATTN_FILE)
-        attn_append(takes, ATTN_RECIPE_TEXT, f->words ? "folder" : "file");
+        attn_append(t->takes, sizeof t->takes, f->words ? "folder" : "file");
     else
-        attn_append(takes, ATTN_RECIPE_TEXT, "%g to %g", f->low, f->high);
+        attn_append(t->takes, sizeof t->takes, "%g to %g", f->low, f->high);
+    const bool words = table && (f->type == ATTN_WORD || f->type == ATTN_TRUTH);
+    attn_append(t->meaning, sizeof t->meaning, "%s%s%s%s", f->meaning, words ? " (" : "", words ? t->takes : "", words ? ")" : "");
     attn_record_text(r, "field", f->name);
-    attn_record_text(r, "default", attn_recipe_value_text(v, value, ATTN_RECIPE_TEXT));
-    attn_record_text(r, "takes", takes);
-    attn_record_text(r, "meaning", f->meaning);
+    attn_record_text(r, "default", attn_recipe_value_text(v, t->value, sizeof t->value));
+    attn_record_text(r, "takes", t->takes);
+    attn_record_text(r, "meaning", t->meaning);
 }
 
 static int list_fields(struct attn_report *report, const char *name) {
@@ -43,9 +55,9 @@ static int list_fields(struct attn_report *report, const char *name) {
     } else {
         if (report->form == ATTN_FORM_TABLE) printf("%s: %s\n\n", task->name, task->summary);
         for (int i = 0; i < recipe->count; i++) {
-            char value[ATTN_RECIPE_TEXT], takes[ATTN_RECIPE_TEXT];
+            struct texts texts;
             struct attn_record r = {.count = 0};
-            field_record(&r, &recipe->value[i], value, takes);
+            field_record(&r, &recipe->value[i], report->form == ATTN_FORM_TABLE, &texts);
             attn_report_row(report, &r);
         }
         attn_free(ctx, recipe);
@@ -54,26 +66,53 @@ static int list_fields(struct attn_report *report, const char *name) {
     return status;
 }
 
-static void print_mixer(struct attn_report *report, const attn_mixer_kind *kind) {
-    char options[512] = "";
+static const char *default_of(const attn_mixer_option *option, char text[64]) {
+    text[0] = '\0';
+    if (option->words)
+        attn_append(text, 64, "%s", option->words[(int)option->value]);
+    else
+        attn_append(text, 64, "%.15g", option->value);
+    return text;
+}
+
+/* A line of the list: of a mixer, or of one of its options. */
+static void print_line(struct attn_report *report, const char *mixer, const char *options, const char *summary,
+                       const attn_mixer_option *option) {
+    char value[64], takes[512] = "", name[128] = "";
     struct attn_record r = {.count = 0};
-    for (int o = 0; o < kind->option_count; o++) {
-        const attn_mixer_option *option = &kind->options[o];
-        const char *space = o > 0 ? " " : "";
-        if (option->words)
-            attn_append(options, sizeof options, "%s%s=%s", space, option->name, option->words[(int)option->value]);
-        else
-            attn_append(options, sizeof options, "%s%s=%g", space, option->name, option->value);
+    if (option && option->words)
+        words_of(option->words, "|", takes, sizeof takes);
+    else if (option)
+        attn_append(takes, sizeof takes, "%s%.15g to %.15g", option->whole ? "whole " : "", option->low, option->high);
+    if (report->form == ATTN_FORM_TABLE) {
+        attn_append(name, sizeof name, "%s%s%s", option ? "  :" : mixer, option ? option->name : "", option ? "=" : "");
+        if (option) attn_append(name, sizeof name, "%s", default_of(option, value));
+        attn_record_text(&r, "mixer", name);
+        attn_record_text(&r, "takes", takes);
+        attn_record_text(&r, "summary", option ? option->meaning : summary);
+    } else {
+        attn_record_text(&r, "mixer", mixer);
+        attn_record_text(&r, "options", options);
+        attn_record_text(&r, "summary", summary);
+        attn_record_text(&r, "option", option ? option->name : NULL);
+        attn_record_text(&r, "default", option ? default_of(option, value) : NULL);
+        attn_record_text(&r, "takes", option ? takes : NULL);
+        attn_record_text(&r, "meaning", option ? option->meaning : NULL);
     }
-    attn_record_text(&r, "mixer", kind->name);
-    attn_record_text(&r, "options", options);
-    attn_record_text(&r, "summary", kind->summary);
     attn_report_row(report, &r);
+}
+
+static void print_mixer(struct attn_report *report, const attn_mixer_kind *kind) {
+    char options[512] = "", value[64];
+    for (int o = 0; o < kind->option_count; o++)
+        attn_append(options, sizeof options, "%s%s=%s", o > 0 ? " " : "", kind->options[o].name, default_of(&kind->options[o], value));
+    print_line(report, kind->name, options, kind->summary, NULL);
+    for (int o = 0; o < kind->option_count; o++) print_line(report, kind->name, NULL, NULL, &kind->options[o]);
 }
 
 static int list_mixers(struct attn_report *report, const struct attn_words *plugins) {
     static const struct attn_column columns[] = {
-        {"mixer", "mixer", 12, 0, 0}, {"options", "options", 44, 0, 0}, {"summary", "summary", 0, 0, 0}};
+        {"mixer", "mixer, option=default", 22, 0, 0}, {"takes", "takes", 24, 0, 0}, {"summary", "what it is", 0, 0, 0}};
     report->columns = columns;
     report->column_count = sizeof columns / sizeof columns[0];
     int status = ATTN_EXIT_DONE, count = 0;
@@ -109,7 +148,7 @@ int attn_cmd_systems(int argc, char **argv) {
     struct attn_words words = {.count = 0}, plugins = {.count = 0};
     const struct attn_option options[] = {
         {"plugin", ATTN_OPTION_WORDS, &plugins, "FILE", "a shared object with mixers of your own, for --mixers; may be given again", 0, 0},
-        {"mixers", ATTN_OPTION_FLAG, &mixers, NULL, "list the mixers and their options instead", 0, 0},
+        {"mixers", ATTN_OPTION_FLAG, &mixers, NULL, "list the mixers instead, each with its options, what they take and mean", 0, 0},
         {"json", ATTN_OPTION_FLAG, &json, NULL, "one JSON object a line", 0, 0},
         {"csv", ATTN_OPTION_FLAG, &csv, NULL, "CSV", 0, 0},
     };
