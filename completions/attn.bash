@@ -35,7 +35,7 @@ _attn() {
     train) options="zoology/mqar zoology/ar_single zoology/stacked zoology/lm --resume --recipe --sweep --plugin --store --threads --jobs --shard --time-limit --checkpoint-every --again --dry-run --quiet --json --csv --help" ;;
     eval) options="--data --against --bins --plugin --store --threads --json --csv --help" ;;
     predict) options="--input --check --svg --tokens --temperature --seed --data --logits --plugin --store --threads --help" ;;
-    data) options="zoology/mqar zoology/ar_single --count --help" ;;
+    data) options="zoology/mqar zoology/ar_single zoology/stacked --count --help" ;;
     reproduce) options="zoology --scale --seeds --strict --dry-run --store --threads --jobs --quiet --json --csv --help" ;;
     runs) options="--store --task --state --where --compare --sort --reverse --json --csv --help" ;;
     report) options="--store --where --out --figures --json --help" ;;

@@ -162,6 +162,44 @@ static void lists_say_what_fields_and_options_take(void **state) {
     expect("$ATTN systems --mixers --csv | head -n 1", 0, "mixer,options,summary,option,default,takes,meaning\n");
 }
 
+static void examples_of_stacked_recall_are_pairs_then_keys_with_their_values_as_labels(void **state) {
+    enum { PAIRS = 3, EXAMPLES = 4, ROWS = 3 * PAIRS };
+    int shown[3][ROWS], used = 0, examples = 0;
+    (void)state;
+    assert_int_equal(test_shell(folder, "$ATTN data stacked pairs=3 passes=2 vocabulary=20 --count 4", output, OUTPUT), 0);
+    for (const char *line = output; *line; line = strchr(line, '\n') + 1, examples++) {
+        static const char *const names[] = {"{\"keys\": [", "], \"values\": [", "], \"labels\": ["};
+        const char *at = line;
+        for (int part = 0; part < 3; part++) {
+            assert_memory_equal(at, names[part], strlen(names[part]));
+            at += strlen(names[part]);
+            for (int i = 0; i < ROWS; i++, at += used) assert_int_equal(sscanf(at, i > 0 ? ", %d%n" : "%d%n", &shown[part][i], &used), 1);
+        }
+        assert_memory_equal(at, "]}\n", 3);
+        for (int i = 0; i < 2 * PAIRS; i++) {
+            assert_in_range(shown[1][i], 0, 9);
+            assert_int_equal(shown[2][i], -1);
+        }
+        for (int i = 2 * PAIRS; i < ROWS; i++) {
+            int pair = 0;
+            while (pair < PAIRS && shown[0][pair] != shown[0][i]) pair++;
+            assert_true(pair < PAIRS);
+            assert_int_equal(shown[1][i], -1);
+            assert_int_equal(shown[2][i], shown[1][pair]);
+        }
+    }
+    assert_int_equal(examples, EXAMPLES);
+}
+
+static void tasks_have_short_names_and_misspelt_ones_a_proposal(void **state) {
+    (void)state;
+    expect("$ATTN systems stacked", 0, "zoology/stacked: ");
+    expect("$ATTN systems ar_single", 0, "zoology/ar_single: ");
+    expect("$ATTN data staked", 2, "attn: there is no task 'staked'; did you mean 'stacked'?");
+    expect("$ATTN train zoology/mqr", 2, "attn: there is no task 'zoology/mqr'; did you mean 'zoology/mqar'?");
+    expect("$ATTN systems ar_singel", 2, "did you mean 'ar_single'?");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_token_outside_the_vocabulary_is_refused_with_its_place),
@@ -172,6 +210,8 @@ int main(void) {
         cmocka_unit_test(a_sweep_with_a_mistake_in_a_recipe_trains_none),
         cmocka_unit_test(what_stopped_says_how_it_goes_on),
         cmocka_unit_test(lists_say_what_fields_and_options_take),
+        cmocka_unit_test(examples_of_stacked_recall_are_pairs_then_keys_with_their_values_as_labels),
+        cmocka_unit_test(tasks_have_short_names_and_misspelt_ones_a_proposal),
     };
     return cmocka_run_group_tests_name("train: commands", tests, set_up, tear_down);
 }

@@ -24,6 +24,7 @@ struct stacked {
     uint64_t seed;
     attn_real *rows; /* [batch, N, 2 d] */
     int32_t *labels; /* [batch, N] */
+    int32_t *shown;  /* [batch, N, 2]: key and value of each row; value -1: it is asked for */
     int32_t *drawn;  /* of one example: keys, values, an order */
     unsigned char *seen;
     struct attn_labelled labelled;
@@ -45,9 +46,10 @@ static attn_status make_room(attn_ctx *ctx, struct stacked *s) {
     const size_t tokens = (size_t)(batch * s->length);
     s->rows = attn_alloc(ctx, tokens * 2 * (size_t)s->width * sizeof *s->rows);
     s->labels = attn_alloc(ctx, tokens * sizeof *s->labels);
+    s->shown = attn_alloc(ctx, tokens * 2 * sizeof *s->shown);
     s->drawn = attn_alloc(ctx, 3 * (size_t)s->pairs * sizeof *s->drawn);
     s->seen = attn_alloc(ctx, attn_distinct_scratch(s->half));
-    if (!s->rows || !s->labels || !s->drawn || !s->seen)
+    if (!s->rows || !s->labels || !s->shown || !s->drawn || !s->seen)
         return attn_no_memory(ctx, "a batch", tokens * 2 * (size_t)s->width * sizeof *s->rows);
     return attn_labelled_open(ctx, batch * s->pairs, &s->labelled);
 }
@@ -96,6 +98,7 @@ static void close_task(struct attn_job *job) {
     struct stacked *s = job->self;
     attn_free(job->ctx, s->rows);
     attn_free(job->ctx, s->labels);
+    attn_free(job->ctx, s->shown);
     attn_free(job->ctx, s->drawn);
     attn_free(job->ctx, s->seen);
     attn_labelled_close(job->ctx, &s->labelled);
@@ -112,6 +115,8 @@ static void put_row(struct stacked *s, int64_t row, int32_t key, int32_t value, 
     else
         memset(to + s->width, 0, bytes);
     s->labels[row] = shown ? -1 : value;
+    s->shown[2 * row] = key;
+    s->shown[2 * row + 1] = shown ? value : -1;
 }
 
 static void make_example(struct stacked *s, uint64_t seed, int64_t index, int64_t row) {
@@ -158,6 +163,21 @@ static attn_status evaluate(struct attn_job *job, const char *data, struct attn_
     return ATTN_OK;
 }
 
+static attn_status generate(struct attn_job *job, int64_t count, FILE *out) {
+    static const char *const names[] = {"{\"keys\": [", "], \"values\": [", "], \"labels\": ["};
+    struct stacked *s = job->self;
+    for (int64_t n = 0; n < count; n++) {
+        make_example(s, s->seed, n, 0);
+        for (int part = 0; part < 3; part++) {
+            fputs(names[part], out);
+            for (int64_t i = 0; i < s->length; i++)
+                fprintf(out, "%s%d", i > 0 ? ", " : "", part < 2 ? s->shown[2 * i + part] : s->labels[i]);
+        }
+        fputs("]}\n", out);
+    }
+    return fflush(out) != 0 || ferror(out) ? attn_fail(job->ctx, ATTN_ESYSTEM, "writing the examples failed") : ATTN_OK;
+}
+
 const struct attn_task attn_zoology_stacked = {.name = "zoology/stacked",
                                                .summary =
                                                    "associative recall with key and value at one position: one layer of a mixer alone",
@@ -169,4 +189,5 @@ const struct attn_task attn_zoology_stacked = {.name = "zoology/stacked",
                                                .open = open_task,
                                                .loss = loss,
                                                .evaluate = evaluate,
+                                               .generate = generate,
                                                .close = close_task};
