@@ -76,6 +76,9 @@ static int set_up(void **state) {
     write_text("bad.csv", "p,l\n1,1\nx,1\n2\n0,0\n");
     write_text("bare.tsv", "1\t1\n0\t1\n");
     write_text("one.csv", "label\n0\n0\n1\n1\n");
+    write_text("bare.csv", "0.5,1\n0.25,1\n");
+    write_text("bare.txt", "0.5\n0.25\n");
+    write_text("years.csv", "2023,2024\n1,0.5\n1,0.25\n");
     return 0;
 }
 
@@ -159,8 +162,21 @@ static void every_metric_explains_itself_with_an_example(void **state) {
     expect("perplexity --help", 0, "--bins FILE");
 }
 
+static void numbers_in_the_first_line_are_data_and_it_says_so(void **state) {
+    (void)state;
+    expect("perplexity --nll bare.txt --json", 0, "\"value\":1.4549914146182013,\"count\":2");
+    expect("perplexity --nll bare.txt", 0, "attn: bare.txt: line 1: found numbers in the place of names, and takes them for data");
+    expect("perplexity --nll bare.csv:1 --tokens bare.csv:2 --json", 0, "\"value\":1.4549914146182013,\"count\":2");
+    expect("perplexity --nll bare.csv:x", 2, "found no column \"x\"");
+    expect("perplexity --nll bare.txt --no-header 2>&1 >/dev/null | wc -l", 0, "0");
+    expect("perplexity --nll years.csv:2024 --json", 0,
+           "{\"metric\":\"perplexity\",\"of\":\"all\",\"value\":1.4549914146182013,\"count\":2");
+    expect("perplexity --nll years.csv:2024 2>&1 >/dev/null | wc -l", 0, "0");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(numbers_in_the_first_line_are_data_and_it_says_so),
         cmocka_unit_test(metrics_of_the_columns_of_a_table_are_right),
         cmocka_unit_test(arrays_of_every_file_are_read),
         cmocka_unit_test(bad_rows_are_refused_or_counted),

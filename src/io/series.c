@@ -159,6 +159,28 @@ static const char *name_of_cell(const void *from, size_t i, char text[32]) {
     return attn_table_text(cells->table, i, cells->column);
 }
 
+/* Numbers in the place of names are data, unless the column that is asked for is so called and could not be its number. */
+static bool has_no_header(const struct attn_table *table, const char *name) {
+    size_t number = 0;
+    if (!attn_table_titles_are_numbers(table)) return false;
+    for (const char *at = name; at != NULL && *at != '\0'; at++) {
+        if (*at < '0' || *at > '9' || number > table->columns) return false;
+        number = 10 * number + (size_t)(*at - '0');
+    }
+    return name == NULL || (number >= 1 && number <= table->columns);
+}
+
+static attn_status read_table(const struct reading *r, const struct item *item, struct attn_table *out) {
+    struct attn_table_options bare = *r->options;
+    attn_status status = attn_table_read(r->ctx, r->system, item->path, r->options, out);
+    if (status != ATTN_OK || !has_no_header(out, item->name)) return status;
+    attn_table_free(r->ctx, out);
+    attn_log(r->ctx, ATTN_LOG_WARN, "%s: line 1: found numbers in the place of names, and takes them for data (--no-header says so)",
+             item->path);
+    bare.header = false;
+    return attn_table_read(r->ctx, r->system, item->path, &bare, out);
+}
+
 /* Reads the file, if no request before has, and finds the column. */
 static attn_status open_table(struct reading *r, int which) {
     struct item *item = &r->item[which];
@@ -167,7 +189,7 @@ static attn_status open_table(struct reading *r, int which) {
     while (item->table < which && (r->item[item->table].form != TABLE || r->item[item->table].request->where == NULL ||
                                    strcmp(r->item[item->table].path, item->path) != 0))
         item->table++;
-    if (item->table == which) status = attn_table_read(r->ctx, r->system, item->path, r->options, &r->table[which]);
+    if (item->table == which) status = read_table(r, item, &r->table[which]);
     if (status != ATTN_OK) return status;
     const struct attn_table *table = &r->table[item->table];
     if (item->name != NULL) return attn_table_column(r->ctx, table, item->name, &item->column);

@@ -1,6 +1,7 @@
 /* Series of numbers from files of any form, level with one another: what a metric is computed from.
  *   x.npy, x.npz:NAME, x.safetensors:NAME    all elements of the array, row by row
- *   x.csv:COLUMN, x.tsv.gz:COLUMN            a column by its name, or its number from 1; the only one may go without
+ *   x.csv:COLUMN, x.tsv.gz:COLUMN            a column by its name, or its number from 1; the only one may go without. Where the first line has numbers alone,
+ *                                            and no column is asked for by one that is a name there alone, it is no header, which the log is told
  * Of one table, rows that are bad in one column are left out of all (io/table.h). */
 #ifndef ATTN_IO_SERIES_H
 #define ATTN_IO_SERIES_H

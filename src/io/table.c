@@ -83,6 +83,13 @@ static bool is_real(const char *text, double *value) {
     return *end == '\0';
 }
 
+bool attn_table_titles_are_numbers(const struct attn_table *table) {
+    double value;
+    bool all = table->title != NULL;
+    for (size_t i = 0; all && i < table->columns; i++) all = is_real(title_of(table, i), &value) && isfinite(value);
+    return all;
+}
+
 static bool is_integer(const char *text, int64_t *value) {
     char *end;
     double real;

@@ -41,6 +41,9 @@ void attn_table_free(attn_ctx *ctx, struct attn_table *table);
 /* A column by its name, else by its number from 1. */
 attn_status attn_table_column(attn_ctx *ctx, const struct attn_table *table, const char *name, size_t *column);
 
+/* Whether there are names of columns, and all are numbers: they may be the first row of a table without a header. */
+bool attn_table_titles_are_numbers(const struct attn_table *table);
+
 /* The text of a cell, with a 0 behind it. */
 const char *attn_table_text(const struct attn_table *table, size_t row, size_t column);
 
