@@ -10,12 +10,16 @@ with open(sys.argv[1], "rb") as file:  # safetensors: the header's length, the h
 recipe = json.loads(header.pop("__metadata__")["attn_recipe"])
 p = {name: torch.frombuffer(data[slice(*t["data_offsets"])], dtype=torch.float32).view(t["shape"]) for name, t in header.items()}
 name, _, options = recipe["mixer"].partition(":")
-assert name == "attention" and "+" not in options and recipe["norm"] == "layer" and recipe["state"] in ("identity", "mlp"), recipe
+if name != "attention" or "+" in options or recipe["norm"] != "layer" or recipe["state"] not in ("identity", "mlp"):
+    sys.exit("{}: found mixer={mixer} norm={norm} state={state}, expected mixer=attention norm=layer and state=identity or mlp; "
+             "docs/model-files.md names the parameters of the others".format(sys.argv[1], **recipe))
 heads = int(dict(o.split("=") for o in options.split(":") if o).get("heads", 1))
 project = lambda x, name: linear(x, p[name + ".weight"], p[name + ".bias"])
 norm = lambda x, name: layer_norm(x, x.shape[-1:], p[name + ".weight"], p[name + ".bias"], 1e-5)
 
 token = torch.from_numpy(numpy.load(sys.argv[2])).long()
+shape = token.shape  # [B, T], or [T] of one sequence
+token = token.view(-1, shape[-1])
 r = p["embedding.weight"][token]
 if "positions.weight" in p: r = r + p["positions.weight"][:token.shape[1]]
 for i in range(recipe["layers"]):
@@ -25,4 +29,4 @@ for i in range(recipe["layers"]):
     x = norm(r, block + "state_norm")
     r = r + (project(gelu(project(x, block + "state.in")), block + "state.out") if recipe["state"] == "mlp" else x)
 logits = linear(norm(r, "norm"), p["head.weight" if recipe["untied"] else "embedding.weight"])
-numpy.save(sys.argv[3], logits.numpy())
+numpy.save(sys.argv[3], logits.view(*shape, -1).numpy())
