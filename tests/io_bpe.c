@@ -254,7 +254,7 @@ static void any_bytes_come_back(void **state) {
     assert_int_equal(
         attn_tokenizer_make(test_ctx, ATTN_TOKENIZER_BPE, "x", text, strlen(text), &(struct attn_tokenizer_options){.most = 255}, &t),
         ATTN_EINVAL);
-    assert_non_null(strstr(test_sentence(), "x: found 255 tokens asked for, expected at least 256"));
+    assert_non_null(strstr(test_sentence(), "x: found a vocabulary of 255 tokens, expected at least 256"));
 }
 
 /* Pieces of a million bytes: words, blanks, and what is no text. Done at once, also by the trainer. */

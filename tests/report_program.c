@@ -84,7 +84,7 @@ static void mistakes_are_told_with_what_to_do(void **state) {
     expect("$ATTN runs --where 'accuracy>>0.5'", 2, "expected NAME=VALUE");
     expect("$ATTN runs --state don", 2, "expected done, stopped, failed, running or killed; did you mean 'done'?");
     expect("$ATTN runs --task foo", 2, "there is no task 'foo'");
-    expect("$ATTN runs --store nowhere", 0, "attn: runs: of the 0 runs in nowhere none is asked for");
+    expect("$ATTN runs --store nowhere", 0, "attn: runs: nowhere: there is no such folder; --store DIR names another store");
     expect("$ATTN runs --sort acuracy", 2, "did you mean 'accuracy'?");
     expect("$ATTN report --help", 0, "Example:\n  attn report");
     expect("$ATTN runs --help", 0, "--compare");

@@ -200,6 +200,30 @@ static void tasks_have_short_names_and_misspelt_ones_a_proposal(void **state) {
     expect("$ATTN systems ar_singel", 2, "did you mean 'ar_single'?");
 }
 
+static void what_is_wrong_is_named_with_what_would_do(void **state) {
+    (void)state;
+    expect("printf '' >empty.txt; yes 'a b c' | head -n 200 >text.txt; "
+           "$ATTN train lm data=text.txt valid=empty.txt tokenizer=character length=8 batch=2 steps=2",
+           2, "attn: empty.txt: found 0 tokens to evaluate, expected at least 2");
+    expect("$ATTN train lm data=tokens.npy", 2,
+           "attn: tokens.npy: found an array and tokenizer=bpe, expected tokenizer=numbers vocabulary=N with it");
+    expect(LM "data=tokens.npy heads=4", 2,
+           "attn: recipe: zoology/lm has no field 'heads', but its mixer has such an option; did you mean 'mixer=attention:heads=...'?");
+    expect(LM "data=tokens.npy mixer=mamba heads=4", 2, "attn: recipe: zoology/lm has no field 'heads'\n");
+    expect(LM "data=tokens.npy mixer=mamba+attention d_state=4", 2, "did you mean 'mixer=mamba:d_state=...'?");
+    expect("$ATTN eval lm eval_tokens=0", 2, "attn: eval: found 'eval_tokens=0' behind the model, expected one model alone");
+    expect("$ATTN train --resume lm --store elsewhere", 2,
+           "there is no run 'lm', neither as a folder nor in the store elsewhere; attn runs lists them, --store DIR names another");
+    expect("$ATTN predict lm --data large.npy --logits l.npy", 2,
+           "attn: large.npy: found sequences of 400 tokens, expected at most 8, for which the model was made");
+    write_tokens("eleven.npy", 8, VOCABULARY, 3, VOCABULARY);
+    expect("$ATTN predict lm --data eleven.npy --logits l.npy", 2, "attn: eleven.npy: element 3: found 10, expected a token in [0, 10)");
+    expect("$ATTN train mqar vocabulary=64 length=16 pairs=99 steps=1", 2, "99 pairs shown 1 time; ");
+    expect("mkdir empty && $ATTN runs --store empty", 0, "attn: runs: empty: there are no runs in it\n");
+    expect("mkdir one && cp -r runs/lm one && $ATTN runs --store one --task zoology/mqar", 0,
+           "attn: runs: one: none of 1 run meets the conditions\n");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_token_outside_the_vocabulary_is_refused_with_its_place),
@@ -209,6 +233,7 @@ int main(void) {
         cmocka_unit_test(a_sweep_says_which_list_of_its_file_the_command_line_replaces),
         cmocka_unit_test(a_sweep_with_a_mistake_in_a_recipe_trains_none),
         cmocka_unit_test(what_stopped_says_how_it_goes_on),
+        cmocka_unit_test(what_is_wrong_is_named_with_what_would_do),
         cmocka_unit_test(lists_say_what_fields_and_options_take),
         cmocka_unit_test(examples_of_stacked_recall_are_pairs_then_keys_with_their_values_as_labels),
         cmocka_unit_test(tasks_have_short_names_and_misspelt_ones_a_proposal),

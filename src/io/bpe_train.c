@@ -256,8 +256,9 @@ attn_status attn_bpe_make(attn_ctx *ctx, const char *name, const char *text, siz
     const int64_t least = options->least > 0 ? options->least : DEFAULT_LEAST;
     struct trainer trainer = {.ctx = ctx};
     if (most < BYTES)
-        return attn_fail(ctx, ATTN_EINVAL, "%s: found %d tokens asked for, expected at least %d: each byte and each special token is one",
-                         name, (int)most + options->special_count, BYTES + options->special_count);
+        return attn_fail(ctx, ATTN_EINVAL,
+                         "%s: found a vocabulary of %d tokens, expected at least %d: each byte and each special token is one", name,
+                         (int)most + options->special_count, BYTES + options->special_count);
     attn_status status = add_bytes(ctx, t);
     if (status == ATTN_OK) status = count_pieces(&trainer, t, text, size);
     if (status == ATTN_OK) status = learn(&trainer, t, least, most);

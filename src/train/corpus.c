@@ -42,9 +42,17 @@ static attn_status gpt2(attn_ctx *ctx, const struct attn_recipe *r, struct attn_
     return attn_tokenizer_gpt2(ctx, NULL, encoder, merges, &out->tokenizer);
 }
 
+static bool is_array(const char *path) {
+    const size_t length = strlen(path);
+    return length > 4 && strcmp(path + length - 4, ".npy") == 0;
+}
+
 static attn_status make_tokenizer(struct attn_job *job, struct attn_corpus *out) {
     const struct attn_recipe *r = job->recipe;
     const int64_t kind = attn_recipe_whole(r, "tokenizer");
+    if (kind != NUMBERS && !job->saved && is_array(attn_recipe_words(r, "data")))
+        return attn_fail(job->ctx, ATTN_EINVAL, "%s: found an array and tokenizer=%s, expected tokenizer=numbers vocabulary=N with it",
+                         attn_recipe_words(r, "data"), attn_tokenizer_words[kind]);
     if (kind == NUMBERS) {
         out->vocabulary = attn_recipe_whole(r, "vocabulary");
         return out->vocabulary > 0 ? ATTN_OK : attn_fail(job->ctx, ATTN_EINVAL, "recipe: tokenizer=numbers needs vocabulary=N");
@@ -120,6 +128,8 @@ static attn_status read_texts(attn_ctx *ctx, const struct attn_recipe *r, struct
     }
     if (status) return status;
     c->windows = ((int64_t)c->training - 1) / c->length;
+    if (c->windows >= c->batch && c->evaluation < 2 && valid[0])
+        return attn_fail(ctx, ATTN_EINVAL, "%s: found %zu tokens to evaluate, expected at least 2", valid, c->evaluation);
     if (c->windows < c->batch || c->evaluation < 2)
         return attn_fail(ctx, ATTN_EINVAL,
                          "%s: found %zu tokens to train on and %zu to evaluate, expected at least batch x length + 1 = %lld and 2", data,

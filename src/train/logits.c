@@ -34,6 +34,20 @@ static attn_status write_file(struct attn_job *job, const char *path, const stru
     return status;
 }
 
+/* Which the model would refuse too, but without the place. */
+static attn_status check_tokens(const struct attn_job *job, const char *path, const struct attn_npy *array, const int32_t *token) {
+    const int64_t vocabulary = job->sequence ? attn_size(attn_sequence_embedding(job->sequence), 0) : INT32_MAX;
+    const int64_t tokens = array->shape[array->rank - 1];
+    if (job->sequence && tokens > job->length)
+        return attn_fail(job->ctx, ATTN_EINVAL, "%s: found sequences of %lld tokens, expected at most %lld, for which the model was made",
+                         path, (long long)tokens, (long long)job->length);
+    for (size_t i = 0; i < array->count; i++)
+        if (token[i] < 0 || token[i] >= vocabulary)
+            return attn_fail(job->ctx, ATTN_EINVAL, "%s: element %zu: found %d, expected a token in [0, %lld)", path, i, token[i],
+                             (long long)vocabulary);
+    return ATTN_OK;
+}
+
 attn_status attn_logits_write(struct attn_job *job, const char *tokens, const char *logits) {
     struct attn_npy array;
     int32_t *token = NULL;
@@ -45,6 +59,7 @@ attn_status attn_logits_write(struct attn_job *job, const char *tokens, const ch
         status = attn_fail(job->ctx, ATTN_EINVAL, "%s: found an array of %d axes and %zu elements, expected tokens [B, T] or [T]", tokens,
                            array.rank, array.count);
     if (!status) status = attn_npy_to_i32(job->ctx, tokens, &array, &token);
+    if (!status) status = check_tokens(job, tokens, &array, token);
     if (!status) status = write_file(job, logits, &array, token);
     attn_free(job->ctx, token);
     attn_npy_free(job->ctx, &array);

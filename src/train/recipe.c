@@ -1,6 +1,7 @@
 /* Recipes: fields, what is assigned to them, and their JSON. */
 #include "train/recipe.h"
 
+#include "attn_train.h"
 #include "base/hash.h"
 #include "base/nearest.h"
 #include "io/record.h"
@@ -80,9 +81,28 @@ static attn_status assign(const struct attn_recipe *recipe, const char *place, s
     return ATTN_OK;
 }
 
+/* A mixer of the recipe that has an option of this name: its kind; NULL: none. */
+static const attn_mixer_kind *mixer_with(const struct attn_recipe *recipe, const char *option) {
+    const struct attn_recipe_value *v = find(recipe, "mixer");
+    if (!v || v->field->type != ATTN_TEXT) return NULL;
+    const size_t length = strcspn(v->text, ":+");
+    for (int m = 0; m < attn_mixer_count(); m++) {
+        const attn_mixer_kind *kind = attn_mixer_at(m);
+        if (strlen(kind->name) != length || memcmp(kind->name, v->text, length) != 0) continue;
+        for (int o = 0; o < kind->option_count; o++)
+            if (strcmp(kind->options[o].name, option) == 0) return kind;
+    }
+    return NULL;
+}
+
 static attn_status unknown(const struct attn_recipe *recipe, const char *place, const char *name) {
     const char *names[ATTN_RECIPE_FIELDS];
     for (int i = 0; i < recipe->count; i++) names[i] = recipe->value[i].field->name;
+    const attn_mixer_kind *mixer = mixer_with(recipe, name);
+    if (mixer)
+        return attn_fail(recipe->ctx, ATTN_EINVAL,
+                         "%s: %s has no field '%s', but its mixer has such an option; did you mean 'mixer=%s:%s=...'?", place, recipe->task,
+                         name, mixer->name, name);
     const char *nearest = attn_nearest(name, names, recipe->count);
     return attn_fail(recipe->ctx, ATTN_EINVAL, "%s: %s has no field '%.*s'%s%s%s", place, recipe->task, SHOWN, name,
                      nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");

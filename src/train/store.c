@@ -308,7 +308,7 @@ static void tell_other(attn_ctx *ctx, struct attn_sources *sources, const char *
     if (!other[0] || strcmp(other, sources->said) == 0) return;
     sources->said[0] = '\0';
     attn_append(sources->said, sizeof sources->said, "%s", other);
-    attn_log(ctx, ATTN_LOG_WARN, "%s: the store's runs of that do not count, and are trained anew", other);
+    attn_log(ctx, ATTN_LOG_WARN, "%s: the store's runs made of the former do not count, and are trained anew", other);
 }
 
 /* A recipe that the index has not; of the rest of the folder nothing is read, and the row says so. */
@@ -392,5 +392,7 @@ attn_status attn_store_folder(attn_ctx *ctx, const char *store, const char *name
         attn_append(folder, ATTN_FILE_PATH / 2, "%s%s%.*s", i == 0 ? "" : store, i == 0 ? "" : "/", length, name);
         if (attn_path_exists(join(path, folder, "recipe.json"))) return ATTN_OK;
     }
-    return attn_fail(ctx, ATTN_EINVAL, "there is no run '%s', neither as a folder nor in the store %s; attn runs lists them", name, store);
+    return attn_fail(ctx, ATTN_EINVAL,
+                     "there is no run '%s', neither as a folder nor in the store %s; attn runs lists them, --store DIR names another store",
+                     name, store);
 }

@@ -142,7 +142,8 @@ static void a_run_of_another_text_is_trained_anew_and_the_file_is_named(void **s
     assert_int_equal(sayings, 1);
     char want[LIMIT];
     snprintf(want, sizeof want,
-             "data %s was %d bytes of SHA-256 %.12s..., now it is %d bytes of %.12s...: the store's runs of that do not count, and are "
+             "data %s was %d bytes of SHA-256 %.12s..., now it is %d bytes of %.12s...: the store's runs made of the former do not count, "
+             "and are "
              "trained anew",
              data, CHARACTERS, first_hash, CHARACTERS, second_hash);
     assert_string_equal(said, want);

@@ -258,7 +258,7 @@ static void models_that_were_not_measured_alike_are_not_compared(void **state) {
     snprintf(valid, sizeof valid, "valid=%s/short", folder);
     const struct {
         const char *more[3], *sentence;
-    } cases[] = {{{"tokenizer=bpe", "vocabulary=260"}, "different vocabularies"},
+    } cases[] = {{{"tokenizer=bpe", "vocabulary=260"}, "different vocabularies (tokenizer=character of 6 tokens and tokenizer=bpe of 2"},
                  {{"length=8"}, "contexts of 16 and 8 tokens"},
                  {{"eval_tokens=20"}, "different texts (50 and 21 tokens)"},
                  {{valid}, "different texts"},

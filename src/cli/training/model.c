@@ -35,6 +35,9 @@ static attn_status open_saved(struct command *c, const char *name, struct attn_s
 /* Opens the saved model that the command's word names; -1, or an exit status. */
 static int open_model(struct command *c) {
     int status = ATTN_EXIT_DONE;
+    if (c->words.count > 1)
+        return attn_complain("%s: found '%s' behind the model, expected one model alone: what it was trained with stays", c->name,
+                             c->words.item[1]);
     if (c->words.count != 1) return attn_complain("%s: expected one model: a file, a run's folder or its id", c->name);
     c->ctx = attn_cli_context((int)c->threads, &status);
     if (!c->ctx) return status;

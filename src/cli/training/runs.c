@@ -1,4 +1,5 @@
 /* attn runs: the runs of a store, or what tells them apart. */
+#include "base/folder.h"
 #include "base/nearest.h"
 #include "cli/cli.h"
 #include "cli/options.h"
@@ -162,6 +163,17 @@ static attn_status select_runs(struct listing *l) {
     return attn_report_sort(&l->runs, &order);
 }
 
+static void say_none(const struct listing *l, int64_t count) {
+    const char *store = attn_cli_store(l->store);
+    char runs[64];
+    if (!attn_path_exists(store))
+        attn_complain("runs: %s: there is no such folder; --store DIR names another store", store);
+    else if (count == 0)
+        attn_complain("runs: %s: there are no runs in it", store);
+    else
+        attn_complain("runs: %s: none of %s meets the conditions", store, attn_cli_count(count, "run", runs));
+}
+
 static attn_status list(struct listing *l) {
     struct attn_run_list list;
     attn_status status = attn_store_list(l->ctx, attn_cli_store(l->store), &list);
@@ -170,7 +182,7 @@ static attn_status list(struct listing *l) {
     if (!status) {
         status = select_runs(l);
         if (!status && l->runs.count == 0)
-            attn_complain("runs: of the %lld runs in %s none is asked for", (long long)list.count, attn_cli_store(l->store));
+            say_none(l, list.count);
         else if (!status && l->compare)
             status = compare_runs(l);
         else if (!status)

@@ -150,17 +150,23 @@ attn_status attn_lm_bins(struct attn_job *job, const char *data, struct attn_los
 
 /* --------------------------------------------------------------------------------------------------------- two models */
 
-static attn_status check_vocabulary(attn_ctx *ctx, const struct attn_corpus *a, const struct attn_corpus *b) {
+static const char *tokenizer_of(const struct attn_job *job) {
+    return attn_tokenizer_words[attn_recipe_whole(job->recipe, "tokenizer")];
+}
+
+static attn_status check_vocabulary(struct attn_job *job, struct attn_job *against) {
+    attn_ctx *ctx = job->ctx;
+    const struct attn_corpus *a = &((struct attn_lm *)job->self)->corpus, *b = &((struct attn_lm *)against->self)->corpus;
     char *mine = NULL, *other = NULL;
     attn_status status = attn_corpus_extra(ctx, a, &mine);
     if (!status) status = attn_corpus_extra(ctx, b, &other);
     const bool same = a->vocabulary == b->vocabulary && !mine == !other && (!mine || strcmp(mine, other) == 0);
     if (!status && !same)
-        status =
-            attn_fail(ctx, ATTN_EINVAL,
-                      "the models to be compared have different vocabularies (%lld and %lld tokens): expected the same tokenizer, learned "
-                      "from the same text",
-                      (long long)a->vocabulary, (long long)b->vocabulary);
+        status = attn_fail(
+            ctx, ATTN_EINVAL,
+            "the models to be compared have different vocabularies (tokenizer=%s of %lld tokens and tokenizer=%s of %lld): expected "
+            "the same tokenizer, learned from the same text",
+            tokenizer_of(job), (long long)a->vocabulary, tokenizer_of(against), (long long)b->vocabulary);
     attn_free(ctx, mine);
     attn_free(ctx, other);
     return status;
@@ -173,7 +179,7 @@ static bool same_tokens(const int32_t *a, size_t a_count, const int32_t *b, size
 /* Means over other tokens, with other contexts or in other slices would have nothing to say to each other. */
 static attn_status check_pair(struct attn_job *job, struct attn_job *against, const struct measured *m, const struct measured *n) {
     const struct attn_corpus *a = &((struct attn_lm *)job->self)->corpus, *b = &((struct attn_lm *)against->self)->corpus;
-    attn_status status = check_vocabulary(job->ctx, a, b);
+    attn_status status = check_vocabulary(job, against);
     if (!status && a->length != b->length)
         status = attn_fail(job->ctx, ATTN_EINVAL, "the models to be compared have contexts of %lld and %lld tokens: expected the same",
                            (long long)a->length, (long long)b->length);
