@@ -224,6 +224,21 @@ static void what_is_wrong_is_named_with_what_would_do(void **state) {
            "attn: runs: one: none of 1 run meets the conditions\n");
 }
 
+static void a_plugin_is_tried_for_what_mixers_promise(void **state) {
+    (void)state;
+    if (getenv("ATTN_TEST_PLUGINS") == NULL) skip();
+    expect("$ATTN systems --mixers --check --plugin $ATTN_TEST_PLUGINS/my_mixer.so --json", 0,
+           "{\"mixer\":\"my_mixer\",\"causal\":\"yes\",\"leak\":0,\"token_by_token\":\"equal\",");
+    expect("$ATTN systems --mixers --check --plugin $ATTN_TEST_PLUGINS/broken_LATER.so --json", 1, "\"causal\":\"no\"");
+    expect("$ATTN systems --mixers --check --plugin $ATTN_TEST_PLUGINS/broken_LATER.so", 1,
+           "attn: mixer broken: outputs depend on later tokens: by ");
+    expect("$ATTN systems --mixers --check --plugin $ATTN_TEST_PLUGINS/broken_STEP.so", 1, "attn: mixer broken: step and mix differ by ");
+    expect("$ATTN systems --mixers --check --plugin $ATTN_TEST_PLUGINS/broken_STEP.so --json", 1,
+           "\"causal\":\"yes\",\"leak\":0,\"token_by_token\":\"differs\"");
+    expect("$ATTN systems --mixers --check", 2, "attn: systems: --check is of the mixers of plugins: expected --mixers --plugin FILE");
+    expect("$ATTN systems --check --plugin x.so", 2, "expected --mixers --plugin FILE");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_token_outside_the_vocabulary_is_refused_with_its_place),
@@ -234,6 +249,7 @@ int main(void) {
         cmocka_unit_test(a_sweep_with_a_mistake_in_a_recipe_trains_none),
         cmocka_unit_test(what_stopped_says_how_it_goes_on),
         cmocka_unit_test(what_is_wrong_is_named_with_what_would_do),
+        cmocka_unit_test(a_plugin_is_tried_for_what_mixers_promise),
         cmocka_unit_test(lists_say_what_fields_and_options_take),
         cmocka_unit_test(examples_of_stacked_recall_are_pairs_then_keys_with_their_values_as_labels),
         cmocka_unit_test(tasks_have_short_names_and_misspelt_ones_a_proposal),

@@ -3,6 +3,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <math.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -31,6 +32,23 @@ static bool has_options(const attn_mixer_kind *kind) {
     return true;
 }
 
+/* A default is not checked where it is used. */
+static attn_status check_defaults(attn_ctx *ctx, const char *path, const attn_mixer_kind *kind) {
+    for (int i = 0; i < kind->option_count; i++) {
+        const attn_mixer_option *o = &kind->options[i];
+        double low = o->low, high = o->high;
+        if (o->words) {
+            low = 0;
+            for (high = -1; o->words[(int)high + 1]; high++) {
+            }
+        }
+        if (!(o->value >= low && o->value <= high) || ((o->whole || o->words) && o->value != floor(o->value)))
+            return attn_fail(ctx, ATTN_EINVAL, "plugin %s: mixer %s: option %s: found the default %g, expected a %snumber from %g to %g",
+                             path, kind->name, o->name, o->value, o->whole || o->words ? "whole " : "", low, high);
+    }
+    return ATTN_OK;
+}
+
 static attn_status check_mixer(attn_ctx *ctx, const char *path, const attn_plugin *plugin, int index) {
     const attn_mixer_kind *kind = plugin->mixers[index];
     if (!kind) return attn_fail(ctx, ATTN_EINVAL, "plugin %s: mixer %d of %d is NULL", path, index, plugin->mixer_count);
@@ -46,7 +64,7 @@ static attn_status check_mixer(attn_ctx *ctx, const char *path, const attn_plugi
             "plugin %s: mixer %s: summary, make and mix are needed, state_size with step or neither, and options with names and "
             "meanings",
             path, kind->name);
-    return ATTN_OK;
+    return check_defaults(ctx, path, kind);
 }
 
 static attn_status check(attn_ctx *ctx, const char *path, const attn_plugin *plugin) {

@@ -180,6 +180,8 @@ static void what_is_no_plugin_of_this_version_is_refused_with_the_reason(void **
         {"TAKEN", "there is a mixer 'attention' already"},
         {"TWICE", "there is a mixer 'broken' already"},
         {"OPTIONS", "mixer broken: summary, make and mix are needed"},
+        {"DEFAULT", "mixer broken: option an option: found the default 2, expected a number from 0 to 1"},
+        {"WORD", "mixer broken: option an option: found the default 2, expected a whole number from 0 to 1"},
         {"MIX", "mixer broken: summary, make and mix are needed"},
     };
     attn_ctx *ctx = context();

@@ -2,8 +2,10 @@
 #include "cli/cli.h"
 #include "cli/options.h"
 #include "cli/training/training.h"
+#include "nn/mixer_trial.h"
 #include "system/systems.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -110,19 +112,64 @@ static void print_mixer(struct attn_report *report, const attn_mixer_kind *kind)
     for (int o = 0; o < kind->option_count; o++) print_line(report, kind->name, NULL, NULL, &kind->options[o]);
 }
 
-static int list_mixers(struct attn_report *report, const struct attn_words *plugins) {
+static void list_mixer_options(struct attn_report *report, const attn_mixer_kind *const *kinds, int count) {
     static const struct attn_column columns[] = {
         {"mixer", "mixer, option=default", 22, 0, 0}, {"takes", "takes", 24, 0, 0}, {"summary", "what it is", 0, 0, 0}};
     report->columns = columns;
     report->column_count = sizeof columns / sizeof columns[0];
+    for (int i = 0; i < attn_mixer_count(); i++) print_mixer(report, attn_mixer_at(i));
+    for (int i = 0; i < count; i++) print_mixer(report, kinds[i]);
+}
+
+/* ------------------------------------------------------------------------------------------------------------- trials */
+
+/* ATTN_EXIT_SURPRISE: the mixer does not keep what it promises. */
+static int try_mixer(attn_ctx *ctx, struct attn_report *report, const attn_mixer_kind *kind) {
+    struct attn_mixer_trial trial;
+    struct attn_record r = {.count = 0};
+    const attn_status status = attn_mixer_try(ctx, kind, &trial);
+    if (status) return attn_complain_status(ctx, status);
+    const bool causal = trial.leak <= ATTN_TRIAL_LEAK, steps = !isnan(trial.apart), equal = !steps || trial.apart <= ATTN_TRIAL_APART;
+    attn_record_text(&r, "mixer", kind->name);
+    attn_record_text(&r, "causal", causal ? "yes" : "no");
+    attn_record_real(&r, "leak", trial.leak);
+    attn_record_text(&r, "token_by_token", !steps ? "none" : equal ? "equal" : "differs");
+    attn_record_real(&r, "difference", trial.apart);
+    attn_report_row(report, &r);
+    if (!causal)
+        attn_complain("mixer %s: outputs depend on later tokens: by %.2g of the greatest output, expected at most %g", kind->name,
+                      trial.leak, ATTN_TRIAL_LEAK);
+    if (!equal)
+        attn_complain("mixer %s: step and mix differ by %.2g of the greatest output, expected at most %g", kind->name, trial.apart,
+                      ATTN_TRIAL_APART);
+    return causal && equal ? ATTN_EXIT_DONE : ATTN_EXIT_SURPRISE;
+}
+
+static int try_mixers(attn_ctx *ctx, struct attn_report *report, const attn_mixer_kind *const *kinds, int count) {
+    static const struct attn_column columns[] = {{"mixer", "mixer", 14, 0, 0},
+                                                 {"causal", "causal", 6, 0, 0},
+                                                 {"leak", "leak", 10, 7, 0},
+                                                 {"token_by_token", "token by token", 14, 0, 0},
+                                                 {"difference", "difference", 10, 7, 0}};
+    int status = ATTN_EXIT_DONE;
+    report->columns = columns;
+    report->column_count = sizeof columns / sizeof columns[0];
+    for (int i = 0; i < count; i++) status = (int)attn_max64(status, try_mixer(ctx, report, kinds[i]));
+    return status;
+}
+
+static int show_mixers(struct attn_report *report, const struct attn_words *plugins, bool check) {
     int status = ATTN_EXIT_DONE, count = 0;
     const attn_mixer_kind **kinds;
     attn_ctx *ctx = attn_cli_context(0, &status);
     if (!ctx) return status;
     const attn_status opened = attn_cli_plugins(ctx, plugins, NULL, &kinds, &count);
-    status = opened ? attn_complain_status(ctx, opened) : ATTN_EXIT_DONE;
-    for (int i = 0; i < attn_mixer_count() && !opened; i++) print_mixer(report, attn_mixer_at(i));
-    for (int i = 0; i < count && !opened; i++) print_mixer(report, kinds[i]);
+    if (opened)
+        status = attn_complain_status(ctx, opened);
+    else if (check)
+        status = try_mixers(ctx, report, kinds, count);
+    else
+        list_mixer_options(report, kinds, count);
     attn_free(ctx, kinds);
     attn_ctx_destroy(ctx);
     return status;
@@ -144,11 +191,13 @@ static int list_systems(struct attn_report *report) {
 }
 
 int attn_cmd_systems(int argc, char **argv) {
-    bool json = false, csv = false, mixers = false;
+    bool json = false, csv = false, mixers = false, check = false;
     struct attn_words words = {.count = 0}, plugins = {.count = 0};
     const struct attn_option options[] = {
         {"plugin", ATTN_OPTION_WORDS, &plugins, "FILE", "a shared object with mixers of your own, for --mixers; may be given again", 0, 0},
         {"mixers", ATTN_OPTION_FLAG, &mixers, NULL, "list the mixers instead, each with its options, what they take and mean", 0, 0},
+        {"check", ATTN_OPTION_FLAG, &check, NULL,
+         "with --mixers: try those of the plugins on random numbers: is each causal, and step equal to mix? Exit 1: one is not", 0, 0},
         {"json", ATTN_OPTION_FLAG, &json, NULL, "one JSON object a line", 0, 0},
         {"csv", ATTN_OPTION_FLAG, &csv, NULL, "CSV", 0, 0},
     };
@@ -162,6 +211,8 @@ int attn_cmd_systems(int argc, char **argv) {
     if (status >= 0) return status;
     if (words.count > 1 || (mixers && words.count > 0))
         return attn_complain("systems: found '%s', expected at most one task", words.item[words.count - 1]);
+    if (check && (!mixers || plugins.count == 0))
+        return attn_complain("systems: --check is of the mixers of plugins: expected --mixers --plugin FILE");
     struct attn_report report = {.file = stdout, .form = json ? ATTN_FORM_JSON : csv ? ATTN_FORM_CSV : ATTN_FORM_TABLE};
-    return mixers ? list_mixers(&report, &plugins) : words.count == 1 ? list_fields(&report, words.item[0]) : list_systems(&report);
+    return mixers ? show_mixers(&report, &plugins, check) : words.count == 1 ? list_fields(&report, words.item[0]) : list_systems(&report);
 }

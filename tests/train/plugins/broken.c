@@ -20,10 +20,36 @@ static void make(void *mixer, attn_model *model, const attn_mixer_place *place, 
 
 static attn_tensor *mix(void *mixer, attn_mixer_call *call) {
     (void)mixer;
+#if defined(BROKEN_LATER)
+    return attn_add(call->u, attn_narrow(call->u, 1, attn_size(call->u, 1) - 1, 1));
+#else
     return attn_relu(call->u);
+#endif
 }
 
+#if defined(BROKEN_STEP)
+static int64_t state_size(const void *mixer, int64_t tokens) {
+    (void)mixer;
+    (void)tokens;
+    return 0;
+}
+
+static attn_tensor *step(void *mixer, attn_mixer_call *call, attn_real *state, int64_t tokens, int64_t position) {
+    (void)mixer;
+    (void)state;
+    (void)tokens;
+    return attn_relu(position == 5 ? attn_affine(call->u, 2, 0) : call->u);
+}
+#endif
+
+#if defined(BROKEN_DEFAULT)
+static const attn_mixer_option options[] = {{.name = "an option", .meaning = "of no use", .value = 2, .high = 1}};
+#elif defined(BROKEN_WORD)
+static const char *const words[] = {"a", "b", NULL};
+static const attn_mixer_option options[] = {{.name = "an option", .meaning = "of no use", .value = 2, .words = words}};
+#else
 static const attn_mixer_option options[] = {{.name = "an option", .meaning = "of no use", .high = 1}};
+#endif
 
 static const attn_mixer_kind kind = {
 #if defined(BROKEN_KIND_SIZE)
@@ -48,6 +74,10 @@ static const attn_mixer_kind kind = {
     .make = make,
 #if !defined(BROKEN_MIX)
     .mix = mix,
+#endif
+#if defined(BROKEN_STEP)
+    .state_size = state_size,
+    .step = step,
 #endif
 };
 
