@@ -148,7 +148,7 @@ static void mistakes_are_named_with_what_was_meant(void **state) {
         {"accuracy --predictions labels.npy:x --labels labels.npy", "found a name behind .npy"},
         {"accuracy --predictions model.safetensors --labels labels.npy", "found no name of an array, expected FILE:NAME"},
         {"auc --scores model.safetensors:y --labels labels.npy", "found no tensor \"y\", expected one of its 1: x"},
-        {"auc --scores scores.npy --labels t.csv:predicted", "auc: label 2: found 2, expected 0 or 1"},
+        {"auc --scores scores.npy --labels t.csv:predicted", "auc: t.csv: line 4: found 2, expected 0 or 1, a label"},
         {"perplexity --nll t.csv:nll --tokens t.csv:slice", "t.csv: line 2, column 6 (slice): found \"a\", expected a number"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) expect(cases[i].arguments, 2, cases[i].piece);

@@ -84,7 +84,7 @@ static void auc_of_what_has_none_is_refused_with_its_place(void **state) {
     assert_int_equal(attn_auc(test_ctx, scores, (const int64_t[]){0, 0}, 2, &area), ATTN_EINVAL);
     assert_non_null(strstr(test_sentence(), "found no positive among 2 labels"));
     assert_int_equal(attn_auc(test_ctx, scores, (const int64_t[]){0, 2}, 2, &area), ATTN_EINVAL);
-    assert_non_null(strstr(test_sentence(), "label 1: found 2, expected 0 or 1"));
+    assert_non_null(strstr(test_sentence(), "label 1: found 2, expected 0 or 1, a label"));
     assert_int_equal(attn_auc(test_ctx, scores, (const int64_t[]){0, 1, 1}, 3, &area), ATTN_EINVAL);
     assert_non_null(strstr(test_sentence(), "score 2: found NaN"));
     assert_int_equal(attn_auc(test_ctx, NULL, NULL, 0, &area), ATTN_EINVAL);
@@ -152,7 +152,7 @@ static void likelihoods_that_are_none_are_refused_with_their_place(void **state)
     assert_int_equal(attn_perplexity_bins(test_ctx, nan, NULL, NULL, 2, &sum), ATTN_EINVAL);
     assert_non_null(strstr(test_sentence(), "nll 1: found NaN"));
     assert_int_equal(attn_perplexity_bins(test_ctx, negative, negative, NULL, 2, &sum), ATTN_EINVAL);
-    assert_non_null(strstr(test_sentence(), "tokens 1: found -1, expected a number from 0 on"));
+    assert_non_null(strstr(test_sentence(), "tokens 1: found -1, expected a number of tokens from 0 on"));
     assert_int_equal(attn_perplexity_bins(test_ctx, negative, endless, NULL, 1, &sum), ATTN_EINVAL);
 }
 

@@ -33,9 +33,18 @@ void attn_series_free(attn_ctx *ctx, struct attn_series_set *set) {
     for (int i = 0; i < ATTN_SERIES_MOST; i++) {
         attn_free(ctx, set->series[i].real);
         attn_free(ctx, set->series[i].integer);
+        attn_free(ctx, set->series[i].file);
+        attn_free(ctx, set->series[i].line);
         attn_vocabulary_free(ctx, &set->series[i].names);
     }
     *set = (struct attn_series_set){.count = 0};
+}
+
+const char *attn_series_place(const struct attn_series *series, size_t i, char text[ATTN_SERIES_PLACE]) {
+    const char *what = series->line != NULL ? "line" : "element";
+    text[0] = '\0';
+    attn_append(text, ATTN_SERIES_PLACE, "%.400s: %s %zu", series->file, what, series->line != NULL ? (size_t)series->line[i] : i);
+    return text;
 }
 
 static attn_status complain(const struct reading *r, const struct item *item, const char *what) {
@@ -232,6 +241,18 @@ static attn_status take_column(const struct reading *r, const struct item *item,
     return number_names(r->ctx, table->rows, name_of_cell, &(struct cells){table, item->column}, out);
 }
 
+/* Where its numbers stand, for messages. */
+static attn_status take_places(const struct reading *r, const struct item *item, struct attn_series *out) {
+    const size_t length = strlen(item->path) + 1;
+    const struct attn_table *table = item->form == TABLE ? &r->table[item->table] : NULL;
+    out->file = attn_alloc(r->ctx, length);
+    if (table != NULL) out->line = attn_alloc(r->ctx, table->rows * sizeof *out->line);
+    if (out->file == NULL || (table != NULL && out->line == NULL)) return attn_no_memory(r->ctx, item->path, length);
+    memcpy(out->file, item->path, length);
+    if (table != NULL && table->rows > 0) memcpy(out->line, table->line, table->rows * sizeof *out->line);
+    return ATTN_OK;
+}
+
 /* The first column that is there says how many numbers each must have. */
 static attn_status take_all(struct reading *r) {
     const struct item *first = NULL;
@@ -240,7 +261,8 @@ static attn_status take_all(struct reading *r) {
         size_t count = 0;
         if (item->request->where == NULL) continue;
         struct attn_series *column = &r->out->series[i];
-        const attn_status status = item->form == TABLE ? take_column(r, item, column, &count) : take_array(r, item, column, &count);
+        attn_status status = take_places(r, item, column);
+        if (status == ATTN_OK) status = item->form == TABLE ? take_column(r, item, column, &count) : take_array(r, item, column, &count);
         if (status != ATTN_OK) return status;
         if (first == NULL) {
             first = item;

@@ -27,7 +27,13 @@ struct attn_series {
     double *real;     /* [count], of ATTN_SERIES_REAL; NULL: not there, as below */
     int64_t *integer; /* [count], of ATTN_SERIES_INTEGER; of ATTN_SERIES_NAME the numbers of the names */
     struct attn_vocabulary names;
+    char *file;     /* whose numbers these are */
+    uint32_t *line; /* [count], of a table: where each stands; NULL: elements of an array */
 };
+
+enum { ATTN_SERIES_PLACE = 512 };
+/* "t.csv: line 4" or "x.npy: element 3": where number i stands. */
+const char *attn_series_place(const struct attn_series *series, size_t i, char text[ATTN_SERIES_PLACE]);
 
 struct attn_series_set {
     struct attn_series series[ATTN_SERIES_MOST]; /* one for each request */

@@ -26,6 +26,12 @@ const struct attn_metric attn_metrics[] = {
 };
 const int attn_metric_count = sizeof attn_metrics / sizeof attn_metrics[0];
 
+const char *attn_metric_place(const struct attn_series *series, const char *what, size_t i, char text[ATTN_SERIES_PLACE]) {
+    if (series) return attn_series_place(series, i, text);
+    snprintf(text, ATTN_SERIES_PLACE, "%s %zu", what, i);
+    return text;
+}
+
 attn_status attn_metric_add(attn_ctx *ctx, struct attn_metric_values *values, const char *of, size_t length, double value, double count) {
     const attn_status status = attn_grow(ctx, "values", (void **)&values->item, &values->room, values->count + 1, sizeof *values->item);
     if (status != ATTN_OK) return status;

@@ -51,6 +51,8 @@ struct attn_metric_values {
     struct attn_metric_value *item;
     size_t count, room;
 };
+/* Where a number of an input stands: as attn_series_place says, or, series NULL, "score 3". */
+const char *attn_metric_place(const struct attn_series *series, const char *what, size_t i, char text[ATTN_SERIES_PLACE]);
 attn_status attn_metric_add(attn_ctx *ctx, struct attn_metric_values *values, const char *of, size_t length, double value, double count);
 
 struct attn_metric {
