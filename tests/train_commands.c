@@ -86,6 +86,8 @@ static void what_changed_since_the_run_is_told_and_the_model_evaluated(void **st
     expect("$ATTN predict own --data few.npy --logits l.npy && echo silent", 0, "silent");
     assert_null(strstr(output, "SHA-256")); /* it reads no text */
     expect("$ATTN train --resume own 2>&1", 0, "done");
+    expect("mkdir alone && cp runs/lm/model.safetensors alone && echo nothing >alone/recipe.json && $ATTN eval alone/model.safetensors", 0,
+           "perplexity");
 }
 
 /* Skips where the plugin was not built. */

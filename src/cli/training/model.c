@@ -27,8 +27,8 @@ struct command {
 
 static attn_status open_saved(struct command *c, const char *name, struct attn_saved_model *out) {
     char path[ATTN_FILE_PATH];
-    attn_status status = attn_cli_model_path(c->ctx, attn_cli_store(c->store), name, path);
-    if (!status) status = attn_cli_compare_sources(c->ctx, path, c->reads_files, &c->sources);
+    const attn_status status = attn_cli_model_path(c->ctx, attn_cli_store(c->store), name, path);
+    if (!status) attn_cli_compare_sources(c->ctx, path, c->reads_files, &c->sources);
     return status ? status : attn_work_open_model(c->ctx, attn_task_named, path, c->kinds, c->kind_count, out);
 }
 

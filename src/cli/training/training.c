@@ -146,7 +146,7 @@ attn_status attn_cli_recipe(attn_ctx *ctx, const char *name, const char *text, s
     return status ? status : attn_recipe_parse(*recipe, name, text, bytes);
 }
 
-attn_status attn_cli_compare_sources(attn_ctx *ctx, const char *model, bool files, struct attn_sources *sources) {
+void attn_cli_compare_sources(attn_ctx *ctx, const char *model, bool files, struct attn_sources *sources) {
     char folder[ATTN_FILE_PATH / 2] = "", path[ATTN_FILE_PATH], other[ATTN_SOURCES_SENTENCE], *text = NULL;
     const char *end = strrchr(model, '/');
     const struct attn_task *task;
@@ -154,12 +154,11 @@ attn_status attn_cli_compare_sources(attn_ctx *ctx, const char *model, bool file
     size_t bytes;
     attn_append(folder, sizeof folder, "%.*s", end ? (int)(end - model) : 1, end ? model : ".");
     snprintf(path, sizeof path, "%s/recipe.json", folder);
-    if (!attn_path_exists(path)) return ATTN_OK; /* a model alone */
+    if (!attn_path_exists(path)) return; /* a model alone */
     attn_status status = attn_store_recipe(ctx, folder, &text, &bytes);
     if (!status) status = attn_cli_recipe(ctx, path, text, bytes, &task, &recipe);
     if (!status) status = attn_store_compare_sources(ctx, folder, recipe, files, sources, other);
     if (!status && other[0]) attn_complain("%s: %s", folder, other);
     attn_free(ctx, text);
     attn_free(ctx, recipe);
-    return status;
 }

@@ -31,12 +31,13 @@ const char *attn_cli_flops(double flops, char text[32]);
 /* Adds a run's state, steps, seconds and figures; texts stay with the summary. */
 void attn_cli_run_record(struct attn_record *record, const struct attn_run_summary *summary);
 
-/* The recipe of a JSON text, which `name` stands for in messages, with its task; freed by attn_free. */
+/* The recipe of a JSON text, which `name` stands for in messages, with its task. *recipe is NULL before, and freed by attn_free, also after a failure. */
 attn_status attn_cli_recipe(attn_ctx *ctx, const char *name, const char *text, size_t bytes, const struct attn_task **task,
                             struct attn_recipe **recipe);
 
-/* Warns where the run in whose folder this model lies was made of other files or plugins than there are now; files false: of plugins alone. */
-attn_status attn_cli_compare_sources(attn_ctx *ctx, const char *model, bool files, struct attn_sources *sources);
+/* Warns where the run in whose folder this model lies was made of other files or plugins than there are now; files false: of plugins alone. What cannot be
+ * read is passed over: the model is used all the same. */
+void attn_cli_compare_sources(attn_ctx *ctx, const char *model, bool files, struct attn_sources *sources);
 
 /* The model that a path, a folder or the id of a run names. */
 attn_status attn_cli_model_path(attn_ctx *ctx, const char *store, const char *name, char path[ATTN_FILE_PATH]);
