@@ -131,8 +131,8 @@ class ModelFiles(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             self.assertEqual(attn("train", "zoology/mqar", "mixer=attention", *words(length="32"), "--store", folder, "--quiet").returncode, 0)
             run, tokens, out = os.path.join(folder, os.listdir(folder)[0]), os.path.join(folder, "t.npy"), os.path.join(folder, "l.npy")
-            for array, sentence in ((numpy.full((1, 4), 64), "the table has 64 rows"), (numpy.full((1, 4), -1), "is -1"),
-                                    (numpy.zeros((1, 33), int), "33 tokens; it was made for at most 32"), (numpy.zeros((0, 4), int), "0 elements"),
+            for array, sentence in ((numpy.full((1, 4), 64), "element 0: found 64, expected a token in [0, 64)"), (numpy.full((1, 4), -1), "element 0: found -1"),
+                                    (numpy.zeros((1, 33), int), "found sequences of 33 tokens, expected at most 32"), (numpy.zeros((0, 4), int), "0 elements"),
                                     (numpy.zeros((1, 1, 4), int), "3 axes"), (numpy.full((1, 4), 0.5), "0.5")):
                 numpy.save(tokens, array)
                 done = attn("predict", run, "--data", tokens, "--logits", out)
