@@ -104,8 +104,9 @@ attn_status attn_corpus_encode(attn_ctx *ctx, const struct attn_corpus *c, const
 static attn_status join(attn_ctx *ctx, struct attn_corpus *c, int32_t *more, size_t count) {
     int32_t *both = attn_alloc(ctx, (c->training + count) * sizeof *both);
     if (both) {
-        if (c->token) memcpy(both, c->token, c->training * sizeof *both); /* an empty text may have no memory */
-        memcpy(both + c->training, more, count * sizeof *both);
+        /* an empty text may have no memory */
+        if (c->token) memcpy(both, c->token, c->training * sizeof *both);
+        if (more) memcpy(both + c->training, more, count * sizeof *both);
         attn_free(ctx, c->token);
         c->token = both;
         c->evaluation = count;
