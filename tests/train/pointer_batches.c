@@ -60,9 +60,9 @@ static void compare_padding(const struct test_net *net, enum attn_pointer_kind k
 
 static void padding_changes_neither_losses_nor_gradients(void **state) {
     (void)state;
-    for (int i = 0; i < test_nets_count; i++) {
-        compare_padding(&test_nets[i], kinds[i % 4], 5, 10);
-        compare_padding(&test_nets[i], kinds[(i + 1) % 4], 3, 17);
+    for (int i = 0; i < 4 * test_nets_count; i++) {
+        compare_padding(&test_nets[i / 4], kinds[i % 4], 5, 10);
+        compare_padding(&test_nets[i / 4], kinds[i % 4], 3, 17);
     }
 }
 
@@ -70,10 +70,10 @@ static void padding_changes_neither_losses_nor_gradients(void **state) {
 static void a_mixed_batch_has_the_losses_and_gradients_of_its_examples_one_by_one(void **state) {
     static const int64_t n[4] = {10, 3, 7, 4};
     (void)state;
-    for (int i = 0; i < test_nets_count; i++) {
+    for (int i = 0; i < 4 * test_nets_count; i++) {
         struct test_pointer t;
         double *one = NULL, *mixed = NULL, want = 0;
-        test_pointer_open(&t, 1, &test_nets[i], kinds[i % 4]);
+        test_pointer_open(&t, 1, &test_nets[i / 4], kinds[i % 4]);
         for (int64_t e = 0; e < 12; e++) {
             const int64_t own[4] = {n[e % 4], n[e % 4], n[e % 4], n[e % 4]};
             test_pointer_examples(&t, e, 1, own, 0);
@@ -81,7 +81,7 @@ static void a_mixed_batch_has_the_losses_and_gradients_of_its_examples_one_by_on
         }
         test_pointer_examples(&t, 0, 12, n, 0);
         const double loss = gradients(&t, &mixed);
-        expect_same(test_nets[i].name, loss, mixed, want, one, attn_model_elements(t.model));
+        expect_same(test_nets[i / 4].name, loss, mixed, want, one, attn_model_elements(t.model));
         free(one);
         free(mixed);
         test_pointer_close(&t);
@@ -118,16 +118,16 @@ static void expect_row(const char *name, const struct answers *all, int64_t row,
 static void an_answer_in_a_batch_of_128_is_that_of_a_batch_of_one(void **state) {
     static const int64_t n[4] = {10, 3, 8, 5};
     (void)state;
-    for (int i = 0; i < test_nets_count; i++) {
-        const struct attn_pointer_decoding how = {i % 3 == 0 ? 3 : 1, i % 2 == 0, i % 3 < 2};
-        const char *name = test_nets[i].name;
+    for (int i = 0; i < 4 * test_nets_count; i++) {
+        const struct attn_pointer_decoding how = {i % 3 == 0 ? 3 : 1, i / 4 % 2 == 0, i % 5 < 3};
+        const char *name = test_nets[i / 4].name;
         struct test_pointer t;
         struct answers all, one;
-        test_pointer_open(&t, 1, &test_nets[i], kinds[i / 2 % 4]);
+        test_pointer_open(&t, 1, &test_nets[i / 4], kinds[i % 4]);
         attn_tape_record(t.m.tape, false);
         test_pointer_examples(&t, 0, WIDE, n, 0);
         decode(&t, &how, &all);
-        for (int64_t row = 0; row < WIDE; row += 13) {
+        for (int64_t row = 0; row < WIDE; row += 5) {
             const int64_t own[4] = {n[row % 4], n[row % 4], n[row % 4], n[row % 4]};
             test_pointer_examples(&t, row, 1, own, 0);
             decode(&t, &how, &one);

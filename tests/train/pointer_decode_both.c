@@ -1,0 +1,281 @@
+/* Decoding: greedy by hand, beams against all answers that there are, scores against teacher forcing, and the validity of constrained answers. */
+#include "support/pointer_nets.h"
+
+#include "system/pointer/decode.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { MOST = 64 };
+
+/* Losses of some 50 that are added up in attn_real. */
+static const double bound = sizeof(attn_real) == sizeof(double) ? 1e-11 : 1e-4;
+
+static const enum attn_pointer_kind kinds[] = {ATTN_POINTER_HULL, ATTN_POINTER_DELAUNAY, ATTN_POINTER_TSP, ATTN_POINTER_SORT};
+
+/* Net and kind by a number; examples of n points are made. */
+static void open_net(struct test_pointer *t, int which, const int64_t n[4], int64_t count) {
+    test_pointer_open(t, 1, &test_nets[which / 4 % test_nets_count], kinds[which % 4]);
+    t->problem.close = which % 3 != 0;
+    attn_tape_record(t->m.tape, false);
+    test_pointer_examples(t, which, count, n, 0);
+}
+
+static void decode(struct test_pointer *t, const struct attn_pointer_decoding *how, struct attn_pointer_answers *out, double *weights) {
+    char text[1024];
+    assert_int_equal(attn_pointer_answers_open(t->ctx, &t->problem, t->batch.count, t->batch.points, out), ATTN_OK);
+    if (attn_pointer_decode(t->ctx, &t->m, &t->problem, how, &t->batch, out, weights))
+        fail_msg("%s", attn_ctx_error(t->ctx, text, sizeof text));
+}
+
+/* ------------------------------------------------------------------------------------------------------- by hand */
+
+struct answer {
+    int32_t token[MOST];
+    int64_t length;
+    bool ended;
+    double score;
+};
+
+/* All beginnings of an answer to the batch's one example, one after the other. */
+struct search {
+    struct test_pointer *t;
+    const struct attn_pointer_decoding *how;
+    struct attn_pointer_encoding encoding;
+    int64_t most; /* tokens of an answer */
+    int64_t answers;
+    struct answer best;
+};
+
+/* Probabilities' logarithms of what may come next, -inf of what may not; states are those behind. */
+static void log_probabilities(struct search *s, const struct answer *a, struct attn_pointer_states *states, double *log_p) {
+    const struct attn_pointer_batch *b = &s->t->batch;
+    const int64_t slots = b->points + 1;
+    const int32_t last = a->length > 0 ? a->token[a->length - 1] : -1;
+    unsigned char allowed[MOST];
+    double sum = 0;
+    attn_tensor *x = attn_constant(s->t->m.tape, 2, (const int64_t[]){1, 2}, 0);
+    for (int k = 0; k < 2 && last > 0; k++) attn_data(x)[k] = b->x[2 * (last - 1) + k];
+    attn_tensor *logits = attn_pointer_step(&s->t->m, &s->encoding, &last, attn_data(x), states);
+    assert_non_null(logits);
+    attn_pointer_allow(&s->t->problem, a->token, a->length, b->points, allowed);
+    for (int64_t j = 0; j < slots; j++)
+        if (allowed[j] || !s->how->constrained || !s->how->renormalised) sum += exp((double)attn_data(logits)[j]);
+    for (int64_t j = 0; j < slots; j++)
+        log_p[j] = allowed[j] || !s->how->constrained ? (double)attn_data(logits)[j] - log(sum) : -(double)INFINITY;
+}
+
+static struct answer with_token(const struct answer *a, int32_t token, double log_p) {
+    struct answer next = *a;
+    next.score += log_p;
+    next.ended = token == ATTN_POINTER_END;
+    if (!next.ended) next.token[next.length++] = token;
+    return next;
+}
+
+static void take_best(struct search *s, const struct answer *a) {
+    s->answers++;
+    if (s->answers == 1 || a->score > s->best.score) s->best = *a;
+}
+
+static void try_all(struct search *s, const struct answer *a, int64_t steps, struct attn_pointer_states states) {
+    double log_p[MOST];
+    if (steps == s->most || a->ended) {
+        take_best(s, a);
+        return;
+    }
+    log_probabilities(s, a, &states, log_p);
+    for (int64_t j = 0; j <= s->t->batch.points; j++)
+        if (log_p[j] > -(double)INFINITY) {
+            const struct answer next = with_token(a, (int32_t)j, log_p[j]);
+            try_all(s, &next, steps + 1, states);
+        }
+}
+
+static void begin(struct search *s, struct test_pointer *t, const struct attn_pointer_decoding *how, struct attn_pointer_states *states) {
+    *s = (struct search){.t = t, .how = how, .most = attn_pointer_most_tokens(&t->problem, t->batch.points)};
+    assert_true(s->most <= MOST);
+    attn_tape_reset(t->m.tape);
+    attn_pointer_encode(&t->m, &t->batch, &s->encoding, states);
+}
+
+/* The likeliest token each time; weights [most, N + 1]. */
+static struct answer greedy(struct test_pointer *t, const struct attn_pointer_decoding *how, double *weights) {
+    struct attn_pointer_states states;
+    struct search s;
+    struct answer a = {.length = 0};
+    begin(&s, t, how, &states);
+    for (int64_t step = 0; step < s.most && !a.ended; step++) {
+        double *log_p = weights + step * (t->batch.points + 1);
+        int32_t best = 0;
+        log_probabilities(&s, &a, &states, log_p);
+        for (int32_t j = 1; j <= t->batch.points; j++)
+            if (log_p[j] > log_p[best]) best = j;
+        a = with_token(&a, best, log_p[best]);
+        for (int64_t j = 0; j <= t->batch.points; j++) log_p[j] = exp(log_p[j]);
+    }
+    return a;
+}
+
+static void expect_answer(const char *name, const struct attn_pointer_answers *got, const struct answer *want) {
+    if (got->length[0] != want->length || got->ended[0] != want->ended ||
+        memcmp(got->tokens, want->token, (size_t)want->length * sizeof *want->token) != 0)
+        fail_msg("%s: an answer of %lld tokens and score %.9g, expected %lld and %.9g, or others", name, (long long)got->length[0],
+                 got->score[0], (long long)want->length, want->score);
+    if (!(fabs(got->score[0] - want->score) <= bound * fmax(1, fabs(want->score))))
+        fail_msg("%s: score %.9g, expected %.9g", name, got->score[0], want->score);
+}
+
+/* ------------------------------------------------------------------------------------------------------------ tests */
+
+static void one_beam_is_the_likeliest_token_each_time_and_weights_are_its_probabilities(void **state) {
+    static const int64_t n[4] = {6, 3, 9, 4};
+    (void)state;
+    for (int i = 0; i < 16 * test_nets_count; i++) {
+        const struct attn_pointer_decoding how = {1, i / 3 % 2 == 0, i / 7 % 2 == 0};
+        const int64_t own[4] = {n[i / 5 % 4], n[i / 5 % 4], n[i / 5 % 4], n[i / 5 % 4]};
+        double weights[MOST * MOST], want[MOST * MOST];
+        struct test_pointer t;
+        struct attn_pointer_answers got;
+        open_net(&t, i, own, 1);
+        const struct answer a = greedy(&t, &how, want);
+        decode(&t, &how, &got, weights);
+        expect_answer(test_nets[i / 4 % test_nets_count].name, &got, &a);
+        for (int64_t w = 0; w < (a.length + a.ended) * (own[0] + 1); w++) assert_true(fabs(weights[w] - want[w]) <= bound);
+        attn_pointer_answers_close(t.ctx, &got);
+        test_pointer_close(&t);
+    }
+}
+
+/* As many beams as there are answers. Without the constraint of 3 points, with it of 3 to 5. */
+static void a_full_beam_finds_the_likeliest_of_all_answers(void **state) {
+    (void)state;
+    for (int i = 0; i < 4 * test_nets_count; i++)
+        for (int how = 0; how < 4; how++)
+            for (int64_t points = 3; points <= (how % 2 && kinds[i % 4] != ATTN_POINTER_DELAUNAY ? 5 : how % 2 ? 4 : 3); points++) {
+                struct attn_pointer_decoding decoding = {1, how % 2 == 1, how / 2 == 1};
+                struct attn_pointer_states states;
+                struct test_pointer t;
+                struct search s;
+                struct attn_pointer_answers got;
+                open_net(&t, i, (const int64_t[4]){points, points, points, points}, 1);
+                begin(&s, &t, &decoding, &states);
+                try_all(&s, &(struct answer){.length = 0}, 0, states);
+                decoding.beams = s.answers;
+                decode(&t, &decoding, &got, NULL);
+                expect_answer(test_nets[i / 4].name, &got, &s.best);
+                attn_pointer_answers_close(t.ctx, &got);
+                decoding.beams = 1;
+                decode(&t, &decoding, &got, NULL);
+                assert_true(got.score[0] <= s.best.score + bound);
+                attn_pointer_answers_close(t.ctx, &got);
+                test_pointer_close(&t);
+            }
+}
+
+/* Minus the loss of the answers as targets. Dictionaries leave out, when they are asked, places that an example does not have. */
+static double teacher_forced(struct test_pointer *t, const struct attn_pointer_answers *a) {
+    const struct attn_pointer_batch *b = &t->batch;
+    struct attn_pointer_batch own;
+    assert_int_equal(attn_pointer_batch_open(t->ctx, b->count, b->points, a->room, &own), ATTN_OK);
+    attn_pointer_batch_begin(&own, b->count, b->points, a->room);
+    for (int64_t i = 0; i < b->count; i++) {
+        int32_t target[MOST];
+        assert_true(a->length[i] < MOST);
+        memcpy(target, a->tokens + i * a->room, (size_t)a->length[i] * sizeof *target);
+        target[a->length[i]] = ATTN_POINTER_END;
+        attn_pointer_batch_put(&own, i, b->xy + 2 * i * b->points, b->length[i], target, a->length[i] + a->ended[i]);
+    }
+    attn_pointer_batch_close(t->ctx, &t->batch);
+    t->batch = own;
+    return -test_pointer_loss(t);
+}
+
+static void the_score_is_the_answers_log_probability_under_teacher_forcing(void **state) {
+    static const int64_t full[4] = {TEST_NET_DICTIONARY, TEST_NET_DICTIONARY, TEST_NET_DICTIONARY, TEST_NET_DICTIONARY},
+                         mixed[4] = {TEST_NET_DICTIONARY, 3, 8, 5};
+    (void)state;
+    for (int i = 0; i < 8 * test_nets_count; i++) {
+        const struct attn_pointer_decoding how = {i / 4 % 2 ? 4 : 1, i / 3 % 2 == 0, false};
+        struct test_pointer t;
+        struct attn_pointer_answers got;
+        double sum = 0;
+        open_net(&t, i, test_nets[i / 4 % test_nets_count].config.net == ATTN_PTRNET ? mixed : full, 8);
+        decode(&t, &how, &got, NULL);
+        for (int64_t e = 0; e < t.batch.count; e++) sum += got.score[e];
+        const double want = teacher_forced(&t, &got);
+        if (!(fabs(sum - want) <= bound * fabs(want)))
+            fail_msg("%s: %.9g, expected %.9g", test_nets[i / 4 % test_nets_count].name, sum, want);
+        attn_pointer_answers_close(t.ctx, &got);
+        test_pointer_close(&t);
+    }
+}
+
+static bool distinct(const int32_t *numbers, int64_t count, int64_t n) {
+    bool seen[MOST] = {false};
+    for (int64_t i = 0; i < count; i++) {
+        if (numbers[i] < 0 || numbers[i] >= n || seen[numbers[i]]) return false;
+        seen[numbers[i]] = true;
+    }
+    return true;
+}
+
+static bool ascending_triples(const int32_t *numbers, int64_t count, int64_t n) {
+    for (int64_t i = 0; i < count; i++)
+        if (numbers[i] < 0 || numbers[i] >= n || (i % 3 > 0 && numbers[i] <= numbers[i - 1])) return false;
+    return count % 3 == 0;
+}
+
+static bool valid(const struct attn_pointer_problem *problem, const int32_t *numbers, int64_t count, int64_t n) {
+    switch (problem->kind) {
+    case ATTN_POINTER_HULL:
+        return count >= 3 && distinct(numbers, count, n);
+    case ATTN_POINTER_DELAUNAY:
+        return ascending_triples(numbers, count, n);
+    case ATTN_POINTER_TSP:
+        return count == n && numbers[0] == 0 && distinct(numbers, count, n);
+    case ATTN_POINTER_SORT:
+        break;
+    }
+    return count == n && distinct(numbers, count, n);
+}
+
+/* Of models that have learned nothing, in batches of equal and of mixed numbers of points, of 3 too. */
+static void constrained_answers_are_valid_and_come_to_an_end(void **state) {
+    static const int64_t sets[][4] = {{3, 3, 3, 3}, {10, 3, 7, 5}, {10, 10, 10, 10}};
+    (void)state;
+    for (int i = 0; i < 12 * test_nets_count; i++) {
+        const struct attn_pointer_decoding how = {i / 4 % 3 + 1, true, i / 5 % 2 == 0};
+        const char *name = test_nets[i / 4 % test_nets_count].name;
+        struct test_pointer t;
+        struct attn_pointer_answers got;
+        open_net(&t, i, sets[i / 3 % 3], 64);
+        decode(&t, &how, &got, NULL);
+        for (int64_t e = 0; e < t.batch.count; e++) {
+            const int32_t *tokens = got.tokens + e * got.room;
+            int32_t numbers[MOST];
+            const int64_t count = attn_pointer_numbers(&t.problem, tokens, got.length[e], numbers), n = t.batch.length[e];
+            const bool closes = t.problem.close && (t.problem.kind == ATTN_POINTER_HULL || t.problem.kind == ATTN_POINTER_TSP);
+            if (!got.ended[e] || got.length[e] != count + closes || !valid(&t.problem, numbers, count, n))
+                fail_msg("%s: %lld tokens among %lld points are no valid answer", name, (long long)got.length[e], (long long)n);
+        }
+        attn_pointer_answers_close(t.ctx, &got);
+        test_pointer_close(&t);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_beam_is_the_likeliest_token_each_time_and_weights_are_its_probabilities),
+        cmocka_unit_test(a_full_beam_finds_the_likeliest_of_all_answers),
+        cmocka_unit_test(the_score_is_the_answers_log_probability_under_teacher_forcing),
+        cmocka_unit_test(constrained_answers_are_valid_and_come_to_an_end),
+    };
+    return cmocka_run_group_tests_name("pointer: decoding", tests, NULL, NULL);
+}
