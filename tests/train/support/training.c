@@ -50,10 +50,15 @@ static void set_words(struct attn_recipe *recipe, const char *words) {
     }
 }
 
-struct attn_recipe *test_recipe(attn_ctx *ctx, const char *words) {
+struct attn_recipe *test_task_recipe(attn_ctx *ctx, const struct attn_task *task, const char *words) {
     struct attn_recipe *recipe;
-    assert_int_equal(attn_task_recipe(ctx, &attn_zoology_mqar, &recipe), ATTN_OK);
-    set_words(recipe, small);
+    assert_int_equal(attn_task_recipe(ctx, task, &recipe), ATTN_OK);
+    set_words(recipe, words);
+    return recipe;
+}
+
+struct attn_recipe *test_recipe(attn_ctx *ctx, const char *words) {
+    struct attn_recipe *recipe = test_task_recipe(ctx, &attn_zoology_mqar, small);
     set_words(recipe, words);
     return recipe;
 }
@@ -79,7 +84,7 @@ attn_status test_train(attn_ctx *ctx, const struct attn_recipe *recipe, const ch
     struct attn_job job;
     struct attn_figures figures;
     training->step = 0;
-    attn_status status = attn_job_open(ctx, &attn_zoology_mqar, recipe, NULL, 0, NULL, &job);
+    attn_status status = attn_job_open(ctx, training->task ? training->task : &attn_zoology_mqar, recipe, NULL, 0, NULL, &job);
     if (!status)
         status =
             resume ? attn_run_open(ctx, training->system, folder, &run) : attn_run_create(ctx, training->system, store, recipe, NULL, &run);

@@ -1,4 +1,4 @@
-/* Small trainings of zoology/mqar in a folder of the test's own, and what they leave there. */
+/* Small trainings, of zoology/mqar if no other task is named, in a folder of the test's own, and what they leave there. */
 #ifndef TEST_TRAIN_SUPPORT_TRAINING_H
 #define TEST_TRAIN_SUPPORT_TRAINING_H
 
@@ -14,8 +14,11 @@ void test_folder_remove(const char *folder);
 
 /* The small recipe with these words, "steps=41 optimizer=sgd", over it. Freed by attn_free. */
 struct attn_recipe *test_recipe(attn_ctx *ctx, const char *words);
+/* The task's defaults with these words over them. */
+struct attn_recipe *test_task_recipe(attn_ctx *ctx, const struct attn_task *task, const char *words);
 
 struct test_training {
+    const struct attn_task *task;          /* NULL: zoology/mqar */
     const struct attn_file_system *system; /* NULL: the operating system's */
     int64_t stop_at;                       /* a step; 0: the end */
     double checkpoint_seconds;
