@@ -270,10 +270,42 @@ static void constrained_answers_are_valid_and_come_to_an_end(void **state) {
     }
 }
 
+/* A model of zeros finds all tokens as likely. */
+static void of_equal_scores_the_better_parents_and_the_lower_tokens_is_first(void **state) {
+    static const struct {
+        enum attn_pointer_kind kind;
+        bool constrained;
+        int32_t token[7];
+        int64_t length;
+    } known[] = {{ATTN_POINTER_TSP, true, {1, 2, 3, 4, 5, 1}, 6},
+                 {ATTN_POINTER_SORT, true, {1, 2, 3, 4, 5}, 5},
+                 {ATTN_POINTER_HULL, true, {1, 2, 3, 1}, 4},
+                 {ATTN_POINTER_DELAUNAY, true, {0}, 0},
+                 {ATTN_POINTER_TSP, false, {0}, 0}};
+    (void)state;
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        for (int64_t beams = 1; beams <= 7; beams += 2) {
+            const struct attn_pointer_decoding how = {beams, known[i].constrained, true};
+            struct test_pointer t;
+            struct attn_pointer_answers got;
+            test_pointer_open(&t, 1, &test_nets[0], known[i].kind);
+            for (int64_t p = 0; p < attn_model_count(t.model); p++) attn_fill(attn_model_tensor(t.model, p), 0);
+            attn_tape_record(t.m.tape, false);
+            test_pointer_examples(&t, 0, 1, (const int64_t[4]){5, 5, 5, 5}, 0);
+            decode(&t, &how, &got, NULL);
+            assert_int_equal(got.length[0], known[i].length);
+            assert_memory_equal(got.tokens, known[i].token, (size_t)known[i].length * sizeof *got.tokens);
+            assert_true(got.ended[0]);
+            attn_pointer_answers_close(t.ctx, &got);
+            test_pointer_close(&t);
+        }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_beam_is_the_likeliest_token_each_time_and_weights_are_its_probabilities),
         cmocka_unit_test(a_full_beam_finds_the_likeliest_of_all_answers),
+        cmocka_unit_test(of_equal_scores_the_better_parents_and_the_lower_tokens_is_first),
         cmocka_unit_test(the_score_is_the_answers_log_probability_under_teacher_forcing),
         cmocka_unit_test(constrained_answers_are_valid_and_come_to_an_end),
     };
