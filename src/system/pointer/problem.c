@@ -61,6 +61,7 @@ static int by_key(const void *a, const void *b) {
 static void put_in_order(enum attn_pointer_order order, int64_t n, double *xy) {
     struct keyed point[ATTN_POINTER_MOST];
     double mean[2] = {0, 0};
+    if (n < 2) return;
     for (int64_t i = 0; i < 2 * n; i++) mean[i % 2] += xy[i] / (double)n;
     for (int64_t i = 0; i < n; i++) {
         const double *p = xy + 2 * i;
