@@ -1,0 +1,137 @@
+/* Whichever allocation of a pointer network's training, evaluation, answers and files fails: it is said, and nothing is lost. */
+#include "support/failing_memory.h"
+#include "support/training.h"
+#include "system/pointer/pointer.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static char folder[64], data[96];
+
+static int set_up(void **state) {
+    (void)state;
+    test_folder_make(folder);
+    snprintf(data, sizeof data, "%s/examples.txt", folder);
+    FILE *out = fopen(data, "w");
+    if (!out) return -1;
+    fputs("0 0 1 0 0 1 output 1 2 3 1\n0 0 1 0 1 1 0 1 output 1 2 3 4 1\n0 0 2 0 0 1 output 1 2 3\n", out);
+    return fclose(out);
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    test_folder_remove(folder);
+    return 0;
+}
+
+static attn_status step(struct attn_job *job) {
+    attn_tape *tape = attn_model_tape(job->model);
+    attn_tape_reset(tape);
+    attn_tensor *loss = job->task->loss(job, 0, 1, 2);
+    return loss ? attn_tape_backward(loss) : attn_tape_status(tape);
+}
+
+static attn_status evaluate(struct attn_job *job, const char *file) {
+    struct attn_figures figures = {.count = 0};
+    attn_tape_record(attn_model_tape(job->model), false);
+    return job->task->evaluate(job, file, &figures);
+}
+
+static attn_status predict(struct attn_job *job) {
+    static char points[] = "0,0\n1,0\n0,1\n1,1\n\n0 0 1 0 0 1\n", answers[4096];
+    FILE *in = fmemopen(points, strlen(points), "r"), *out = fmemopen(answers, sizeof answers, "w");
+    assert_true(in && out);
+    attn_tape_record(attn_model_tape(job->model), false);
+    const attn_status status = job->task->predict(job, &(struct attn_predict_options){.check = true}, in, out);
+    fclose(in);
+    fclose(out);
+    return status;
+}
+
+static attn_status generate(struct attn_job *job) {
+    FILE *out = tmpfile();
+    assert_non_null(out);
+    const attn_status status = job->task->generate(job, 3, out);
+    fclose(out);
+    return status;
+}
+
+/* All that can be done with a model, in one after the other. */
+static attn_status use(attn_ctx *ctx, const struct attn_task *task, const char *const *words) {
+    struct attn_recipe *recipe = NULL;
+    struct attn_job job;
+    attn_status status = attn_task_recipe(ctx, task, &recipe);
+    if (status) return status;
+    for (int i = 0; words[i] && !status; i++) status = attn_recipe_set(recipe, words[i]);
+    if (!status) {
+        status = attn_job_open(ctx, task, recipe, NULL, 0, NULL, &job);
+        if (!status) status = step(&job);
+        if (!status) status = evaluate(&job, NULL);
+        if (!status) status = evaluate(&job, data);
+        if (!status) status = predict(&job);
+        if (!status) status = generate(&job);
+        attn_job_close(&job);
+    }
+    attn_free(ctx, recipe);
+    return status;
+}
+
+#define SMALL "points=3-5", "hidden=4", "batch=4", "test_points=3+4", "test_examples=3"
+
+static attn_status hull(attn_ctx *ctx) {
+    static const char *const words[] = {SMALL, "beam=2", "constrain=true", "start=learned", NULL};
+    return use(ctx, &attn_pointer_hull, words);
+}
+
+static attn_status tour(attn_ctx *ctx) {
+    static const char *const words[] = {SMALL, "train_examples=12", "batching=mixed", "model=attention", "wide_beam=2", NULL};
+    return use(ctx, &attn_pointer_tsp, words);
+}
+
+static attn_status triangulation(attn_ctx *ctx) {
+    static const char *const words[] = {SMALL, "model=lstm", "feed=words", NULL};
+    return use(ctx, &attn_pointer_delaunay, words);
+}
+
+static attn_status from_a_file(attn_ctx *ctx) {
+    char file[128];
+    const char *const words[] = {SMALL, file, NULL};
+    snprintf(file, sizeof file, "data=%s", data);
+    return use(ctx, &attn_pointer_hull, words);
+}
+
+static void hulls_survive_failing_memory(void **state) {
+    (void)state;
+    test_survives(hull, false);
+}
+
+static void tours_survive_failing_memory(void **state) {
+    (void)state;
+    test_survives(tour, false);
+}
+
+static void triangulations_survive_failing_memory(void **state) {
+    (void)state;
+    test_survives(triangulation, false);
+}
+
+static void files_survive_failing_memory(void **state) {
+    (void)state;
+    test_survives(from_a_file, false);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(hulls_survive_failing_memory, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(tours_survive_failing_memory, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(triangulations_survive_failing_memory, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(files_survive_failing_memory, set_up, tear_down),
+    };
+    return cmocka_run_group_tests_name("pointer: faults", tests, NULL, NULL);
+}
