@@ -78,6 +78,15 @@ static void every_task_goes_on_bit_for_bit(void **state) {
     check_resume(&attn_pointer_hull, 2, "train_examples=40 model=lstm feed=words start=learned close=false eval_every=9 test_points=5");
 }
 
+/* Without a triangle, with one place to go. */
+static void one_and_two_points_are_learned_from_too(void **state) {
+    (void)state;
+    for (int i = 0; i < TASKS; i++) {
+        check_resume(tasks[i], 1, "points=1-3 test_points=1+2+3 train_examples=9 batching=mixed constrain=true wide_beam=3");
+        check_resume(tasks[i], 1, "points=1-3 test_points=1+2+3 train_examples=0 model=attention feed=words");
+    }
+}
+
 static void the_model_is_the_same_bytes_on_1_2_and_3_threads(void **state) {
     static const char *const words[] = {"train_examples=64 micro_batches=2", "train_examples=0 batching=mixed start=learned tie_end=true",
                                         "train_examples=16 batching=mixed model=attention test_points=5 constrain=true beam=3"};
@@ -157,6 +166,7 @@ static void micro_batches_have_the_losses_and_gradients_of_the_whole_batch(void 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(every_task_goes_on_bit_for_bit, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(one_and_two_points_are_learned_from_too, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_model_is_the_same_bytes_on_1_2_and_3_threads, set_up, tear_down),
         cmocka_unit_test(micro_batches_have_the_losses_and_gradients_of_the_whole_batch),
     };
