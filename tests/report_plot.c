@@ -59,6 +59,27 @@ static void numbers_at_the_axis_that_would_touch_are_left_out(void **state) {
     attn_free(test_ctx, svg);
 }
 
+/* From 5 to 50 with a margin: by itself gnuplot would go from 1 to 100. */
+static void a_logarithmic_axis_ends_near_its_points(void **state) {
+    static const double x[] = {5, 6, 8, 10, 12, 15, 20, 30, 50};
+    double least = (double)INFINITY, most = 0;
+    (void)state;
+    char *svg = draw("a", 9, x, true);
+    if (!svg) skip();
+    for (int i = 0; i < 9; i++) {
+        char number[32];
+        snprintf(number, sizeof number, "%g", x[i]);
+        assert_true(shows(svg, number));
+    }
+    for (const char *at = svg; (at = strstr(at, "<use xlink:href='#gpPt6' transform='translate(")); at++) {
+        const double x_at = strtod(strchr(at, '(') + 1, NULL);
+        least = fmin(least, x_at);
+        most = fmax(most, x_at);
+    }
+    assert_true(most - least > 330); /* of a picture that is 480 wide */
+    attn_free(test_ctx, svg);
+}
+
 static void quotes_and_long_labels_are_shown(void **state) {
     static const double x[] = {1, 2};
     (void)state;
@@ -93,6 +114,7 @@ static void bars_without_values_or_with_wild_intervals_are_drawn(void **state) {
 int main(void) {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_at_the_axis_that_would_touch_are_left_out),
+        cmocka_unit_test(a_logarithmic_axis_ends_near_its_points),
         cmocka_unit_test(quotes_and_long_labels_are_shown),
         cmocka_unit_test(bars_without_values_or_with_wild_intervals_are_drawn),
     };

@@ -51,6 +51,11 @@ static attn_status open_varying(const struct attn_report_runs *runs, struct vary
     return ATTN_OK;
 }
 
+static void close_varying(struct varying *v) {
+    attn_free(v->runs->ctx, v->id);
+    attn_free(v->runs->ctx, v->name);
+}
+
 /* Whether runs with the same `a` always have the same `b`. Where every run has its own `a`, that says nothing. */
 static bool follows(const struct varying *v, int b, int a) {
     int16_t of[DISTINCT];
@@ -89,13 +94,24 @@ static int widest(const struct varying *v, const char *wanted) {
     return best;
 }
 
-static void choose(struct varying *v, const struct attn_task *task, struct attn_axes *out) {
+/* Sees whether seeds vary, and returns the number of lr; -1: it does not vary, or follows from another field. */
+static int see_rate(const struct varying *v, struct attn_axes *out) {
     int rate = -1;
-    leave_out(v);
     for (int f = 0; f < v->count; f++) {
         out->seeds = out->seeds || is(v, f, "seed");
         if (is(v, f, "lr") && !v->out[f]) rate = f;
     }
+    return rate;
+}
+
+/* All that is left makes lines. */
+static void choose_lines(const struct varying *v, int rate, struct attn_axes *out) {
+    for (int f = 0; f < v->count && out->line_count < ATTN_AXES_LINES; f++)
+        if (!v->out[f] && f != rate && !is(v, f, "seed")) out->line[out->line_count++] = v->name[f];
+}
+
+static void choose(struct varying *v, const struct attn_task *task, struct attn_axes *out) {
+    const int rate = see_rate(v, out);
     int x = widest(v, task ? task->along : NULL);
     out->tuned = x >= 0 && rate >= 0;
     if (x < 0) x = rate;
@@ -107,8 +123,13 @@ static void choose(struct varying *v, const struct attn_task *task, struct attn_
         out->panel = v->name[panel];
         v->out[panel] = true;
     }
-    for (int f = 0; f < v->count && out->line_count < ATTN_AXES_LINES; f++)
-        if (!v->out[f] && f != rate && !is(v, f, "seed")) out->line[out->line_count++] = v->name[f];
+    choose_lines(v, rate, out);
+}
+
+static void choose_for_series(struct varying *v, struct attn_axes *out) {
+    const int rate = see_rate(v, out);
+    out->tuned = rate >= 0;
+    choose_lines(v, rate, out);
 }
 
 attn_status attn_axes_choose(const struct attn_report_runs *runs, const struct attn_task *task, struct attn_axes *out) {
@@ -116,9 +137,20 @@ attn_status attn_axes_choose(const struct attn_report_runs *runs, const struct a
     *out = (struct attn_axes){.x = NULL};
     const attn_status status = open_varying(runs, &v);
     if (status) return status;
+    leave_out(&v);
     choose(&v, task, out);
-    attn_free(runs->ctx, v.id);
-    attn_free(runs->ctx, v.name);
+    close_varying(&v);
+    return ATTN_OK;
+}
+
+attn_status attn_axes_choose_series(const struct attn_report_runs *runs, struct attn_axes *out) {
+    struct varying v;
+    *out = (struct attn_axes){.x = NULL};
+    const attn_status status = open_varying(runs, &v);
+    if (status) return status;
+    leave_out(&v);
+    choose_for_series(&v, out);
+    close_varying(&v);
     return ATTN_OK;
 }
 
@@ -217,15 +249,24 @@ static int64_t rates_of(const struct sample *s, int64_t count, const struct attn
     return n;
 }
 
+/* Numbers N for which runs have a figure NAME_N, from the least. */
+struct sizes {
+    const char *name;
+    int64_t at[ATTN_FIGURES];
+    int count;
+};
+
 /* What the points of a figure are made of. */
 struct points {
-    const char *figure;
+    const char *figure; /* by which runs are the best, and the figure that is drawn where sizes is NULL: */
     bool lower, tuned;
+    const struct sizes *sizes;            /* a point for each of them, of their figures of the best runs */
     const struct attn_run_summary **room; /* for the runs of a point */
 };
 
-/* The point of samples with one x; none where no seed has a figure. Of runs that are not tuned each counts. */
-static void add_point(const struct sample *s, int64_t count, const struct points *how, struct attn_plot_line *line) {
+/* The point of samples with one x, of the figure `told`; none where no seed has one. Of runs that are not tuned each counts. */
+static void add_point(const struct sample *s, int64_t count, const struct points *how, const char *told, double x,
+                      struct attn_plot_line *line) {
     double sum = 0, low = (double)INFINITY, high = -(double)INFINITY;
     int64_t most = 0, n = 0, index, step;
     for (int64_t begin = 0; begin < count && how->tuned; begin += of_seed(s, begin, count))
@@ -234,7 +275,8 @@ static void add_point(const struct sample *s, int64_t count, const struct points
         step = how->tuned ? of_seed(s, begin, count) : 1;
         const int64_t rates = rates_of(s + begin, step, how->room);
         if (how->tuned && rates < most) continue; /* the best of fewer rates would stand beside that of more */
-        const double value = attn_tuning_best(how->room, rates, how->figure, how->lower, &index);
+        attn_tuning_best(how->room, rates, how->figure, how->lower, &index);
+        const double value = index >= 0 ? attn_figures_get(&how->room[index]->figures, told) : (double)NAN;
         if (!isfinite(value)) continue;
         sum += value;
         low = fmin(low, value);
@@ -242,20 +284,30 @@ static void add_point(const struct sample *s, int64_t count, const struct points
         n++;
     }
     if (n == 0) return;
-    line->x[line->count] = s->x;
+    line->x[line->count] = x;
     line->y[line->count] = sum / (double)n;
     line->low[line->count] = low;
     line->high[line->count++] = high;
 }
 
+static void add_sizes(const struct sample *s, int64_t count, const struct points *how, struct attn_plot_line *line) {
+    for (int k = 0; k < how->sizes->count; k++) {
+        char told[64] = "";
+        attn_append(told, sizeof told, "%s_%lld", how->sizes->name, (long long)how->sizes->at[k]);
+        add_point(s, count, how, told, (double)how->sizes->at[k], line);
+    }
+}
+
 static attn_status add_line(attn_ctx *ctx, const struct sample *s, int64_t count, const struct points *how, struct attn_panel *panel) {
     struct attn_plot_line *line = &panel->line[panel->line_count];
-    const attn_status status = attn_plot_line_open(ctx, s->label[0] ? s->label : "all runs", count, line);
+    const char *nameless = count == 1 ? s->run->summary->id : "all runs";
+    const attn_status status = attn_plot_line_open(ctx, s->label[0] ? s->label : nameless, how->sizes ? how->sizes->count : count, line);
     if (status) return status;
-    for (int64_t begin = 0, end; begin < count; begin = end) {
+    if (how->sizes) add_sizes(s, count, how, line);
+    for (int64_t begin = 0, end; begin < count && !how->sizes; begin = end) {
         for (end = begin; end < count && s[end].x == s[begin].x; end++) {
         }
-        add_point(s + begin, end - begin, how, line);
+        add_point(s + begin, end - begin, how, how->figure, s[begin].x, line);
     }
     if (line->count > 0)
         panel->line_count++;
@@ -297,24 +349,59 @@ static attn_status add_samples(attn_ctx *ctx, const struct sample *s, int64_t co
     return status;
 }
 
-attn_status attn_axes_points(const struct attn_report_runs *runs, const struct attn_axes *axes, const char *figure, bool lower,
-                             struct attn_panels *out) {
+static attn_status make_panels(const struct attn_report_runs *runs, const struct attn_axes *axes, struct points *how,
+                               struct attn_panels *out) {
     attn_ctx *ctx = runs->ctx;
     const size_t count = (size_t)runs->count;
     struct sample *samples = attn_alloc(ctx, count * sizeof *samples);
-    const struct points how = {figure, lower, axes->tuned, attn_alloc(ctx, count * sizeof *how.room)};
     int64_t taken = 0;
     *out = (struct attn_panels){.count = 0};
-    attn_status status = samples && how.room ? ATTN_OK : attn_no_memory(ctx, "a figure", count * (sizeof *samples + sizeof *how.room));
-    if (!status) status = take_samples(runs, axes, figure, samples, &taken);
-    if (!status) status = add_samples(ctx, samples, taken, axes, &how, out);
+    how->room = attn_alloc(ctx, count * sizeof *how->room);
+    attn_status status = samples && how->room ? ATTN_OK : attn_no_memory(ctx, "a figure", count * (sizeof *samples + sizeof *how->room));
+    if (!status) status = take_samples(runs, axes, how->figure, samples, &taken);
+    if (!status) status = add_samples(ctx, samples, taken, axes, how, out);
     free_samples(ctx, samples, taken);
-    attn_free(ctx, how.room);
+    attn_free(ctx, how->room);
     if (status)
         attn_panels_free(ctx, out);
     else
         see_range(out);
     return status;
+}
+
+attn_status attn_axes_points(const struct attn_report_runs *runs, const struct attn_axes *axes, const char *figure, bool lower,
+                             struct attn_panels *out) {
+    return make_panels(runs, axes, &(struct points){figure, lower, axes->tuned, NULL, NULL}, out);
+}
+
+/* The N of "NAME_N"; 0: the figure has another name. */
+static int64_t size_of(const char *figure, const char *name) {
+    const size_t length = strlen(name);
+    if (strncmp(figure, name, length) != 0 || figure[length] != '_' || figure[length + 1] == '0') return 0;
+    const char *number = figure + length + 1;
+    const size_t digits = strspn(number, "0123456789");
+    return digits > 0 && digits < 10 && !number[digits] ? strtoll(number, NULL, 10) : 0;
+}
+
+/* Keeps the order; further numbers than there is room for are passed over. */
+static void see_size(int64_t size, struct sizes *out) {
+    int at = 0;
+    while (at < out->count && out->at[at] < size) at++;
+    if ((at < out->count && out->at[at] == size) || out->count == ATTN_FIGURES) return;
+    memmove(out->at + at + 1, out->at + at, (size_t)(out->count - at) * sizeof *out->at);
+    out->at[at] = size;
+    out->count++;
+}
+
+attn_status attn_axes_series(const struct attn_report_runs *runs, const struct attn_axes *axes, const char *series, const char *figure,
+                             bool lower, struct attn_panels *out) {
+    struct sizes sizes = {.name = series};
+    for (int64_t i = 0; i < runs->count; i++)
+        for (int k = 0; k < runs->at[i].summary->figures.count; k++) {
+            const int64_t size = size_of(runs->at[i].summary->figures.at[k].name, series);
+            if (size > 0) see_size(size, &sizes);
+        }
+    return make_panels(runs, axes, &(struct points){figure, lower, axes->tuned, &sizes, NULL}, out);
 }
 
 void attn_panels_free(attn_ctx *ctx, struct attn_panels *panels) {

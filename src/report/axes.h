@@ -40,6 +40,12 @@ attn_status attn_axes_points(const struct attn_report_runs *runs, const struct a
                              struct attn_panels *out);
 void attn_panels_free(attn_ctx *ctx, struct attn_panels *panels);
 
+/* Figures by size, as accuracy_5 and accuracy_10 of tests of 5 and 10 points: SERIES_N against N, the sizes along the axis. All that varies but seeds makes lines,
+ * and lr is tuned where it varies: the runs that count are the best by `figure`, in one panel. */
+attn_status attn_axes_choose_series(const struct attn_report_runs *runs, struct attn_axes *out);
+attn_status attn_axes_series(const struct attn_report_runs *runs, const struct attn_axes *axes, const char *series, const char *figure,
+                             bool lower, struct attn_panels *out);
+
 /* What a run's line is called: "mixer=attention heads=2"; freed by attn_free. */
 attn_status attn_axes_label(attn_ctx *ctx, const struct attn_report_run *run, const char *const *names, int count, char **label);
 

@@ -2,6 +2,7 @@
 
 #include "report/curves.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,27 +81,32 @@ static void bars_where_seeds_differ(struct attn_plot *p, bool seeds) {
     for (int n = 0; n < p->line_count && !seeds; n++) p->line[n].low = p->line[n].high = NULL;
 }
 
+/* The panel's lines, in the range of all panels. */
+static void take_lines(const struct attn_axes *axes, const struct attn_panels *panels, struct attn_panel *panel, struct attn_drawing *d) {
+    double low, high;
+    const double margin = 0.04 * (panels->high - panels->low);
+    memcpy(d->plot.line, panel->line, sizeof panel->line);
+    d->plot.line_count = panel->line_count;
+    panel->line_count = 0; /* the drawing has them now */
+    bars_where_seeds_differ(&d->plot, axes->seeds);
+    d->plot.points = true;
+    d->plot.log_x = range_of(&d->plot, true, &low, &high) && high / low >= 4;
+    d->plot.y_low = panels->low - margin;
+    d->plot.y_high = panels->high + margin;
+}
+
 static attn_status draw_panel(const struct attn_axes *axes, const struct attn_panels *panels, struct attn_panel *panel, const char *task,
                               const char *figure, struct attn_drawings *out) {
     char name[sizeof out->at->name] = "";
-    double low, high;
     struct attn_drawing *d;
     attn_append(name, sizeof name, "%s-%s-by-%s%s%s%s%s", task, figure, axes->x, axes->panel ? "-" : "", axes->panel ? axes->panel : "",
                 axes->panel ? "-" : "", panel->value);
     const attn_status status = add_drawing(out, name, axes->x, figure, &d);
     if (status) return status;
-    memcpy(d->plot.line, panel->line, sizeof panel->line);
-    d->plot.line_count = panel->line_count;
-    panel->line_count = 0; /* the drawing has them now */
-    bars_where_seeds_differ(&d->plot, axes->seeds);
+    take_lines(axes, panels, panel, d);
     attn_append(d->title, sizeof d->title, "%s against %s", shown(figure, TITLE).shown, shown(axes->x, TITLE).shown);
     if (axes->panel) attn_append(d->title, sizeof d->title, ", %s=%s", shown(axes->panel, TITLE).shown, shown(panel->value, TITLE).shown);
     caption_of_points(axes, panels, d);
-    d->plot.points = true;
-    d->plot.log_x = range_of(&d->plot, true, &low, &high) && high / low >= 4;
-    const double margin = 0.04 * (panels->high - panels->low);
-    d->plot.y_low = panels->low - margin; /* the same in all panels */
-    d->plot.y_high = panels->high + margin;
     describe(d);
     return ATTN_OK;
 }
@@ -121,18 +127,75 @@ static attn_status ended_runs(const struct attn_report_runs *runs, struct attn_r
     return ATTN_OK;
 }
 
-static attn_status draw_points(const struct attn_report_runs *runs, const struct attn_task *task, const char *figure, bool lower,
+static attn_status draw_points(const struct attn_report_runs *ended, const struct attn_task *task, const char *figure, bool lower,
                                struct attn_drawings *out) {
-    struct attn_report_runs ended;
     struct attn_axes axes = {.x = NULL};
     struct attn_panels panels = {.count = 0};
-    attn_status status = ended_runs(runs, &ended);
-    if (!status && varied(&ended)) status = attn_axes_choose(&ended, task, &axes);
-    if (!status && axes.x) status = attn_axes_points(&ended, &axes, figure, lower, &panels);
+    attn_status status = varied(ended) ? attn_axes_choose(ended, task, &axes) : ATTN_OK;
+    if (!status && axes.x) status = attn_axes_points(ended, &axes, figure, lower, &panels);
     for (int i = 0; i < panels.count && !status; i++)
-        if (panels.at[i].line_count > 0) status = draw_panel(&axes, &panels, &panels.at[i], runs->at[0].summary->task, figure, out);
-    attn_panels_free(runs->ctx, &panels);
-    attn_free(runs->ctx, ended.at);
+        if (panels.at[i].line_count > 0) status = draw_panel(&axes, &panels, &panels.at[i], ended->at[0].summary->task, figure, out);
+    attn_panels_free(ended->ctx, &panels);
+    return status;
+}
+
+/* ------------------------------------------------------------------------------------------------- figures by size */
+
+/* "10", or "5-10". */
+static bool read_range(const char *text, double *low, double *high) {
+    char *end;
+    if (!isdigit((unsigned char)text[0])) return false;
+    *low = *high = (double)strtoll(text, &end, 10);
+    if (end[0] == '-' && isdigit((unsigned char)end[1])) *high = (double)strtoll(end + 1, &end, 10);
+    return !*end;
+}
+
+/* Shades the sizes that training covers, where it is the same for all runs. */
+static void mark_training(const struct attn_report_runs *runs, const char *field, struct attn_drawing *d) {
+    const struct attn_entry *first = attn_entries_get(&runs->at[0].fields, field);
+    double low, high;
+    for (int64_t i = 1; i < runs->count && first; i++) {
+        const struct attn_entry *e = attn_entries_get(&runs->at[i].fields, field);
+        if (!e || strcmp(e->text, first->text) != 0) return;
+    }
+    if (!first || !read_range(first->text, &low, &high)) return;
+    attn_append(d->caption, sizeof d->caption, "Training's examples have %g", low);
+    if (high > low) attn_append(d->caption, sizeof d->caption, " to %g", high);
+    attn_append(d->caption, sizeof d->caption, " %s%s. ", field, high > low ? " (shaded)" : "");
+    d->plot.band_low = low;
+    d->plot.band_high = high;
+}
+
+static bool has_curve(const struct attn_panels *panels) {
+    for (int n = 0; panels->count > 0 && n < panels->at[0].line_count; n++)
+        if (panels->at[0].line[n].count > 1) return true;
+    return false;
+}
+
+static attn_status draw_series_lines(const struct attn_report_runs *ended, const struct attn_task *task, const struct attn_axes *axes,
+                                     struct attn_panels *panels, struct attn_drawings *out) {
+    char name[sizeof out->at->name] = "";
+    struct attn_drawing *d;
+    attn_append(name, sizeof name, "%s-%s-by-test-%s", task->name, task->series, task->series_axis);
+    const attn_status status = add_drawing(out, name, task->series_axis, task->series, &d);
+    if (status) return status;
+    take_lines(axes, panels, &panels->at[0], d);
+    attn_append(d->title, sizeof d->title, "%s against %s of the tests", task->series, task->series_axis);
+    caption_of_points(axes, panels, d);
+    mark_training(ended, task->series_axis, d);
+    describe(d);
+    return ATTN_OK;
+}
+
+/* Nothing where no run was tested at more than one size. */
+static attn_status draw_series(const struct attn_report_runs *ended, const struct attn_task *task, struct attn_drawings *out) {
+    struct attn_axes axes;
+    struct attn_panels panels = {.count = 0};
+    if (!task || !task->series || ended->count == 0) return ATTN_OK;
+    attn_status status = attn_axes_choose_series(ended, &axes);
+    if (!status) status = attn_axes_series(ended, &axes, task->series, task->figure, task->lower, &panels);
+    if (!status && has_curve(&panels)) status = draw_series_lines(ended, task, &axes, &panels, out);
+    attn_panels_free(ended->ctx, &panels);
     return status;
 }
 
@@ -242,6 +305,7 @@ static attn_status draw_curves(const struct attn_report_runs *runs, const struct
 attn_status attn_drawings_make(const struct attn_report_runs *runs, const struct attn_task *task, struct attn_drawings *out) {
     const char *figure = task ? task->figure : NULL;
     const bool lower = task && task->lower;
+    struct attn_report_runs ended;
     struct chosen chosen = {.count = 0};
     *out = (struct attn_drawings){.ctx = runs->ctx};
     if (runs->count == 0) return ATTN_OK;
@@ -249,7 +313,10 @@ attn_status attn_drawings_make(const struct attn_report_runs *runs, const struct
         if (runs->at[i].summary->figures.count > 0) figure = runs->at[i].summary->figures.at[0].name;
     out->at = attn_alloc(runs->ctx, ATTN_DRAWINGS * sizeof *out->at);
     if (!out->at) return attn_no_memory(runs->ctx, "the figures of a report", ATTN_DRAWINGS * sizeof *out->at);
-    attn_status status = figure ? draw_points(runs, task, figure, lower, out) : ATTN_OK;
+    attn_status status = ended_runs(runs, &ended);
+    if (!status && figure) status = draw_points(&ended, task, figure, lower, out);
+    if (!status) status = draw_series(&ended, task, out);
+    attn_free(runs->ctx, ended.at);
     if (!status) status = choose_runs(runs, figure ? figure : "", lower, &chosen);
     const int first = out->count;
     if (!status) status = draw_curves(runs, &chosen, "loss", false, out);

@@ -1,4 +1,4 @@
-/* The plots of a task's runs: the task's figure against what varies, the training losses, the figure over the steps. */
+/* The plots of a task's runs: the task's figure against what varies, its figures by size, the training losses, the figure over the steps. */
 #ifndef ATTN_REPORT_DRAWINGS_H
 #define ATTN_REPORT_DRAWINGS_H
 
@@ -15,7 +15,7 @@ struct attn_drawings {
     struct attn_drawing *at; /* room for ATTN_DRAWINGS */
     int count;
 };
-enum { ATTN_DRAWINGS = ATTN_AXES_PANELS + 2 };
+enum { ATTN_DRAWINGS = ATTN_AXES_PANELS + 3 };
 
 /* Runs are of one task. task NULL: one that is not known here; its figure is the first that the runs have, the greater the better. */
 attn_status attn_drawings_make(const struct attn_report_runs *runs, const struct attn_task *task, struct attn_drawings *out);

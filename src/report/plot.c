@@ -103,20 +103,44 @@ static void put_tics(FILE *file, const struct attn_plot *p) {
     fputs(")\n", file);
 }
 
-/* Tics 1, 2 or 5 times a power of ten apart, six at most, so that their numbers do not touch. */
-static void put_spaced_tics(FILE *file, const struct attn_plot *p) {
-    double low = greatest, high = -greatest, step;
+/* The least and the greatest x that is drawn; false: they are not apart. */
+static bool range_of_x(const struct attn_plot *p, double *low, double *high) {
+    *low = greatest;
+    *high = -greatest;
     for (int n = 0; n < p->line_count; n++)
         for (int64_t i = 0; i < p->line[n].count; i++) {
             if (!drawable(p->line[n].x[i], p->line[n].y[i], p)) continue;
-            low = fmin(low, p->line[n].x[i]);
-            high = fmax(high, p->line[n].x[i]);
+            *low = fmin(*low, p->line[n].x[i]);
+            *high = fmax(*high, p->line[n].x[i]);
         }
-    if (!(low < high) || p->log_x) return;
+    return *low < *high;
+}
+
+/* A margin around the points; by itself gnuplot would draw a logarithmic axis from one power of ten to another. */
+static void put_margins(FILE *file, const struct attn_plot *p) {
+    double low, high;
+    if (!p->log_x)
+        fputs("set offsets graph 0.04, graph 0.04, 0, 0\n", file);
+    else if (range_of_x(p, &low, &high))
+        fprintf(file, "set xrange [%.10g:%.10g]\n", low * pow(low / high, 0.04), high * pow(high / low, 0.04));
+}
+
+/* Tics 1, 2 or 5 times a power of ten apart, six at most, so that their numbers do not touch. */
+static void put_spaced_tics(FILE *file, const struct attn_plot *p) {
+    double low, high, step;
+    if (!range_of_x(p, &low, &high) || p->log_x) return;
     const double power = pow(10, floor(log10((high - low) / 6)));
     for (int k = 0; step = power * (double[]){1, 2, 5, 10}[k], k < 3 && (high - low) / step > 6;) k++;
     fprintf(file, "set xtics %.10g\n", step);
     if (high >= 10000) fputs("set format x '%.0s%c'\n", file); /* 20k */
+}
+
+static void put_band(FILE *file, const struct attn_plot *p) {
+    if (!(p->band_low < p->band_high) || !drawable(p->band_low, 1, p) || !drawable(p->band_high, 1, p)) return;
+    fprintf(file,
+            "set object 1 rectangle from first %.10g, graph 0 to first %.10g, graph 1 behind fc rgb '#808080' "
+            "fs transparent solid 0.15 noborder\n",
+            p->band_low, p->band_high);
 }
 
 static void put_script(FILE *file, const struct attn_plot *p) {
@@ -138,8 +162,9 @@ static void put_script(FILE *file, const struct attn_plot *p) {
         put_tics(file, p);
     else
         put_spaced_tics(file, p);
-    if (p->points && !p->log_x) fputs("set offsets graph 0.04, graph 0.04, 0, 0\n", file);
+    if (p->points) put_margins(file, p);
     if (p->y_low < p->y_high) fprintf(file, "set yrange [%.10g:%.10g]\n", p->y_low, p->y_high);
+    put_band(file, p);
     for (int n = 0; n < p->line_count; n++) rows[n] = put_data(file, p, n);
     for (int n = 0; n < p->line_count; n++) {
         const struct attn_plot_line *l = &p->line[n];

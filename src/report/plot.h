@@ -23,8 +23,9 @@ void attn_plot_line_close(attn_ctx *ctx, struct attn_plot_line *line);
 struct attn_plot {
     const char *x_label, *y_label;
     bool log_x, log_y;
-    bool points;          /* marks at the points, and tics at them where they are few */
-    double y_low, y_high; /* the axis; NaN: what the lines need */
+    bool points;                /* marks at the points, and tics at them where they are few */
+    double y_low, y_high;       /* the axis; NaN: what the lines need */
+    double band_low, band_high; /* a stretch of the x axis that is shaded; low not below high: none */
     struct attn_plot_line *line;
     int line_count; /* at most ATTN_PLOT_LINES */
 };

@@ -240,9 +240,9 @@ static attn_status generate(struct attn_job *job, int64_t count, FILE *out) {
 #define TASK(name_, summary_, fields_, figure_, lower_, open_)                                                                             \
     {                                                                                                                                      \
         .name = name_, .summary = summary_, .fields = fields_, .field_count = sizeof(fields_) / sizeof(fields_)[0], .changes = changes,    \
-        .figure = figure_, .lower = lower_, .along = "points", .bytes = sizeof(struct attn_pointer_task), .open = open_, .loss = loss,     \
-        .evaluate = attn_pointer_evaluate, .predict = attn_pointer_predict, .picture = attn_pointer_picture, .generate = generate,         \
-        .close = close_task                                                                                                                \
+        .figure = figure_, .lower = lower_, .along = "points", .series = figure_, .series_axis = "points",                                 \
+        .bytes = sizeof(struct attn_pointer_task), .open = open_, .loss = loss, .evaluate = attn_pointer_evaluate,                         \
+        .predict = attn_pointer_predict, .picture = attn_pointer_picture, .generate = generate, .close = close_task                        \
     }
 const struct attn_task attn_pointer_hull =
     TASK("pointer/hull", "the convex hull of points in the plane, vertex by vertex", hull_fields, "accuracy", false, open_hull);
