@@ -16,4 +16,7 @@ struct attn_page_scale {
 /* A figure for each experiment of which a run is at its end: its arms, and what the claims ask of them. */
 attn_status attn_page_arms(struct attn_page *page, const struct attn_page_scale *scale);
 
+/* The system's tables of which the scale measures something. */
+attn_status attn_page_paper_tables(struct attn_page *page, const struct attn_reproduction *r);
+
 #endif

@@ -1,6 +1,7 @@
 #include "train/reproduce.h"
 
 #include "base/clock.h"
+#include "train/paper_table.h"
 
 #include <math.h>
 #include <string.h>
@@ -11,7 +12,9 @@ static bool has(const struct attn_reproduction *r, const struct attn_experiment 
     return false;
 }
 
+/* NULL, one that is there and one whose data are not here are passed over. */
 static attn_status add_experiment(attn_ctx *ctx, const struct attn_experiment *e, struct attn_reproduction *r) {
+    if (!e || has(r, e) || !attn_experiment_has_data(e, r->missing, sizeof r->missing)) return ATTN_OK;
     const size_t bytes = (size_t)e->arm_count * sizeof *r->result[0];
     if (r->count == ATTN_EXPERIMENTS)
         return attn_fail(ctx, ATTN_EINVAL, "system %s: found more than %d experiments at scale %s, expected at most so many",
@@ -27,11 +30,10 @@ attn_status attn_reproduction_open(attn_ctx *ctx, const struct attn_system *syst
     *out = (struct attn_reproduction){.system = system, .scale = scale, .seeds = seeds};
     attn_status status = ATTN_OK;
     attn_sources_open(ctx, &out->sources);
-    for (int i = 0; i < system->claim_count && !status; i++) {
-        const struct attn_experiment *e = system->claims[i].at[scale].experiment;
-        if (!e || has(out, e) || !attn_experiment_has_data(e, out->missing, sizeof out->missing)) continue;
-        status = add_experiment(ctx, e, out);
-    }
+    for (int i = 0; i < system->claim_count && !status; i++) status = add_experiment(ctx, system->claims[i].at[scale].experiment, out);
+    for (int t = 0; t < system->table_count; t++)
+        for (int i = 0; i < system->tables[t].row_count && !status; i++)
+            status = add_experiment(ctx, system->tables[t].rows[i].at[scale], out);
     if (status) attn_reproduction_close(ctx, out);
     return status;
 }

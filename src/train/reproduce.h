@@ -1,4 +1,4 @@
-/* Runs what the claims of a scale need, in the store, and judges them. */
+/* Runs what the claims and tables of a scale need, in the store, and judges the claims. */
 #ifndef ATTN_TRAIN_REPRODUCE_H
 #define ATTN_TRAIN_REPRODUCE_H
 
@@ -7,7 +7,7 @@
 
 enum { ATTN_EXPERIMENTS = 32 };
 
-/* The experiments that a system's claims need at a scale, each once, and their runs. Claims on data that are not here are not tested. */
+/* The experiments that a system's claims and tables need at a scale, each once, and their runs. Claims on data that are not here are not tested. */
 struct attn_reproduction {
     const struct attn_system *system;
     enum attn_scale scale;

@@ -4,7 +4,8 @@
 
 #include "train/job.h"
 
-struct attn_claim; /* train/claim.h */
+struct attn_claim;       /* train/claim.h */
+struct attn_paper_table; /* train/paper_table.h */
 
 struct attn_system {
     const char *name;    /* "zoology" */
@@ -14,6 +15,8 @@ struct attn_system {
     int task_count;
     const struct attn_claim *claims;
     int claim_count;
+    const struct attn_paper_table *tables;
+    int table_count;
 };
 
 #endif

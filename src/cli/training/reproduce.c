@@ -1,8 +1,9 @@
-/* attn reproduce: the claims of papers, measured here. */
+/* attn reproduce: the claims and tables of papers, measured here. */
 #include "base/cpu.h"
 #include "base/nearest.h"
 #include "cli/cli.h"
 #include "cli/options.h"
+#include "cli/training/paper_tables.h"
 #include "cli/training/training.h"
 #include "system/systems.h"
 #include "train/reproduce.h"
@@ -167,6 +168,7 @@ static attn_status reproduce_system(struct reproduce *p, const struct attn_syste
         status = attn_reproduction_read_store(p->ctx, &r, p->work.store);
         if (!status) print_arms(p, &r);
         if (!status) status = judge_all(p, &r);
+        if (!status) attn_cli_print_paper_tables(&r, report_of(p, NULL, 0).form);
         if (!status && !p->json && !p->csv) print_versions(&r);
     }
     attn_reproduction_close(p->ctx, &r);
@@ -222,12 +224,13 @@ int attn_cmd_reproduce(int argc, char **argv) {
         {"threads", ATTN_OPTION_INTEGER, &p.threads, "N", "processors to use; default: all", 1, 4096},
         {"jobs", ATTN_OPTION_INTEGER, &p.jobs, "N", "runs at once; default: one a processor", 1, 256},
         {"quiet", ATTN_OPTION_FLAG, &p.quiet, NULL, "no progress", 0, 0},
-        {"json", ATTN_OPTION_FLAG, &p.json, NULL, "one JSON object an arm and a claim", 0, 0},
+        {"json", ATTN_OPTION_FLAG, &p.json, NULL, "one JSON object an arm, a claim and a measured cell of a table", 0, 0},
         {"csv", ATTN_OPTION_FLAG, &p.csv, NULL, "the claims as CSV", 0, 0},
     };
     const struct attn_usage usage = {"reproduce",
                                      "[SYSTEM...]",
-                                     "Trains what the claims of papers need and says of each whether it holds here. Runs that the store "
+                                     "Trains what the claims of papers need, says of each whether it holds here, and prints the papers' "
+                                     "tables with what was measured beside them. Runs that the store "
                                      "has are not trained again, so that "
                                      "a stopped command goes on. Exit 0: every verdict is the expected one; 1: a surprise.",
                                      "attn reproduce zoology --scale quick",

@@ -1,0 +1,64 @@
+/* Tables of papers: in the paper's layout and with its values, and beside them what was measured here.
+ *
+ * A row is about arms of one experiment, at each scale of one of its own, as claims are. What is measured is a figure of an arm's best runs, as claims read
+ * them: its mean over the seeds. */
+#ifndef ATTN_TRAIN_PAPER_TABLE_H
+#define ATTN_TRAIN_PAPER_TABLE_H
+
+#include "train/reproduce.h"
+
+enum { ATTN_PAPER_COLUMNS = 12 };
+
+enum attn_paper_form {
+    ATTN_PAPER_TEXT,    /* what a row is about, or a value of the paper */
+    ATTN_PAPER_PERCENT, /* measured, a share: "85.7 ± 0.3 %", with the standard error of the mean where there are several seeds */
+    ATTN_PAPER_NUMBER   /* measured: "2.128" */
+};
+struct attn_paper_column {
+    const char *title;
+    enum attn_paper_form form;
+};
+
+struct attn_paper_cell {
+    const char *text;         /* of a column of texts; NULL: none */
+    const char *arm, *figure; /* of a measured column; NULL: nothing is measured */
+    const char *
+        failing; /* a figure that a run has although it has not `figure`, where it FAILs by the paper's rule; NULL: there is no such rule */
+};
+
+struct attn_paper_row {
+    struct attn_paper_cell cell[ATTN_PAPER_COLUMNS];
+    bool paper;                                    /* a row of the paper, shown at every scale; others where they are measured */
+    const struct attn_experiment *at[ATTN_SCALES]; /* NULL: not measured at this scale */
+};
+
+struct attn_paper_table {
+    const char *name, *title; /* "table-1" */
+    const char *note;         /* NULL: none */
+    const struct attn_paper_column *columns;
+    int column_count;
+    const struct attn_paper_row *rows;
+    int row_count;
+};
+
+/* What a cell shows. */
+struct attn_paper_value {
+    char shown[64];           /* "-": nothing; "incomplete": runs are missing or failed; "FAIL", "FAIL 1 of 3" */
+    double value, error;      /* of a measured cell, NaN where there is none; error: the standard error of the mean, NaN with one seed */
+    int64_t seeds;            /* 0: it is not measured here */
+    const char *arm, *figure; /* the cell's */
+};
+
+/* Whether r's scale measures some of the table, and whether it shows a row. */
+bool attn_paper_measured(const struct attn_reproduction *r, const struct attn_paper_table *table);
+bool attn_paper_shows(const struct attn_reproduction *r, const struct attn_paper_row *row);
+
+/* The value of a cell; runs have been read (attn_reproduction_read). */
+void attn_paper_value(const struct attn_reproduction *r, const struct attn_paper_table *table, int row, int column,
+                      struct attn_paper_value *out);
+
+/* A measured cell as a record, whose texts are the table's and the value's; false: its row's experiment is none of r's, or it is no measured one. */
+bool attn_paper_record(const struct attn_reproduction *r, const struct attn_paper_table *table, int row, int column,
+                       struct attn_paper_value *value, struct attn_record *out);
+
+#endif
