@@ -3,7 +3,7 @@ file(GLOB_RECURSE sources CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR}
 if(TARGET attn_train)
   list(FILTER sources EXCLUDE REGEX "src/cli/training/missing\\.c$")
 else() # the commands say so
-  list(FILTER sources EXCLUDE REGEX "src/cli/training/|src/report/|bench/t(rain|our)|src/cli/bench_t(rain|our)")
+  list(FILTER sources EXCLUDE REGEX "src/cli/training/|src/report/|bench/(train|tour|answer)|src/cli/bench_(train|tour|answer)")
   list(APPEND sources src/cli/training/missing.c)
 endif()
 list(FILTER sources EXCLUDE REGEX "src/cli/ranks_mpi\\.c$")
@@ -21,9 +21,9 @@ if(sources)
     target_link_libraries(attn_tools PUBLIC attn_train)
   endif()
   target_include_directories(attn_tools PUBLIC src .)
-  # The PyTorch peer's script, in two files, built into the program as bytes.
+  # The PyTorch peer's script, in three files, built into the program as bytes.
   set(bytes "")
-  foreach(part torch_train torch_peer)
+  foreach(part torch_train torch_answer torch_peer)
     set(script ${CMAKE_CURRENT_SOURCE_DIR}/bench/peers/${part}.py)
     set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${script})
     file(READ ${script} part_bytes HEX)

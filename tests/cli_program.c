@@ -101,6 +101,7 @@ static void every_command_explains_itself_with_an_example(void **state) {
                                            "bench pointer --help",
                                            "bench train --help",
                                            "bench tour --help",
+                                           "bench answer --help",
                                            "doctor --help",
                                            "help apply",
                                            "-h",
@@ -435,7 +436,8 @@ static void the_torch_peer_is_there_or_says_why_not(void **state) {
     static const char *const suites[] = {
         "bench kernels --len 48 --dim 8 --heads 2 --kv-heads 1 --repeat 2 --mask causal --json --peer torch",
         "bench search --len 300 --dim 7 --top 5 --queries 1,9 --repeat 2 --json --peer torch",
-        "bench pointer --batch 2 --heads 4 --kv-heads 2 --len 3 --kv-len 40 --dim 9 --repeat 2 --json --peer torch"};
+        "bench pointer --batch 2 --heads 4 --kv-heads 2 --len 3 --kv-len 40 --dim 9 --repeat 2 --json --peer torch",
+        "bench answer --instances 10 --batch 3,16 --len 6 --tokens 5 --dim 9 --repeat 2 --json --peer torch"};
     static char output[OUTPUT], command[256];
     (void)state;
     for (size_t i = 0; i < sizeof suites / sizeof suites[0]; i++) {
@@ -468,6 +470,16 @@ static void bench_tour_checks_every_method_before_it_times_it(void **state) {
     expect("bench tour --case hul", 2, "attn: bench tour: --case: there is no case 'hul'; did you mean 'hull'?");
 }
 
+/* Five instances in batches of two: the last is one alone. Three points have answers of five tokens at most. */
+static void bench_answer_checks_answers_before_it_times_them(void **state) {
+    (void)state;
+    expect("bench answer --instances 5 --batch 2,8 --len 9 --tokens 4 --dim 7 --threads 1 --repeat 2 --json", 0,
+           "{\"kernel\":\"answer\",\"instances\":5,\"batch\":5,\"len\":9,\"tokens\":4,\"dim\":7,\"threads\":1,\"status\":\"ok\",");
+    expect("bench answer --instances 2 --len 3 --dim 4 --tokens 50 --threads 2 --repeat 2 --json", 0,
+           "\"batch\":2,\"len\":3,\"tokens\":5,\"dim\":4,\"threads\":2,\"status\":\"ok\",");
+    expect("bench answer --len 1 --json", 2, "--len");
+}
+
 static void doctor_and_peak_answer_in_json(void **state) {
     (void)state;
     expect("doctor --python none --json", 0, "\"torch\":null");
@@ -489,6 +501,7 @@ int main(void) {
         cmocka_unit_test(bench_masks_ends_with_its_budget),
         cmocka_unit_test(the_torch_peer_is_there_or_says_why_not),
         cmocka_unit_test(bench_tour_checks_every_method_before_it_times_it),
+        cmocka_unit_test(bench_answer_checks_answers_before_it_times_them),
         cmocka_unit_test(doctor_and_peak_answer_in_json),
         cmocka_unit_test(bench_planner_compares_choices_with_the_best_kernel),
         cmocka_unit_test(wisdom_is_read_used_and_written),

@@ -5,7 +5,7 @@
                                                            DTYPE f32, f64, bf16 or f16 is computed in, arrays of 16 bits travel as float32
   search FOLDER THREADS TOP                 -> ok NAME     q.npy [n, D], k.npy [S, D]
   pointer FOLDER THREADS                    -> ok NAME     q.npy, k.npy, w.npy [H, D], dweights.npy [B, H, T, S]
-  train ..., steps N                        torch_train.py, which stands before this in one script
+  train ..., steps N, answer ...            torch_train.py and torch_answer.py, which stand before this in one script
   run fwd | bwd | fwd+bwd                   -> ok SECONDS
   save FOLDER                               -> ok          o.npy (dq.npy dk.npy dv.npy) | index.npy score.npy | weights.npy (dq.npy dk.npy dw.npy)
 Every line may be answered by "unsupported REASON". rows.npy [T, n, 2] holds the keys of each query as n half-open intervals.
@@ -183,8 +183,8 @@ class Pointer:
 def respond(words, case):
     if words[0] == "version":
         return case, torch.__version__
-    if words[0] in ("open", "search", "pointer", "train"):
-        case = {"open": Attention, "search": Search, "pointer": Pointer, "train": Train}[words[0]](*words[1:])
+    if words[0] in ("open", "search", "pointer", "train", "answer"):
+        case = {"open": Attention, "search": Search, "pointer": Pointer, "train": Train, "answer": Answer}[words[0]](*words[1:])
         return case, case.name
     if words[0] in ("run", "steps"):
         return case, repr(case.run(words[1]))

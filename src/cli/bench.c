@@ -21,6 +21,7 @@ static const struct {
     {"pointer", attn_cmd_bench_pointer, "the additive score: hyperbolic tangents a second"},
     {"train", attn_cmd_bench_train, "training steps of models, beside PyTorch's"},
     {"tour", attn_cmd_bench_tour, "hulls, triangulations and tours a second"},
+    {"answer", attn_cmd_bench_answer, "answers of pointer networks a second, beside PyTorch's"},
 };
 enum { SUITES = sizeof suites / sizeof suites[0] };
 
@@ -38,7 +39,7 @@ int attn_cmd_bench(int argc, char **argv) {
     if (argc >= 2 && attn_asks_help(argv[1])) return print_help();
     if (argc < 2)
         return attn_complain(
-            "bench: a suite is missing: peak, kernels, masks, sparse, planner, decode, scan, search, pointer, train or tour; "
+            "bench: a suite is missing: peak, kernels, masks, sparse, planner, decode, scan, search, pointer, train, tour or answer; "
             "see attn bench --help");
     for (int i = 0; i < SUITES; i++) {
         names[i] = suites[i].name;
@@ -47,5 +48,6 @@ int attn_cmd_bench(int argc, char **argv) {
     const char *nearest = attn_nearest(argv[1], names, SUITES);
     if (nearest != NULL) return attn_complain("bench: there is no suite '%s'; did you mean '%s'?", argv[1], nearest);
     return attn_complain(
-        "bench: there is no suite '%s': peak, kernels, masks, sparse, planner, decode, scan, search, pointer, train or tour", argv[1]);
+        "bench: there is no suite '%s': peak, kernels, masks, sparse, planner, decode, scan, search, pointer, train, tour or answer",
+        argv[1]);
 }

@@ -270,6 +270,31 @@ static void constrained_answers_are_valid_and_come_to_an_end(void **state) {
     }
 }
 
+/* With one beam, as later tokens change nothing of those before. */
+static void an_answer_that_there_is_less_room_for_is_the_begin_of_the_whole_one(void **state) {
+    const struct attn_pointer_decoding how = {1, true, true};
+    (void)state;
+    for (int64_t room = 1; room <= 9; room++) {
+        struct test_pointer t;
+        struct attn_pointer_answers whole, got;
+        test_pointer_open(&t, 1, &test_nets[0], ATTN_POINTER_TSP);
+        attn_tape_record(t.m.tape, false);
+        test_pointer_examples(&t, 0, 4, (const int64_t[4]){6, 3, 5, 6}, 0);
+        decode(&t, &how, &whole, NULL);
+        assert_int_equal(attn_pointer_answers_open(t.ctx, &t.problem, t.batch.count, t.batch.points, &got), ATTN_OK);
+        got.room = attn_min64(got.room, room);
+        assert_int_equal(attn_pointer_decode(t.ctx, &t.m, &t.problem, &how, &t.batch, &got, NULL), ATTN_OK);
+        for (int64_t e = 0; e < t.batch.count; e++) {
+            assert_int_equal(got.length[e], attn_min64(whole.length[e], room));
+            assert_int_equal(got.ended[e], whole.length[e] < room);
+            assert_memory_equal(got.tokens + e * got.room, whole.tokens + e * whole.room, (size_t)got.length[e] * sizeof *got.tokens);
+        }
+        attn_pointer_answers_close(t.ctx, &whole);
+        attn_pointer_answers_close(t.ctx, &got);
+        test_pointer_close(&t);
+    }
+}
+
 /* A model of zeros finds all tokens as likely. */
 static void of_equal_scores_the_better_parents_and_the_lower_tokens_is_first(void **state) {
     static const struct {
@@ -308,6 +333,7 @@ int main(void) {
         cmocka_unit_test(of_equal_scores_the_better_parents_and_the_lower_tokens_is_first),
         cmocka_unit_test(the_score_is_the_answers_log_probability_under_teacher_forcing),
         cmocka_unit_test(constrained_answers_are_valid_and_come_to_an_end),
+        cmocka_unit_test(an_answer_that_there_is_less_room_for_is_the_begin_of_the_whole_one),
     };
     return cmocka_run_group_tests_name("pointer: decoding", tests, NULL, NULL);
 }

@@ -179,7 +179,7 @@ static void choose(void *arg, int64_t b, int worker) {
     }
     for (int64_t i = 0; i < count; i++) busy = busy || !best[i].ended;
     for (int64_t i = count; i < k; i++) best[i] = (struct beam){.live = false, .parent = 0};
-    d->busy[b] = busy && d->taken + 1 < attn_pointer_most_tokens(d->problem, d->batch->length[b]);
+    d->busy[b] = busy && d->taken + 1 < attn_min64(d->most, attn_pointer_most_tokens(d->problem, d->batch->length[b]));
     for (int64_t i = 0; i < k; i++) {
         const int64_t from = b * k + best[i].parent, to = b * k + i;
         const bool grew = best[i].live && !best[i].ended;
@@ -246,7 +246,7 @@ attn_status attn_pointer_decode(attn_ctx *ctx, const struct attn_pointer_model *
                         .how = how,
                         .batch = batch,
                         .beams = how->beams,
-                        .most = attn_pointer_most_tokens(problem, batch->points),
+                        .most = attn_min64(answers->room, attn_pointer_most_tokens(problem, batch->points)),
                         .wide = batch->points + 1,
                         .width = model->config.hidden};
     attn_status status = open_decoder(&d);

@@ -2,7 +2,7 @@
  * answer be valid (attn_pointer_allow).
  *
  * A beginning's score is the sum of its tokens' log probabilities; finished answers keep theirs and their place; it ends when the k best are finished, or at the
- * greatest number of tokens of an answer to as many points. Of equal scores that of the better parent, then the lower token comes first. */
+ * greatest number of tokens of an answer to as many points, or that there is room for. Of equal scores that of the better parent, then the lower token comes first. */
 #ifndef ATTN_SYSTEM_POINTER_DECODE_H
 #define ATTN_SYSTEM_POINTER_DECODE_H
 
@@ -17,7 +17,7 @@ struct attn_pointer_decoding {
 };
 
 struct attn_pointer_answers {
-    int64_t room;    /* tokens of an answer at most */
+    int64_t room;    /* tokens of an answer at most, the end with them; the caller may lower it */
     int32_t *tokens; /* [B, room], the end left out */
     int64_t *length; /* [B] */
     bool *ended;     /* [B]: the end was said */
