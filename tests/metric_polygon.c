@@ -108,6 +108,16 @@ static void area_is_signed_and_of_what_the_boundary_encloses(void **state) {
     assert_true(attn_polygon_area(xy, (const int32_t[]){0, 1}, 2) == 0 && attn_polygon_area(xy, NULL, 0) == 0);
 }
 
+static void areas_of_large_coordinates_are_right_or_infinite(void **state) {
+    static const double huge[] = {-1.7e308, -1.7e308, 1.7e308, -1.7e308, 1.7e308, 1.7e308, -1.7e308, 1.7e308},
+                        large[] = {0, 0, 0x1p513, 0x1p513, 0x1p513, 0x1p513 + 0x1p503};
+    (void)state;
+    assert_true(attn_polygon_area(huge, (const int32_t[]){0, 1, 2, 3}, 4) == (double)INFINITY);
+    assert_true(attn_polygon_area(huge, (const int32_t[]){3, 2, 1, 0}, 4) == -(double)INFINITY);
+    assert_true(attn_polygon_area(large, (const int32_t[]){0, 1, 2}, 3) == 0x1p1015); /* products are 2^1026 */
+    assert_true(attn_polygon_area(large, (const int32_t[]){2, 1, 0}, 3) == -0x1p1015);
+}
+
 /* Turned by every rotation, either way round. */
 static bool same_by_rotation(const int32_t *a, int64_t count_a, const int32_t *b, int64_t count_b) {
     if (count_a != count_b) return false;
@@ -146,6 +156,7 @@ int main(void) {
         cmocka_unit_test(polygons_on_grids_are_simple_by_definition),
         cmocka_unit_test(polygons_that_meet_themselves_are_not_simple),
         cmocka_unit_test(area_is_signed_and_of_what_the_boundary_encloses),
+        cmocka_unit_test(areas_of_large_coordinates_are_right_or_infinite),
         cmocka_unit_test(cycles_are_the_same_where_a_rotation_of_either_direction_is),
     };
     return cmocka_run_group_tests_name("metric: polygon", tests, NULL, NULL);

@@ -3,14 +3,23 @@
 
 #include "metric/plane.h"
 
-/* Triangles from the first vertex on, so that a polygon far from the origin loses nothing. */
-double attn_polygon_area(const double *xy, const int32_t *index, int64_t count) {
+#include <math.h>
+
+/* Triangles from the first vertex on, so that a polygon far from the origin loses nothing; coordinates times `scale`. */
+static double twice_area(const double *xy, const int32_t *index, int64_t count, double scale) {
     double twice = 0;
     for (int64_t i = 1; i + 1 < count; i++) {
         const double *o = xy + 2 * (int64_t)index[0], *a = xy + 2 * (int64_t)index[i], *b = xy + 2 * (int64_t)index[i + 1];
-        twice += (a[0] - o[0]) * (b[1] - o[1]) - (a[1] - o[1]) * (b[0] - o[0]);
+        const double ax = a[0] * scale - o[0] * scale, ay = a[1] * scale - o[1] * scale;
+        twice += ax * (b[1] * scale - o[1] * scale) - ay * (b[0] * scale - o[0] * scale);
     }
-    return twice / 2;
+    return twice;
+}
+
+/* Products of coordinates above 1e154 overflow: those are made smaller first, so that infinities do not cancel. */
+double attn_polygon_area(const double *xy, const int32_t *index, int64_t count) {
+    const double area = twice_area(xy, index, count, 1) / 2;
+    return isfinite(area) ? area : twice_area(xy, index, count, 0x1p-600) / 2 * 0x1p600 * 0x1p600;
 }
 
 /* By x, then by y: -1, 0, 1. On a line it is the order along it. */

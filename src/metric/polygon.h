@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The signed area, above 0 where the polygon runs counter-clockwise; rounded. */
+/* The signed area, above 0 where the polygon runs counter-clockwise; rounded, infinite beyond the greatest double. */
 double attn_polygon_area(const double *xy, const int32_t *index, int64_t count);
 
 /* Whether its boundary nowhere meets itself: at least three vertices, no two in one place, no two edges that are not neighbours touch, neighbours share
