@@ -2,6 +2,7 @@
 #include "support/failing_memory.h"
 #include "support/training.h"
 #include "system/pointer/pointer.h"
+#include "train/picture.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -44,11 +45,15 @@ static attn_status evaluate(struct attn_job *job, const char *file) {
 }
 
 static attn_status predict(struct attn_job *job) {
-    static char points[] = "0,0\n1,0\n0,1\n1,1\n\n0 0 1 0 0 1\n", answers[4096];
-    FILE *in = fmemopen(points, strlen(points), "r"), *out = fmemopen(answers, sizeof answers, "w");
+    static char points[] = "0,0\n1,0\n0,1\n1,1\n\n0 0 1 0 0 1\n", numbers[] = "3 1 2\n1,2,3,4\n", answers[4096];
+    char *text = job->task == &attn_pointer_sort ? numbers : points;
+    struct attn_picture picture = {.points = 0};
+    FILE *in = fmemopen(text, strlen(text), "r"), *out = fmemopen(answers, sizeof answers, "w");
     assert_true(in && out);
     attn_tape_record(attn_model_tape(job->model), false);
-    const attn_status status = job->task->predict(job, &(struct attn_predict_options){.check = true}, in, out);
+    const struct attn_predict_options options = {.input = "points", .check = true, .picture = &picture};
+    const attn_status status = job->task->predict(job, &options, in, out);
+    attn_picture_free(job->ctx, &picture);
     fclose(in);
     fclose(out);
     return status;
@@ -59,6 +64,20 @@ static attn_status generate(struct attn_job *job) {
     assert_non_null(out);
     const attn_status status = job->task->generate(job, 3, out);
     fclose(out);
+    return status;
+}
+
+/* All of them. */
+static attn_status draw(struct attn_job *job) {
+    attn_status status = ATTN_OK;
+    bool drawn = true;
+    attn_tape_record(attn_model_tape(job->model), false);
+    for (int64_t i = 0; drawn && !status; i++) {
+        struct attn_picture picture = {.points = 0};
+        status = job->task->picture(job, i, &picture);
+        drawn = !attn_picture_empty(&picture);
+        attn_picture_free(job->ctx, &picture);
+    }
     return status;
 }
 
@@ -75,6 +94,7 @@ static attn_status use(attn_ctx *ctx, const struct attn_task *task, const char *
         if (!status) status = evaluate(&job, NULL);
         if (!status) status = evaluate(&job, data);
         if (!status) status = predict(&job);
+        if (!status) status = draw(&job);
         if (!status) status = generate(&job);
         attn_job_close(&job);
     }
@@ -99,6 +119,11 @@ static attn_status triangulation(attn_ctx *ctx) {
     return use(ctx, &attn_pointer_delaunay, words);
 }
 
+static attn_status sorting(attn_ctx *ctx) {
+    static const char *const words[] = {SMALL, "constrain=true", NULL};
+    return use(ctx, &attn_pointer_sort, words);
+}
+
 static attn_status from_a_file(attn_ctx *ctx) {
     char file[128];
     const char *const words[] = {SMALL, file, NULL};
@@ -121,6 +146,11 @@ static void triangulations_survive_failing_memory(void **state) {
     test_survives(triangulation, false);
 }
 
+static void sorting_survives_failing_memory(void **state) {
+    (void)state;
+    test_survives(sorting, false);
+}
+
 static void files_survive_failing_memory(void **state) {
     (void)state;
     test_survives(from_a_file, false);
@@ -131,6 +161,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(hulls_survive_failing_memory, set_up, tear_down),
         cmocka_unit_test_setup_teardown(tours_survive_failing_memory, set_up, tear_down),
         cmocka_unit_test_setup_teardown(triangulations_survive_failing_memory, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(sorting_survives_failing_memory, set_up, tear_down),
         cmocka_unit_test_setup_teardown(files_survive_failing_memory, set_up, tear_down),
     };
     return cmocka_run_group_tests_name("pointer: faults", tests, NULL, NULL);
