@@ -194,24 +194,25 @@ static void a_record_tells_the_row_and_what_was_measured(void **state) {
 
 /* ----------------------------------------------------------------------------------------- of Pointer Networks' own */
 
-static const struct attn_arm *arm_named(const struct attn_experiment *e, const char *name) {
+static int arm_named(const struct attn_experiment *e, const char *name) {
     for (int i = 0; i < e->arm_count; i++)
-        if (strcmp(e->arms[i].name, name) == 0) return &e->arms[i];
+        if (strcmp(e->arms[i].name, name) == 0) return i;
     fail_msg("%s has no arm '%s'", e->name, name);
-    return NULL;
+    return 0;
 }
 
-/* A figure of N points, "length_10" or "length_10_wide", is measured where the experiment's test_points name N. */
-static void expect_tested(attn_ctx *ctx, const struct attn_experiment *e, const char *figure) {
+/* A figure of N points, "length_10" or "length_10_wide", is measured where the test_points of the arm name N. */
+static void expect_tested(attn_ctx *ctx, const struct attn_experiment *e, const char *arm, const char *figure) {
     char key[32], list[256];
     struct attn_sweep sweep;
     const char *number = strpbrk(figure, "0123456789");
     assert_non_null(number);
     assert_int_equal(attn_experiment_recipes(ctx, e, 1, &sweep), ATTN_OK);
-    snprintf(list, sizeof list, "+%s+", attn_recipe_words(attn_sweep_recipe(&sweep, 0), "test_points"));
+    const struct attn_recipe *recipe = attn_sweep_recipe(&sweep, arm_named(e, arm) * (sweep.count / e->arm_count));
+    snprintf(list, sizeof list, "+%s+", attn_recipe_words(recipe, "test_points"));
     snprintf(key, sizeof key, "+%lld+", strtoll(number, NULL, 10));
     if (!strstr(list, key)) fail_msg("%s does not measure %s", e->name, figure);
-    if (strstr(figure, "_wide")) assert_true(attn_recipe_whole(attn_sweep_recipe(&sweep, 0), "wide_beam") > 0);
+    if (strstr(figure, "_wide")) assert_true(attn_recipe_whole(recipe, "wide_beam") > 0);
     attn_sweep_free(ctx, &sweep);
 }
 
@@ -223,9 +224,8 @@ static void expect_cell(attn_ctx *ctx, const struct attn_paper_table *t, int row
     for (int scale = 0; scale < ATTN_SCALES && cell->arm; scale++) {
         const struct attn_experiment *e = t->rows[row].at[scale];
         if (!e) continue;
-        arm_named(e, cell->arm);
-        expect_tested(ctx, e, cell->figure);
-        if (cell->failing) expect_tested(ctx, e, cell->failing);
+        expect_tested(ctx, e, cell->arm, cell->figure);
+        if (cell->failing) expect_tested(ctx, e, cell->arm, cell->failing);
     }
 }
 

@@ -6,25 +6,29 @@
 
 #define COUNT(rows) (sizeof(rows) / sizeof(rows)[0])
 
-/* The experiment of a scale, with its name in attn_pointer_NAME_quick. */
-#define QUICK(name) [ATTN_QUICK] = &attn_pointer_##name##_quick
-
-#define PAPER(method_, trained_, n_, accuracy_, share_)                                                                                    \
-    { .cell = {{.text = method_}, {.text = trained_}, {.text = #n_}, {.text = accuracy_}, {.text = share_}}, .paper = true }
+/* Experiments of scales. */
+#define QUICK(name)       [ATTN_QUICK] = &attn_pointer_##name##_quick
+#define FULL(name)        [ATTN_FULL] = &attn_pointer_##name##_full
+#define PAPER_SCALE(name) [ATTN_PAPER] = &attn_pointer_##name##_paper
 
 /* ---------------------------------------------------------------------------------------------------------------- hulls */
 
 /* way: "" or "_wide", of decoding. */
+#define HULL_CELLS(method_, arm_, trained_, n_, way_, accuracy_, area_)                                                                    \
+    .cell = {{.text = method_},                                                                                                            \
+             {.text = trained_},                                                                                                           \
+             {.text = #n_},                                                                                                                \
+             {.text = accuracy_},                                                                                                          \
+             {.text = area_},                                                                                                              \
+             {.arm = arm_, .figure = "accuracy_" #n_ way_},                                                                                \
+             {.arm = arm_, .figure = "area_" #n_ way_, .failing = "simple_area_" #n_ way_}}
+#define PAPER_HULL(method_, arm_, trained_, n_, accuracy_, area_)                                                                          \
+    {                                                                                                                                      \
+        HULL_CELLS(method_, arm_, trained_, n_, "", accuracy_, area_), .paper = true, .at = { PAPER_SCALE(hulls) }                         \
+    }
 #define HULL(method_, arm_, trained_, n_, way_, ...)                                                                                       \
     {                                                                                                                                      \
-        .cell = {[0] = {.text = method_},                                                                                                  \
-                 [1] = {.text = trained_},                                                                                                 \
-                 [2] = {.text = #n_},                                                                                                      \
-                 [5] = {.arm = arm_, .figure = "accuracy_" #n_ way_},                                                                      \
-                 [6] = {.arm = arm_, .figure = "area_" #n_ way_, .failing = "simple_area_" #n_ way_}},                                     \
-        .at = {                                                                                                                            \
-            __VA_ARGS__                                                                                                                    \
-        }                                                                                                                                  \
+        HULL_CELLS(method_, arm_, trained_, n_, way_, NULL, NULL), .at = { __VA_ARGS__ }                                                   \
     }
 
 static const struct attn_paper_column hull_columns[] = {
@@ -33,17 +37,17 @@ static const struct attn_paper_column hull_columns[] = {
     {"area here", ATTN_PAPER_PERCENT},
 };
 static const struct attn_paper_row hull_rows[] = {
-    PAPER("LSTM", "50", 50, "1.9 %", "FAIL"),
-    PAPER("+ attention", "50", 50, "38.9 %", "99.7 %"),
-    PAPER("Ptr-Net", "50", 50, "72.6 %", "99.9 %"),
-    PAPER("LSTM", "5", 5, "87.7 %", "99.6 %"),
-    PAPER("Ptr-Net", "5-50", 5, "92.0 %", "99.6 %"),
-    PAPER("LSTM", "10", 10, "29.9 %", "FAIL"),
-    PAPER("Ptr-Net", "5-50", 10, "87.0 %", "99.8 %"),
-    PAPER("Ptr-Net", "5-50", 50, "69.6 %", "99.9 %"),
-    PAPER("Ptr-Net", "5-50", 100, "50.3 %", "99.9 %"),
-    PAPER("Ptr-Net", "5-50", 200, "22.1 %", "99.9 %"),
-    PAPER("Ptr-Net", "5-50", 500, "1.3 %", "99.2 %"),
+    PAPER_HULL("LSTM", "LSTM 50", "50", 50, "1.9 %", "FAIL"),
+    PAPER_HULL("+ attention", "attention 50", "50", 50, "38.9 %", "99.7 %"),
+    PAPER_HULL("Ptr-Net", "Ptr-Net 50", "50", 50, "72.6 %", "99.9 %"),
+    PAPER_HULL("LSTM", "LSTM 5", "5", 5, "87.7 %", "99.6 %"),
+    PAPER_HULL("Ptr-Net", "Ptr-Net 5-50", "5-50", 5, "92.0 %", "99.6 %"),
+    PAPER_HULL("LSTM", "LSTM 10", "10", 10, "29.9 %", "FAIL"),
+    PAPER_HULL("Ptr-Net", "Ptr-Net 5-50", "5-50", 10, "87.0 %", "99.8 %"),
+    PAPER_HULL("Ptr-Net", "Ptr-Net 5-50", "5-50", 50, "69.6 %", "99.9 %"),
+    PAPER_HULL("Ptr-Net", "Ptr-Net 5-50", "5-50", 100, "50.3 %", "99.9 %"),
+    PAPER_HULL("Ptr-Net", "Ptr-Net 5-50", "5-50", 200, "22.1 %", "99.9 %"),
+    PAPER_HULL("Ptr-Net", "Ptr-Net 5-50", "5-50", 500, "1.3 %", "99.2 %"),
     HULL("LSTM", "LSTM", "5-10", 5, "", QUICK(hulls)),
     HULL("LSTM", "LSTM", "5-10", 10, "", QUICK(hulls)),
     HULL("+ attention", "attention", "5-10", 5, "", QUICK(hulls)),
@@ -56,9 +60,41 @@ static const struct attn_paper_row hull_rows[] = {
     HULL("Ptr-Net", "Ptr-Net", "5-10", 50, "", QUICK(hulls)),
     HULL("Ptr-Net, beam of 3", "Ptr-Net", "5-10", 5, "_wide", QUICK(hulls)),
     HULL("Ptr-Net, beam of 3", "Ptr-Net", "5-10", 10, "_wide", QUICK(hulls)),
+    HULL("LSTM", "LSTM", "5-20", 5, "", FULL(hulls)),
+    HULL("LSTM", "LSTM", "5-20", 10, "", FULL(hulls)),
+    HULL("LSTM", "LSTM", "5-20", 20, "", FULL(hulls)),
+    HULL("+ attention", "attention", "5-20", 5, "", FULL(hulls)),
+    HULL("+ attention", "attention", "5-20", 10, "", FULL(hulls)),
+    HULL("+ attention", "attention", "5-20", 20, "", FULL(hulls)),
+    HULL("Ptr-Net", "Ptr-Net", "5-20", 5, "", FULL(hulls)),
+    HULL("Ptr-Net", "Ptr-Net", "5-20", 10, "", FULL(hulls)),
+    HULL("Ptr-Net", "Ptr-Net", "5-20", 15, "", FULL(hulls)),
+    HULL("Ptr-Net", "Ptr-Net", "5-20", 20, "", FULL(hulls)),
+    HULL("Ptr-Net", "Ptr-Net", "5-20", 30, "", FULL(hulls)),
+    HULL("Ptr-Net", "Ptr-Net", "5-20", 50, "", FULL(hulls)),
+    HULL("Ptr-Net, beam of 3", "Ptr-Net", "5-20", 5, "_wide", FULL(hulls)),
+    HULL("Ptr-Net, beam of 3", "Ptr-Net", "5-20", 10, "_wide", FULL(hulls)),
 };
 
 /* ------------------------------------------------------------------------------------------------------- triangulations */
+
+#define TRIANGLE_CELLS(method_, arm_, n_, accuracy_, coverage_)                                                                            \
+    .cell = {{.text = method_},                                                                                                            \
+             {.text = #n_},                                                                                                                \
+             {.text = #n_},                                                                                                                \
+             {.text = accuracy_},                                                                                                          \
+             {.text = coverage_},                                                                                                          \
+             {.arm = arm_, .figure = "accuracy_" #n_},                                                                                     \
+             {.arm = arm_, .figure = "coverage_" #n_}}
+#define PAPER_TRIANGLES(arm_, n_, accuracy_, coverage_)                                                                                    \
+    {                                                                                                                                      \
+        TRIANGLE_CELLS("Ptr-Net", arm_, n_, accuracy_, coverage_), .paper = true, .at = { PAPER_SCALE(triangulations) }                    \
+    }
+/* Trained and tested on n points. */
+#define TRIANGLES(method_, arm_, n_, ...)                                                                                                  \
+    {                                                                                                                                      \
+        TRIANGLE_CELLS(method_, arm_, n_, NULL, NULL), .at = { __VA_ARGS__ }                                                               \
+    }
 
 static const struct attn_paper_column triangle_columns[] = {
     {"method", ATTN_PAPER_TEXT},           {"trained n", ATTN_PAPER_TEXT}, {"n", ATTN_PAPER_TEXT},
@@ -66,15 +102,31 @@ static const struct attn_paper_column triangle_columns[] = {
     {"coverage here", ATTN_PAPER_PERCENT},
 };
 static const struct attn_paper_row triangle_rows[] = {
-    PAPER("Ptr-Net", "5", 5, "80.7 %", "93.0 %"),
-    PAPER("Ptr-Net", "10", 10, "22.6 %", "81.3 %"),
-    PAPER("Ptr-Net", "50", 50, "0 %", "52.8 %"),
+    PAPER_TRIANGLES("Ptr-Net 5", 5, "80.7 %", "93.0 %"),
+    PAPER_TRIANGLES("Ptr-Net 10", 10, "22.6 %", "81.3 %"),
+    PAPER_TRIANGLES("Ptr-Net 50", 50, "0 %", "52.8 %"),
+    TRIANGLES("Ptr-Net", "Ptr-Net", 5, FULL(triangulations)),
+    TRIANGLES("by incentre, fewer steps", "by incentre", 5, FULL(order)),
+    TRIANGLES("in no order, as many", "in no order", 5, FULL(order)),
 };
 
 /* ---------------------------------------------------------------------------------------------------------------- tours */
 
-#define PAPER_TOUR(n_, optimal_, a1_, a2_, a3_, net_)                                                                                      \
-    { .cell = {{.text = n_}, {.text = optimal_}, {.text = a1_}, {.text = a2_}, {.text = a3_}, {.text = net_}}, .paper = true }
+/* The figures are of n cities; the paper's rows say in brackets whose tours are learned, or on how many cities. */
+#define PAPER_TOUR(arm_, n_, training_, optimal_, a1_, a2_, a3_, net_)                                                                     \
+    {                                                                                                                                      \
+        .cell = {{.text = #n_ " (" training_ ")"},                                                                                         \
+                 {.text = optimal_},                                                                                                       \
+                 {.text = a1_},                                                                                                            \
+                 {.text = a2_},                                                                                                            \
+                 {.text = a3_},                                                                                                            \
+                 {.text = net_},                                                                                                           \
+                 {.arm = arm_, .figure = "length_" #n_},                                                                                   \
+                 {.arm = arm_, .figure = "ratio_" #n_}},                                                                                   \
+        .paper = true, .at = {                                                                                                             \
+            PAPER_SCALE(tours)                                                                                                             \
+        }                                                                                                                                  \
+    }
 #define TOUR(arm_, n_, training_, ...)                                                                                                     \
     {                                                                                                                                      \
         .cell = {[0] = {.text = #n_ " (" training_ ")"},                                                                                   \
@@ -96,23 +148,31 @@ static const struct attn_paper_column tour_columns[] = {
     {"over the shortest", ATTN_PAPER_NUMBER},
 };
 static const struct attn_paper_row tour_rows[] = {
-    PAPER_TOUR("5 (optimal)", "2.12", "2.18", "2.12", "2.12", "2.12"),
-    PAPER_TOUR("10 (optimal)", "2.87", "3.07", "2.87", "2.87", "2.88"),
-    PAPER_TOUR("50 (A1)", "n/a", "6.46", "5.84", "5.79", "6.42"),
-    PAPER_TOUR("50 (A3)", "n/a", "6.46", "5.84", "5.79", "6.09"),
-    PAPER_TOUR("5 (5-20)", "2.12", "2.18", "2.12", "2.12", "2.12"),
-    PAPER_TOUR("10 (5-20)", "2.87", "3.07", "2.87", "2.87", "2.87"),
-    PAPER_TOUR("20 (5-20)", "3.83", "4.24", "3.86", "3.85", "3.88"),
-    PAPER_TOUR("25 (5-20)", "n/a", "4.71", "4.27", "4.24", "4.30"),
-    PAPER_TOUR("30 (5-20)", "n/a", "5.11", "4.63", "4.60", "4.72"),
-    PAPER_TOUR("40 (5-20)", "n/a", "5.82", "5.27", "5.23", "5.91"),
-    PAPER_TOUR("50 (5-20)", "n/a", "6.46", "5.84", "5.79", "7.66"),
+    PAPER_TOUR("Ptr-Net 5", 5, "optimal", "2.12", "2.18", "2.12", "2.12", "2.12"),
+    PAPER_TOUR("Ptr-Net 10", 10, "optimal", "2.87", "3.07", "2.87", "2.87", "2.88"),
+    PAPER_TOUR("Ptr-Net 50 (A1)", 50, "A1", "n/a", "6.46", "5.84", "5.79", "6.42"),
+    PAPER_TOUR("Ptr-Net 50 (A3)", 50, "A3", "n/a", "6.46", "5.84", "5.79", "6.09"),
+    PAPER_TOUR("Ptr-Net 5-20", 5, "5-20", "2.12", "2.18", "2.12", "2.12", "2.12"),
+    PAPER_TOUR("Ptr-Net 5-20", 10, "5-20", "2.87", "3.07", "2.87", "2.87", "2.87"),
+    PAPER_TOUR("Ptr-Net 5-20", 20, "5-20", "3.83", "4.24", "3.86", "3.85", "3.88"),
+    PAPER_TOUR("Ptr-Net 5-20", 25, "5-20", "n/a", "4.71", "4.27", "4.24", "4.30"),
+    PAPER_TOUR("Ptr-Net 5-20", 30, "5-20", "n/a", "5.11", "4.63", "4.60", "4.72"),
+    PAPER_TOUR("Ptr-Net 5-20", 40, "5-20", "n/a", "5.82", "5.27", "5.23", "5.91"),
+    PAPER_TOUR("Ptr-Net 5-20", 50, "5-20", "n/a", "6.46", "5.84", "5.79", "7.66"),
     TOUR("Ptr-Net", 5, "5-8", QUICK(tours)),
     TOUR("Ptr-Net", 6, "5-8", QUICK(tours)),
     TOUR("Ptr-Net", 8, "5-8", QUICK(tours)),
     TOUR("Ptr-Net", 10, "5-8", QUICK(tours)),
     TOUR("Ptr-Net", 12, "5-8", QUICK(tours)),
     TOUR("Ptr-Net", 15, "5-8", QUICK(tours)),
+    TOUR("Ptr-Net", 5, "5-10", FULL(tours)),
+    TOUR("Ptr-Net", 6, "5-10", FULL(tours)),
+    TOUR("Ptr-Net", 8, "5-10", FULL(tours)),
+    TOUR("Ptr-Net", 10, "5-10", FULL(tours)),
+    TOUR("Ptr-Net", 12, "5-10", FULL(tours)),
+    TOUR("Ptr-Net", 15, "5-10", FULL(tours)),
+    TOUR("Ptr-Net", 20, "5-10", FULL(tours)),
+    TOUR("Ptr-Net", 10, "A1", FULL(imitation)),
 };
 
 #define TABLE(name_, title_, columns_, rows_, note_)                                                                                       \
