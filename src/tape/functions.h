@@ -89,7 +89,7 @@ struct attn_functions {
     /* With t = tanh(q + k_n) and s = du[n] w (1 - t^2): dq += s, dk_n += s, in rows dk_step apart, dw += du[n] t. */
     void (*pointer_gradients)(const struct attn_pointer_keys *keys, const attn_real *du, attn_real *dq, attn_real *dk, int64_t dk_step,
                               attn_real *dw);
-    /* The gates' sums, with input and bias, become their functions; c, tanh(c), and h, which goes to state and y: lstm.c. */
+    /* The gates' sums, with input and bias, become their functions; c, which may be t->before, tanh(c), and h, which goes to state and y: lstm.c. */
     void (*lstm_forward)(const struct attn_lstm_layer *n, const struct attn_lstm_token *t, attn_real *c, attn_real *state, attn_real *y);
     /* The gates become the gradients of their sums, of dy and dh; dc that of c before the token. sums [in + 1, 4 H] += those gradients times each input, and
      * as they are. */

@@ -63,7 +63,7 @@ static void forward_strip(void *arg, int64_t index, int worker) {
         attn_real *q = job->n->q + first * h;
         for (int64_t i = 0; i < s.n; i++)
             for (int64_t l = 0; l < h; l++) q[i * h + l] = bias ? bias[l] : 0;
-        attn_recurrent_gates(r, first, s.n);
+        attn_recurrent_gates(r, first, s.n, r->gate + first * r->gates);
         if (t > 0 || r->h) {
             attn_packed_product(&job->rz, s.n, r->state + first * h, h, r->gate + first * r->gates, r->gates, true);
             attn_packed_product(&job->q, s.n, r->state + first * h, h, q, h, true);

@@ -20,8 +20,8 @@ struct lstm {
     struct attn_node node; /* out: h [B, T, H], c [B, H] at the end and, with lengths, h [B, H] at the end, in one array */
     struct attn_recurrent r;
     attn_tensor *c;
-    attn_real *cell;   /* [rows + B, H]: c before each token, and at the end */
-    attn_real *squash; /* [rows, H]: tanh(c) */
+    attn_real *cell;   /* [rows + B, H]: c before each token, and at the end; [B, H] where it rolls */
+    attn_real *squash; /* [rows, H]: tanh(c); [B, H] where it rolls */
 };
 
 struct job {
@@ -39,27 +39,28 @@ static int64_t few_inputs(const struct attn_recurrent *r) {
     return r->in <= FEW ? r->in : 0;
 }
 
-static struct attn_lstm_token token_of(const struct lstm *n, int64_t row) {
-    const int64_t h = n->r.hidden;
-    return (struct attn_lstm_token){n->r.inputs + row * n->r.in, n->cell + row * h, n->r.gate + row * GATES * h, n->squash + row * h};
+static struct attn_lstm_token token_of(const struct lstm *n, int64_t row, int64_t position) {
+    const int64_t h = n->r.hidden, at = attn_recurrent_at(&n->r, row, position);
+    return (struct attn_lstm_token){n->r.inputs + row * n->r.in, n->cell + at * h, n->r.gate + at * GATES * h, n->squash + at * h};
 }
 
-static void forward_row(const struct job *job, int64_t row, int64_t behind) {
+static void forward_row(const struct job *job, int64_t t, int64_t row, int64_t position) {
     const struct lstm *n = job->n;
-    const int64_t h = n->r.hidden;
-    const struct attn_lstm_token token = token_of(n, row);
+    const int64_t h = n->r.hidden, behind = attn_recurrent_behind(&n->r, t, position);
+    const struct attn_lstm_token token = token_of(n, row, position);
     job->functions->lstm_forward(&job->layer, &token, n->cell + behind * h, n->r.state + behind * h,
                                  job->y + attn_packing_place(&n->r.packing, row) * h);
 }
 
-/* What W x and U h are of the gates' sums. */
-static void products(const struct job *job, int64_t first, int64_t rows, bool state) {
+/* What W x and U h are of the gates' sums, of positions from `begin` on. */
+static void products(const struct job *job, int64_t first, int64_t begin, int64_t rows, bool state) {
     const struct attn_recurrent *r = &job->n->r;
-    attn_real *gate = r->gate + first * r->gates;
+    const int64_t at = attn_recurrent_at(r, first, begin);
+    attn_real *gate = r->gate + at * r->gates;
     const bool few = job->layer.in > 0;
-    if (!few) attn_recurrent_gates(r, first, rows);
+    if (!few) attn_recurrent_gates(r, first, rows, gate);
     if (state)
-        attn_packed_product(&job->u, rows, r->state + first * r->hidden, r->hidden, gate, r->gates, !few);
+        attn_packed_product(&job->u, rows, r->state + at * r->hidden, r->hidden, gate, r->gates, !few);
     else if (few)
         memset(gate, 0, (size_t)(rows * r->gates) * sizeof *gate);
 }
@@ -83,8 +84,8 @@ static void forward_strip(void *arg, int64_t index, int worker) {
     for (int64_t t = 0; t < r->length && attn_packing_active(&r->packing, t) > begin; t++) {
         const int64_t first = attn_packing_first(&r->packing, t) + begin,
                       rows = attn_min64(end, attn_packing_active(&r->packing, t)) - begin;
-        products(job, first, rows, t > 0 || r->h);
-        for (int64_t i = 0; i < rows; i++) forward_row(job, first + i, attn_packing_behind(&r->packing, t, begin + i));
+        products(job, first, begin, rows, t > 0 || r->h);
+        for (int64_t i = 0; i < rows; i++) forward_row(job, t, first + i, begin + i);
     }
     if (r->packing.order) zero_padding(job, begin, end);
 }
@@ -92,7 +93,7 @@ static void forward_strip(void *arg, int64_t index, int worker) {
 static void backward_row(const struct job *job, int64_t row, int64_t position) {
     const struct lstm *n = job->n;
     const int64_t h = n->r.hidden;
-    const struct attn_lstm_token token = token_of(n, row);
+    const struct attn_lstm_token token = token_of(n, row, position);
     job->functions->lstm_backward(&job->layer, &token, job->dy + attn_packing_place(&n->r.packing, row) * h, job->dh + position * h,
                                   job->dc + position * h, job->sums + position / GROUP * (job->layer.in + 1) * n->r.gates);
 }
@@ -194,8 +195,8 @@ static bool compute(struct lstm *n, attn_tensor *out) {
     attn_tape *tape = out->tape;
     struct job job = {.n = n, .y = out->data, .functions = attn_functions_for(tape->ctx)};
     const int64_t rows = r->packing.rows, states = r->length * r->batch * r->hidden;
-    n->cell = attn_tape_take(tape, (size_t)((rows + r->batch) * r->hidden) * sizeof(attn_real));
-    n->squash = attn_tape_take(tape, (size_t)(rows * r->hidden) * sizeof(attn_real));
+    n->cell = attn_tape_take(tape, (size_t)((r->rolls ? r->batch : rows + r->batch) * r->hidden) * sizeof(attn_real));
+    n->squash = attn_tape_take(tape, (size_t)((r->rolls ? r->batch : rows) * r->hidden) * sizeof(attn_real));
     if (!open_layer(r, &job.layer) || !attn_recurrent_begin(r) ||
         !attn_pack(tape, r->w.recurrent->data, r->hidden, true, r->hidden, r->gates, &job.u))
         return false;
@@ -224,6 +225,7 @@ attn_tensor *attn_lstm_lengths(attn_tensor *x, attn_tensor *h, attn_tensor *c, c
     attn_tensor *out = attn_tensor_new(tape, 1, (const int64_t[]){states + (lengths ? 2 : 1) * cells});
     if (!out) return NULL;
     const bool recording = attn_recording(out, count, inputs);
+    here.r.rolls = !recording;
     const struct attn_arena_mark mark = attn_arena_mark(&tape->step);
     if (!compute(&here, out)) return NULL;
     if (recording) {

@@ -80,7 +80,7 @@ static void copy_rows(void *arg, int64_t begin, int64_t end) {
 void attn_recurrent_first(const struct attn_recurrent *r, const attn_tensor *x, attn_real *states) {
     const size_t bytes = (size_t)r->hidden * sizeof *states;
     for (int64_t i = 0; i < r->batch; i++) {
-        attn_real *to = states + attn_packing_behind(&r->packing, -1, i) * r->hidden;
+        attn_real *to = states + attn_recurrent_behind(r, -1, i) * r->hidden;
         if (x)
             memcpy(to, x->data + attn_packing_sequence(&r->packing, i) * r->hidden, bytes);
         else
@@ -89,7 +89,7 @@ void attn_recurrent_first(const struct attn_recurrent *r, const attn_tensor *x, 
 }
 
 void attn_recurrent_ends(const struct attn_recurrent *r, const attn_real *states, attn_real *to) {
-    const attn_real *end = states + r->packing.rows * r->hidden;
+    const attn_real *end = states + attn_recurrent_at(r, r->packing.rows, 0) * r->hidden;
     for (int64_t i = 0; i < r->batch; i++)
         memcpy(to + attn_packing_sequence(&r->packing, i) * r->hidden, end + i * r->hidden, (size_t)r->hidden * sizeof *to);
 }
@@ -98,8 +98,8 @@ bool attn_recurrent_begin(struct attn_recurrent *r) {
     attn_tape *tape = r->x->tape;
     const int64_t rows = r->packing.rows;
     r->inputs = attn_tape_take(tape, (size_t)(rows * r->in) * sizeof(attn_real));
-    r->gate = attn_tape_take(tape, (size_t)(rows * r->gates) * sizeof(attn_real));
-    r->state = attn_tape_take(tape, (size_t)((rows + r->batch) * r->hidden) * sizeof(attn_real));
+    r->gate = attn_tape_take(tape, (size_t)((r->rolls ? r->batch : rows) * r->gates) * sizeof(attn_real));
+    r->state = attn_tape_take(tape, (size_t)((r->rolls ? r->batch : rows + r->batch) * r->hidden) * sizeof(attn_real));
     if (tape->status) return false;
     attn_range(tape, rows, attn_max64(1, ATTN_PIECE / r->in), copy_rows, r);
     attn_recurrent_first(r, r->h, r->state);
@@ -114,8 +114,8 @@ void attn_recurrent_add_flops(const struct attn_recurrent *r, bool backward) {
     attn_tape_add_products(tape, 1, rows - none, r->gates, r->hidden);
 }
 
-void attn_recurrent_gates(const struct attn_recurrent *r, int64_t first, int64_t n) {
-    attn_packed_product(&r->input, n, r->inputs + first * r->in, r->in, r->gate + first * r->gates, r->gates, false);
+void attn_recurrent_gates(const struct attn_recurrent *r, int64_t first, int64_t n, attn_real *gate) {
+    attn_packed_product(&r->input, n, r->inputs + first * r->in, r->in, gate, r->gates, false);
 }
 
 /* A quarter of all, so that a few threads have one each, within bounds: weights are read once for a strip and token. One thread alone takes the most,

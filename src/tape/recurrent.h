@@ -15,11 +15,21 @@ struct attn_recurrent {
     attn_recurrent_weights w;
     int64_t batch, length, in, hidden, gates; /* gates: rows of the weights, a multiple of hidden */
     struct attn_packing packing;
+    bool
+        rolls; /* gates and states are those of one token at a time, by position: nothing is kept for backward, and all of a strip stays in the cache */
     struct attn_packed input; /* W */
     attn_real *inputs;        /* [rows, D] */
-    attn_real *gate;          /* [rows, gates], in backward their gradients */
-    attn_real *state;         /* [rows + B, H]: h before each token, and at the end */
+    attn_real *gate;          /* [rows, gates], in backward their gradients; [B, gates] where it rolls */
+    attn_real *state;         /* [rows + B, H]: h before each token, and at the end; [B, H] where it rolls */
 };
+
+/* Where the gates and the state before a row's token are, and the state behind token t. */
+static inline int64_t attn_recurrent_at(const struct attn_recurrent *r, int64_t row, int64_t position) {
+    return r->rolls ? position : row;
+}
+static inline int64_t attn_recurrent_behind(const struct attn_recurrent *r, int64_t t, int64_t position) {
+    return r->rolls ? position : attn_packing_behind(&r->packing, t, position);
+}
 
 /* Checks and fills in all but the arrays; inputs are listed for attn_recording, with `more` behind the usual ones if it is not NULL.
  * blocks: gates for each of the hidden. lengths [B]: NULL, all tokens. False: the sentence is written. */
@@ -30,8 +40,8 @@ bool attn_recurrent_open(struct attn_recurrent *r, const char *name, int blocks,
 
 /* Takes the arrays, copies x and the first state, and packs W. False: the tape is spoiled. */
 bool attn_recurrent_begin(struct attn_recurrent *r);
-/* The gates of n rows from `first` on become W x; on the calling thread. */
-void attn_recurrent_gates(const struct attn_recurrent *r, int64_t first, int64_t n);
+/* gate [n, gates] becomes W x of n rows from `first` on; on the calling thread. */
+void attn_recurrent_gates(const struct attn_recurrent *r, int64_t first, int64_t n, attn_real *gate);
 
 /* Counts what the strips' products take: forward of inputs and of states, which a first step from zeros has not; backward of the states' gradients. */
 void attn_recurrent_add_flops(const struct attn_recurrent *r, bool backward);
