@@ -1,7 +1,8 @@
-/* One step of all answers at a time. What the steps pass on is copied out of the tape, which is reset before each. */
+/* One step of all answers at a time. The encoding stays on the tape, and what a step has taken there is given back before the next. */
 #include "system/pointer/decode.h"
 
 #include "base/parallel.h"
+#include "tape/tape.h"
 
 #include <math.h>
 #include <string.h>
@@ -23,17 +24,19 @@ struct decoder {
     const struct attn_pointer_batch *batch;
     int64_t beams, most, wide, width; /* k, tokens of an answer with the end, N + 1, numbers of a state */
     struct attn_pointer_encoding encoding;
-    attn_real *encoded, *keys; /* copies */
-    attn_real *state, *next;   /* [3][B, k, H]: h, c, d' */
-    attn_real *x;              /* [B, k, 2] */
-    int32_t *last;             /* [B, k] */
-    struct beam *beam, *fresh; /* [B, k] */
-    int32_t *path, *paths;     /* [B, k, most] */
-    unsigned char *allowed;    /* [B, N + 1] */
-    const attn_real *logits;   /* [B, k, N + 1] */
-    double *weights;           /* of this step; NULL */
-    int64_t taken;             /* steps so far */
-    bool *busy;                /* [B] */
+    struct attn_arena_mark encoded; /* behind the encoding */
+    int32_t *length, *slots;        /* [B]: the batch's, 0 of answers that are finished: nothing is computed of their keys */
+    attn_real *state;               /* [3][B, k, H]: h, c, d' */
+    const attn_real *next[3];       /* [B, k, H]: the same behind this step, before beams are chosen */
+    attn_real *x;                   /* [B, k, 2] */
+    int32_t *last;                  /* [B, k] */
+    struct beam *beam, *fresh;      /* [B, k] */
+    int32_t *path, *paths;          /* [B, k, most] */
+    unsigned char *allowed;         /* [B, N + 1] */
+    const attn_real *logits;        /* [B, k, N + 1] */
+    double *weights;                /* of this step; NULL */
+    int64_t taken;                  /* steps so far */
+    bool *busy;                     /* [B] */
 };
 
 attn_status attn_pointer_answers_open(attn_ctx *ctx, const struct attn_pointer_problem *problem, int64_t count, int64_t points,
@@ -65,11 +68,9 @@ static void *take(struct decoder *d, attn_status *status, int64_t count, size_t 
 static attn_status open_decoder(struct decoder *d) {
     attn_status status = ATTN_OK;
     const int64_t count = d->batch->count, rows = count * d->beams;
-    const struct attn_pointer_config *c = &d->model->config;
-    d->encoded = take(d, &status, count * d->batch->points * c->hidden, sizeof *d->encoded);
-    d->keys = take(d, &status, c->net == ATTN_SEQ2SEQ ? 0 : count * d->wide * c->hidden, sizeof *d->keys);
-    d->state = take(d, &status, 3 * rows * c->hidden, sizeof *d->state);
-    d->next = take(d, &status, 3 * rows * c->hidden, sizeof *d->next);
+    d->length = take(d, &status, count, sizeof *d->length);
+    d->slots = take(d, &status, count, sizeof *d->slots);
+    d->state = take(d, &status, 3 * rows * d->width, sizeof *d->state);
     d->x = take(d, &status, 2 * rows, sizeof *d->x);
     d->last = take(d, &status, rows, sizeof *d->last);
     d->beam = take(d, &status, rows, sizeof *d->beam);
@@ -82,8 +83,7 @@ static attn_status open_decoder(struct decoder *d) {
 }
 
 static void close_decoder(struct decoder *d) {
-    void *const arrays[] = {d->encoded, d->keys,  d->state, d->next,  d->x,       d->last,
-                            d->beam,    d->fresh, d->path,  d->paths, d->allowed, d->busy};
+    void *const arrays[] = {d->length, d->slots, d->state, d->x, d->last, d->beam, d->fresh, d->path, d->paths, d->allowed, d->busy};
     for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) attn_free(d->ctx, arrays[i]);
 }
 
@@ -93,12 +93,11 @@ static void first_beams(struct decoder *d) {
         d->beam[r] = (struct beam){.last = -1, .live = r % d->beams == 0};
         d->last[r] = -1;
     }
-    for (int64_t b = 0; b < d->batch->count; b++) d->busy[b] = true;
-}
-
-static void copy_state(struct decoder *d, attn_tensor *from, int part) {
-    const int64_t numbers = d->batch->count * d->beams * d->width;
-    memcpy(d->next + part * numbers, attn_data(from), (size_t)numbers * sizeof *d->next);
+    for (int64_t b = 0; b < d->batch->count; b++) {
+        d->busy[b] = true;
+        d->length[b] = d->batch->length[b];
+        d->slots[b] = d->batch->slots[b];
+    }
 }
 
 /* Encodes; all beams begin with the encoder's states. */
@@ -109,13 +108,14 @@ static attn_status encode(struct decoder *d) {
     attn_tape_reset(tape);
     attn_pointer_encode(d->model, d->batch, &d->encoding, &s);
     d->encoding.beams = d->beams;
+    d->encoding.length = d->length;
+    d->encoding.slots = d->slots;
     if (attn_tape_status(tape)) return attn_tape_status(tape);
-    memcpy(d->encoded, attn_data(d->encoding.encoded), (size_t)attn_count(d->encoding.encoded) * sizeof *d->encoded);
-    if (d->encoding.keys) memcpy(d->keys, attn_data(d->encoding.keys), (size_t)attn_count(d->encoding.keys) * sizeof *d->keys);
     attn_tensor *const part[3] = {s.h, s.c, s.glimpse};
     for (int p = 0; p < 3; p++)
         for (int64_t r = 0; part[p] && r < rows; r++)
             memcpy(d->state + (p * rows + r) * h, attn_data(part[p]) + r / d->beams * h, (size_t)h * sizeof *d->state);
+    d->encoded = attn_arena_mark(&tape->step);
     return ATTN_OK;
 }
 
@@ -180,15 +180,14 @@ static void choose(void *arg, int64_t b, int worker) {
     for (int64_t i = 0; i < count; i++) busy = busy || !best[i].ended;
     for (int64_t i = count; i < k; i++) best[i] = (struct beam){.live = false, .parent = 0};
     d->busy[b] = busy && d->taken + 1 < attn_min64(d->most, attn_pointer_most_tokens(d->problem, d->batch->length[b]));
+    if (!d->busy[b]) d->length[b] = d->slots[b] = 0;
     for (int64_t i = 0; i < k; i++) {
         const int64_t from = b * k + best[i].parent, to = b * k + i;
         const bool grew = best[i].live && !best[i].ended;
         memcpy(d->paths + to * d->most, d->path + from * d->most, (size_t)(best[i].length - grew) * sizeof *d->path);
         if (grew) d->paths[to * d->most + best[i].length - 1] = best[i].last;
-        for (int p = 0; p < 3; p++) {
-            const int64_t part = p * d->batch->count * k * d->width;
-            memcpy(d->state + part + to * d->width, d->next + part + from * d->width, (size_t)d->width * sizeof *d->state);
-        }
+        for (int p = 0; p < 3 && d->next[p]; p++)
+            memcpy(d->state + (p * d->batch->count * k + to) * d->width, d->next[p] + from * d->width, (size_t)d->width * sizeof *d->state);
     }
     for (int64_t i = 0; i < k; i++) {
         const int64_t row = b * k + i, point = 2 * (b * d->batch->points + attn_max64(best[i].last, 1) - 1);
@@ -201,23 +200,20 @@ static void choose(void *arg, int64_t b, int worker) {
 
 static attn_status step(struct decoder *d) {
     attn_tape *tape = d->model->tape;
-    const int64_t count = d->batch->count, rows = count * d->beams, h = d->width;
+    const int64_t rows = d->batch->count * d->beams, h = d->width;
     const bool attends = d->model->config.net == ATTN_ATTENDING;
     struct attn_pointer_states s;
-    attn_tape_reset(tape);
-    d->encoding.encoded = attn_tensor_input(tape, 3, (const int64_t[]){count, d->batch->points, h}, d->encoded);
-    if (d->model->config.net != ATTN_SEQ2SEQ)
-        d->encoding.keys = attn_tensor_input(tape, 3, (const int64_t[]){count, attends ? d->batch->points : d->wide, h}, d->keys);
+    attn_arena_back(&tape->step, d->encoded);
     s.h = attn_tensor_input(tape, 2, (const int64_t[]){rows, h}, d->state);
     s.c = attn_tensor_input(tape, 2, (const int64_t[]){rows, h}, d->state + rows * h);
     s.glimpse = attends ? attn_tensor_input(tape, 2, (const int64_t[]){rows, h}, d->state + 2 * rows * h) : NULL;
     attn_tensor *logits = attn_pointer_step(d->model, &d->encoding, d->last, d->x, &s);
     if (attn_tape_status(tape)) return attn_tape_status(tape);
     d->logits = attn_data(logits);
-    copy_state(d, s.h, 0);
-    copy_state(d, s.c, 1);
-    if (attends) copy_state(d, s.glimpse, 2);
-    attn_parallel(d->ctx, count, d->ctx->config.threads, choose, d);
+    d->next[0] = attn_data(s.h);
+    d->next[1] = attn_data(s.c);
+    d->next[2] = attends ? attn_data(s.glimpse) : NULL;
+    attn_parallel(d->ctx, d->batch->count, d->ctx->config.threads, choose, d);
     return ATTN_OK;
 }
 
@@ -249,7 +245,9 @@ attn_status attn_pointer_decode(attn_ctx *ctx, const struct attn_pointer_model *
                         .most = attn_min64(answers->room, attn_pointer_most_tokens(problem, batch->points)),
                         .wide = batch->points + 1,
                         .width = model->config.hidden};
+    const bool records = model->tape->record;
     attn_status status = open_decoder(&d);
+    attn_tape_record(model->tape, false);
     if (!status) first_beams(&d);
     if (!status) status = encode(&d);
     for (; !status && any_busy(&d); d.taken++) {
@@ -257,6 +255,7 @@ attn_status attn_pointer_decode(attn_ctx *ctx, const struct attn_pointer_model *
         status = step(&d);
     }
     if (!status) write_answers(&d, answers);
+    attn_tape_record(model->tape, records);
     close_decoder(&d);
     return status;
 }
