@@ -103,6 +103,34 @@ static void lengths_of_all_tokens_change_no_bit(void **state) {
     assert_memory_equal(with + B * T * D, without + B * T * D, sizeof with - sizeof(attn_real) * B * T * D);
 }
 
+/* y [B, T, H], h and c [B, H]. */
+static void copy_results(attn_tensor *y, attn_tensor *h, attn_tensor *c, attn_real *to) {
+    attn_tensor *const all[] = {attn_contiguous(y), attn_contiguous(h), attn_contiguous(c)};
+    for (int i = 0; i < 3; to += attn_count(all[i]), i++) memcpy(to, attn_data(all[i]), (size_t)attn_count(all[i]) * sizeof *to);
+}
+
+/* Few inputs and many, which take different loops, with and without lengths and first states. */
+static void what_is_not_recorded_is_the_same_bits(void **state) {
+    enum { MANY = 6, RESULTS = B * T * H + 2 * B * H };
+    struct fixture *f = *state;
+    attn_tensor *wide = attn_parameter(f->tape, 3, SIZES(B, T, MANY)), *w = attn_parameter(f->tape, 2, SIZES(4 * H, MANY));
+    static attn_real want[RESULTS], got[RESULTS];
+    attn_fill_normal(wide, 0, 0.5, 7);
+    attn_fill_normal(w, 0, 0.5, 8);
+    for (int i = 0; i < 8; i++) {
+        const attn_recurrent_weights few = weights(f), many = {w, f->u, NULL, f->bias};
+        for (int record = 1; record >= 0; record--) {
+            attn_tensor *h, *c;
+            attn_tape_record(f->tape, record);
+            attn_tensor *y = attn_lstm_lengths(i & 1 ? wide : f->x, i & 2 ? f->h : NULL, i & 2 ? f->c : NULL, i & 1 ? &many : &few,
+                                               i & 4 ? f->lengths : NULL, &h, &c);
+            copy_results(y, h, c, record ? want : got);
+            attn_tape_reset(f->tape);
+        }
+        assert_memory_equal(got, want, sizeof want);
+    }
+}
+
 static void nan_in_padding_reaches_nothing(void **state) {
     struct fixture *f = *state;
     const attn_recurrent_weights w = weights(f);
@@ -135,10 +163,8 @@ static void lengths_out_of_range_are_named(void **state) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_fixture, close_fixture)
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(a_batch_is_its_sequences_one_by_one),
-        TEST(lengths_of_all_tokens_change_no_bit),
-        TEST(nan_in_padding_reaches_nothing),
-        TEST(lengths_out_of_range_are_named),
+        TEST(a_batch_is_its_sequences_one_by_one), TEST(lengths_of_all_tokens_change_no_bit), TEST(what_is_not_recorded_is_the_same_bits),
+        TEST(nan_in_padding_reaches_nothing),      TEST(lengths_out_of_range_are_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
