@@ -24,19 +24,21 @@ struct decoder {
     const struct attn_pointer_batch *batch;
     int64_t beams, most, wide, width; /* k, tokens of an answer with the end, N + 1, numbers of a state */
     struct attn_pointer_encoding encoding;
-    struct attn_arena_mark encoded; /* behind the encoding */
-    int32_t *length, *slots;        /* [B]: the batch's, 0 of answers that are finished: nothing is computed of their keys */
-    attn_real *state;               /* [3][B, k, H]: h, c, d' */
-    const attn_real *next[3];       /* [B, k, H]: the same behind this step, before beams are chosen */
-    attn_real *x;                   /* [B, k, 2] */
-    int32_t *last;                  /* [B, k] */
-    struct beam *beam, *fresh;      /* [B, k] */
-    int32_t *path, *paths;          /* [B, k, most] */
-    unsigned char *allowed;         /* [B, N + 1] */
-    const attn_real *logits;        /* [B, k, N + 1] */
-    double *weights;                /* of this step; NULL */
-    int64_t taken;                  /* steps so far */
-    bool *busy;                     /* [B] */
+    struct attn_arena_mark encoded;          /* behind the encoding */
+    int32_t *length, *slots;                 /* [B]: the batch's, 0 of answers that are finished: nothing is computed of their keys */
+    attn_real *state;                        /* [3][B, k, H]: h, c, d' */
+    const attn_real *next[3];                /* [B, k, H]: the same behind this step, before beams are chosen */
+    attn_real *x;                            /* [B, k, 2] */
+    int32_t *last;                           /* [B, k] */
+    struct beam *beam, *fresh;               /* [B, k] */
+    int32_t *path, *paths;                   /* [B, k, most] */
+    unsigned char *allowed;                  /* [B, N + 1] */
+    const attn_real *logits;                 /* [B, k, N + 1] */
+    struct attn_transformer_encoding cities; /* of the transformer, whose states are the tours so far */
+    attn_real *own, *room;                   /* its logits, and room for each worker */
+    double *weights;                         /* of this step; NULL */
+    int64_t taken;                           /* steps so far */
+    bool *busy;                              /* [B] */
 };
 
 attn_status attn_pointer_answers_open(attn_ctx *ctx, const struct attn_pointer_problem *problem, int64_t count, int64_t points,
@@ -65,6 +67,11 @@ static void *take(struct decoder *d, attn_status *status, int64_t count, size_t 
     return memory;
 }
 
+/* A tour, and what the transformer needs. */
+static int64_t room_of(const struct decoder *d) {
+    return d->batch->points + attn_transformer_room(&d->cities);
+}
+
 static attn_status open_decoder(struct decoder *d) {
     attn_status status = ATTN_OK;
     const int64_t count = d->batch->count, rows = count * d->beams;
@@ -79,11 +86,15 @@ static attn_status open_decoder(struct decoder *d) {
     d->paths = take(d, &status, rows * d->most, sizeof *d->paths);
     d->allowed = take(d, &status, count * d->wide, sizeof *d->allowed);
     d->busy = take(d, &status, count, sizeof *d->busy);
+    d->cities = (struct attn_transformer_encoding){.model = d->model->transformer, .points = d->batch->points};
+    d->own = take(d, &status, d->cities.model ? rows * d->wide : 0, sizeof *d->own);
+    d->room = take(d, &status, d->cities.model ? d->ctx->config.threads * room_of(d) : 0, sizeof *d->room);
     return status;
 }
 
 static void close_decoder(struct decoder *d) {
-    void *const arrays[] = {d->length, d->slots, d->state, d->x, d->last, d->beam, d->fresh, d->path, d->paths, d->allowed, d->busy};
+    void *const arrays[] = {d->length, d->slots, d->state,   d->x,    d->last, d->beam, d->fresh,
+                            d->path,   d->paths, d->allowed, d->busy, d->own,  d->room};
     for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) attn_free(d->ctx, arrays[i]);
 }
 
@@ -106,6 +117,10 @@ static attn_status encode(struct decoder *d) {
     attn_tape *tape = d->model->tape;
     const int64_t h = d->width, rows = d->batch->count * d->beams;
     attn_tape_reset(tape);
+    if (d->model->transformer) {
+        attn_transformer_encode(d->model->transformer, d->batch->count, d->batch->points, d->batch->x, &d->cities);
+        return attn_tape_status(tape);
+    }
     attn_pointer_encode(d->model, d->batch, &d->encoding, &s);
     d->encoding.beams = d->beams;
     d->encoding.length = d->length;
@@ -142,12 +157,20 @@ static void offer(struct beam *best, int64_t k, int64_t *count, const struct bea
     best[at] = *candidate;
 }
 
+/* What may follow a beginning that is valid so far. */
+static void allow(const struct decoder *d, int64_t row, const attn_real *logits, int64_t slots, unsigned char *allowed) {
+    if (d->cities.model)
+        for (int64_t j = 0; j < slots; j++) allowed[j] = logits[j] > -(attn_real)INFINITY;
+    else
+        attn_pointer_allow(d->problem, d->path + row * d->most, d->beam[row].length, slots - 1, allowed);
+}
+
 static void offer_next(const struct decoder *d, int64_t b, int64_t parent, struct beam *best, int64_t *count) {
     const int64_t row = b * d->beams + parent, slots = d->batch->slots[b];
     const struct beam *from = &d->beam[row];
     const attn_real *logits = d->logits + row * d->wide;
-    unsigned char *allowed = d->how->constrained ? d->allowed + b * d->wide : NULL;
-    if (allowed) attn_pointer_allow(d->problem, d->path + row * d->most, from->length, slots - 1, allowed);
+    unsigned char *allowed = d->how->constrained || d->cities.model ? d->allowed + b * d->wide : NULL;
+    if (allowed) allow(d, row, logits, slots, allowed);
     const double all = log_sum(logits, d->how->renormalised ? allowed : NULL, slots);
     if (d->weights) memset(d->weights, 0, (size_t)slots * sizeof *d->weights);
     for (int64_t j = 0; j < slots; j++) {
@@ -198,11 +221,37 @@ static void choose(void *arg, int64_t b, int worker) {
     }
 }
 
+/* Cities that are left; behind them the first again, where tours close, and the end. */
+static void transformer_logits(void *arg, int64_t row, int worker) {
+    struct decoder *d = arg;
+    const struct beam *beam = &d->beam[row];
+    const int32_t *path = d->path + row * d->most;
+    const int64_t n = d->batch->points;
+    attn_real *logits = d->own + row * d->wide, *room = d->room + worker * room_of(d);
+    int32_t *tour = (int32_t *)(void *)room;
+    if (!beam->live || beam->ended) return;
+    for (int64_t j = 0; j <= n; j++) logits[j] = -(attn_real)INFINITY;
+    for (int64_t i = 0; i < attn_min64(beam->length, n); i++) tour[i] = path[i] - 1;
+    if (beam->length < n)
+        attn_transformer_logits(&d->cities, row / d->beams, tour, beam->length, logits + 1, room + n);
+    else
+        logits[beam->length == n && d->problem->close ? path[0] : ATTN_POINTER_END] = 0;
+}
+
+static attn_status transformer_step(struct decoder *d) {
+    const int64_t count = d->batch->count;
+    attn_parallel(d->ctx, count * d->beams, d->ctx->config.threads, transformer_logits, d);
+    d->logits = d->own;
+    attn_parallel(d->ctx, count, d->ctx->config.threads, choose, d);
+    return ATTN_OK;
+}
+
 static attn_status step(struct decoder *d) {
     attn_tape *tape = d->model->tape;
     const int64_t rows = d->batch->count * d->beams, h = d->width;
     const bool attends = d->model->config.net == ATTN_ATTENDING;
     struct attn_pointer_states s;
+    if (d->cities.model) return transformer_step(d);
     attn_arena_back(&tape->step, d->encoded);
     s.h = attn_tensor_input(tape, 2, (const int64_t[]){rows, h}, d->state);
     s.c = attn_tensor_input(tape, 2, (const int64_t[]){rows, h}, d->state + rows * h);
@@ -223,13 +272,24 @@ static bool any_busy(const struct decoder *d) {
     return false;
 }
 
+/* A tour has no first city: the transformer's begin where it likes, answers at point 1. */
+static void write_tour(const int32_t *path, int64_t n, int64_t length, int32_t *tokens) {
+    int64_t at = 0;
+    while (at < n - 1 && path[at] != 1) at++;
+    for (int64_t i = 0; i < length; i++) tokens[i] = path[(at + i) % n];
+}
+
 static void write_answers(const struct decoder *d, struct attn_pointer_answers *answers) {
     for (int64_t b = 0; b < d->batch->count; b++) {
         const struct beam *best = &d->beam[b * d->beams];
         answers->length[b] = best->length;
         answers->ended[b] = best->ended;
         answers->score[b] = best->score;
-        memcpy(answers->tokens + b * answers->room, d->path + b * d->beams * d->most, (size_t)best->length * sizeof *d->path);
+        const int32_t *path = d->path + b * d->beams * d->most;
+        if (d->cities.model)
+            write_tour(path, d->batch->points, best->length, answers->tokens + b * answers->room);
+        else
+            memcpy(answers->tokens + b * answers->room, path, (size_t)best->length * sizeof *path);
     }
 }
 

@@ -1,5 +1,6 @@
 #include "system/pointer/model.h"
 
+#include "metric/tour.h"
 #include "tape/tape.h"
 
 #include <math.h>
@@ -142,9 +143,30 @@ static attn_tensor *attending_hidden(const struct attn_pointer_model *m, const s
     return row ? attn_concat((int)b->tokens, row, 1) : NULL;
 }
 
+/* The tour of a label, or, where it is none, any; whether it is one. */
+static bool label_tour(const struct attn_pointer_batch *b, int64_t example, int32_t *tour, unsigned char *scratch) {
+    const int64_t n = b->points;
+    for (int64_t i = 0; i < n; i++) tour[i] = i < b->tokens ? b->target[example * b->tokens + i] - 1 : -1;
+    const bool valid = attn_tour_valid(tour, n, n, scratch);
+    for (int64_t i = 0; i < n && !valid; i++) tour[i] = (int32_t)i;
+    return valid;
+}
+
+static attn_tensor *transformer_loss(const struct attn_pointer_model *m, const struct attn_pointer_batch *b) {
+    const int64_t n = b->points, count = b->count;
+    struct attn_transformer_encoding e;
+    int32_t *tours = attn_tape_take(m->tape, (size_t)(count * n) * sizeof *tours);
+    attn_real *counts = attn_tape_take(m->tape, (size_t)count * sizeof *counts);
+    void *scratch = attn_tape_take(m->tape, attn_tour_valid_scratch(n));
+    if (!tours || !counts || !scratch || !attn_transformer_encode(m->transformer, count, n, b->x, &e)) return NULL;
+    for (int64_t i = 0; i < count; i++) counts[i] = label_tour(b, i, tours + i * n, scratch) ? -1 : 0;
+    return attn_sum_all(attn_mul(attn_transformer_tours(&e, 1, tours), attn_tensor_input(m->tape, 1, &count, counts)));
+}
+
 attn_tensor *attn_pointer_model_loss(const struct attn_pointer_model *m, const struct attn_pointer_batch *b) {
     struct attn_pointer_encoding e;
     struct attn_pointer_states s;
+    if (m->transformer) return transformer_loss(m, b);
     attn_pointer_encode(m, b, &e, &s);
     attn_tensor *x = fed(m, b);
     if (m->config.net == ATTN_ATTENDING) return dictionary_loss(m, b, attending_hidden(m, b, &e, &s, x));

@@ -9,6 +9,7 @@
 #define ATTN_SYSTEM_POINTER_MODEL_H
 
 #include "system/pointer/batch.h"
+#include "system/pointer/transformer.h"
 
 enum attn_pointer_net { ATTN_PTRNET, ATTN_SEQ2SEQ, ATTN_ATTENDING };
 
@@ -25,18 +26,20 @@ struct attn_pointer_model {
     struct attn_pointer_config config;
     attn_tape *tape;
     attn_recurrent_weights encoder, decoder;
-    attn_tensor *start;             /* [2]: what the decoder takes first */
-    attn_tensor *end;               /* e[0], [H] */
-    attn_tensor *first_h, *first_c; /* [H]; NULL: zeros */
-    attn_tensor *w1, *w2, *v;       /* [H, H], [H, H], [H] */
-    attn_tensor *words;             /* [dictionary + 2, H], the start's behind all others; NULL: coordinates are fed */
-    attn_tensor *out, *out_bias;    /* [dictionary + 1, H or 2 H], [dictionary + 1] */
+    attn_tensor *start;                         /* [2]: what the decoder takes first */
+    attn_tensor *end;                           /* e[0], [H] */
+    attn_tensor *first_h, *first_c;             /* [H]; NULL: zeros */
+    attn_tensor *w1, *w2, *v;                   /* [H, H], [H, H], [H] */
+    attn_tensor *words;                         /* [dictionary + 2, H], the start's behind all others; NULL: coordinates are fed */
+    attn_tensor *out, *out_bias;                /* [dictionary + 1, H or 2 H], [dictionary + 1] */
+    const struct attn_transformer *transformer; /* another model, of which nothing above but the tape is used; NULL: one of the three */
 };
 
 /* Makes its parameters. */
 void attn_pointer_model_make(attn_model *model, const struct attn_pointer_config *config, struct attn_pointer_model *out);
 
-/* Minus the log probability of the targets, summed over tokens and examples; recorded where the tape records. NULL: the tape says why. */
+/* Minus the log probability of the targets, summed over tokens and examples; recorded where the tape records. NULL: the tape says why. Of the transformer tours count that
+ * visit every point, of batches of equal lengths; that they close and end is certain. */
 attn_tensor *attn_pointer_model_loss(const struct attn_pointer_model *m, const struct attn_pointer_batch *batch);
 
 /* What a decoder works with, by step: logits for one more token of each of R = B x beams answers. */

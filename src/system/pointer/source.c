@@ -137,7 +137,7 @@ static void fill_one(void *arg, int64_t i, int worker) {
     choose(f, i, &n, &index);
     const struct desk d = desk_of(s, f->scratch + (size_t)worker * f->scratch_bytes);
     attn_pointer_draw(s->problem, n, s->seed, (uint64_t)index, d.xy);
-    const int64_t count = attn_pointer_tokens(s->problem, d.numbers, label(s, n, index, &d), d.tokens);
+    const int64_t count = s->unlabelled ? 0 : attn_pointer_tokens(s->problem, d.numbers, label(s, n, index, &d), d.tokens);
     attn_pointer_batch_put(f->out, i, d.xy, n, d.tokens, count);
 }
 
@@ -187,8 +187,10 @@ void attn_pointer_source_fill(attn_ctx *ctx, const struct attn_pointer_source *s
         choose_in_file(&f);
     else
         f.n = s->mixed ? s->high : s->low + draw(s, step, -1, 1, s->high - s->low + 1);
-    attn_pointer_batch_begin(out, count, f.n, s->file ? s->file->most_tokens : attn_pointer_most_tokens(s->problem, f.n));
+    const int64_t tokens = s->file ? s->file->most_tokens : attn_pointer_most_tokens(s->problem, f.n);
+    attn_pointer_batch_begin(out, count, f.n, s->unlabelled ? 0 : tokens);
     attn_parallel(ctx, count, ctx->config.threads, fill_one, &f);
+    if (s->unlabelled) return;
     if (s->kept) keep_tours(&f);
     cut_tokens(out);
 }

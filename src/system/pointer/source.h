@@ -23,6 +23,7 @@ struct attn_pointer_source {
     int64_t low, high; /* points, each number as likely */
     int64_t examples;  /* of a set that repeats, in equal parts for each number of points; 0: every example is new */
     bool mixed;        /* a batch has examples of all numbers of points */
+    bool unlabelled;   /* points alone: examples have no tokens */
     int64_t batch;     /* examples of a step */
     uint16_t *kept;    /* structures of a set that repeats and are slow to find, [examples, high], as tokens; 0: not known yet */
 };

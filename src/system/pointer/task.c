@@ -9,6 +9,8 @@
 #include <string.h>
 
 static const char *const nets[] = {"ptrnet", "lstm", "attention", NULL};
+static const char *const tour_nets[] = {"ptrnet", "lstm", "attention", "transformer", NULL};
+static const char *const baselines[] = {"rollout", "starts", NULL};
 static const char *const feeds[] = {"points", "words", NULL};
 static const char *const starts[] = {"zeros", "learned", NULL};
 static const char *const losses[] = {"sequence", "token", NULL};
@@ -18,9 +20,11 @@ static const char *const triangles[] = {"incentre", "random", NULL};
 static const char *const labels[] = {"optimal", "a1", "a2", "a3", NULL};
 static const char *const directions[] = {"ccw", "any", NULL};
 
-#define MODEL_FIELDS                                                                                                                       \
-    {"model", "what points: ptrnet, or the paper's baselines, an LSTM without or with attention to its input", ATTN_WORD, "ptrnet", 0, 0,  \
-     nets},                                                                                                                                \
+#define MODEL_FIELDS(nets_, more_)                                                                                                         \
+    {"model",   "what points: ptrnet, or the paper's baselines, an LSTM without or with attention to its input" more_,                     \
+     ATTN_WORD, "ptrnet",                                                                                                                  \
+     0,         0,                                                                                                                         \
+     nets_},                                                                                                                               \
         {"hidden", "numbers of the encoder's and the decoder's state", ATTN_WHOLE, "64", 1, 4096, NULL},                                   \
         {"init", "every parameter begins uniform within this of 0", ATTN_NUMBER, "0.2", 0, 10, NULL},                                      \
         {"feed",    "what the decoder takes back: coordinates of the point, or (baselines) a learned vector of its number",                \
@@ -29,6 +33,18 @@ static const char *const directions[] = {"ccw", "any", NULL};
          feeds},                                                                                                                           \
         {"start", "the encoder's first states", ATTN_WORD, "zeros", 0, 0, starts}, {                                                       \
         "tie_end", "the end's vector is the encoder's learned first state", ATTN_TRUTH, "false", 0, 0, NULL                                \
+    }
+#define TRANSFORMER_FIELDS                                                                                                                 \
+    {"width", "transformer: numbers of a city, a multiple of the heads", ATTN_WHOLE, "128", 1, 4096, NULL},                                \
+        {"layers", "transformer: layers of the encoder", ATTN_WHOLE, "3", 1, ATTN_TRANSFORMER_LAYERS, NULL},                               \
+        {"heads", "transformer: heads of its attention", ATTN_WHOLE, "8", 1, 4096, NULL},                                                  \
+        {"logit_clip", "transformer: logits lie within this of 0", ATTN_NUMBER, "10", 0.01, ATTN_TRANSFORMER_CLIP, NULL},                  \
+        {"baseline", "transformer: what lengths are compared with: greedy tours of an older copy, or tours from every city",               \
+         ATTN_WORD,  "rollout",                                                                                                            \
+         0,          0,                                                                                                                    \
+         baselines},                                                                                                                       \
+        {"baseline_steps", "transformer: steps before the copy may be renewed", ATTN_WHOLE, "250", 1, 1e9, NULL}, {                        \
+        "baseline_examples", "transformer: examples on which it must be worse for that", ATTN_WHOLE, "1024", 2, 1e9, NULL                  \
     }
 #define DATA_FIELDS(points_, test_)                                                                                                        \
     {"points", "points of an example: \"10\", or \"5-10\" for every number between", ATTN_TEXT, points_, 0, 0, NULL},                      \
@@ -50,16 +66,17 @@ static const char *const directions[] = {"ccw", "any", NULL};
 #define CLOSE_FIELD                                                                                                                        \
     { "close", "answers name their first point again before the end", ATTN_TRUTH, "true", 0, 0, NULL }
 
-static const struct attn_recipe_field hull_fields[] = {MODEL_FIELDS, DATA_FIELDS("5-10", "5+6+8+10"), DECODING_FIELDS("false"),
+static const struct attn_recipe_field hull_fields[] = {MODEL_FIELDS(nets, ""), DATA_FIELDS("5-10", "5+6+8+10"), DECODING_FIELDS("false"),
                                                        CLOSE_FIELD};
 static const struct attn_recipe_field delaunay_fields[] = {
-    MODEL_FIELDS,
+    MODEL_FIELDS(nets, ""),
     DATA_FIELDS("5", "5"),
     DECODING_FIELDS("false"),
     {"triangles", "their order: by incentre, or none", ATTN_WORD, "incentre", 0, 0, triangles},
 };
 static const struct attn_recipe_field tsp_fields[] = {
-    MODEL_FIELDS,
+    MODEL_FIELDS(tour_nets, ", or a transformer that learns from tours' lengths, without labels"),
+    TRANSFORMER_FIELDS,
     DATA_FIELDS("5-8", "5+6+8"),
     DECODING_FIELDS("true"),
     CLOSE_FIELD,
@@ -68,7 +85,7 @@ static const struct attn_recipe_field tsp_fields[] = {
      NULL},
     {"direction", "tours to learn run counter-clockwise, or as they were found", ATTN_WORD, "ccw", 0, 0, directions},
 };
-static const struct attn_recipe_field sort_fields[] = {MODEL_FIELDS, DATA_FIELDS("5-10", "5+10"), DECODING_FIELDS("false")};
+static const struct attn_recipe_field sort_fields[] = {MODEL_FIELDS(nets, ""), DATA_FIELDS("5-10", "5+10"), DECODING_FIELDS("false")};
 
 static const char *const changes[] = {"steps=10000", "optimizer=adam",  "lr=0.004", "decay=0",    "batch=64",
                                       "clip=2",      "schedule=linear", "hold=0.6", "floor=0.05", NULL};
@@ -170,15 +187,20 @@ static attn_status open_task(struct attn_job *job, enum attn_pointer_kind kind) 
     struct attn_pointer_task *s = job->self;
     struct attn_pointer_config config;
     attn_status status = read_recipe(job, s, kind);
-    if (!status) status = read_model(job, s, &config);
+    const bool transformer = kind == ATTN_POINTER_TSP && attn_recipe_whole(job->recipe, "model") == ATTN_POINTER_TRANSFORMER;
+    if (!status) status = transformer ? attn_pointer_transformer_check(job) : read_model(job, s, &config);
     if (!status) status = open_source(job, s);
     if (status) return status;
     const size_t bytes = attn_pointer_source_scratch(&s->source) * (size_t)job->ctx->config.threads;
     s->scratch = attn_alloc(job->ctx, bytes);
     if (!s->scratch) return attn_no_memory(job->ctx, "finding answers", bytes);
     job->epoch_steps = s->source.examples > 0 ? attn_max64(1, s->source.examples / s->source.batch) : 0;
-    attn_pointer_model_make(job->model, &config, &s->model);
-    return attn_pointer_batch_open(job->ctx, s->source.batch, s->source.high, attn_pointer_source_tokens(&s->source), &s->batch);
+    if (transformer)
+        status = attn_pointer_transformer_open(job);
+    else
+        attn_pointer_model_make(job->model, &config, &s->model);
+    return status ? status
+                  : attn_pointer_batch_open(job->ctx, s->source.batch, s->source.high, attn_pointer_source_tokens(&s->source), &s->batch);
 }
 
 static attn_status open_hull(struct attn_job *job) {
@@ -196,6 +218,7 @@ static attn_status open_sort(struct attn_job *job) {
 
 static void close_task(struct attn_job *job) {
     struct attn_pointer_task *s = job->self;
+    attn_reinforce_close(&s->reinforce);
     attn_pointer_source_close(job->ctx, &s->source);
     attn_pointer_file_free(job->ctx, s->source.file);
     attn_pointer_batch_close(job->ctx, &s->batch);
@@ -208,6 +231,7 @@ static attn_tensor *loss(struct attn_job *job, int64_t step, int64_t micro, int6
     struct attn_pointer_task *s = job->self;
     const int64_t count = s->source.batch / micros;
     int64_t tokens = 0;
+    if (s->model.transformer) return attn_reinforce_loss(&s->reinforce, step, micro, micros, &s->batch);
     attn_pointer_source_fill(job->ctx, &s->source, step, micro * count, count, s->scratch, &s->batch);
     for (int64_t i = 0; i < s->batch.count * s->batch.tokens; i++) tokens += s->batch.target[i] >= 0;
     const double over = s->by_token ? (double)tokens * (double)micros : (double)s->source.batch;

@@ -3,6 +3,7 @@
 #define ATTN_SYSTEM_POINTER_TASK_H
 
 #include "system/pointer/decode.h"
+#include "system/pointer/reinforce.h"
 #include "system/pointer/source.h"
 #include "train/job.h"
 
@@ -11,6 +12,8 @@ enum { ATTN_POINTER_TESTS = 16, ATTN_POINTER_TEST_BATCH = 128 };
 struct attn_pointer_task {
     struct attn_pointer_problem problem;
     struct attn_pointer_model model;
+    struct attn_transformer transformer; /* model=transformer, and its training */
+    struct attn_reinforce reinforce;
     struct attn_pointer_source source; /* of training */
     struct attn_pointer_batch batch;
     struct attn_pointer_decoding decoding;
@@ -28,6 +31,11 @@ struct attn_pointer_task {
 attn_status attn_pointer_evaluate(struct attn_job *job, const char *data, struct attn_figures *out);
 attn_status attn_pointer_predict(struct attn_job *job, const struct attn_predict_options *options, FILE *in, FILE *out);
 attn_status attn_pointer_picture(struct attn_job *job, int64_t index, struct attn_picture *out);
+
+/* model=transformer, of the words of the field: task_transformer.c checks the recipe, and makes the model when the source is open. */
+enum { ATTN_POINTER_TRANSFORMER = 3 };
+attn_status attn_pointer_transformer_check(struct attn_job *job);
+attn_status attn_pointer_transformer_open(struct attn_job *job);
 
 /* Whether the model has words for answers among n points; if not, ATTN_EUNSUPPORTED with what it has. */
 attn_status attn_pointer_task_fits(const struct attn_job *job, int64_t n);

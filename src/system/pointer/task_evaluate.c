@@ -94,12 +94,12 @@ static attn_status score_batch(struct evaluation *e, const struct attn_pointer_d
 enum { MAIN, WIDE, FREE, WAYS };
 static const char *const suffix[WAYS] = {"", "_wide", "_free"};
 
-/* Which of them, and how: the greater beam, and without the constraint, where there is one. */
+/* Which of them, and how: the greater beam, and without the constraint, where there is one; the transformer's is its own. */
 static bool way(const struct attn_pointer_task *s, int which, struct attn_pointer_decoding *out) {
     *out = s->decoding;
     if (which == WIDE) out->beams = s->wide_beams;
     if (which == FREE) out->constrained = false;
-    return which == MAIN || (which == WIDE ? s->wide_beams > 0 : s->decoding.constrained);
+    return which == MAIN || (which == WIDE ? s->wide_beams > 0 : s->decoding.constrained && !s->model.transformer);
 }
 
 /* The batch in e is told of in all ways. */
