@@ -3,8 +3,7 @@
 #include "base/parallel.h"
 #include "base/random.h"
 #include "metric/tour.h"
-
-#include <math.h>
+#include "tape/real.h"
 
 struct rollouts {
     const struct attn_transformer_encoding *encoding;
@@ -39,17 +38,18 @@ static int32_t likeliest(const attn_real *logits, int64_t n) {
     return best;
 }
 
-/* The first city at which the probabilities so far are more than u; roundings can leave none, and the last that is left is taken. */
-static int32_t chosen(const attn_real *logits, int64_t n, double u) {
-    const double most = (double)logits[likeliest(logits, n)];
+/* The first city at which the probabilities so far are more than u; roundings can leave none, and the last that is left is taken. share: room for [n]. */
+static int32_t chosen(const attn_real *logits, int64_t n, double u, attn_real *share) {
+    const attn_real most = logits[likeliest(logits, n)];
     double all = 0, sum = 0;
     int32_t last = 0;
-    for (int64_t j = 0; j < n; j++) all += exp((double)logits[j] - most);
     for (int64_t j = 0; j < n; j++) {
-        if (!((double)logits[j] > -(double)INFINITY)) continue;
-        sum += exp((double)logits[j] - most);
-        last = (int32_t)j;
-        if (sum > u * all) break;
+        share[j] = real_exp(logits[j] - most);
+        all += (double)share[j];
+    }
+    for (int64_t j = 0; j < n && sum <= u * all; j++) {
+        sum += (double)share[j];
+        if (share[j] > 0) last = (int32_t)j;
     }
     return last;
 }
@@ -64,7 +64,7 @@ static void roll_out(void *arg, int64_t b, int worker) {
         if (how->every_start) tour[0] = (int32_t)k;
         for (int64_t t = how->every_start; t < n; t++) {
             attn_transformer_logits(r->encoding, b, tour, t, logits, logits + n);
-            tour[t] = how->drawn ? chosen(logits, n, draw(how, b, k, t)) : likeliest(logits, n);
+            tour[t] = how->drawn ? chosen(logits, n, draw(how, b, k, t), logits + n) : likeliest(logits, n);
         }
         r->length[b * how->tours + k] = attn_tour_length(r->batch->xy + 2 * b * n, tour, n);
     }

@@ -203,7 +203,7 @@ static void glimpse_of(const struct attn_transformer *m, const attn_real *cities
     for (int64_t i = 0; i < dim; i++) out[head * dim + i] = 0;
     for (int64_t j = 0; j < n; j++) {
         if (logits[j] < 0) continue;
-        const attn_real w = (attn_real)exp((double)(weight[j] - most));
+        const attn_real w = real_exp(weight[j] - most);
         sum += w;
         add_to(out + head * dim, cities + (PARTS * j + VALUE) * width + head * dim, w, dim);
     }
@@ -214,7 +214,7 @@ void attn_transformer_logits(const struct attn_transformer_encoding *e, int64_t 
                              attn_real *room) {
     const struct attn_transformer *m = e->model;
     const int64_t n = e->points, width = m->config.width;
-    const attn_real *cities = attn_data(e->cities) + b * n * PARTS * width;
+    const attn_real *cities = attn_data(e->cities) + b * n * PARTS * width, scale = (attn_real)(1 / sqrt((double)width));
     attn_real *query = room, *glimpse = room + width, *weight = room + 2 * width;
     for (int64_t j = 0; j < n; j++) logits[j] = 0;
     for (int64_t i = 0; i < done; i++) logits[tour[i]] = -(attn_real)INFINITY;
@@ -228,7 +228,7 @@ void attn_transformer_logits(const struct attn_transformer_encoding *e, int64_t 
     for (int64_t h = 0; h < m->config.heads; h++) glimpse_of(m, cities, n, h, query, logits, weight, glimpse);
     for (int64_t j = 0; j < n; j++) {
         if (logits[j] < 0) continue;
-        const double u = (double)dot(glimpse, cities + (PARTS * j + POINT) * width, width) / sqrt((double)width);
-        logits[j] = (attn_real)(m->config.clip * tanh(u));
+        const attn_real u = dot(glimpse, cities + (PARTS * j + POINT) * width, width);
+        logits[j] = (attn_real)m->config.clip * real_tanh(scale * u);
     }
 }
