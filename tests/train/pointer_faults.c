@@ -114,6 +114,12 @@ static attn_status tour(attn_ctx *ctx) {
     return use(ctx, &attn_pointer_tsp, words);
 }
 
+static attn_status transformer(attn_ctx *ctx) {
+    static const char *const words[] = {"points=3-5", "batch=4", "test_points=3+4", "test_examples=3", "model=transformer",
+                                        "width=4",    "heads=2", "layers=1",        "wide_beam=2",     NULL};
+    return use(ctx, &attn_pointer_tsp, words);
+}
+
 static attn_status triangulation(attn_ctx *ctx) {
     static const char *const words[] = {SMALL, "model=lstm", "feed=words", NULL};
     return use(ctx, &attn_pointer_delaunay, words);
@@ -141,6 +147,11 @@ static void tours_survive_failing_memory(void **state) {
     test_survives(tour, false);
 }
 
+static void transformers_survive_failing_memory(void **state) {
+    (void)state;
+    test_survives(transformer, false);
+}
+
 static void triangulations_survive_failing_memory(void **state) {
     (void)state;
     test_survives(triangulation, false);
@@ -160,6 +171,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(hulls_survive_failing_memory, set_up, tear_down),
         cmocka_unit_test_setup_teardown(tours_survive_failing_memory, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(transformers_survive_failing_memory, set_up, tear_down),
         cmocka_unit_test_setup_teardown(triangulations_survive_failing_memory, set_up, tear_down),
         cmocka_unit_test_setup_teardown(sorting_survives_failing_memory, set_up, tear_down),
         cmocka_unit_test_setup_teardown(files_survive_failing_memory, set_up, tear_down),

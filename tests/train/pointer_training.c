@@ -13,6 +13,8 @@
 #include <cmocka.h>
 
 static const char small[] = "points=4-7 hidden=8 batch=8 test_points=5+9 test_examples=8 steps=25 init=1";
+/* An epoch ends in the middle of the steps at which runs are stopped, and at one of them. */
+#define TRANSFORMER "model=transformer width=8 heads=2 layers=2 baseline_steps=6 baseline_examples=20 "
 static const struct attn_task *const tasks[] = {&attn_pointer_hull, &attn_pointer_delaunay, &attn_pointer_tsp, &attn_pointer_sort};
 enum { TASKS = sizeof tasks / sizeof tasks[0] };
 
@@ -75,6 +77,8 @@ static void every_task_goes_on_bit_for_bit(void **state) {
     }
     check_resume(&attn_pointer_tsp, 2, "train_examples=10 exact=5 micro_batches=4");
     check_resume(&attn_pointer_tsp, 2, "train_examples=40 batching=mixed labels=a2 direction=any eval_every=6 wide_beam=2");
+    check_resume(&attn_pointer_tsp, 2, TRANSFORMER "micro_batches=2 eval_every=9 wide_beam=3");
+    check_resume(&attn_pointer_tsp, 1, TRANSFORMER "baseline=starts train_examples=40 ema=0.9");
     check_resume(&attn_pointer_hull, 2, "train_examples=40 model=lstm feed=words start=learned close=false eval_every=9 test_points=5");
 }
 
@@ -87,24 +91,28 @@ static void one_and_two_points_are_learned_from_too(void **state) {
     }
 }
 
+static void check_threads(const struct attn_task *task, const char *words) {
+    char first[TEST_PATH] = "";
+    for (int threads = 1; threads <= 3; threads++) {
+        char folder[TEST_PATH] = "";
+        advance(task, threads, words, folder, 0);
+        if (threads == 1) memcpy(first, folder, sizeof first);
+        test_same_file(first, folder, ATTN_MODEL_FILE);
+        char *a = test_lines(first), *b = test_lines(folder);
+        assert_string_equal(a, b);
+        free(a);
+        free(b);
+    }
+}
+
 static void the_model_is_the_same_bytes_on_1_2_and_3_threads(void **state) {
     static const char *const words[] = {"train_examples=64 micro_batches=2", "train_examples=0 batching=mixed start=learned tie_end=true",
                                         "train_examples=16 batching=mixed model=attention test_points=5 constrain=true beam=3"};
     (void)state;
     for (int i = 0; i < TASKS; i++)
-        for (size_t w = 0; w < sizeof words / sizeof *words; w++) {
-            char first[TEST_PATH] = "";
-            for (int threads = 1; threads <= 3; threads++) {
-                char folder[TEST_PATH] = "";
-                advance(tasks[i], threads, words[w], folder, 0);
-                if (threads == 1) memcpy(first, folder, sizeof first);
-                test_same_file(first, folder, ATTN_MODEL_FILE);
-                char *a = test_lines(first), *b = test_lines(folder);
-                assert_string_equal(a, b);
-                free(a);
-                free(b);
-            }
-        }
+        for (size_t w = 0; w < sizeof words / sizeof *words; w++) check_threads(tasks[i], words[w]);
+    check_threads(&attn_pointer_tsp, TRANSFORMER);
+    check_threads(&attn_pointer_tsp, TRANSFORMER "baseline=starts beam=3");
 }
 
 /* ------------------------------------------------------------------------------------------------------ micro-batches */
@@ -161,6 +169,9 @@ static void micro_batches_have_the_losses_and_gradients_of_the_whole_batch(void 
         check_micros(tasks[i], "train_examples=0 batching=mixed model=lstm");
     }
     check_micros(&attn_pointer_tsp, "loss=token"); /* as many tokens in each */
+    check_micros(&attn_pointer_tsp, TRANSFORMER);
+    check_micros(&attn_pointer_tsp, TRANSFORMER "baseline=starts");
+    check_micros(&attn_pointer_tsp, "model=transformer width=8 heads=2 layers=2 baseline_steps=2 baseline_examples=20");
 }
 
 int main(void) {
