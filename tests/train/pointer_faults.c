@@ -120,6 +120,13 @@ static attn_status transformer(attn_ctx *ctx) {
     return use(ctx, &attn_pointer_tsp, words);
 }
 
+static attn_status shortest(attn_ctx *ctx) {
+    static const char *const words[] = {"points=3", "batch=4", "test_points=3", "test_examples=3", "model=transformer",
+                                        "width=4",  "heads=2", "layers=1",      "baseline=starts", "augment=2",
+                                        NULL};
+    return use(ctx, &attn_pointer_tsp, words);
+}
+
 static attn_status triangulation(attn_ctx *ctx) {
     static const char *const words[] = {SMALL, "model=lstm", "feed=words", NULL};
     return use(ctx, &attn_pointer_delaunay, words);
@@ -150,6 +157,7 @@ static void tours_survive_failing_memory(void **state) {
 static void transformers_survive_failing_memory(void **state) {
     (void)state;
     test_survives(transformer, false);
+    test_survives(shortest, false);
 }
 
 static void triangulations_survive_failing_memory(void **state) {

@@ -14,7 +14,7 @@
 
 static const char small[] = "points=4-7 hidden=8 batch=8 test_points=5+9 test_examples=8 steps=25 init=1";
 /* An epoch ends in the middle of the steps at which runs are stopped, and at one of them. */
-#define TRANSFORMER "model=transformer width=8 heads=2 layers=2 baseline_steps=6 baseline_examples=20 "
+#define TRANSFORMER "model=transformer width=8 heads=2 layers=2 baseline_steps=6 baseline_tests=20 "
 static const struct attn_task *const tasks[] = {&attn_pointer_hull, &attn_pointer_delaunay, &attn_pointer_tsp, &attn_pointer_sort};
 enum { TASKS = sizeof tasks / sizeof tasks[0] };
 
@@ -78,7 +78,7 @@ static void every_task_goes_on_bit_for_bit(void **state) {
     check_resume(&attn_pointer_tsp, 2, "train_examples=10 exact=5 micro_batches=4");
     check_resume(&attn_pointer_tsp, 2, "train_examples=40 batching=mixed labels=a2 direction=any eval_every=6 wide_beam=2");
     check_resume(&attn_pointer_tsp, 2, TRANSFORMER "micro_batches=2 eval_every=9 wide_beam=3");
-    check_resume(&attn_pointer_tsp, 1, TRANSFORMER "baseline=starts train_examples=40 ema=0.9");
+    check_resume(&attn_pointer_tsp, 1, TRANSFORMER "baseline=starts train_examples=40 ema=0.9 augment=3");
     check_resume(&attn_pointer_hull, 2, "train_examples=40 model=lstm feed=words start=learned close=false eval_every=9 test_points=5");
 }
 
@@ -171,7 +171,7 @@ static void micro_batches_have_the_losses_and_gradients_of_the_whole_batch(void 
     check_micros(&attn_pointer_tsp, "loss=token"); /* as many tokens in each */
     check_micros(&attn_pointer_tsp, TRANSFORMER);
     check_micros(&attn_pointer_tsp, TRANSFORMER "baseline=starts");
-    check_micros(&attn_pointer_tsp, "model=transformer width=8 heads=2 layers=2 baseline_steps=2 baseline_examples=20");
+    check_micros(&attn_pointer_tsp, "model=transformer width=8 heads=2 layers=2 baseline_steps=2 baseline_tests=20");
 }
 
 int main(void) {

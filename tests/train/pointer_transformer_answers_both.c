@@ -2,6 +2,8 @@
 #include "support/training.h"
 #include "system/pointer/decode.h"
 #include "system/pointer/pointer.h"
+#include "system/pointer/rollout.h"
+#include "system/pointer/shortest.h"
 
 #include "metric/tour.h"
 
@@ -177,6 +179,51 @@ static void weights_are_the_probabilities_whose_product_is_the_answers(void **st
         }
 }
 
+/* Of the points by themselves in each of the symmetries, from each city: no other of those tours is shorter, and the answer is one of them. */
+static void augmented_answers_are_the_shortest_of_the_greedy_tours_of_all_symmetries(void **state) {
+    (void)state;
+    for (int c = 0; c < CONFIGS; c++)
+        for (int64_t augment = 1; augment <= ATTN_SYMMETRIES; augment += 7)
+            for (int64_t n = 1; n <= MOST; n += 4) {
+                double best[BATCH];
+                void *scratch = malloc(attn_rollout_scratch(&configs[c], n));
+                assert_non_null(scratch);
+                struct net t;
+                open_net(&t, &configs[c], n % 8 == 1, n);
+                for (int b = 0; b < BATCH; b++) best[b] = (double)INFINITY;
+                for (int64_t a = 0; a < augment; a++) {
+                    attn_real x[BATCH * MOST * 2];
+                    for (int64_t i = 0; i < BATCH * n; i++) {
+                        const attn_real u = t.batch.x[2 * i], v = t.batch.x[2 * i + 1],
+                                        turned[2] = {a % 2 ? 1 - u : u, a / 2 % 2 ? 1 - v : v};
+                        for (int k = 0; k < 2; k++) x[2 * i + k] = turned[a / 4 ? 1 - k : k];
+                    }
+                    const int64_t tours = configs[c].any_start ? n : 1;
+                    const struct attn_rollout how = {.tours = tours, .every_start = configs[c].any_start};
+                    int32_t tour[BATCH * MOST * MOST];
+                    double length[BATCH * MOST];
+                    struct attn_transformer_encoding e;
+                    attn_tape_reset(t.m.tape);
+                    assert_true(attn_transformer_encode(&t.transformer, BATCH, n, x, &e));
+                    attn_rollout_tours(t.ctx, &e, &t.batch, &how, scratch, tour, length);
+                    for (int64_t i = 0; i < BATCH * tours; i++) best[i / tours] = fmin(best[i / tours], length[i]);
+                }
+                t.m.augment = augment;
+                decode(&t, &(struct attn_pointer_decoding){1, true, true}, NULL);
+                for (int64_t b = 0; b < BATCH; b++) {
+                    int32_t numbers[MOST + 1];
+                    assert_int_equal(attn_pointer_numbers(&t.problem, t.answers.tokens + b * t.answers.room, t.answers.length[b], numbers),
+                                     n);
+                    assert_int_equal(numbers[0], 0);
+                    assert_true(t.answers.ended[b]);
+                    assert_true(fabs(attn_tour_length(t.batch.xy + 2 * b * n, numbers, n) - best[b]) <= 1e-12);
+                    assert_true(fabs(t.answers.score[b] + best[b]) <= 1e-12);
+                }
+                free(scratch);
+                close_net(&t);
+            }
+}
+
 static void losses_are_those_of_labels_that_are_tours(void **state) {
     (void)state;
     for (int c = 0; c < CONFIGS; c++) {
@@ -219,6 +266,8 @@ static void fields_that_have_no_meaning_with_a_transformer_are_refused(void **st
     expect_refused("model=transformer batching=mixed", "batching=mixed with model=transformer: expected batching=equal");
     expect_refused("model=transformer feed=words", "feed=words with model=transformer");
     expect_refused("model=transformer start=learned", "start=learned with model=transformer");
+    expect_refused("model=transformer augment=8 beam=2", "augment=8 with a beam: expected beam=1 and wide_beam=0");
+    expect_refused("model=transformer augment=1 wide_beam=2", "augment=1 with a beam");
     expect_refused("model=transformer tie_end=true", "tie_end=true with model=transformer");
 }
 
@@ -228,6 +277,7 @@ int main(void) {
         cmocka_unit_test(scores_are_the_log_probabilities_of_the_order_that_was_found),
         cmocka_unit_test(a_full_beam_finds_the_likeliest_of_all_tours),
         cmocka_unit_test(weights_are_the_probabilities_whose_product_is_the_answers),
+        cmocka_unit_test(augmented_answers_are_the_shortest_of_the_greedy_tours_of_all_symmetries),
         cmocka_unit_test(losses_are_those_of_labels_that_are_tours),
         cmocka_unit_test(fields_that_have_no_meaning_with_a_transformer_are_refused),
     };

@@ -68,6 +68,6 @@ attn_status attn_pointer_ask(struct attn_job *job, const double *xy, int64_t n, 
     *out = (struct attn_pointer_answer){.job = job, .problem = s->problem, .n = n, .xy = xy};
     out->problem.exact_most = ATTN_TOUR_EXACT_MOST;
     attn_status status = attn_pointer_task_fits(job, n);
-    if (!status) status = open_answer(out, weights && s->decoding.beams == 1);
+    if (!status) status = open_answer(out, weights && s->decoding.beams == 1 && s->model.augment == 0);
     return status ? status : ask(out, truth);
 }

@@ -2,6 +2,7 @@
 #include "system/pointer/decode.h"
 
 #include "base/parallel.h"
+#include "system/pointer/shortest.h"
 #include "tape/tape.h"
 
 #include <math.h>
@@ -306,6 +307,7 @@ attn_status attn_pointer_decode(attn_ctx *ctx, const struct attn_pointer_model *
                         .wide = batch->points + 1,
                         .width = model->config.hidden};
     const bool records = model->tape->record;
+    if (model->augment > 0) return attn_pointer_shortest(ctx, model->transformer, problem, model->augment, batch, answers);
     attn_status status = open_decoder(&d);
     attn_tape_record(model->tape, false);
     if (!status) first_beams(&d);

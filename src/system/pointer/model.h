@@ -26,12 +26,14 @@ struct attn_pointer_model {
     struct attn_pointer_config config;
     attn_tape *tape;
     attn_recurrent_weights encoder, decoder;
-    attn_tensor *start;                         /* [2]: what the decoder takes first */
-    attn_tensor *end;                           /* e[0], [H] */
-    attn_tensor *first_h, *first_c;             /* [H]; NULL: zeros */
-    attn_tensor *w1, *w2, *v;                   /* [H, H], [H, H], [H] */
-    attn_tensor *words;                         /* [dictionary + 2, H], the start's behind all others; NULL: coordinates are fed */
-    attn_tensor *out, *out_bias;                /* [dictionary + 1, H or 2 H], [dictionary + 1] */
+    attn_tensor *start;             /* [2]: what the decoder takes first */
+    attn_tensor *end;               /* e[0], [H] */
+    attn_tensor *first_h, *first_c; /* [H]; NULL: zeros */
+    attn_tensor *w1, *w2, *v;       /* [H, H], [H, H], [H] */
+    attn_tensor *words;             /* [dictionary + 2, H], the start's behind all others; NULL: coordinates are fed */
+    attn_tensor *out, *out_bias;    /* [dictionary + 1, H or 2 H], [dictionary + 1] */
+    int64_t
+        augment; /* of the transformer: answers are the shortest of greedy tours of so many symmetries of the points; 0: as they are decoded */
     const struct attn_transformer *transformer; /* another model, of which nothing above but the tape is used; NULL: one of the three */
 };
 

@@ -61,7 +61,7 @@ static void roll_out(void *arg, int64_t b, int worker) {
     attn_real *logits = (attn_real *)(void *)(r->scratch + (size_t)worker * r->scratch_bytes);
     for (int64_t k = 0; k < how->tours; k++) {
         int32_t *tour = r->tours + (b * how->tours + k) * n;
-        if (how->every_start) tour[0] = (int32_t)k;
+        if (how->every_start) tour[0] = (int32_t)(how->begin + k);
         for (int64_t t = how->every_start; t < n; t++) {
             attn_transformer_logits(r->encoding, b, tour, t, logits, logits + n);
             tour[t] = how->drawn ? chosen(logits, n, draw(how, b, k, t), logits + n) : likeliest(logits, n);

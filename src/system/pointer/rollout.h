@@ -6,8 +6,9 @@
 #include "system/pointer/transformer.h"
 
 struct attn_rollout {
-    int64_t tours;       /* of each example, K */
-    bool every_start;    /* K is N, and tour k begins at city k; else the first city is the model's choice too */
+    int64_t tours;    /* of each example, K */
+    bool every_start; /* tour k begins at city begin + k; else the first city is the model's choice too */
+    int64_t begin;
     bool drawn;          /* as the model says; else the likeliest city, of equal ones the first */
     uint64_t seed;       /* what is drawn depends on this, */
     int64_t step, first; /* on the step and on the example's number in it: first is that of the batch's first */

@@ -43,8 +43,12 @@ static const char *const directions[] = {"ccw", "any", NULL};
          ATTN_WORD,  "rollout",                                                                                                            \
          0,          0,                                                                                                                    \
          baselines},                                                                                                                       \
-        {"baseline_steps", "transformer: steps before the copy may be renewed", ATTN_WHOLE, "250", 1, 1e9, NULL}, {                        \
-        "baseline_examples", "transformer: examples on which it must be worse for that", ATTN_WHOLE, "1024", 2, 1e9, NULL                  \
+        {"baseline_steps", "transformer: steps before the copy may be renewed", ATTN_WHOLE, "250", 1, 1e9, NULL},                          \
+        {"baseline_tests", "transformer: examples on which it must be worse for that", ATTN_WHOLE, "1024", 2, 1e9, NULL}, {                \
+        "augment",                                                                                                                         \
+            "transformer: answers are the shortest of greedy tours of so many symmetries of the points, with baseline=starts from every "  \
+            "city; 0: one tour",                                                                                                           \
+            ATTN_WHOLE, "0", 0, ATTN_SYMMETRIES, NULL                                                                                      \
     }
 #define DATA_FIELDS(points_, test_)                                                                                                        \
     {"points", "points of an example: \"10\", or \"5-10\" for every number between", ATTN_TEXT, points_, 0, 0, NULL},                      \

@@ -4,6 +4,7 @@
 
 #include "system/pointer/decode.h"
 #include "system/pointer/reinforce.h"
+#include "system/pointer/shortest.h"
 #include "system/pointer/source.h"
 #include "train/job.h"
 

@@ -76,10 +76,13 @@ static attn_status add_loss(struct evaluation *e) {
     return ATTN_OK;
 }
 
-static attn_status score_batch(struct evaluation *e, const struct attn_pointer_decoding *how, struct attn_pointer_score *score) {
+static attn_status score_batch(struct evaluation *e, const struct attn_pointer_decoding *how, bool greedy,
+                               struct attn_pointer_score *score) {
     const struct attn_pointer_task *s = e->job->self;
     const struct attn_pointer_batch *b = &e->batch;
-    const attn_status status = attn_pointer_decode(e->job->ctx, &s->model, &s->problem, how, b, &e->answers, NULL);
+    struct attn_pointer_model model = s->model;
+    if (greedy) model.augment = 0;
+    const attn_status status = attn_pointer_decode(e->job->ctx, &model, &s->problem, how, b, &e->answers, NULL);
     for (int64_t i = 0; i < b->count && !status; i++) {
         const int64_t count = attn_pointer_numbers(&s->problem, e->answers.tokens + i * e->answers.room, e->answers.length[i], e->answer);
         attn_pointer_score_add(&s->problem, b->xy + 2 * i * b->points, b->length[i], e->answer, count, e->answers.ended[i],
@@ -91,15 +94,24 @@ static attn_status score_batch(struct evaluation *e, const struct attn_pointer_d
 /* ------------------------------------------------------------------------------------------------------------ figures */
 
 /* Ways of decoding whose figures are told; the first decides. */
-enum { MAIN, WIDE, FREE, WAYS };
-static const char *const suffix[WAYS] = {"", "_wide", "_free"};
+enum { MAIN, WIDE, FREE, GREEDY, WAYS };
+static const char *const suffix[WAYS] = {"", "_wide", "_free", "_greedy"};
 
-/* Which of them, and how: the greater beam, and without the constraint, where there is one; the transformer's is its own. */
+/* Which of them, and how: the greater beam, without the constraint, where there is one (the transformer's is its own), and one greedy tour where many are tried. */
 static bool way(const struct attn_pointer_task *s, int which, struct attn_pointer_decoding *out) {
     *out = s->decoding;
-    if (which == WIDE) out->beams = s->wide_beams;
-    if (which == FREE) out->constrained = false;
-    return which == MAIN || (which == WIDE ? s->wide_beams > 0 : s->decoding.constrained && !s->model.transformer);
+    switch (which) {
+    case WIDE:
+        out->beams = s->wide_beams;
+        return s->wide_beams > 0;
+    case FREE:
+        out->constrained = false;
+        return s->decoding.constrained && !s->model.transformer;
+    case GREEDY:
+        return s->model.augment > 0;
+    default:
+        return true;
+    }
 }
 
 /* The batch in e is told of in all ways. */
@@ -112,7 +124,7 @@ static attn_status measure_batch(struct evaluation *e, struct attn_pointer_score
                                  e->batch.target + i * e->batch.tokens, e->batch.tokens, &score[MAIN]);
     for (int w = 0; w < WAYS && !status; w++) {
         struct attn_pointer_decoding how;
-        if (way(s, w, &how)) status = score_batch(e, &how, &score[w]);
+        if (way(s, w, &how)) status = score_batch(e, &how, w == GREEDY, &score[w]);
     }
     return status;
 }

@@ -40,7 +40,7 @@ static bool has(const struct attn_pointer_task *s, int index) {
     const int64_t n = points_of(s, index);
     if (n < 3 || (s->model.config.net != ATTN_PTRNET && n > s->model.config.dictionary)) return false;
     if (pictures[index].points == SMALLEST && s->source.low == s->source.high) return false;
-    return pictures[index].weights ? s->decoding.beams == 1 : s->problem.kind != ATTN_POINTER_SORT;
+    return pictures[index].weights ? s->decoding.beams == 1 && s->model.augment == 0 : s->problem.kind != ATTN_POINTER_SORT;
 }
 
 attn_status attn_pointer_picture(struct attn_job *job, int64_t index, struct attn_picture *out) {

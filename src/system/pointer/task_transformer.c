@@ -15,6 +15,9 @@ attn_status attn_pointer_transformer_check(struct attn_job *job) {
     if (attn_recipe_whole(r, "feed") == 1) return refuse(job, "feed=words", "feed=points, as nothing is fed back");
     if (attn_recipe_whole(r, "start") == 1) return refuse(job, "start=learned", "start=zeros, as there are no first states");
     if (attn_recipe_whole(r, "tie_end") != 0) return refuse(job, "tie_end=true", "tie_end=false, as it has no end");
+    if (attn_recipe_whole(r, "augment") > 0 && (attn_recipe_whole(r, "beam") > 1 || attn_recipe_whole(r, "wide_beam") > 0))
+        return attn_fail(job->ctx, ATTN_EINVAL, "recipe: augment=%lld with a beam: expected beam=1 and wide_beam=0",
+                         (long long)attn_recipe_whole(r, "augment"));
     return ATTN_OK;
 }
 
@@ -23,13 +26,14 @@ attn_status attn_pointer_transformer_open(struct attn_job *job) {
     struct attn_pointer_task *s = job->self;
     const struct attn_reinforce_config reinforce = {.baseline = (enum attn_baseline)attn_recipe_whole(r, "baseline"),
                                                     .epoch = attn_recipe_whole(r, "baseline_steps"),
-                                                    .examples = attn_recipe_whole(r, "baseline_examples")};
+                                                    .examples = attn_recipe_whole(r, "baseline_tests")};
     const struct attn_transformer_config config = {.width = attn_recipe_whole(r, "width"),
                                                    .layers = attn_recipe_whole(r, "layers"),
                                                    .heads = attn_recipe_whole(r, "heads"),
                                                    .clip = attn_recipe_number(r, "logit_clip"),
                                                    .any_start = reinforce.baseline == ATTN_BASELINE_STARTS};
     attn_transformer_make(job->model, &config, false, &s->transformer);
-    s->model = (struct attn_pointer_model){.tape = s->transformer.tape, .transformer = &s->transformer};
+    s->model = (struct attn_pointer_model){
+        .tape = s->transformer.tape, .augment = attn_recipe_whole(r, "augment"), .transformer = &s->transformer};
     return attn_reinforce_open(job->ctx, job->model, &s->transformer, &reinforce, &s->source, &s->reinforce);
 }
