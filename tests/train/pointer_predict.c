@@ -101,7 +101,7 @@ static void three_points_have_one_answer(void **state) {
         expect_piece(hull, "area 0.265");
         expect_piece(tour, "length 2.34883");
         if (check) expect_piece(hull, "\tthe model is right");
-        if (check) expect_piece(tour, "\tthe model's is 0.00% longer");
+        if (check) expect_piece(tour, "\tthe model is right");
         free(hull);
         free(tour);
     }
@@ -238,8 +238,8 @@ static void numbers_of_a_line_are_sorted_and_others_refused(void **state) {
     expect_piece(text, "\nexact\t1 3 4 5 2\tthe model is ");
     expect_piece(text, "\nexact\t1 2 3\tthe model is ");
     free(text);
-    expect_refused(&attn_pointer_sort, "", "1 2 3\n1 2\n", "line 2: found 2 points, expected at least 3", 1);
-    expect_refused(&attn_pointer_sort, "", "\n", "line 1: found 0 points, expected at least 3", 0);
+    expect_refused(&attn_pointer_sort, "", "1 2 3\n1 2\n", "line 2: found 2 numbers, expected at least 3", 1);
+    expect_refused(&attn_pointer_sort, "", "\n", "line 1: found 0 numbers, expected at least 3", 0);
     expect_refused(&attn_pointer_sort, "", "1 2 nan\n", "line 1: found 'nan' at byte 4, expected a number", 0);
     expect_refused(&attn_pointer_sort, "", "1 2 1e999\n", "line 1: found '1e999' at byte 4, expected a number", 0);
     expect_refused(&attn_pointer_sort, "", "1 2 3x\n", "line 1: found '3x' at byte 4, expected a number", 0);

@@ -99,7 +99,7 @@ static void examples_are_written_learned_from_and_evaluated_and_models_asked(voi
         if (strcmp(tasks[t], "pointer/sort") == 0) { /* it takes lines of numbers */
             assert_int_equal(predict(run.folder, "3 1 2\n0.5, 0.25, 7\n"), 0);
             assert_int_equal(lines_of_text(), 2);
-            expect(predict(run.folder, "1 2\n"), 2, "found 2 points, expected at least 3");
+            expect(predict(run.folder, "1 2\n"), 2, "found 2 numbers, expected at least 3");
             continue;
         }
         assert_int_equal(predict(run.folder, "x;y\n0.5;0.5\n0.25;1\n1;1\n0.75;0.1\n0.1;0.2\n"), 0);

@@ -232,7 +232,8 @@ int attn_cmd_predict(int argc, char **argv) {
         "predict",
         "MODEL",
         "Reads lines and writes a saved model's answer to each. zoology/mqar: keys and values, then '?' and the keys "
-        "asked for, as \"a 1 b 2 ? b\".",
+        "asked for, as \"a 1 b 2 ? b\". pointer/hull, delaunay, tsp: points as CSV (an empty line ends a set) or TSPLIB; pointer/sort: "
+        "numbers.",
         "echo 'apple red grass green ? grass' | attn predict runs/zoology-mqar-20260101-120000-1a2b",
         options,
         sizeof options / sizeof options[0]};
@@ -253,12 +254,13 @@ int attn_cmd_data(int argc, char **argv) {
     const struct attn_option options[] = {
         {"count", ATTN_OPTION_INTEGER, &count, "N", "examples; default 10", 1, 1e12},
     };
-    const struct attn_usage usage = {"data",
-                                     "TASK [FIELD=VALUE...]",
-                                     "Writes the examples that training would see, one JSON object a line.",
-                                     "attn data zoology/mqar vocabulary=64 length=16 pairs=4 --count 3",
-                                     options,
-                                     sizeof options / sizeof options[0]};
+    const struct attn_usage usage = {
+        "data",
+        "TASK [FIELD=VALUE...]",
+        "Writes the examples that training would see, one JSON object a line, or in the paper's format (pointer).",
+        "attn data zoology/mqar vocabulary=64 length=16 pairs=4 --count 3",
+        options,
+        sizeof options / sizeof options[0]};
     int status = attn_options_parse(&usage, argc, argv, &words);
     if (status >= 0) return status;
     if (words.count == 0) return attn_complain("data: expected a task; attn systems lists them");

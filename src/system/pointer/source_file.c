@@ -33,6 +33,23 @@ static attn_status grow(attn_ctx *ctx, void **array, int64_t *room, int64_t want
     return ATTN_OK;
 }
 
+/* What a file of another task would not be. Nothing is said of whether an answer is right: it may be an approximation's. */
+static attn_status check_kind(const struct reading *r, const char *path, const struct attn_point_example *e, int64_t count) {
+    const enum attn_pointer_kind kind = r->problem->kind;
+    unsigned char seen[ATTN_POINTER_MOST] = {0};
+    int64_t different = 0;
+    for (int64_t i = 0; i < count; i++) {
+        different += !seen[e->target[i]];
+        seen[e->target[i]] = 1;
+    }
+    if (kind == ATTN_POINTER_DELAUNAY ? count % 3 == 0 : different == count && (kind == ATTN_POINTER_HULL || count == e->n)) return ATTN_OK;
+    return attn_fail(r->ctx, ATTN_EINVAL, "%s: example %lld: found %lld numbers, %lld of them different, for %lld points, expected %s",
+                     path, (long long)r->count + 1, (long long)count, (long long)different, (long long)e->n,
+                     kind == ATTN_POINTER_DELAUNAY ? "three a triangle"
+                     : kind == ATTN_POINTER_HULL   ? "none twice"
+                                                   : "every point once");
+}
+
 /* The structure's own tokens, closed or not as the problem has it. */
 static attn_status add(struct reading *r, const char *path, const struct attn_point_example *e) {
     if (e->count < 1) return attn_fail(r->ctx, ATTN_EINVAL, "%s: example %lld: found no output", path, (long long)r->count + 1);
@@ -41,7 +58,8 @@ static attn_status add(struct reading *r, const char *path, const struct attn_po
                          (long long)r->count + 1, (long long)e->n, ATTN_POINTER_MOST);
     const bool cyclic = r->problem->kind == ATTN_POINTER_HULL || r->problem->kind == ATTN_POINTER_TSP;
     const int64_t count = e->count - (cyclic && e->count > 1 && e->target[e->count - 1] == e->target[0]);
-    attn_status status = grow(r->ctx, (void **)&r->place, &r->room, r->count + 1, sizeof *r->place);
+    attn_status status = check_kind(r, path, e, count);
+    if (!status) status = grow(r->ctx, (void **)&r->place, &r->room, r->count + 1, sizeof *r->place);
     if (!status) status = grow(r->ctx, (void **)&r->xy, &r->room_numbers, r->numbers + 2 * e->n, sizeof *r->xy);
     if (!status) status = grow(r->ctx, (void **)&r->tokens, &r->room_words, r->words + count + 2, sizeof *r->tokens);
     if (status) return status;

@@ -187,6 +187,12 @@ static attn_status open_source(struct attn_job *job, struct attn_pointer_task *s
     return attn_pointer_source_open(job->ctx, &s->source);
 }
 
+static int64_t least_test(const struct attn_pointer_task *s) {
+    int64_t least = s->test[0];
+    for (int i = 1; i < s->tests; i++) least = attn_min64(least, s->test[i]);
+    return least;
+}
+
 static attn_status open_task(struct attn_job *job, enum attn_pointer_kind kind) {
     struct attn_pointer_task *s = job->self;
     struct attn_pointer_config config;
@@ -203,6 +209,7 @@ static attn_status open_task(struct attn_job *job, enum attn_pointer_kind kind) 
         status = attn_pointer_transformer_open(job);
     else
         attn_pointer_model_make(job->model, &config, &s->model);
+    if (!status) status = attn_pointer_task_fits(job, least_test(s)); /* or training would end without figures */
     return status ? status
                   : attn_pointer_batch_open(job->ctx, s->source.batch, s->source.high, attn_pointer_source_tokens(&s->source), &s->batch);
 }

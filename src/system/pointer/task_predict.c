@@ -25,8 +25,10 @@ struct question {
 
 static attn_status check(const struct question *q, int64_t n) {
     attn_ctx *ctx = q->job->ctx;
+    const struct attn_pointer_task *s = q->job->self;
+    const char *what = s->problem.kind == ATTN_POINTER_SORT ? "number" : "point";
     if (n < LEAST_POINTS)
-        return attn_fail(ctx, ATTN_EINVAL, "found %lld point%s, expected at least %d", (long long)n, n == 1 ? "" : "s", LEAST_POINTS);
+        return attn_fail(ctx, ATTN_EINVAL, "found %lld %s%s, expected at least %d", (long long)n, what, n == 1 ? "" : "s", LEAST_POINTS);
     if (n > MOST_POINTS)
         return attn_fail(ctx, ATTN_EUNSUPPORTED,
                          "found %lld points, expected at most %d: a model looks at every point for every part of its answer", (long long)n,
@@ -83,7 +85,10 @@ static void print_longer(const struct attn_pointer_answer *a, FILE *out) {
     const double best = attn_tour_length(a->xy, a->truth, a->truths);
     if (!attn_tour_valid(a->numbers, a->count, a->n, a->scratch) || !(best > 0)) return;
     const double more = attn_tour_length(a->xy, a->numbers, a->count) / best - 1;
-    fprintf(out, "\tthe model's is %.2f%% longer", 100 * fmax(more, 0)); /* as long, by another way round */
+    if (more > 1e-12)
+        fprintf(out, "\tthe model's is %.2f%% longer", 100 * more);
+    else
+        fputs("\tthe model is right", out);
 }
 
 static void print_comparison(const struct attn_pointer_answer *a, FILE *out) {
