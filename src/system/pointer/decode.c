@@ -273,10 +273,10 @@ static bool any_busy(const struct decoder *d) {
     return false;
 }
 
-/* A tour has no first city: the transformer's begin where it likes, answers at point 1. */
+/* A tour has no first city: the transformer's begin where it likes, answers at point 1. One that there is no room for stays as it is. */
 static void write_tour(const int32_t *path, int64_t n, int64_t length, int32_t *tokens) {
     int64_t at = 0;
-    while (at < n - 1 && path[at] != 1) at++;
+    while (length >= n && path[at] != 1) at++;
     for (int64_t i = 0; i < length; i++) tokens[i] = path[(at + i) % n];
 }
 
@@ -307,9 +307,13 @@ attn_status attn_pointer_decode(attn_ctx *ctx, const struct attn_pointer_model *
                         .wide = batch->points + 1,
                         .width = model->config.hidden};
     const bool records = model->tape->record;
-    if (model->augment > 0) return attn_pointer_shortest(ctx, model->transformer, problem, model->augment, batch, answers);
-    attn_status status = open_decoder(&d);
     attn_tape_record(model->tape, false);
+    if (model->augment > 0) {
+        const attn_status found = attn_pointer_shortest(ctx, model->transformer, problem, model->augment, batch, answers);
+        attn_tape_record(model->tape, records);
+        return found;
+    }
+    attn_status status = open_decoder(&d);
     if (!status) first_beams(&d);
     if (!status) status = encode(&d);
     for (; !status && any_busy(&d); d.taken++) {

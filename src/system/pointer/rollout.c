@@ -22,10 +22,10 @@ size_t attn_rollout_scratch(const struct attn_transformer_config *config, int64_
     return (size_t)(points + attn_transformer_room(&e)) * sizeof(attn_real);
 }
 
-/* In [0, 1), a number of its own for each example, tour and city of a step. */
+/* In [0, 1), a number of its own for each example, tour and city of a step, and none that the examples of this seed are drawn by. */
 static double draw(const struct attn_rollout *how, int64_t example, int64_t tour, int64_t city) {
     const uint32_t key[2] = {(uint32_t)how->seed, (uint32_t)(how->seed >> 32)},
-                   counter[4] = {(uint32_t)how->step, (uint32_t)(how->first + example), (uint32_t)tour, (uint32_t)city};
+                   counter[4] = {(uint32_t)how->step, (uint32_t)(how->first + example), (uint32_t)tour, UINT32_MAX - (uint32_t)city};
     uint32_t word[4];
     attn_philox(key, counter, word);
     return ((double)(word[0] >> 5) * 67108864.0 + (double)(word[1] >> 6)) / 9007199254740992.0;
