@@ -85,7 +85,7 @@ static void take_best(struct search *s, const struct answer *a) {
 }
 
 static void try_all(struct search *s, const struct answer *a, int64_t steps, struct attn_pointer_states states) {
-    double log_p[MOST];
+    double log_p[MOST] = {0};
     if (steps == s->most || a->ended) {
         take_best(s, a);
         return;
