@@ -15,14 +15,29 @@
 
 static char folder[64], data[96];
 
-static int set_up(void **state) {
-    (void)state;
+static int put_examples(const char *text) {
     test_folder_make(folder);
     snprintf(data, sizeof data, "%s/examples.txt", folder);
     FILE *out = fopen(data, "w");
     if (!out) return -1;
-    fputs("0 0 1 0 0 1 output 1 2 3 1\n0 0 1 0 1 1 0 1 output 1 2 3 4 1\n0 0 2 0 0 1 output 1 2 3\n", out);
+    fputs(text, out);
     return fclose(out);
+}
+
+/* Hulls and tours, closed and not. */
+static int set_up(void **state) {
+    (void)state;
+    return put_examples("0 0 1 0 0 1 output 1 2 3 1\n0 0 1 0 1 1 0 1 output 1 2 3 4 1\n0 0 2 0 0 1 output 1 2 3\n");
+}
+
+static int set_up_triangles(void **state) {
+    (void)state;
+    return put_examples("0 0 1 0 0 1 output 1 2 3\n0 0 1 0 1 1 0 1 output 1 2 3 1 3 4\n0 0 2 0 0 1 output 1 2 3\n");
+}
+
+static int set_up_orders(void **state) {
+    (void)state;
+    return put_examples("0 0 1 0 0.5 0 output 1 3 2\n0.1 0 1 0 0.5 0 0.3 0 output 1 4 3 2\n0.2 0 0.1 0 0 0 output 3 2 1\n");
 }
 
 static int tear_down(void **state) {
@@ -180,8 +195,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(hulls_survive_failing_memory, set_up, tear_down),
         cmocka_unit_test_setup_teardown(tours_survive_failing_memory, set_up, tear_down),
         cmocka_unit_test_setup_teardown(transformers_survive_failing_memory, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(triangulations_survive_failing_memory, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(sorting_survives_failing_memory, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(triangulations_survive_failing_memory, set_up_triangles, tear_down),
+        cmocka_unit_test_setup_teardown(sorting_survives_failing_memory, set_up_orders, tear_down),
         cmocka_unit_test_setup_teardown(files_survive_failing_memory, set_up, tear_down),
     };
     return cmocka_run_group_tests_name("pointer: faults", tests, NULL, NULL);

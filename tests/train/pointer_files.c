@@ -267,6 +267,28 @@ static void files_outside_the_recipes_points_are_refused_by_name(void **state) {
     close_job(&o);
 }
 
+static void files_of_other_tasks_are_refused(void **state) {
+    static const struct {
+        const struct attn_task *task;
+        const char *sentence;
+    } wrong[] = {{&attn_pointer_hull, "found 4 numbers, 3 of them different, for 4 points, expected none twice"},
+                 {&attn_pointer_tsp, "found 4 numbers, 3 of them different, for 4 points, expected every point once"},
+                 {&attn_pointer_sort, "found 4 numbers, 3 of them different, for 4 points, expected every point once"},
+                 {&attn_pointer_delaunay, "found 4 numbers, 3 of them different, for 4 points, expected three a triangle"}};
+    (void)state;
+    put_file("0 0 1 0 1 1 0 1 output 1 2 3 2\n");
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        char words[256], text[2048] = "";
+        struct opened o;
+        snprintf(words, sizeof words, "points=4 data=%s", path);
+        const attn_status status = try_open(&o, wrong[i].task, words);
+        attn_ctx_error(ctx, text, sizeof text);
+        close_job(&o);
+        assert_int_equal(status, ATTN_EINVAL);
+        if (!strstr(text, wrong[i].sentence)) fail_msg("%s", text);
+    }
+}
+
 static void malformed_files_are_refused_with_their_line(void **state) {
     (void)state;
     put_file("0 0 1 0 0 1 output 1 2 3\n0 0 1 0 0 1 output 1 2 4\n");
@@ -309,6 +331,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(training_from_a_file_goes_on_bit_for_bit, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_evaluation_of_a_file_has_the_figures_of_its_examples, set_up, tear_down),
         cmocka_unit_test_setup_teardown(files_outside_the_recipes_points_are_refused_by_name, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(files_of_other_tasks_are_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(malformed_files_are_refused_with_their_line, set_up, tear_down),
         cmocka_unit_test_setup_teardown(an_evaluation_of_more_points_than_the_dictionary_has_is_refused, set_up, tear_down),
     };

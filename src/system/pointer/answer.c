@@ -18,13 +18,13 @@ static size_t most(size_t a, size_t b) {
     return a > b ? a : b;
 }
 
-static attn_status open_answer(struct attn_pointer_answer *a, bool weights) {
+static attn_status open_answer(struct attn_pointer_answer *a, bool truth, bool weights) {
     attn_ctx *ctx = a->job->ctx;
     const int64_t n = a->n, numbers = attn_pointer_most_tokens(&a->problem, n) + 1;
     const size_t words = (size_t)numbers * sizeof(int32_t), points = (size_t)(2 * n) * sizeof(double),
                  heat = weights ? (size_t)(numbers * (n + 1)) * sizeof(double) : 0;
     const size_t scratch =
-        most(most(attn_pointer_scratch(&a->problem, n), attn_tour_valid_scratch(n)), attn_triangles_scratch(2 * numbers));
+        most(most(truth ? attn_pointer_scratch(&a->problem, n) : 1, attn_tour_valid_scratch(n)), attn_triangles_scratch(2 * numbers));
     attn_status status = attn_pointer_batch_open(ctx, 1, n, numbers, &a->batch);
     if (!status) status = attn_pointer_answers_open(ctx, &a->problem, 1, n, &a->answers);
     if (status) return status;
@@ -68,6 +68,6 @@ attn_status attn_pointer_ask(struct attn_job *job, const double *xy, int64_t n, 
     *out = (struct attn_pointer_answer){.job = job, .problem = s->problem, .n = n, .xy = xy};
     out->problem.exact_most = ATTN_TOUR_EXACT_MOST;
     attn_status status = attn_pointer_task_fits(job, n);
-    if (!status) status = open_answer(out, weights && s->decoding.beams == 1 && s->model.augment == 0);
+    if (!status) status = open_answer(out, truth, weights && s->decoding.beams == 1 && s->model.augment == 0);
     return status ? status : ask(out, truth);
 }

@@ -38,7 +38,7 @@ void attn_pointer_batch_put(struct attn_pointer_batch *batch, int64_t index, con
     attn_real *given = batch->given + index * most * 2;
     batch->length[index] = (int32_t)n;
     batch->slots[index] = (int32_t)n + 1;
-    memcpy(to, xy, (size_t)n * 2 * sizeof *to);
+    memmove(to, xy, (size_t)n * 2 * sizeof *to); /* which may be there already */
     memset(to + 2 * n, 0, (size_t)(numbers - 2 * n) * sizeof *to);
     for (int64_t i = 0; i < numbers; i++) x[i] = (attn_real)to[i];
     for (int64_t t = 0; t < most; t++) {

@@ -1,4 +1,4 @@
-/* The paper's own setting: 256 numbers of state, first weights within .08, SGD at 1.0 with gradients clipped to 2, 15 passes in batches of 128 over a million examples,
+/* The paper's own setting: 256 numbers of state, first weights within .08, SGD at 1.0 with gradients clipped to 2, as many steps as 15 passes over a million examples in batches of 128 (drawn with replacement),
  * beams of 3. Every arm takes a day of a processor core or some. */
 #include "system/pointer/experiments.h"
 

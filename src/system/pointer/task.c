@@ -169,7 +169,13 @@ static attn_status read_recipe(struct attn_job *job, struct attn_pointer_task *s
                                              .mixed = attn_recipe_whole(r, "batching") == 1,
                                              .batch = attn_recipe_whole(r, "batch")};
     attn_status status = parse_range(job, s);
-    return status ? status : parse_tests(job, s);
+    if (!status) status = parse_tests(job, s);
+    const int most = ATTN_POINTER_FIGURES * s->tests * (1 + (s->wide_beams > 0) + s->decoding.constrained) + ATTN_POINTER_FIGURES;
+    if (!status && most > ATTN_FIGURES)
+        status = attn_fail(job->ctx, ATTN_EINVAL,
+                           "recipe: test_points=%s: up to %d figures, expected at most %d: fewer numbers, or no wide_beam",
+                           attn_recipe_words(r, "test_points"), most, ATTN_FIGURES);
+    return status;
 }
 
 /* A saved model needs no examples to be asked: its recipe's file may be gone. */

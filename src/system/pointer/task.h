@@ -8,7 +8,11 @@
 #include "system/pointer/source.h"
 #include "train/job.h"
 
-enum { ATTN_POINTER_TESTS = 16, ATTN_POINTER_TEST_BATCH = 128 };
+enum {
+    ATTN_POINTER_FIGURES = 4, /* at most, of one number of points by one way of decoding; and of all together */
+    ATTN_POINTER_TESTS = 16,
+    ATTN_POINTER_TEST_BATCH = 128
+};
 
 struct attn_pointer_task {
     struct attn_pointer_problem problem;

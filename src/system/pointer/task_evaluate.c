@@ -241,6 +241,9 @@ static attn_status evaluate_file(struct attn_job *job, const struct attn_pointer
         const int64_t numbers = file->first_xy[first + 1] - file->first_xy[first];
         for (end = first + 1; end < file->count && file->first_xy[end + 1] - file->first_xy[end] == numbers;) end++;
         status = measure_part(job, file, first, end, score, &parts);
+        if (!status && parts.count > ATTN_FIGURES - (WAYS + 1) * ATTN_POINTER_FIGURES)
+            status = attn_fail(job->ctx, ATTN_EUNSUPPORTED,
+                               "found more numbers of points than can be told of in %d figures, expected fewer", ATTN_FIGURES);
         attn_pointer_score_sum(&score[MAIN], &all);
     }
     if (status) return status;

@@ -26,8 +26,7 @@ static attn_status describe(struct attn_job *job, const struct attn_pointer_answ
                 : a->n > s->source.high ? ", more than training has"
                                         : "");
     if (weights) {
-        attn_append(out->caption, sizeof out->caption,
-                    "Probability of each point, and of the end, for each step of the greedy answer.");
+        attn_append(out->caption, sizeof out->caption, "Probability of each point, and of the end, for each step of the greedy answer.");
         return attn_pointer_picture_weights(job->ctx, out, a->weights, a->steps, a->n);
     }
     attn_append(out->caption, sizeof out->caption, "An example that training does not have.");

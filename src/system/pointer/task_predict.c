@@ -27,6 +27,9 @@ static attn_status check(const struct question *q, int64_t n) {
     attn_ctx *ctx = q->job->ctx;
     const struct attn_pointer_task *s = q->job->self;
     const char *what = s->problem.kind == ATTN_POINTER_SORT ? "number" : "point";
+    if (s->problem.order != ATTN_ORDER_RANDOM)
+        return attn_fail(ctx, ATTN_EUNSUPPORTED,
+                         "the model has learned from points that are in order (order=), expected one that takes them as they come");
     if (n < LEAST_POINTS)
         return attn_fail(ctx, ATTN_EINVAL, "found %lld %s%s, expected at least %d", (long long)n, what, n == 1 ? "" : "s", LEAST_POINTS);
     if (n > MOST_POINTS)
@@ -141,11 +144,12 @@ static attn_status draw(const struct question *q, struct attn_picture *picture) 
 }
 
 static attn_status answer_points(struct question *q, const double *xy, int64_t n, FILE *out) {
+    const struct attn_pointer_task *s = q->job->self;
     struct attn_picture *picture = q->options->picture;
     const bool drawn = picture && attn_picture_empty(picture);
     attn_status status = check(q, n);
     if (status) return status;
-    status = attn_pointer_ask(q->job, xy, n, q->options->check, drawn, &q->answer);
+    status = attn_pointer_ask(q->job, xy, n, q->options->check, drawn && s->problem.kind == ATTN_POINTER_SORT, &q->answer);
     if (!status && drawn) status = draw(q, picture);
     if (!status) print_answer(q, out);
     attn_pointer_answer_close(&q->answer);
