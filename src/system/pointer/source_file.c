@@ -3,6 +3,7 @@
 
 #include "system/pointer/examples.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -63,6 +64,7 @@ static attn_status add(struct reading *r, const char *path, const struct attn_po
     if (!status) status = grow(r->ctx, (void **)&r->xy, &r->room_numbers, r->numbers + 2 * e->n, sizeof *r->xy);
     if (!status) status = grow(r->ctx, (void **)&r->tokens, &r->room_words, r->words + count + 2, sizeof *r->tokens);
     if (status) return status;
+    assert(r->xy && r->tokens && r->place); /* there is room now */
     memcpy(r->xy + r->numbers, e->xy, (size_t)(2 * e->n) * sizeof *r->xy);
     const int64_t tokens = attn_pointer_tokens(r->problem, e->target, count, r->tokens + r->words);
     r->place[r->count++] = (struct place){e->n, r->numbers, r->words, tokens};
@@ -86,6 +88,7 @@ static attn_status put_in_order(struct reading *r, struct attn_pointer_file *fil
     file->first_token = attn_alloc(r->ctx, places);
     if (!file->xy || !file->tokens || !file->first_xy || !file->first_token)
         return attn_no_memory(r->ctx, "the examples of a file", numbers + words + 2 * places);
+    assert(r->xy && r->tokens && r->place); /* a file has an example at least */
     qsort(r->place, (size_t)r->count, sizeof *r->place, by_points);
     file->first_xy[0] = file->first_token[0] = 0;
     for (int64_t i = 0; i < r->count; i++) {

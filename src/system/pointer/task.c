@@ -5,6 +5,7 @@
 #include "system/pointer/pointer.h"
 #include "system/pointer/tours.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -184,6 +185,7 @@ static attn_status open_source(struct attn_job *job, struct attn_pointer_task *s
     if (path[0] && !job->saved) {
         const attn_status status = attn_pointer_file_read(job->ctx, &s->problem, path, &s->source.file);
         if (status) return status;
+        assert(s->source.file);
         if (s->source.file->least < s->source.low || s->source.file->most > s->source.high)
             return attn_fail(
                 job->ctx, ATTN_EINVAL, "%s: found examples of %lld to %lld points, expected %lld to %lld, as the recipe's points=", path,

@@ -5,10 +5,10 @@
 
 /* Of examples with as many points as training's largest have, with twice as many, and with as few as its smallest. */
 static const struct {
-    enum { LARGEST, TWICE, SMALLEST } points;
     int64_t example;
+    enum { LARGEST, TWICE, SMALLEST } points;
     bool weights;
-} pictures[] = {{LARGEST, 0, false}, {LARGEST, 0, true}, {LARGEST, 1, false}, {TWICE, 0, false}, {TWICE, 1, false}, {SMALLEST, 0, false}};
+} pictures[] = {{0, LARGEST, false}, {0, LARGEST, true}, {1, LARGEST, false}, {0, TWICE, false}, {1, TWICE, false}, {0, SMALLEST, false}};
 enum { PICTURES = sizeof pictures / sizeof pictures[0] };
 
 static int64_t points_of(const struct attn_pointer_task *s, int index) {

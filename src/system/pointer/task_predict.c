@@ -184,6 +184,7 @@ static attn_status answer_sets(struct question *q, FILE *in, FILE *out) {
         if (status) status = name_set(ctx, status, q->options->input, number, &set);
         attn_points_free(ctx, &set);
     }
+    q->name = "";
     return status;
 }
 
