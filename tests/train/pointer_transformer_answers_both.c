@@ -224,6 +224,14 @@ static void augmented_answers_are_the_shortest_of_the_greedy_tours_of_all_symmet
             }
 }
 
+static void tours_begin_at_every_city_of_256_and_at_fewer_of_more(void **state) {
+    (void)state;
+    for (int64_t n = 1; n <= 256; n++) assert_int_equal(attn_pointer_starts(n), n);
+    assert_int_equal(attn_pointer_starts(257), 254);
+    assert_int_equal(attn_pointer_starts(1000), 16);
+    assert_int_equal(attn_pointer_starts(5000), 1);
+}
+
 static void losses_are_those_of_labels_that_are_tours(void **state) {
     (void)state;
     for (int c = 0; c < CONFIGS; c++) {
@@ -278,6 +286,7 @@ int main(void) {
         cmocka_unit_test(a_full_beam_finds_the_likeliest_of_all_tours),
         cmocka_unit_test(weights_are_the_probabilities_whose_product_is_the_answers),
         cmocka_unit_test(augmented_answers_are_the_shortest_of_the_greedy_tours_of_all_symmetries),
+        cmocka_unit_test(tours_begin_at_every_city_of_256_and_at_fewer_of_more),
         cmocka_unit_test(losses_are_those_of_labels_that_are_tours),
         cmocka_unit_test(fields_that_have_no_meaning_with_a_transformer_are_refused),
     };

@@ -55,9 +55,14 @@ static void keep_shorter(struct search *s) {
     }
 }
 
+int64_t attn_pointer_starts(int64_t points) {
+    return attn_min64(points, attn_max64(1, ((int64_t)1 << 24) / (points * points)));
+}
+
 attn_status attn_pointer_shortest(attn_ctx *ctx, const struct attn_transformer *m, const struct attn_pointer_problem *problem,
                                   int64_t augment, const struct attn_pointer_batch *batch, struct attn_pointer_answers *answers) {
     struct search s = {.ctx = ctx, .problem = problem, .batch = batch, .answers = answers};
+    const int64_t starts = m->config.any_start ? attn_pointer_starts(batch->points) : 1;
     attn_status status = open_search(&s, m);
     for (int64_t b = 0; b < batch->count; b++) {
         answers->length[b] = batch->points + problem->close;
@@ -69,8 +74,8 @@ attn_status attn_pointer_shortest(attn_ctx *ctx, const struct attn_transformer *
         turn(&s, a);
         attn_tape_reset(m->tape);
         if (!attn_transformer_encode(m, batch->count, batch->points, s.x, &e)) status = attn_tape_status(m->tape);
-        for (int64_t begin = 0; begin < (m->config.any_start ? batch->points : 1) && !status; begin++) {
-            const struct attn_rollout how = {.tours = 1, .every_start = m->config.any_start, .begin = begin};
+        for (int64_t k = 0; k < starts && !status; k++) {
+            const struct attn_rollout how = {.tours = 1, .every_start = m->config.any_start, .begin = k * batch->points / starts};
             attn_rollout_tours(ctx, &e, batch, &how, s.scratch, s.tours, s.length);
             keep_shorter(&s);
         }

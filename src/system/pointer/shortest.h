@@ -7,6 +7,9 @@
 
 enum { ATTN_SYMMETRIES = 8 };
 
+/* Cities that tours begin at: all of up to 256, of more as many as make 2^24 pairs of a tour's city and another, evenly spread; one at least. */
+int64_t attn_pointer_starts(int64_t points);
+
 /* Of the first `augment` of the square's symmetries, the first being none; points of the unit square. Of equal lengths the one that was found first. Scores are minus the
  * lengths. Batches of equal lengths. Resets the tape. */
 attn_status attn_pointer_shortest(attn_ctx *ctx, const struct attn_transformer *model, const struct attn_pointer_problem *problem,
