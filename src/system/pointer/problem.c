@@ -17,9 +17,12 @@ int64_t attn_pointer_most_numbers(const struct attn_pointer_problem *problem, in
     return problem->kind == ATTN_POINTER_DELAUNAY ? 3 * attn_delaunay_most(n) : n;
 }
 
+static bool closes(const struct attn_pointer_problem *problem) {
+    return problem->close && (problem->kind == ATTN_POINTER_HULL || problem->kind == ATTN_POINTER_TSP);
+}
+
 int64_t attn_pointer_most_tokens(const struct attn_pointer_problem *problem, int64_t n) {
-    const bool closes = problem->close && (problem->kind == ATTN_POINTER_HULL || problem->kind == ATTN_POINTER_TSP);
-    return attn_pointer_most_numbers(problem, n) + closes + 1;
+    return attn_pointer_most_numbers(problem, n) + closes(problem) + 1;
 }
 
 /* For tours of up to n points: those of fewer may be exact. */
@@ -164,10 +167,6 @@ int64_t attn_pointer_label(const struct attn_pointer_problem *problem, const dou
 }
 
 /* ------------------------------------------------------------------------------------------------------------- tokens */
-
-static bool closes(const struct attn_pointer_problem *problem) {
-    return problem->close && (problem->kind == ATTN_POINTER_HULL || problem->kind == ATTN_POINTER_TSP);
-}
 
 int64_t attn_pointer_tokens(const struct attn_pointer_problem *problem, const int32_t *numbers, int64_t count, int32_t *tokens) {
     int64_t length = 0;

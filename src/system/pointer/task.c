@@ -169,14 +169,8 @@ static attn_status read_recipe(struct attn_job *job, struct attn_pointer_task *s
                                              .examples = attn_recipe_whole(r, "train_examples"),
                                              .mixed = attn_recipe_whole(r, "batching") == 1,
                                              .batch = attn_recipe_whole(r, "batch")};
-    attn_status status = parse_range(job, s);
-    if (!status) status = parse_tests(job, s);
-    const int most = ATTN_POINTER_FIGURES * s->tests * (1 + (s->wide_beams > 0) + s->decoding.constrained) + ATTN_POINTER_FIGURES;
-    if (!status && most > ATTN_FIGURES)
-        status = attn_fail(job->ctx, ATTN_EINVAL,
-                           "recipe: test_points=%s: up to %d figures, expected at most %d: fewer numbers, or no wide_beam",
-                           attn_recipe_words(r, "test_points"), most, ATTN_FIGURES);
-    return status;
+    const attn_status status = parse_range(job, s);
+    return status ? status : parse_tests(job, s);
 }
 
 /* A saved model needs no examples to be asked: its recipe's file may be gone. */
@@ -195,12 +189,6 @@ static attn_status open_source(struct attn_job *job, struct attn_pointer_task *s
     return attn_pointer_source_open(job->ctx, &s->source);
 }
 
-static int64_t least_test(const struct attn_pointer_task *s) {
-    int64_t least = s->test[0];
-    for (int i = 1; i < s->tests; i++) least = attn_min64(least, s->test[i]);
-    return least;
-}
-
 static attn_status open_task(struct attn_job *job, enum attn_pointer_kind kind) {
     struct attn_pointer_task *s = job->self;
     struct attn_pointer_config config;
@@ -217,7 +205,7 @@ static attn_status open_task(struct attn_job *job, enum attn_pointer_kind kind) 
         status = attn_pointer_transformer_open(job);
     else
         attn_pointer_model_make(job->model, &config, &s->model);
-    if (!status) status = attn_pointer_task_fits(job, least_test(s)); /* or training would end without figures */
+    if (!status) status = attn_pointer_tests_fit(job); /* or training would end without figures */
     return status ? status
                   : attn_pointer_batch_open(job->ctx, s->source.batch, s->source.high, attn_pointer_source_tokens(&s->source), &s->batch);
 }

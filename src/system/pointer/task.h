@@ -42,7 +42,12 @@ enum { ATTN_POINTER_TRANSFORMER = 3 };
 attn_status attn_pointer_transformer_check(struct attn_job *job);
 attn_status attn_pointer_transformer_open(struct attn_job *job);
 
-/* Whether the model has words for answers among n points; if not, ATTN_EUNSUPPORTED with what it has. */
+/* Whether the model has words for answers among n points. */
+bool attn_pointer_can_say(const struct attn_pointer_task *task, int64_t n);
+/* Whether the recipe's tests have a number of points that it has words for, and no more figures than an evaluation can tell. */
+attn_status attn_pointer_tests_fit(const struct attn_job *job);
+
+/* attn_pointer_can_say; if not, ATTN_EUNSUPPORTED with what it has. */
 attn_status attn_pointer_task_fits(const struct attn_job *job, int64_t n);
 
 #endif

@@ -138,18 +138,34 @@ static void add_figures(const struct evaluation *e, int64_t n, const struct attn
 }
 
 /* The model has no words for more points than it has learned. */
-static bool can_say(const struct attn_pointer_task *s, int64_t n) {
+bool attn_pointer_can_say(const struct attn_pointer_task *s, int64_t n) {
     return s->model.config.net == ATTN_PTRNET || n <= s->model.config.dictionary;
 }
 
 attn_status attn_pointer_task_fits(const struct attn_job *job, int64_t n) {
     const struct attn_pointer_task *s = job->self;
-    if (can_say(s, n)) return ATTN_OK;
+    if (attn_pointer_can_say(s, n)) return ATTN_OK;
     return attn_fail(
         job->ctx, ATTN_EUNSUPPORTED,
         "found %lld points, expected at most %lld: the dictionary of model=%s has no more positions (that of ptrnet grows with "
         "its input)",
         (long long)n, (long long)s->model.config.dictionary, s->model.config.net == ATTN_SEQ2SEQ ? "lstm" : "attention");
+}
+
+attn_status attn_pointer_tests_fit(const struct attn_job *job) {
+    const struct attn_pointer_task *s = job->self;
+    int64_t least = s->test[0];
+    int figures = ATTN_POINTER_FIGURES;
+    for (int w = 0; w < WAYS; w++) {
+        struct attn_pointer_decoding how;
+        if (way(s, w, &how)) figures += ATTN_POINTER_FIGURES * s->tests;
+    }
+    if (figures > ATTN_FIGURES)
+        return attn_fail(job->ctx, ATTN_EINVAL,
+                         "recipe: test_points=%s: up to %d figures, expected at most %d: fewer numbers, or no wide_beam",
+                         attn_recipe_words(job->recipe, "test_points"), figures, ATTN_FIGURES);
+    for (int i = 1; i < s->tests; i++) least = attn_min64(least, s->test[i]);
+    return attn_pointer_task_fits(job, least);
 }
 
 /* Generated examples of n points. */
@@ -175,7 +191,7 @@ static double decisive(const struct attn_pointer_task *s, struct attn_pointer_sc
     struct attn_pointer_score inside[ATTN_POINTER_TESTS], all[ATTN_POINTER_TESTS];
     int count = 0, said = 0;
     for (int i = 0; i < s->tests; i++) {
-        if (!can_say(s, s->test[i])) continue;
+        if (!attn_pointer_can_say(s, s->test[i])) continue;
         all[said++] = score[i][MAIN];
         if (s->test[i] >= s->source.low && s->test[i] <= s->source.high) inside[count++] = score[i][MAIN];
     }
@@ -197,7 +213,7 @@ static attn_status evaluate_generated(struct attn_job *job, struct attn_figures 
     int64_t tokens = 0;
     attn_status status = ATTN_OK;
     for (int i = 0; i < s->tests && !status; i++)
-        if (can_say(s, s->test[i])) status = measure(job, s->test[i], score[i], &parts, &loss, &tokens);
+        if (attn_pointer_can_say(s, s->test[i])) status = measure(job, s->test[i], score[i], &parts, &loss, &tokens);
     if (status) return status;
     if (tokens == 0) return attn_pointer_task_fits(job, s->test[0]);
     attn_figures_add(out, job->task->figure, decisive(s, score));

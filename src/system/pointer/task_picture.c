@@ -9,7 +9,7 @@ static const struct {
     enum { LARGEST, TWICE, SMALLEST } points;
     bool weights;
 } pictures[] = {{0, LARGEST, false}, {0, LARGEST, true}, {1, LARGEST, false}, {0, TWICE, false}, {1, TWICE, false}, {0, SMALLEST, false}};
-enum { PICTURES = sizeof pictures / sizeof pictures[0] };
+enum { PICTURES = sizeof pictures / sizeof pictures[0], MOST_COLUMNS = 100 /* of a heat map that can be read */ };
 
 static int64_t points_of(const struct attn_pointer_task *s, int index) {
     const int64_t high = s->source.high;
@@ -37,9 +37,10 @@ static attn_status describe(struct attn_job *job, const struct attn_pointer_answ
 /* Whether the task has this picture: numbers have no places in the plane, beams no weights, and a dictionary ends. */
 static bool has(const struct attn_pointer_task *s, int index) {
     const int64_t n = points_of(s, index);
-    if (n < 3 || (s->model.config.net != ATTN_PTRNET && n > s->model.config.dictionary)) return false;
+    if (n < 3 || !attn_pointer_can_say(s, n)) return false;
     if (pictures[index].points == SMALLEST && s->source.low == s->source.high) return false;
-    return pictures[index].weights ? s->decoding.beams == 1 && s->model.augment == 0 : s->problem.kind != ATTN_POINTER_SORT;
+    return pictures[index].weights ? n <= MOST_COLUMNS && s->decoding.beams == 1 && s->model.augment == 0
+                                   : s->problem.kind != ATTN_POINTER_SORT;
 }
 
 attn_status attn_pointer_picture(struct attn_job *job, int64_t index, struct attn_picture *out) {
