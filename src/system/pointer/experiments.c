@@ -41,12 +41,16 @@ const struct attn_experiment attn_pointer_tours_full =
 
 static const struct attn_arm triangle_orders[] = {{"by incentre", {"triangles=incentre"}}, {"in no order", {"triangles=random"}}};
 static const char *const order_full[] = {"points=5", "test_points=5", "hidden=128", "steps=60000", "test_examples=4096", NULL};
-static const char *const triangulations_full[] = {"points=5", "test_points=5", "hidden=128", "steps=300000", "test_examples=4096", NULL};
+static const char *const triangulations_full[] = {"points=5", "test_points=5", "hidden=128", "steps=100000", "test_examples=4096", NULL};
+static const char *const triangulations_night[] = {"points=5", "test_points=5", "hidden=128", "steps=300000", "test_examples=4096", NULL};
 const struct attn_experiment attn_pointer_order_full =
     EXPERIMENT("triangle-order", "Triangulations of 5 points, triangles in the order of their incentres and in none, 60,000 steps of 64",
                attn_pointer_delaunay, order_full, slow_rate, triangle_orders, 3);
 const struct attn_experiment attn_pointer_triangulations_full =
-    EXPERIMENT("triangulations", "Triangulations of 5 points, 300,000 steps of 64", attn_pointer_delaunay, triangulations_full, slow_rate,
+    EXPERIMENT("triangulations", "Triangulations of 5 points, 100,000 steps of 64", attn_pointer_delaunay, triangulations_full, slow_rate,
+               pointers, 3);
+const struct attn_experiment attn_pointer_triangulations_night =
+    EXPERIMENT("triangulations", "Triangulations of 5 points, 300,000 steps of 64", attn_pointer_delaunay, triangulations_night, slow_rate,
                pointers, 3);
 
 static const char *const imitation_full[] = {"points=10",   "test_points=10",     "labels=a1", "train_examples=200000",

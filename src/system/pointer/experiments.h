@@ -6,7 +6,7 @@
 
 extern const struct attn_experiment attn_pointer_hulls_quick, attn_pointer_hulls_full; /* hulls by three models */
 extern const struct attn_experiment attn_pointer_tours_quick, attn_pointer_tours_full; /* shortest tours */
-extern const struct attn_experiment attn_pointer_triangulations_full,
+extern const struct attn_experiment attn_pointer_triangulations_full, attn_pointer_triangulations_night,
     attn_pointer_order_full;                                     /* triangulations; triangles in order and not */
 extern const struct attn_experiment attn_pointer_imitation_full; /* tours of the approximation A1 */
 extern const struct attn_experiment attn_pointer_sorting_full;   /* numbers in order */
