@@ -49,7 +49,7 @@ static attn_status delaunay_qhull(attn_ctx *ctx, const double *xy, int64_t n, ui
         return ATTN_OK;                                                                                                                    \
     }
 TOUR(exact, attn_tour_exact(xy, n, answer, scratch))
-TOUR(search, attn_tour_search(xy, n, number, -1, answer, scratch))
+TOUR(search, attn_tour_search(xy, n, number, -1, answer, scratch, NULL))
 TOUR(greedy, attn_tour_greedy(xy, n, answer, scratch))
 TOUR(nearest, attn_tour_nearest(xy, n, answer, scratch))
 TOUR(christofides_greedy, attn_tour_christofides(xy, n, ATTN_TOUR_GREEDY_2OPT, answer, scratch))

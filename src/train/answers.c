@@ -34,6 +34,7 @@ attn_status attn_answer_lines(attn_ctx *ctx, FILE *in, FILE *out, attn_answer_fn
         const int why = errno;
         status = attn_fail(ctx, ATTN_ESYSTEM, "line %lld: it cannot be read: %s", (long long)number, strerror(why));
     }
+    if (!status && number == 1) status = attn_fail(ctx, ATTN_EINVAL, "found no line, expected one at least to be answered");
     free(line);
     return status;
 }

@@ -7,6 +7,7 @@
 #define ATTN_TRAIN_JOB_H
 
 #include "attn_train.h"
+#include "base/watch.h"
 #include "io/safetensors.h"
 #include "train/picture.h"
 #include "train/recipe.h"
@@ -71,9 +72,10 @@ struct attn_predict_options {
     int64_t tokens;     /* of a continuation */
     double temperature; /* 0: the likeliest token; 1: drawn as the model says */
     uint64_t seed;
-    const char *input;            /* the name of `in`, for messages */
-    bool check;                   /* exact answers stand beside the model's */
-    struct attn_picture *picture; /* of the first thing that is asked, filled in; freed by attn_picture_free. NULL: not wanted */
+    const char *input;              /* the name of `in`, for messages */
+    bool check;                     /* exact answers stand beside the model's */
+    const struct attn_watch *watch; /* told of each of them that takes minutes; NULL: nobody watches */
+    struct attn_picture *picture;   /* of the first thing that is asked, filled in; freed by attn_picture_free. NULL: not wanted */
 };
 
 struct attn_task {

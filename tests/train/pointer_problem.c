@@ -263,7 +263,7 @@ static void sorted_points_rise_and_equal_ones_keep_their_order(void **state) {
     static const int32_t want[] = {3, 1, 4, 0, 2, 5};
     int32_t numbers[6];
     (void)state;
-    assert_int_equal(attn_pointer_solve(&problem, xy, 6, numbers, NULL), 6);
+    assert_int_equal(attn_pointer_solve(&problem, xy, 6, numbers, NULL, NULL), 6);
     assert_memory_equal(numbers, want, sizeof want);
 }
 

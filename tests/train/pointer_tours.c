@@ -37,7 +37,7 @@ static double tour_by(enum kind kind, const double *xy, int64_t n, int32_t *tour
         attn_tour_exact(xy, n, tour, scratch);
         break;
     case SEARCH:
-        attn_tour_search(xy, n, 7, -1, tour, scratch);
+        attn_tour_search(xy, n, 7, -1, tour, scratch, NULL);
         break;
     case GREEDY:
         attn_tour_greedy(xy, n, tour, scratch);
@@ -157,7 +157,7 @@ static void a_search_depends_on_its_seed_alone_and_kicks_shorten(void **state) {
     for (int i = 0; i < 3; i++) {
         for (int again = 0; again < 2; again++) {
             memset(scratch, again ? 255 : 0, attn_tour_search_scratch(MOST));
-            attn_tour_search(xy, MOST, 3, kicks[i], tour[again], scratch);
+            attn_tour_search(xy, MOST, 3, kicks[i], tour[again], scratch, NULL);
         }
         assert_memory_equal(tour[0], tour[1], sizeof *tour);
         lengths[i] = attn_tour_length(xy, tour[0], MOST);

@@ -62,9 +62,14 @@ static void expect_answers(const char *lines, const char *expected, attn_status 
 
 static void every_line_has_its_answer_also_the_last_without_an_end(void **state) {
     (void)state;
-    expect_answers("", "", ATTN_OK);
     expect_answers("a\n\nbc", "[a]1\n[]0\n[bc]2\n", ATTN_OK);
     expect_answers("a\nbc\n", "[a]1\n[bc]2\n", ATTN_OK);
+}
+
+static void an_empty_stream_is_said_to_be_empty(void **state) {
+    (void)state;
+    expect_answers("", "", ATTN_EINVAL);
+    expect_sentence("found no line, expected one at least to be answered");
 }
 
 static void a_bad_line_is_named_and_ends_the_answers(void **state) {
@@ -147,6 +152,7 @@ static void what_cannot_be_read_is_no_end_of_the_lines(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_line_has_its_answer_also_the_last_without_an_end),
+        cmocka_unit_test(an_empty_stream_is_said_to_be_empty),
         cmocka_unit_test(a_bad_line_is_named_and_ends_the_answers),
         cmocka_unit_test(a_line_that_is_too_long_is_refused_and_the_longest_is_not),
         cmocka_unit_test(a_full_disk_is_noticed_at_the_first_answer),

@@ -1,4 +1,5 @@
 /* attn eval, attn predict, attn data: what a saved model is worth, what it answers, and what a task's data are. */
+#include "base/clock.h"
 #include "cli/cli.h"
 #include "cli/options.h"
 #include "cli/training/training.h"
@@ -175,6 +176,35 @@ int attn_cmd_eval(int argc, char **argv) {
     return status >= 0 ? status : close_model(&e.c, evaluate(&e));
 }
 
+/* How far the search for a right answer has come. */
+struct wait {
+    double begun, first, share, shown; /* when its first share was told, and which; the newest; when a line was shown */
+    bool announced;
+};
+
+/* The time that it will take where that is long, and what is left on a terminal. */
+static void show_wait(void *user, double share) {
+    enum { LONG = 10 };
+    struct wait *w = user;
+    const double now = attn_clock();
+    char line[80], duration[32];
+    if (!(share > w->share)) *w = (struct wait){.share = -1}; /* another search */
+    if (w->share < 0) {
+        w->begun = now;
+        w->first = share;
+    }
+    w->share = share;
+    if (share >= 1) attn_progress(NULL);
+    if (share >= 1 || now - w->begun < 0.5 || now - w->shown < 0.2) return;
+    const double left = (now - w->begun) / (share - w->first) * (1 - share);
+    if (!w->announced && now - w->begun + left > LONG)
+        attn_complain("predict: --check takes about %s for this set", attn_cli_duration(now - w->begun + left, duration));
+    w->announced = true;
+    w->shown = now;
+    snprintf(line, sizeof line, "the right answer: %.0f%%, %s left", 100 * share, attn_cli_duration(left, duration));
+    attn_progress(line);
+}
+
 struct predict {
     struct command c;
     const char *data, *logits, *input, *svg;
@@ -186,10 +216,13 @@ static attn_status answer(struct predict *p) {
     struct attn_job *job = &p->c.model.job;
     struct attn_picture picture = {.points = 0};
     struct attn_predict_options options = p->options;
+    struct wait wait = {.share = -1};
+    const struct attn_watch watch = {show_wait, &wait};
     FILE *in = stdin;
     if (!job->task->predict) return attn_fail(p->c.ctx, ATTN_EUNSUPPORTED, "predict: %s has no such use", job->task->name);
     options.input = p->input ? p->input : "standard input";
     options.picture = p->svg ? &picture : NULL;
+    options.watch = &watch;
     if (p->input) in = fopen(p->input, "rb");
     if (!in) return attn_fail(p->c.ctx, ATTN_EINVAL, "%s: cannot be read: %s", p->input, strerror(errno));
     attn_status status = job->task->predict(job, &options, in, stdout);

@@ -48,7 +48,7 @@ static void fit_into_unit(const struct attn_pointer_answer *a) {
     for (int64_t i = 0; i < 2 * a->n; i++) a->unit[i] = extent > 0 && i % 2 < axes ? (a->xy[i] / 2 - low[i % 2] / 2) / extent : 0;
 }
 
-static attn_status ask(struct attn_pointer_answer *a, bool truth) {
+static attn_status ask(struct attn_pointer_answer *a, const struct attn_pointer_wish *wish) {
     const struct attn_pointer_task *s = a->job->self;
     fit_into_unit(a);
     a->tokens[0] = ATTN_POINTER_END;
@@ -59,15 +59,16 @@ static attn_status ask(struct attn_pointer_answer *a, bool truth) {
     a->ended = a->answers.ended[0];
     a->steps = a->answers.length[0] + a->ended;
     a->count = attn_pointer_numbers(&s->problem, a->answers.tokens, a->answers.length[0], a->numbers);
-    if (truth) a->truths = attn_pointer_solve(&a->problem, a->xy, a->n, a->truth, a->scratch);
+    if (wish->truth) a->truths = attn_pointer_solve(&a->problem, a->xy, a->n, a->truth, a->scratch, wish->watch);
     return ATTN_OK;
 }
 
-attn_status attn_pointer_ask(struct attn_job *job, const double *xy, int64_t n, bool truth, bool weights, struct attn_pointer_answer *out) {
+attn_status attn_pointer_ask(struct attn_job *job, const double *xy, int64_t n, struct attn_pointer_wish wish,
+                             struct attn_pointer_answer *out) {
     const struct attn_pointer_task *s = job->self;
     *out = (struct attn_pointer_answer){.job = job, .problem = s->problem, .n = n, .xy = xy};
     out->problem.exact_most = ATTN_TOUR_EXACT_MOST;
     attn_status status = attn_pointer_task_fits(job, n);
-    if (!status) status = open_answer(out, truth, weights && s->decoding.beams == 1 && s->model.augment == 0);
-    return status ? status : ask(out, truth);
+    if (!status) status = open_answer(out, wish.truth, wish.weights && s->decoding.beams == 1 && s->model.augment == 0);
+    return status ? status : ask(out, &wish);
 }

@@ -22,9 +22,16 @@ struct attn_pointer_answer {
     int32_t *tokens;
 };
 
+/* What is wanted besides the model's answer. */
+struct attn_pointer_wish {
+    bool truth, weights;
+    const struct attn_watch *watch; /* told of the truth's search; NULL: nobody watches */
+};
+
 /* Asks the model of an open job about n points, at least one. The model sees points as it has learned them, within the unit square: both axes are shifted, and divided
  * by the greater extent. Greedy answers alone have weights. ATTN_EUNSUPPORTED: more points than the model has words for. Closed also after a failure. */
-attn_status attn_pointer_ask(struct attn_job *job, const double *xy, int64_t n, bool truth, bool weights, struct attn_pointer_answer *out);
+attn_status attn_pointer_ask(struct attn_job *job, const double *xy, int64_t n, struct attn_pointer_wish wish,
+                             struct attn_pointer_answer *out);
 void attn_pointer_answer_close(struct attn_pointer_answer *answer);
 
 #endif

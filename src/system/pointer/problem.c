@@ -105,13 +105,13 @@ static void sort_points(const double *xy, int64_t n, int32_t *numbers) {
 }
 
 static void find_tour(const struct attn_pointer_problem *problem, const double *xy, int64_t n, enum attn_pointer_labels labels,
-                      int32_t *tour, void *scratch) {
+                      int32_t *tour, void *scratch, const struct attn_watch *watch) {
     switch (labels) {
     case ATTN_LABELS_OPTIMAL:
         if (n <= problem->exact_most)
             attn_tour_exact(xy, n, tour, scratch);
         else
-            attn_tour_search(xy, n, 0, -1, tour, scratch);
+            attn_tour_search(xy, n, 0, -1, tour, scratch, watch);
         break;
     case ATTN_LABELS_A1:
         attn_tour_greedy(xy, n, tour, scratch);
@@ -126,14 +126,15 @@ static void find_tour(const struct attn_pointer_problem *problem, const double *
     if (!problem->any_direction) attn_tour_direct(xy, tour, n);
 }
 
-int64_t attn_pointer_solve(const struct attn_pointer_problem *problem, const double *xy, int64_t n, int32_t *numbers, void *scratch) {
+int64_t attn_pointer_solve(const struct attn_pointer_problem *problem, const double *xy, int64_t n, int32_t *numbers, void *scratch,
+                           const struct attn_watch *watch) {
     switch (problem->kind) {
     case ATTN_POINTER_HULL:
         return attn_truth_hull(xy, n, numbers, scratch);
     case ATTN_POINTER_DELAUNAY:
         return 3 * attn_truth_delaunay(xy, n, numbers, scratch);
     case ATTN_POINTER_TSP:
-        find_tour(problem, xy, n, ATTN_LABELS_OPTIMAL, numbers, scratch);
+        find_tour(problem, xy, n, ATTN_LABELS_OPTIMAL, numbers, scratch, watch);
         return n;
     case ATTN_POINTER_SORT:
         break;
@@ -158,10 +159,10 @@ static void shuffle(int32_t *triangles, int64_t count, uint64_t seed) {
 int64_t attn_pointer_label(const struct attn_pointer_problem *problem, const double *xy, int64_t n, uint64_t seed, int32_t *numbers,
                            void *scratch) {
     if (problem->kind == ATTN_POINTER_TSP) {
-        find_tour(problem, xy, n, problem->labels, numbers, scratch);
+        find_tour(problem, xy, n, problem->labels, numbers, scratch, NULL);
         return n;
     }
-    const int64_t count = attn_pointer_solve(problem, xy, n, numbers, scratch);
+    const int64_t count = attn_pointer_solve(problem, xy, n, numbers, scratch, NULL);
     if (problem->kind == ATTN_POINTER_DELAUNAY && problem->shuffled) shuffle(numbers, count / 3, seed);
     return count;
 }

@@ -6,6 +6,7 @@
 #define ATTN_SYSTEM_POINTER_PROBLEM_H
 
 #include "base/context.h"
+#include "base/watch.h"
 
 #include <stdbool.h>
 
@@ -36,8 +37,10 @@ size_t attn_pointer_scratch(const struct attn_pointer_problem *problem, int64_t 
 /* Example `index` of a seed's set of n points: uniform in the unit square, coordinates k / 2^24, no two points alike; a set for each n. Sorting: y = 0. */
 void attn_pointer_draw(const struct attn_pointer_problem *problem, int64_t n, uint64_t seed, uint64_t index, double *xy);
 
-/* The right structure, and the one that a model learns: these differ in tours with other labels and in shuffled triangles (by `seed`). Return their numbers. */
-int64_t attn_pointer_solve(const struct attn_pointer_problem *problem, const double *xy, int64_t n, int32_t *numbers, void *scratch);
+/* The right structure, and the one that a model learns: these differ in tours with other labels and in shuffled triangles (by `seed`). Return their numbers.
+ * watch (or NULL) is told of what takes minutes, the search for tours of thousands of points. */
+int64_t attn_pointer_solve(const struct attn_pointer_problem *problem, const double *xy, int64_t n, int32_t *numbers, void *scratch,
+                           const struct attn_watch *watch);
 int64_t attn_pointer_label(const struct attn_pointer_problem *problem, const double *xy, int64_t n, uint64_t seed, int32_t *numbers,
                            void *scratch);
 

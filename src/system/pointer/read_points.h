@@ -8,7 +8,8 @@
  *   rows                     a point a row, up to an empty line; cells separated by ';', else ',', else tabs, else blanks, as the first row has it, and
  *                            double quotes around a cell are taken away. A first row of names is a header: the columns "x" and "y", or "lon" and
  *                            "lat" (also longitude, lng, latitude), in any case of letters, hold the coordinates, of this set and of those that
- *                            follow without a header; without such names the first two columns do. What else is in a row is not read. */
+ *                            follow without a header. Without a header, and where a header has two columns of other names, the first two
+ *                            do. What else is in a row is not read. */
 #ifndef ATTN_SYSTEM_POINTER_READ_POINTS_H
 #define ATTN_SYSTEM_POINTER_READ_POINTS_H
 
@@ -34,9 +35,9 @@ struct attn_point_set {
 
 /* Reads the next set, of at least one point, or *end: only comments and empty lines are left. Nothing behind the set is read, so that a reader of answers may
  * be waited for. The memory follows what was read. ATTN_EINVAL, with name_of_stream, line, what was found and what was expected: cells that are no
- * finite numbers, rows that lack a column, an odd number of coordinates, more points than ATTN_POINTS_MOST, TSPLIB of other distances, of
- * another kind than TSP, or with another number of cities than its DIMENSION; ATTN_ESYSTEM: reading failed. *out is freed by attn_points_free, and
- * then goes into the next call; after an error there is nothing to free. */
+ * finite numbers, rows that lack a column, a header of more than two columns without those names, an odd number of coordinates, more points than
+ * ATTN_POINTS_MOST, TSPLIB of other distances, of another kind than TSP, or with another number of cities than its DIMENSION; ATTN_ESYSTEM: reading
+ * failed. *out is freed by attn_points_free, and then goes into the next call; after an error there is nothing to free. */
 attn_status attn_points_read(attn_ctx *ctx, FILE *in, const char *name_of_stream, struct attn_point_set *out, bool *end);
 
 /* Frees the points; line and columns stay for the next set. */

@@ -43,26 +43,47 @@ static bool looks_like_number(struct cell cell) {
     return is_named(cell, not_finite);
 }
 
-/* A header has no number in its cells. Its columns are found by their names. */
-static bool take_header(struct attn_point_stream *s, char separator) {
+/* Where the columns stand that have a pair's names, as far as they are there: -1 where not. */
+struct named {
+    int32_t x, y;
+};
+
+/* A header has no number in its cells. How many columns it has, and those that are named; 0: it is no header. */
+static int32_t read_header(const char *line, char separator, struct named pair[2]) {
     static const char *const xs[] = {"x", NULL}, *const ys[] = {"y", NULL}, *const east[] = {"lon", "longitude", "lng", NULL},
-                             *const north[] = {"lat", "latitude", NULL}, *const *const pairs[2][2] = {{xs, ys}, {east, north}};
-    int32_t found[2][2] = {{-1, -1}, {-1, -1}}, column = 0;
-    for (const char *at = s->text; at && column < ATTN_POINTS_COLUMNS; column++) {
+                             *const north[] = {"lat", "latitude", NULL};
+    int32_t column = 0;
+    pair[0] = pair[1] = (struct named){-1, -1};
+    for (const char *at = line; at && column < ATTN_POINTS_COLUMNS; column++) {
         const struct cell cell = next_cell(&at, separator);
-        if (looks_like_number(cell)) return false;
-        for (int i = 0; i < 4; i++)
-            if (found[i / 2][i % 2] < 0 && is_named(cell, pairs[i / 2][i % 2])) found[i / 2][i % 2] = column;
+        if (looks_like_number(cell)) return 0;
+        if (pair[0].x < 0 && is_named(cell, xs)) pair[0].x = column;
+        if (pair[0].y < 0 && is_named(cell, ys)) pair[0].y = column;
+        if (pair[1].x < 0 && is_named(cell, east)) pair[1].x = column;
+        if (pair[1].y < 0 && is_named(cell, north)) pair[1].y = column;
     }
-    for (int pair = 0; pair < 2; pair++) {
-        if (found[pair][0] < 0 || found[pair][1] < 0) continue;
-        s->set->column[0] = found[pair][0];
-        s->set->column[1] = found[pair][1];
-        return true;
+    return column;
+}
+
+/* Sets the columns that a header names. Of two the first is x and the second y, whatever they are called; of more it is not guessed which are meant. */
+static attn_status take_header(struct attn_point_stream *s, char separator, bool *is_header) {
+    char shown[ATTN_WORD_SHOWN];
+    struct named pair[2];
+    const int32_t columns = read_header(s->text, separator, pair);
+    *is_header = columns > 0;
+    if (!*is_header) return ATTN_OK;
+    for (int i = 0; i < 2; i++) {
+        if (pair[i].x < 0 || pair[i].y < 0) continue;
+        s->set->column[0] = pair[i].x;
+        s->set->column[1] = pair[i].y;
+        return ATTN_OK;
     }
+    if (columns > 2)
+        return attn_point_fail(s, "found a header of %d columns, \"%s\", expected two of them to be x and y, or lon and lat", (int)columns,
+                               attn_word_shown(s->text, s->text + s->length, shown));
     s->set->column[0] = 0;
     s->set->column[1] = 1;
-    return true;
+    return ATTN_OK;
 }
 
 static attn_status take_row(struct attn_point_stream *s, char separator) {
@@ -84,9 +105,10 @@ static attn_status take_row(struct attn_point_stream *s, char separator) {
 
 attn_status attn_points_take_rows(struct attn_point_stream *s) {
     const char separator = separator_of(s->text);
-    attn_status status = ATTN_OK;
+    bool is_header;
     if (s->set->column[0] == s->set->column[1]) s->set->column[1] = 1;
-    if (take_header(s, separator)) status = attn_point_line(s);
+    attn_status status = take_header(s, separator, &is_header);
+    if (!status && is_header) status = attn_point_line(s);
     while (!status && !s->ended && !attn_point_line_blank(s)) {
         if (!attn_point_line_comment(s)) status = take_row(s, separator);
         if (!status) status = attn_point_line(s);

@@ -61,7 +61,7 @@ static void solve_one(void *arg, int64_t i, int worker) {
     const struct attn_pointer_task *s = e->job->self;
     unsigned char *scratch = e->scratch;
     e->truths[i] = attn_pointer_solve(&s->problem, e->batch.xy + 2 * i * e->batch.points, e->batch.length[i], e->truth + i * e->numbers,
-                                      scratch + (size_t)worker * attn_pointer_source_scratch(&e->source));
+                                      scratch + (size_t)worker * attn_pointer_source_scratch(&e->source), NULL);
 }
 
 /* The loss of the labels, which the model's answers are not asked for. */

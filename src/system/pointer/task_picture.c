@@ -53,7 +53,7 @@ attn_status attn_pointer_picture(struct attn_job *job, int64_t index, struct att
     double *xy = attn_alloc(job->ctx, (size_t)(2 * n) * sizeof *xy);
     if (!xy) return attn_no_memory(job->ctx, "a picture", (size_t)(2 * n) * sizeof *xy);
     attn_pointer_draw(&s->problem, n, ATTN_POINTER_TEST_SEEDS + s->source.seed, (uint64_t)pictures[at].example, xy);
-    attn_status status = attn_pointer_ask(job, xy, n, true, pictures[at].weights, &answer);
+    attn_status status = attn_pointer_ask(job, xy, n, (struct attn_pointer_wish){.truth = true, .weights = pictures[at].weights}, &answer);
     if (!status) status = describe(job, &answer, pictures[at].weights, out);
     attn_pointer_answer_close(&answer);
     attn_free(job->ctx, xy);

@@ -147,9 +147,10 @@ static attn_status answer_points(struct question *q, const double *xy, int64_t n
     const struct attn_pointer_task *s = q->job->self;
     struct attn_picture *picture = q->options->picture;
     const bool drawn = picture && attn_picture_empty(picture);
+    const struct attn_pointer_wish wish = {q->options->check, drawn && s->problem.kind == ATTN_POINTER_SORT, q->options->watch};
     attn_status status = check(q, n);
     if (status) return status;
-    status = attn_pointer_ask(q->job, xy, n, q->options->check, drawn && s->problem.kind == ATTN_POINTER_SORT, &q->answer);
+    status = attn_pointer_ask(q->job, xy, n, wish, &q->answer);
     if (!status && drawn) status = draw(q, picture);
     if (!status) print_answer(q, out);
     attn_pointer_answer_close(&q->answer);
@@ -177,6 +178,8 @@ static attn_status answer_sets(struct question *q, FILE *in, FILE *out) {
     for (int64_t number = 1; !status; number++) {
         bool end = false;
         status = attn_points_read(ctx, in, q->options->input, &set, &end);
+        if (!status && end && number == 1)
+            status = attn_fail(ctx, ATTN_EINVAL, "%s: found no points, expected a set of at least %d", q->options->input, LEAST_POINTS);
         if (status || end) break;
         q->name = set.name;
         status = answer_points(q, set.xy, set.n, out);

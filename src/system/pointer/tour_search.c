@@ -38,20 +38,22 @@ static double kick(struct attn_local_search *s, struct attn_random *random, int3
 }
 
 /* The best of all starts. */
-static void begin(struct attn_local_search *s, int32_t *tour, int32_t *begun) {
+static void begin(struct attn_local_search *s, int32_t *tour, int32_t *begun, const struct attn_watch *watch) {
     double least = 0;
     for (int32_t start = 0; start < s->n; start++) {
         attn_tour_from(s->d, s->n, start, begun, begun + s->n);
         attn_local_search_begin(s, begun);
         attn_local_search_run(s);
         const double length = attn_tour_sum(s->d, s->tour, s->n);
+        attn_watch_tell(watch, (double)(start + 1) / (double)(s->n + 1));
         if (start > 0 && !(length < least)) continue;
         least = length;
         memcpy(tour, s->tour, (size_t)s->n * sizeof *tour);
     }
 }
 
-void attn_tour_search(const double *xy, int64_t n, uint64_t seed, int64_t kicks, int32_t *tour, void *scratch) {
+void attn_tour_search(const double *xy, int64_t n, uint64_t seed, int64_t kicks, int32_t *tour, void *scratch,
+                      const struct attn_watch *watch) {
     struct attn_local_search s;
     struct attn_random random;
     double *d = scratch;
@@ -62,7 +64,7 @@ void attn_tour_search(const double *xy, int64_t n, uint64_t seed, int64_t kicks,
     attn_random_init(&random, seed);
     attn_distances(xy, n, d);
     attn_local_search_open(&s, d, n, NEAR, true, rest);
-    begin(&s, tour, begun);
+    begin(&s, tour, begun, watch);
     attn_local_search_begin(&s, tour);
     attn_local_search_run(&s);
     for (int64_t k = 0; k < (kicks < 0 ? 20 * n : kicks); k++) {
@@ -75,4 +77,5 @@ void attn_tour_search(const double *xy, int64_t n, uint64_t seed, int64_t kicks,
         for (int64_t i = 0; i < n; i++) s.at[tour[i]] = (int32_t)i;
     }
     attn_tour_from_first(tour, n);
+    attn_watch_tell(watch, 1);
 }

@@ -5,6 +5,8 @@
 #ifndef ATTN_SYSTEM_POINTER_TOURS_H
 #define ATTN_SYSTEM_POINTER_TOURS_H
 
+#include "base/watch.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,8 +18,10 @@ void attn_tour_exact(const double *xy, int64_t n, int32_t *tour, void *scratch);
 size_t attn_tour_exact_scratch(int64_t n);
 
 /* Iterated local search: the best of all nearest-neighbour tours after 2-opt and Or-opt (segments of one to three cities, both ways round), then `kicks` double
- * bridges (-1: 20 n), each kept where the search behind it ends no longer. Memory O(n^2): n up to some thousand. */
-void attn_tour_search(const double *xy, int64_t n, uint64_t seed, int64_t kicks, int32_t *tour, void *scratch);
+ * bridges (-1: 20 n), each kept where the search behind it ends no longer. Memory O(n^2): n up to some thousand. Time is the starts' there, O(n^3), and watch (or NULL) is
+ * told of them. */
+void attn_tour_search(const double *xy, int64_t n, uint64_t seed, int64_t kicks, int32_t *tour, void *scratch,
+                      const struct attn_watch *watch);
 size_t attn_tour_search_scratch(int64_t n);
 
 /* A1: edges from the shortest on that leave paths, up to three rounds of 2-opt on the path they end as, which is then closed. */
