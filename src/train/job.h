@@ -58,7 +58,7 @@ struct attn_job {
     attn_model *model;
     const attn_mixer_kind *const *kinds; /* mixers of plugins */
     int kind_count;
-    const char *saved;       /* in open: attn_task.extra of the saved model; NULL: a new model */
+    const char *saved;       /* in open: attn_task.extra of the saved model, "" where it has none; NULL: a new model */
     int64_t epoch_steps;     /* set by attn_task.open: batches of one pass over the data; 0: data do not repeat */
     void *self;              /* the task's own, of attn_task.bytes, zeros before open */
     attn_sequence *sequence; /* set by attn_sequence_from_recipe, with its greatest length; NULL: another kind of model */

@@ -335,7 +335,7 @@ static attn_status open_from(attn_ctx *ctx, attn_task_find_fn find, const struct
     if (!status) status = attn_safetensors_metadata(ctx, &reader->list, "attn_extra", &out->extra);
     if (!status) status = make_recipe(ctx, find, reader->path, text, &out->recipe, &task);
     attn_free(ctx, text);
-    if (!status) status = attn_job_open(ctx, task, out->recipe, kinds, kind_count, out->extra, &out->job);
+    if (!status) status = attn_job_open(ctx, task, out->recipe, kinds, kind_count, out->extra ? out->extra : "", &out->job);
     return status ? status : attn_model_file_read(&out->job, reader, &none);
 }
 

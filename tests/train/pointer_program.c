@@ -96,6 +96,7 @@ static void examples_are_written_learned_from_and_evaluated_and_models_asked(voi
         assert_int_equal(run.state, ATTN_RUN_DONE);
         snprintf(words, sizeof words, "eval %s --data %s --threads 1", run.folder, examples);
         expect(attn(output, words), 0, t == 2 ? "ratio_6" : "accuracy_6");
+        assert_int_equal(remove(examples), 0);       /* who only asks the model needs them no more */
         if (strcmp(tasks[t], "pointer/sort") == 0) { /* it takes lines of numbers */
             assert_int_equal(predict(run.folder, "3 1 2\n0.5, 0.25, 7\n"), 0);
             assert_int_equal(lines_of_text(), 2);

@@ -167,6 +167,10 @@ int64_t attn_pointer_label(const struct attn_pointer_problem *problem, const dou
     return count;
 }
 
+bool attn_pointer_label_is_right(const struct attn_pointer_problem *problem) {
+    return problem->kind == ATTN_POINTER_TSP ? problem->labels == ATTN_LABELS_OPTIMAL : !problem->shuffled;
+}
+
 /* ------------------------------------------------------------------------------------------------------------- tokens */
 
 int64_t attn_pointer_tokens(const struct attn_pointer_problem *problem, const int32_t *numbers, int64_t count, int32_t *tokens) {

@@ -44,6 +44,9 @@ int64_t attn_pointer_solve(const struct attn_pointer_problem *problem, const dou
 int64_t attn_pointer_label(const struct attn_pointer_problem *problem, const double *xy, int64_t n, uint64_t seed, int32_t *numbers,
                            void *scratch);
 
+/* Whether what a model learns is the right structure itself, for the same number of points in the same order. */
+bool attn_pointer_label_is_right(const struct attn_pointer_problem *problem);
+
 /* The tokens of a structure, with the end; returns how many. And back: from tokens without the end, a closing point left out. */
 int64_t attn_pointer_tokens(const struct attn_pointer_problem *problem, const int32_t *numbers, int64_t count, int32_t *tokens);
 int64_t attn_pointer_numbers(const struct attn_pointer_problem *problem, const int32_t *tokens, int64_t count, int32_t *numbers);

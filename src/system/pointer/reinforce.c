@@ -47,8 +47,7 @@ attn_status attn_reinforce_open(attn_ctx *ctx, attn_model *model, const struct a
                                 const struct attn_reinforce_config *config, const struct attn_pointer_source *source,
                                 struct attn_reinforce *out) {
     const int64_t count = attn_model_count(model);
-    *out = (struct attn_reinforce){.config = *config, .ctx = ctx, .source = *source, .model = trained, .ready = -1};
-    out->source.unlabelled = true;
+    *out = (struct attn_reinforce){.config = *config, .ctx = ctx, .model = trained, .ready = -1};
     if (config->baseline == ATTN_BASELINE_ROLLOUT) {
         attn_model_enter(model, "baseline");
         attn_transformer_make(model, &trained->config, true, &out->frozen);
@@ -59,6 +58,9 @@ attn_status attn_reinforce_open(attn_ctx *ctx, attn_model *model, const struct a
     }
     out->parameters = count;
     out->holder = model;
+    if (!source) return ATTN_OK;
+    out->source = *source;
+    out->source.unlabelled = true;
     return open_memory(out);
 }
 

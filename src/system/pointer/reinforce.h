@@ -37,7 +37,8 @@ struct attn_reinforce {
     void *scratch;        /* the source's, and the rollouts' */
 };
 
-/* Makes the baseline's parameters behind those of `trained`, which are the model's only ones and stay where they are. Closed also after a failure. */
+/* Makes the baseline's parameters behind those of `trained`, which are the model's only ones and stay where they are. Closed also after a failure.
+ * source NULL: nothing but them, for a model that is only asked. */
 attn_status attn_reinforce_open(attn_ctx *ctx, attn_model *model, const struct attn_transformer *trained,
                                 const struct attn_reinforce_config *config, const struct attn_pointer_source *source,
                                 struct attn_reinforce *out);

@@ -33,7 +33,7 @@ void attn_pointer_score_label(const struct attn_pointer_problem *problem, const 
 void attn_pointer_score_sum(const struct attn_pointer_score *from, struct attn_pointer_score *to);
 
 /* Adds the figures of examples of n points, "accuracy_10": hulls accuracy, area (NaN, the paper's FAIL, where more than 1% of the answers are no simple polygons), simple_area
- * (of those that are) and simple; triangulations accuracy, coverage, precision; tours ratio (of length, to the best), length, valid, label_length (of labels that are not the best tours); sorting accuracy. */
+ * (of those that are) and simple; triangulations accuracy, coverage, precision; tours ratio (of length, to the best; of the valid ones alone, as is length), length, valid (their share), label_length (of labels that are not the best tours); sorting accuracy. */
 void attn_pointer_score_figures(const struct attn_pointer_problem *problem, const struct attn_pointer_score *score, int64_t n,
                                 const char *suffix, struct attn_figures *out);
 

@@ -173,10 +173,9 @@ static attn_status read_recipe(struct attn_job *job, struct attn_pointer_task *s
     return status ? status : parse_tests(job, s);
 }
 
-/* A saved model needs no examples to be asked: its recipe's file may be gone. */
 static attn_status open_source(struct attn_job *job, struct attn_pointer_task *s) {
     const char *path = attn_recipe_words(job->recipe, "data");
-    if (path[0] && !job->saved) {
+    if (path[0]) {
         const attn_status status = attn_pointer_file_read(job->ctx, &s->problem, path, &s->source.file);
         if (status) return status;
         assert(s->source.file);
@@ -189,25 +188,30 @@ static attn_status open_source(struct attn_job *job, struct attn_pointer_task *s
     return attn_pointer_source_open(job->ctx, &s->source);
 }
 
+/* What training takes: examples, memory for a step's and for finding their answers. A saved model is only asked: its recipe's file may be gone. */
+static attn_status open_training(struct attn_job *job, struct attn_pointer_task *s) {
+    const attn_status status = open_source(job, s);
+    if (status) return status;
+    const size_t bytes = attn_pointer_source_scratch(&s->source) * (size_t)job->ctx->config.threads;
+    s->scratch = attn_alloc(job->ctx, bytes);
+    if (!s->scratch) return attn_no_memory(job->ctx, "finding answers", bytes);
+    job->epoch_steps = s->source.examples > 0 ? attn_max64(1, s->source.examples / s->source.batch) : 0;
+    return attn_pointer_batch_open(job->ctx, s->source.batch, s->source.high, attn_pointer_source_tokens(&s->source), &s->batch);
+}
+
 static attn_status open_task(struct attn_job *job, enum attn_pointer_kind kind) {
     struct attn_pointer_task *s = job->self;
     struct attn_pointer_config config;
     attn_status status = read_recipe(job, s, kind);
     const bool transformer = kind == ATTN_POINTER_TSP && attn_recipe_whole(job->recipe, "model") == ATTN_POINTER_TRANSFORMER;
     if (!status) status = transformer ? attn_pointer_transformer_check(job) : read_model(job, s, &config);
-    if (!status) status = open_source(job, s);
+    if (!status && !job->saved) status = open_training(job, s);
     if (status) return status;
-    const size_t bytes = attn_pointer_source_scratch(&s->source) * (size_t)job->ctx->config.threads;
-    s->scratch = attn_alloc(job->ctx, bytes);
-    if (!s->scratch) return attn_no_memory(job->ctx, "finding answers", bytes);
-    job->epoch_steps = s->source.examples > 0 ? attn_max64(1, s->source.examples / s->source.batch) : 0;
     if (transformer)
         status = attn_pointer_transformer_open(job);
     else
         attn_pointer_model_make(job->model, &config, &s->model);
-    if (!status) status = attn_pointer_tests_fit(job); /* or training would end without figures */
-    return status ? status
-                  : attn_pointer_batch_open(job->ctx, s->source.batch, s->source.high, attn_pointer_source_tokens(&s->source), &s->batch);
+    return status ? status : attn_pointer_tests_fit(job); /* or training would end without figures */
 }
 
 static attn_status open_hull(struct attn_job *job) {

@@ -10,6 +10,7 @@
 /* An evaluation, of one number of points at a time. */
 struct evaluation {
     struct attn_job *job;
+    bool drawn; /* examples are drawn, not read: their labels are what training would have, and the loss is told */
     struct attn_pointer_source source;
     struct attn_pointer_batch batch;
     struct attn_pointer_answers answers;
@@ -62,6 +63,22 @@ static void solve_one(void *arg, int64_t i, int worker) {
     unsigned char *scratch = e->scratch;
     e->truths[i] = attn_pointer_solve(&s->problem, e->batch.xy + 2 * i * e->batch.points, e->batch.length[i], e->truth + i * e->numbers,
                                       scratch + (size_t)worker * attn_pointer_source_scratch(&e->source), NULL);
+}
+
+/* The truths, which drawn examples may have as labels. */
+static void find_truths(struct evaluation *e) {
+    const struct attn_pointer_task *s = e->job->self;
+    const struct attn_pointer_batch *b = &e->batch;
+    if (!e->drawn || !attn_pointer_label_is_right(&s->problem)) {
+        attn_parallel(e->job->ctx, b->count, e->job->ctx->config.threads, solve_one, e);
+        return;
+    }
+    for (int64_t i = 0; i < b->count; i++) {
+        const int32_t *tokens = b->target + i * b->tokens;
+        int64_t count = 0;
+        while (count < b->tokens && tokens[count] > ATTN_POINTER_END) count++;
+        e->truths[i] = attn_pointer_numbers(&s->problem, tokens, count, e->truth + i * e->numbers);
+    }
 }
 
 /* The loss of the labels, which the model's answers are not asked for. */
@@ -117,8 +134,8 @@ static bool way(const struct attn_pointer_task *s, int which, struct attn_pointe
 /* The batch in e is told of in all ways. */
 static attn_status measure_batch(struct evaluation *e, struct attn_pointer_score score[WAYS]) {
     const struct attn_pointer_task *s = e->job->self;
-    attn_parallel(e->job->ctx, e->batch.count, e->job->ctx->config.threads, solve_one, e);
-    attn_status status = add_loss(e);
+    attn_status status = e->drawn ? add_loss(e) : ATTN_OK;
+    find_truths(e);
     for (int64_t i = 0; i < e->batch.count && !status; i++)
         attn_pointer_score_label(&s->problem, e->batch.xy + 2 * i * e->batch.points, e->batch.length[i],
                                  e->batch.target + i * e->batch.tokens, e->batch.tokens, &score[MAIN]);
@@ -174,6 +191,7 @@ static attn_status measure(struct attn_job *job, int64_t n, struct attn_pointer_
     const struct attn_pointer_task *s = job->self;
     struct evaluation e;
     attn_status status = open_evaluation(&e, job, n, attn_pointer_most_tokens(&s->problem, n));
+    e.drawn = true;
     for (int64_t first = 0; first < s->test_examples && !status; first += ATTN_POINTER_TEST_BATCH) {
         const int64_t count = attn_min64(ATTN_POINTER_TEST_BATCH, s->test_examples - first);
         attn_pointer_source_fill(job->ctx, &e.source, first / ATTN_POINTER_TEST_BATCH, 0, count, e.scratch, &e.batch);
@@ -198,16 +216,16 @@ static double decisive(const struct attn_pointer_task *s, struct attn_pointer_sc
     return count > 0 ? attn_pointer_score_mean(&s->problem, inside, count) : attn_pointer_score_mean(&s->problem, all, said);
 }
 
-/* The share of all answers that are tours. */
-static double valid_share(const struct attn_pointer_task *s, struct attn_pointer_score score[][WAYS]) {
-    struct attn_pointer_score all = {0};
-    for (int i = 0; i < s->tests; i++) attn_pointer_score_sum(&score[i][MAIN], &all);
-    return (double)all.valid / (double)all.cases;
+/* The figure that decides; of tours, whose ratio is of those that are some, the share of all answers that are comes next. */
+static void add_first(const struct attn_job *job, double value, const struct attn_pointer_score *all, struct attn_figures *out) {
+    const struct attn_pointer_task *s = job->self;
+    attn_figures_add(out, job->task->figure, value);
+    if (s->problem.kind == ATTN_POINTER_TSP) attn_figures_add(out, "valid", (double)all->valid / (double)all->cases);
 }
 
 static attn_status evaluate_generated(struct attn_job *job, struct attn_figures *out) {
     const struct attn_pointer_task *s = job->self;
-    struct attn_pointer_score score[ATTN_POINTER_TESTS][WAYS] = {{{0}}};
+    struct attn_pointer_score score[ATTN_POINTER_TESTS][WAYS] = {{{0}}}, all = {0};
     struct attn_figures parts = {.count = 0};
     double loss = 0;
     int64_t tokens = 0;
@@ -216,9 +234,9 @@ static attn_status evaluate_generated(struct attn_job *job, struct attn_figures 
         if (attn_pointer_can_say(s, s->test[i])) status = measure(job, s->test[i], score[i], &parts, &loss, &tokens);
     if (status) return status;
     if (tokens == 0) return attn_pointer_task_fits(job, s->test[0]);
-    attn_figures_add(out, job->task->figure, decisive(s, score));
+    for (int i = 0; i < s->tests; i++) attn_pointer_score_sum(&score[i][MAIN], &all);
+    add_first(job, decisive(s, score), &all, out);
     attn_figures_add(out, "loss", loss / (double)tokens);
-    if (s->problem.kind == ATTN_POINTER_TSP) attn_figures_add(out, "valid", valid_share(s, score));
     for (int i = 0; i < parts.count; i++) attn_figures_add(out, parts.at[i].name, parts.at[i].value);
     return ATTN_OK;
 }
@@ -263,7 +281,7 @@ static attn_status evaluate_file(struct attn_job *job, const struct attn_pointer
         attn_pointer_score_sum(&score[MAIN], &all);
     }
     if (status) return status;
-    attn_figures_add(out, job->task->figure, attn_pointer_score_mean(&s->problem, &all, 1));
+    add_first(job, attn_pointer_score_mean(&s->problem, &all, 1), &all, out);
     for (int i = 0; i < parts.count; i++) attn_figures_add(out, parts.at[i].name, parts.at[i].value);
     return ATTN_OK;
 }

@@ -35,5 +35,5 @@ attn_status attn_pointer_transformer_open(struct attn_job *job) {
     attn_transformer_make(job->model, &config, false, &s->transformer);
     s->model = (struct attn_pointer_model){
         .tape = s->transformer.tape, .augment = attn_recipe_whole(r, "augment"), .transformer = &s->transformer};
-    return attn_reinforce_open(job->ctx, job->model, &s->transformer, &reinforce, &s->source, &s->reinforce);
+    return attn_reinforce_open(job->ctx, job->model, &s->transformer, &reinforce, job->saved ? NULL : &s->source, &s->reinforce);
 }
