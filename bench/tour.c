@@ -56,16 +56,32 @@ TOUR(christofides_greedy, attn_tour_christofides(xy, n, ATTN_TOUR_GREEDY_2OPT, a
 TOUR(christofides_minimum, attn_tour_christofides(xy, n, ATTN_TOUR_MINIMUM, answer, scratch))
 TOUR(christofides_minimum_2opt, attn_tour_christofides(xy, n, ATTN_TOUR_MINIMUM_2OPT, answer, scratch))
 
-/* Every corner turns counter-clockwise, once around. */
+/* From left to right, of points above each other upwards. */
+static bool ascends(const double *a, const double *b) {
+    return a[0] < b[0] || (a[0] == b[0] && a[1] < b[1]);
+}
+
+/* Every corner turns counter-clockwise, and once around all of them: a pentagram turns twice, and its sides cease to ascend as often. */
 static bool hull_is_convex(const double *xy, int64_t n, const int32_t *answer, int64_t count, void *scratch) {
-    double twice = 0;
+    int64_t turns = 0;
     (void)n, (void)scratch;
     for (int64_t i = 0; i < count; i++) {
-        const double *a = xy + 2 * (int64_t)answer[i], *b = xy + 2 * (int64_t)answer[(i + 1) % count];
-        if (attn_orientation(a, b, xy + 2 * (int64_t)answer[(i + 2) % count]) <= 0) return false;
-        twice += a[0] * b[1] - a[1] * b[0];
+        const double *a = xy + 2 * (int64_t)answer[i], *b = xy + 2 * (int64_t)answer[(i + 1) % count],
+                     *c = xy + 2 * (int64_t)answer[(i + 2) % count];
+        if (attn_orientation(a, b, c) <= 0) return false;
+        turns += ascends(a, b) && !ascends(b, c);
     }
-    return count >= 3 && fabs(twice / 2 - attn_polygon_area(xy, answer, count)) <= 1e-12;
+    return turns == 1;
+}
+
+/* No point lies outside: Qhull leaves out what is nearly on a side, and is not asked. */
+static bool hull_holds_all(const double *xy, int64_t n, const int32_t *answer, int64_t count, void *scratch) {
+    bool held = hull_is_convex(xy, n, answer, count, scratch);
+    for (int64_t i = 0; i < count; i++) {
+        const double *a = xy + 2 * (int64_t)answer[i], *b = xy + 2 * (int64_t)answer[(i + 1) % count];
+        for (int64_t k = 0; k < n && held; k++) held = attn_orientation(a, b, xy + 2 * k) >= 0;
+    }
+    return held;
 }
 
 /* The triangles have the hull's area together. */
@@ -86,7 +102,7 @@ static bool tour_visits_all(const double *xy, int64_t n, const int32_t *answer, 
 enum { SPREAD = 1 << 20, SQUARE = 2000 };
 
 const struct attn_tour_method attn_tour_methods[] = {
-    {"hull", "corners", 3, SPREAD, attn_hull_scratch, hull, hull_is_convex},
+    {"hull", "corners", 3, SPREAD, attn_hull_scratch, hull, hull_holds_all},
     {"hull-qhull", "corners", 3, SPREAD, NULL, hull_qhull, hull_is_convex},
     {"delaunay", "triangles", 3, SPREAD, attn_delaunay_scratch, delaunay, triangles_fill_the_hull},
     {"delaunay-qhull", "triangles", 3, SPREAD, NULL, delaunay_qhull, triangles_fill_the_hull},
