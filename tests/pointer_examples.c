@@ -141,6 +141,8 @@ static void what_cannot_be_read_back_is_not_written(void **state) {
     assert_string_equal(test_sentence(), "an example to be written: found point 3 in its answer, expected one of 1");
     assert_int_equal(attn_example_write(test_ctx, file, xy, 1, negative, 1), ATTN_EINVAL);
     assert_int_equal(attn_example_write(test_ctx, file, xy, 0, target, 0), ATTN_EINVAL);
+    assert_int_equal(attn_example_write(test_ctx, file, xy, 1, target, 0), ATTN_EINVAL);
+    assert_string_equal(test_sentence(), "an example to be written: found no number in its answer, expected at least 1");
     fclose(file);
     assert_string_equal(text, "");
     file = fopen("/dev/full", "w");

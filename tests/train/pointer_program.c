@@ -140,9 +140,19 @@ static void words_that_do_not_fit_together_are_refused(void **state) {
     }
 }
 
+/* Readers expect a number behind "output". */
+static void triangulations_of_fewer_than_3_points_are_not_written(void **state) {
+    (void)state;
+    expect(attn(output, "data pointer/delaunay points=2"), 2, "attn: data: points=2: fewer than 3 points have no triangle to be written");
+    expect(attn(output, "data pointer/delaunay points=1-5 batching=mixed"), 2, "points=1-5: fewer than 3 points have no triangle");
+    expect(attn(output, "data pointer/delaunay points=3 --count 2"), 0, " output 1 2 3");
+    expect(attn(output, "data pointer/hull points=1-2 --count 5"), 0, " output 1");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(examples_are_written_learned_from_and_evaluated_and_models_asked, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(triangulations_of_fewer_than_3_points_are_not_written, set_up, tear_down),
         cmocka_unit_test_setup_teardown(words_that_do_not_fit_together_are_refused, set_up, tear_down),
     };
     return cmocka_run_group_tests_name("pointer: program", tests, NULL, NULL);

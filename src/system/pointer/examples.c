@@ -194,6 +194,7 @@ static void put_coordinate(FILE *out, double value) {
 
 attn_status attn_example_write(attn_ctx *ctx, FILE *out, const double *xy, int64_t n, const int32_t *target, int64_t count) {
     if (n < 1) return attn_fail(ctx, ATTN_EINVAL, "an example to be written: found %lld points, expected at least 1", (long long)n);
+    if (count < 1) return attn_fail(ctx, ATTN_EINVAL, "an example to be written: found no number in its answer, expected at least 1");
     for (int64_t i = 0; i < 2 * n; i++)
         if (!isfinite(xy[i]))
             return attn_fail(ctx, ATTN_EINVAL, "an example to be written: found %g for point %lld, expected finite coordinates", xy[i],

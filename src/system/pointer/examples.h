@@ -39,7 +39,7 @@ int64_t attn_examples_line(const struct attn_example_reader *reader);
 void attn_examples_close(struct attn_example_reader *reader); /* NULL is allowed */
 
 /* Writes one line. Coordinates have 12 significant digits, or 17 where those are not the same double: what is read back is what was written. target
- * counts from 0. ATTN_EINVAL: no point, a coordinate that is not finite, a number outside [0, n), and nothing is written; ATTN_ESYSTEM: writing
+ * counts from 0. ATTN_EINVAL: no point, no number, a coordinate that is not finite, a number outside [0, n), and nothing is written; ATTN_ESYSTEM: writing
  * failed. What the stream has not written yet (fflush, fclose) is the caller's to check. */
 attn_status attn_example_write(attn_ctx *ctx, FILE *out, const double *xy, int64_t n, const int32_t *target, int64_t count);
 

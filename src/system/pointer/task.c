@@ -263,6 +263,9 @@ static attn_status write_example(struct attn_job *job, int64_t index, FILE *out)
 static attn_status generate(struct attn_job *job, int64_t count, FILE *out) {
     struct attn_pointer_task *s = job->self;
     attn_status status = ATTN_OK;
+    if (s->problem.kind == ATTN_POINTER_DELAUNAY && s->source.low < 3 && !s->source.file)
+        return attn_fail(job->ctx, ATTN_EINVAL, "data: points=%s: fewer than 3 points have no triangle to be written, expected 3 or more",
+                         attn_recipe_words(job->recipe, "points"));
     for (int64_t first = 0; first < count && !status; first += s->source.batch) {
         attn_pointer_source_fill(job->ctx, &s->source, first / s->source.batch, 0, attn_min64(count - first, s->source.batch), s->scratch,
                                  &s->batch);
