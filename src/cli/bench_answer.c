@@ -64,27 +64,17 @@ static attn_status measure(struct suite *s, struct attn_answer_case *c, struct a
     return status;
 }
 
-static int run_one(attn_ctx *ctx, struct suite *s, int64_t batch) {
+static attn_status run_one(attn_ctx *ctx, void *suite, int index) {
+    struct suite *s = suite;
     struct attn_answer_case c;
     struct attn_beside_pair p = {.ours = {"answer", &c, attn_answer_case_run, 0.0}};
-    s->shape.batch = batch;
+    if (index == 0) predict(s, attn_ctx_threads(ctx));
+    s->shape.batch = s->batches.item[index];
     attn_status status = attn_answer_case_open(&c, ctx, &s->shape, (uint64_t)s->beside.seed);
     if (status == ATTN_OK) status = measure(s, &c, &p);
     attn_beside_close(&p);
     attn_answer_case_close(&c);
-    if (status != ATTN_OK) return attn_complain_status(ctx, status);
-    return attn_stop_asked() ? ATTN_EXIT_STOPPED : -1;
-}
-
-static int run(struct suite *s) {
-    int status = -1;
-    attn_ctx *ctx = attn_cli_context((int)s->beside.threads, &status);
-    if (ctx == NULL) return status;
-    attn_stop_catch();
-    predict(s, attn_ctx_threads(ctx));
-    for (int i = 0; i < s->batches.count && status < 0; i++) status = run_one(ctx, s, s->batches.item[i]);
-    attn_ctx_destroy(ctx);
-    return status >= 0 ? status : attn_beside_exit(&s->beside);
+    return status;
 }
 
 int attn_cmd_bench_answer(int argc, char **argv) {
@@ -111,5 +101,5 @@ int attn_cmd_bench_answer(int argc, char **argv) {
         5 + attn_beside_options(&s.beside, options + 5)};
     int status = attn_options_parse(&usage, argc, argv, NULL);
     if (status < 0) status = attn_beside_begin(&s.beside, columns, sizeof columns / sizeof columns[0]);
-    return status >= 0 ? status : run(&s);
+    return status >= 0 ? status : attn_beside_run(&s.beside, s.batches.count, run_one, &s);
 }

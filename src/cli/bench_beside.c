@@ -116,6 +116,16 @@ void attn_beside_print(struct attn_beside *b, const struct attn_beside_pair *p, 
     attn_report_row(&b->out.report, r);
 }
 
-int attn_beside_exit(const struct attn_beside *b) {
+int attn_beside_run(const struct attn_beside *b, int count, attn_status (*one)(attn_ctx *ctx, void *suite, int index), void *suite) {
+    int status = -1;
+    attn_ctx *ctx = attn_cli_context((int)b->threads, &status);
+    if (ctx == NULL) return status;
+    attn_stop_catch();
+    for (int i = 0; i < count && status < 0 && !attn_stop_asked(); i++) {
+        const attn_status done = one(ctx, suite, i);
+        if (done != ATTN_OK) status = attn_complain_status(ctx, done);
+    }
+    attn_ctx_destroy(ctx);
+    if (status >= 0) return status;
     return attn_stop_asked() ? ATTN_EXIT_STOPPED : b->out.surprised ? ATTN_EXIT_SURPRISE : ATTN_EXIT_DONE;
 }

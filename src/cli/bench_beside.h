@@ -46,7 +46,7 @@ int attn_beside_figures(const struct attn_beside_pair *p);
 bool attn_beside_times(const struct attn_beside_pair *p, int figure, struct attn_record *r);
 void attn_beside_print(struct attn_beside *b, const struct attn_beside_pair *p, int figure, struct attn_record *r);
 
-/* The exit status of a run that came to its end, or was stopped. */
-int attn_beside_exit(const struct attn_beside *b);
+/* Runs a suite's cases, from `one` with index 0 on, which says first how long all will take, up to a failure or Ctrl-C; the exit status. */
+int attn_beside_run(const struct attn_beside *b, int count, attn_status (*one)(attn_ctx *ctx, void *suite, int index), void *suite);
 
 #endif

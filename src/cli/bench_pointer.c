@@ -67,23 +67,19 @@ static attn_status measure(struct suite *s, struct attn_pointer_case *c, struct 
     return status;
 }
 
-static int run(struct suite *s) {
+static attn_status run_one(attn_ctx *ctx, void *suite, int index) {
+    struct suite *s = suite;
     struct attn_pointer_case c;
     struct attn_beside_pair p = {.ours = {"pointer", &c, attn_pointer_case_run, 0.0}};
-    int status = -1;
-    attn_ctx *ctx = attn_cli_context((int)s->beside.threads, &status);
-    if (ctx == NULL) return status;
-    attn_stop_catch();
+    (void)index;
     s->problem.heads = (int32_t)s->heads;
     s->problem.kv_heads = (int32_t)(s->kv_heads > 0 ? s->kv_heads : s->heads);
     s->problem.dim = (int32_t)s->dim;
-    attn_status done = attn_pointer_case_open(&c, ctx, &s->problem, (uint64_t)s->beside.seed);
-    if (done == ATTN_OK) predict(s, &c, attn_ctx_threads(ctx));
-    if (done == ATTN_OK) done = measure(s, &c, &p);
-    status = done != ATTN_OK ? attn_complain_status(ctx, done) : attn_beside_exit(&s->beside);
+    attn_status status = attn_pointer_case_open(&c, ctx, &s->problem, (uint64_t)s->beside.seed);
+    if (status == ATTN_OK) predict(s, &c, attn_ctx_threads(ctx));
+    if (status == ATTN_OK) status = measure(s, &c, &p);
     attn_beside_close(&p);
     attn_pointer_case_close(&c);
-    attn_ctx_destroy(ctx);
     return status;
 }
 
@@ -114,5 +110,5 @@ int attn_cmd_bench_pointer(int argc, char **argv) {
         7 + attn_beside_options(&s.beside, options + 7)};
     int status = attn_options_parse(&usage, argc, argv, NULL);
     if (status < 0) status = attn_beside_begin(&s.beside, columns, sizeof columns / sizeof columns[0]);
-    return status >= 0 ? status : run(&s);
+    return status >= 0 ? status : attn_beside_run(&s.beside, 1, run_one, &s);
 }

@@ -84,26 +84,17 @@ static attn_status measure(struct suite *s, struct attn_search_case *c, struct a
     return status;
 }
 
-static int run_one(attn_ctx *ctx, struct suite *s, int64_t queries) {
+static attn_status run_one(attn_ctx *ctx, void *suite, int index) {
+    struct suite *s = suite;
     struct attn_search_case c;
     struct attn_beside_pair p = {.ours = {"search", &c, attn_search_case_run, 0.0}, .limit = {"read", &c, read_keys, 0.0}};
-    attn_status status = attn_search_case_open(&c, ctx, queries, s->keys, (int32_t)s->dim, (int32_t)s->top, (uint64_t)s->beside.seed);
+    if (index == 0) predict(s, attn_ctx_threads(ctx));
+    attn_status status =
+        attn_search_case_open(&c, ctx, s->queries.item[index], s->keys, (int32_t)s->dim, (int32_t)s->top, (uint64_t)s->beside.seed);
     if (status == ATTN_OK) status = measure(s, &c, &p);
     attn_beside_close(&p);
     attn_search_case_close(&c);
-    if (status != ATTN_OK) return attn_complain_status(ctx, status);
-    return attn_stop_asked() ? ATTN_EXIT_STOPPED : -1;
-}
-
-static int run(struct suite *s) {
-    int status = -1;
-    attn_ctx *ctx = attn_cli_context((int)s->beside.threads, &status);
-    if (ctx == NULL) return status;
-    attn_stop_catch();
-    predict(s, attn_ctx_threads(ctx));
-    for (int i = 0; i < s->queries.count && status < 0; i++) status = run_one(ctx, s, s->queries.item[i]);
-    attn_ctx_destroy(ctx);
-    return status >= 0 ? status : attn_beside_exit(&s->beside);
+    return status;
 }
 
 int attn_cmd_bench_search(int argc, char **argv) {
@@ -127,5 +118,5 @@ int attn_cmd_bench_search(int argc, char **argv) {
     if (status < 0) status = attn_beside_begin(&s.beside, columns, sizeof columns / sizeof columns[0]);
     if (status >= 0) return status;
     if (s.queries.count == 0) s.queries = (struct attn_integers){{1, 64}, 2};
-    return run(&s);
+    return attn_beside_run(&s.beside, s.queries.count, run_one, &s);
 }

@@ -7,6 +7,8 @@
 #include "kernel/pointer/pointer.h"
 #include "kernel/pointer/tanh_f32_template.h"
 
+#include "kernel/pointer/score_f32_template.h"
+
 #include <math.h>
 
 /* The lanes of dims [c, dim) that exist, others 0: a whole vector at once where it is one. */
@@ -23,26 +25,14 @@ static void tanh_all(const float *x, int64_t count, float *y) {
     for (int64_t i = 0; i < count; i += VEC_LANES) store_dims(y + i, count - i, vec_tanh(LOAD(x, i, count)));
 }
 
-VEC_INLINE vec lanes_of_score(const struct attn_pointer_row *row, const float *k) {
-    vec sum = vec_set1(0.0f);
-    int32_t c = 0;
-    for (; c + VEC_LANES <= row->dim; c += VEC_LANES)
-        sum = vec_fma(vec_load(row->w + c), vec_tanh(vec_add(vec_load(row->q + c), vec_load(k + c))), sum);
-    if (c < row->dim) {
-        const int32_t left = row->dim - c;
-        const vec x = vec_add(vec_load_first(row->q + c, left), vec_load_first(k + c, left));
-        sum = vec_fma(vec_load_first(row->w + c, left), vec_tanh(x), sum);
-    }
-    return sum;
-}
-
 static void logits(const struct attn_pointer_row *row, float *s) {
     const vec scale = vec_set1(row->scale);
     for (int64_t n = 0; n < row->count; n += VEC_LANES) {
         const int64_t keys = row->count - n < VEC_LANES ? row->count - n : VEC_LANES;
         float lanes[VEC_LANES * VEC_LANES];
         vec r[VEC_LANES];
-        for (int64_t i = 0; i < keys; i++) vec_store(lanes + i * VEC_LANES, lanes_of_score(row, row->k + row->keys[n + i] * row->k_stride));
+        for (int64_t i = 0; i < keys; i++)
+            vec_store(lanes + i * VEC_LANES, score_lanes(row->q, row->k + row->keys[n + i] * row->k_stride, row->w, row->dim));
         for (int i = 0; i < VEC_LANES; i++) r[i] = i < keys ? vec_load(lanes + i * VEC_LANES) : vec_set1(0.0f);
         vec_transpose(r);
         for (int half = VEC_LANES / 2; half > 0; half /= 2)
