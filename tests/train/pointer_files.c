@@ -1,5 +1,5 @@
 /* Examples in files: what a task writes is read, learned from and evaluated on, and what does not fit is refused. */
-#include "support/training.h"
+#include "support/setting.h"
 #include "system/pointer/examples.h"
 #include "system/pointer/pointer.h"
 #include "system/pointer/task.h"
@@ -18,58 +18,29 @@ static const struct attn_task *const tasks[] = {&attn_pointer_hull, &attn_pointe
 static const char small[] = "points=4-7 hidden=8 init=1 batch=8 steps=20 test_examples=32 test_points=5+7 batching=mixed";
 enum { TASKS = sizeof tasks / sizeof tasks[0], EXAMPLES = 20 };
 
-static char folder[64], path[96];
-static attn_ctx *ctx;
+static char path[96];
 
 static int set_up(void **state) {
-    (void)state;
-    test_folder_make(folder);
-    snprintf(path, sizeof path, "%s/examples.txt", folder);
-    ctx = test_context(1);
+    test_setting_open(state);
+    snprintf(path, sizeof path, "%s/examples.txt", test_folder);
     return 0;
 }
 
-static int tear_down(void **state) {
-    (void)state;
-    attn_ctx_destroy(ctx);
-    test_folder_remove(folder);
-    return 0;
-}
-
-static struct attn_recipe *recipe_of(const struct attn_task *task, const char *words) {
-    char all[512];
+/* The small recipe with these words over it, until the next call. */
+static const char *with_small(const char *words) {
+    static char all[512];
     snprintf(all, sizeof all, "%s%s%s", small, words[0] ? " " : "", words);
-    return test_task_recipe(ctx, task, all);
-}
-
-struct opened {
-    struct attn_recipe *recipe;
-    struct attn_job job;
-};
-
-static attn_status try_open(struct opened *o, const struct attn_task *task, const char *words) {
-    o->recipe = recipe_of(task, words);
-    return attn_job_open(ctx, task, o->recipe, NULL, 0, NULL, &o->job);
-}
-
-static void open_job(struct opened *o, const struct attn_task *task, const char *words) {
-    char text[1024];
-    if (try_open(o, task, words)) fail_msg("%s %s: %s", task->name, words, attn_ctx_error(ctx, text, sizeof text));
-}
-
-static void close_job(struct opened *o) {
-    attn_job_close(&o->job);
-    attn_free(ctx, o->recipe);
+    return all;
 }
 
 /* What `attn data` writes. */
 static void generate(const struct attn_task *task, const char *words) {
-    struct opened o;
+    struct test_job o;
     FILE *out = fopen(path, "w");
     assert_non_null(out);
-    open_job(&o, task, words);
+    test_job_open(&o, test_ctx, task, with_small(words));
     assert_int_equal(task->generate(&o.job, EXAMPLES, out), ATTN_OK);
-    close_job(&o);
+    test_job_close(&o);
     assert_int_equal(fclose(out), 0);
 }
 
@@ -83,7 +54,7 @@ static void put_file(const char *text) {
 static struct attn_pointer_file *read_file(const struct attn_pointer_problem *problem) {
     char text[1024];
     struct attn_pointer_file *file;
-    if (attn_pointer_file_read(ctx, problem, path, &file)) fail_msg("%s", attn_ctx_error(ctx, text, sizeof text));
+    if (attn_pointer_file_read(test_ctx, problem, path, &file)) fail_msg("%s", attn_ctx_error(test_ctx, text, sizeof text));
     return file;
 }
 
@@ -102,14 +73,14 @@ static bool has(const struct attn_pointer_file *file, const double *xy, int64_t 
 static void written_examples_are_those_of_training(void **state) {
     (void)state;
     for (int t = 0; t < TASKS; t++) {
-        struct opened o;
+        struct test_job o;
         generate(tasks[t], "");
-        open_job(&o, tasks[t], "");
+        test_job_open(&o, test_ctx, tasks[t], with_small(""));
         struct attn_pointer_task *s = o.job.self;
         struct attn_pointer_file *file = read_file(&s->problem);
         assert_int_equal(file->count, EXAMPLES);
         for (int64_t i = 0; i < EXAMPLES; i++) {
-            if (i % 8 == 0) attn_pointer_source_fill(ctx, &s->source, i / 8, 0, 8, s->scratch, &s->batch);
+            if (i % 8 == 0) attn_pointer_source_fill(test_ctx, &s->source, i / 8, 0, 8, s->scratch, &s->batch);
             const struct attn_pointer_batch *b = &s->batch;
             const int32_t *tokens = b->target + i % 8 * b->tokens;
             int64_t count = 0;
@@ -118,8 +89,8 @@ static void written_examples_are_those_of_training(void **state) {
             assert_true(i == 0 || file->first_xy[i + 1] - file->first_xy[i] >= file->first_xy[i] - file->first_xy[i - 1]);
         }
         assert_true(file->least >= 4 && file->most <= 7 && file->least < file->most);
-        attn_pointer_file_free(ctx, file);
-        close_job(&o);
+        attn_pointer_file_free(test_ctx, file);
+        test_job_close(&o);
     }
 }
 
@@ -141,8 +112,8 @@ static void a_closing_point_in_the_file_makes_no_difference(void **state) {
             generate(tasks[t], "close=false");
             struct attn_pointer_file *without = read_file(&problem);
             expect_same(with, without);
-            attn_pointer_file_free(ctx, with);
-            attn_pointer_file_free(ctx, without);
+            attn_pointer_file_free(test_ctx, with);
+            attn_pointer_file_free(test_ctx, without);
         }
 }
 
@@ -160,18 +131,19 @@ static void published_files_are_read(void **state) {
         assert_memory_equal(file->tokens + file->first_token[i], want, sizeof want);
     }
     assert_true(file->xy[0] == 0.607122483215);
-    attn_pointer_file_free(ctx, file);
+    attn_pointer_file_free(test_ctx, file);
 }
 
 /* ------------------------------------------------------------------------------------------- training and evaluation */
 
 static void train(const struct attn_task *task, const char *words, char run[TEST_PATH], int64_t stop_at) {
-    struct attn_recipe *recipe = recipe_of(task, words);
+    struct attn_recipe *recipe = test_task_recipe(test_ctx, task, with_small(words));
     struct test_training training = {.task = task, .stop_at = stop_at};
     enum attn_train_end end;
     char text[1024];
-    if (test_train(ctx, recipe, folder, run, &training, &end)) fail_msg("%s: %s", words, attn_ctx_error(ctx, text, sizeof text));
-    attn_free(ctx, recipe);
+    if (test_train(test_ctx, recipe, test_folder, run, &training, &end))
+        fail_msg("%s: %s", words, attn_ctx_error(test_ctx, text, sizeof text));
+    attn_free(test_ctx, recipe);
 }
 
 static void training_from_a_file_goes_on_bit_for_bit(void **state) {
@@ -196,15 +168,15 @@ static void write_tests(const struct attn_pointer_task *s, int64_t n, FILE *out)
     struct attn_pointer_batch batch;
     void *scratch = malloc(attn_pointer_source_scratch(&source));
     assert_non_null(scratch);
-    assert_int_equal(attn_pointer_batch_open(ctx, 128, n, attn_pointer_source_tokens(&source), &batch), ATTN_OK);
-    attn_pointer_source_fill(ctx, &source, 0, 0, s->test_examples, scratch, &batch);
+    assert_int_equal(attn_pointer_batch_open(test_ctx, 128, n, attn_pointer_source_tokens(&source), &batch), ATTN_OK);
+    attn_pointer_source_fill(test_ctx, &source, 0, 0, s->test_examples, scratch, &batch);
     for (int64_t i = 0; i < batch.count; i++) {
         int32_t *target = batch.target + i * batch.tokens;
         int64_t count = 0;
         for (; count < batch.tokens && target[count] > 0; count++) target[count]--;
-        assert_int_equal(attn_example_write(ctx, out, batch.xy + 2 * i * n, n, target, count), ATTN_OK);
+        assert_int_equal(attn_example_write(test_ctx, out, batch.xy + 2 * i * n, n, target, count), ATTN_OK);
     }
-    attn_pointer_batch_close(ctx, &batch);
+    attn_pointer_batch_close(test_ctx, &batch);
     free(scratch);
 }
 
@@ -215,10 +187,12 @@ static void an_evaluation_of_a_file_has_the_figures_of_its_examples(void **state
     for (int t = 0; t < TASKS; t++)
         for (int way = 0; way < 3; way++) {
             const bool constrain = way == 1;
-            struct opened o;
+            struct test_job o;
             struct attn_figures own = {.count = 0}, of_file = {.count = 0};
-            open_job(&o, tasks[t], constrain ? "constrain=true wide_beam=3" : way == 0 ? "constrain=false" : others[t]);
-            attn_tape_record(attn_model_tape(o.job.model), false);
+            test_job_open(&o, test_ctx, tasks[t],
+                          with_small(constrain  ? "constrain=true wide_beam=3"
+                                     : way == 0 ? "constrain=false"
+                                                : others[t]));
             FILE *out = fopen(path, "w");
             assert_non_null(out);
             write_tests(o.job.self, 7, out); /* in the other order */
@@ -239,7 +213,7 @@ static void an_evaluation_of_a_file_has_the_figures_of_its_examples(void **state
             assert_true(isnan(attn_figures_get(&of_file, "loss"))); /* a file's labels may be anything */
             assert_true(t != 2 || strcmp(own.at[1].name, "valid") == 0);
             if (t != 2) assert_true(fabs(own.at[0].value - of_file.at[0].value) <= 1e-15); /* as many of each number */
-            close_job(&o);
+            test_job_close(&o);
         }
 }
 
@@ -249,14 +223,14 @@ static void a_saved_model_takes_no_memory_for_training_and_no_file_to_be_evaluat
     (void)state;
     for (int i = 0; i < 3; i++) {
         struct attn_figures figures = {.count = 0};
-        struct opened o = {.recipe = recipe_of(&attn_pointer_tsp, words[i])};
-        assert_int_equal(attn_job_open(ctx, &attn_pointer_tsp, o.recipe, NULL, 0, "", &o.job), ATTN_OK);
+        struct test_job o;
+        assert_int_equal(test_job_try(&o, test_ctx, &attn_pointer_tsp, with_small(words[i]), ""), ATTN_OK);
         const struct attn_pointer_task *s = o.job.self;
         assert_true(!s->scratch && !s->source.kept && !s->source.file && !s->batch.xy && !s->reinforce.tours);
         attn_tape_record(attn_model_tape(o.job.model), false);
         assert_int_equal(attn_pointer_tsp.evaluate(&o.job, NULL, &figures), ATTN_OK);
         assert_true(attn_figures_get(&figures, "ratio") >= 1);
-        close_job(&o);
+        test_job_close(&o);
     }
 }
 
@@ -264,11 +238,11 @@ static void a_saved_model_takes_no_memory_for_training_and_no_file_to_be_evaluat
 
 static void expect_refused(const char *words, const char *sentence) {
     char all[256], text[2048] = "";
-    struct opened o;
+    struct test_job o;
     snprintf(all, sizeof all, "%s%sdata=%s", words, words[0] ? " " : "", path);
-    const attn_status status = try_open(&o, &attn_pointer_hull, all);
-    attn_ctx_error(ctx, text, sizeof text);
-    close_job(&o);
+    const attn_status status = test_job_try(&o, test_ctx, &attn_pointer_hull, with_small(all), NULL);
+    attn_ctx_error(test_ctx, text, sizeof text);
+    test_job_close(&o);
     assert_int_equal(status, ATTN_EINVAL);
     if (!strstr(text, sentence) || !strstr(text, path)) fail_msg("expected %s and \"%s\" in \"%s\"", path, sentence, text);
 }
@@ -280,11 +254,11 @@ static void files_outside_the_recipes_points_are_refused_by_name(void **state) {
     expect_refused("points=3-8", "found examples of 3 to 9 points, expected 3 to 8");
     expect_refused("points=4-9", "found examples of 3 to 9 points, expected 4 to 9");
     expect_refused("points=20", "expected 20 to 20");
-    struct opened o;
+    struct test_job o;
     char words[128];
     snprintf(words, sizeof words, "points=3-9 data=%s", path);
-    open_job(&o, &attn_pointer_hull, words);
-    close_job(&o);
+    test_job_open(&o, test_ctx, &attn_pointer_hull, with_small(words));
+    test_job_close(&o);
 }
 
 static void files_of_other_tasks_are_refused(void **state) {
@@ -299,11 +273,11 @@ static void files_of_other_tasks_are_refused(void **state) {
     put_file("0 0 1 0 1 1 0 1 output 1 2 3 2\n");
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         char words[256], text[2048] = "";
-        struct opened o;
+        struct test_job o;
         snprintf(words, sizeof words, "points=4 data=%s", path);
-        const attn_status status = try_open(&o, wrong[i].task, words);
-        attn_ctx_error(ctx, text, sizeof text);
-        close_job(&o);
+        const attn_status status = test_job_try(&o, test_ctx, wrong[i].task, with_small(words), NULL);
+        attn_ctx_error(test_ctx, text, sizeof text);
+        test_job_close(&o);
         assert_int_equal(status, ATTN_EINVAL);
         if (!strstr(text, wrong[i].sentence)) fail_msg("%s", text);
     }
@@ -332,29 +306,28 @@ static void malformed_files_are_refused_with_their_line(void **state) {
 /* A dictionary has no words for them: refused in an evaluation too. */
 static void an_evaluation_of_more_points_than_the_dictionary_has_is_refused(void **state) {
     struct attn_figures figures = {.count = 0};
-    struct opened o;
+    struct test_job o;
     char text[1024];
     (void)state;
     generate(&attn_pointer_hull, "points=5-9");
-    open_job(&o, &attn_pointer_hull, "points=4-7 model=lstm");
-    attn_tape_record(attn_model_tape(o.job.model), false);
+    test_job_open(&o, test_ctx, &attn_pointer_hull, with_small("points=4-7 model=lstm"));
     assert_int_equal(attn_pointer_hull.evaluate(&o.job, path, &figures), ATTN_EUNSUPPORTED);
-    assert_non_null(strstr(attn_ctx_error(ctx, text, sizeof text), "expected at most 7"));
-    close_job(&o);
+    assert_non_null(strstr(attn_ctx_error(test_ctx, text, sizeof text), "expected at most 7"));
+    test_job_close(&o);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(written_examples_are_those_of_training, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_closing_point_in_the_file_makes_no_difference, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(published_files_are_read, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(training_from_a_file_goes_on_bit_for_bit, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(an_evaluation_of_a_file_has_the_figures_of_its_examples, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_saved_model_takes_no_memory_for_training_and_no_file_to_be_evaluated, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(files_outside_the_recipes_points_are_refused_by_name, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(files_of_other_tasks_are_refused, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(malformed_files_are_refused_with_their_line, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(an_evaluation_of_more_points_than_the_dictionary_has_is_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(written_examples_are_those_of_training, set_up, test_setting_close),
+        cmocka_unit_test_setup_teardown(a_closing_point_in_the_file_makes_no_difference, set_up, test_setting_close),
+        cmocka_unit_test_setup_teardown(published_files_are_read, set_up, test_setting_close),
+        cmocka_unit_test_setup_teardown(training_from_a_file_goes_on_bit_for_bit, set_up, test_setting_close),
+        cmocka_unit_test_setup_teardown(an_evaluation_of_a_file_has_the_figures_of_its_examples, set_up, test_setting_close),
+        cmocka_unit_test_setup_teardown(a_saved_model_takes_no_memory_for_training_and_no_file_to_be_evaluated, set_up, test_setting_close),
+        cmocka_unit_test_setup_teardown(files_outside_the_recipes_points_are_refused_by_name, set_up, test_setting_close),
+        cmocka_unit_test_setup_teardown(files_of_other_tasks_are_refused, set_up, test_setting_close),
+        cmocka_unit_test_setup_teardown(malformed_files_are_refused_with_their_line, set_up, test_setting_close),
+        cmocka_unit_test_setup_teardown(an_evaluation_of_more_points_than_the_dictionary_has_is_refused, set_up, test_setting_close),
     };
     return cmocka_run_group_tests_name("pointer: files", tests, NULL, NULL);
 }

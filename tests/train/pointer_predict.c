@@ -1,5 +1,5 @@
 /* Answers to points of the user's own, with what is right beside them, and what is refused. */
-#include "support/training.h"
+#include "support/setting.h"
 #include "system/pointer/pointer.h"
 
 #include <setjmp.h>
@@ -13,20 +13,6 @@
 
 static const struct attn_task *const tasks[] = {&attn_pointer_hull, &attn_pointer_delaunay, &attn_pointer_tsp};
 enum { TASKS = sizeof tasks / sizeof tasks[0] };
-
-static attn_ctx *ctx;
-
-static int set_up(void **state) {
-    (void)state;
-    ctx = test_context(1);
-    return 0;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    attn_ctx_destroy(ctx);
-    return 0;
-}
 
 /* What a watch was told. */
 struct told {
@@ -45,30 +31,18 @@ static struct told told;
 
 /* What the untrained model of these words says to `input`, freed by free, and how that ended. */
 static char *say(const struct attn_task *task, const char *words, bool check, const char *input, attn_status *status) {
-    char all[512], *text = NULL, error[1024];
-    size_t bytes = 0;
-    struct attn_job job;
-    snprintf(all, sizeof all, "points=4-7 hidden=8 init=1%s%s", words[0] ? " " : "", words);
-    struct attn_recipe *recipe = test_task_recipe(ctx, task, all);
-    FILE *in = fmemopen((void *)(uintptr_t)input, strlen(input), "r"), *out = open_memstream(&text, &bytes);
-    assert_true(in && out);
-    if (attn_job_open(ctx, task, recipe, NULL, 0, NULL, &job)) fail_msg("%s", attn_ctx_error(ctx, error, sizeof error));
-    attn_tape_record(attn_model_tape(job.model), false);
-    told = (struct told){0, 0};
     const struct attn_watch watch = {note_share, &told};
-    *status = task->predict(&job, &(struct attn_predict_options){.check = check, .input = "the input", .watch = &watch}, in, out);
-    attn_job_close(&job);
-    attn_free(ctx, recipe);
-    fclose(in);
-    fclose(out);
-    return text;
+    char all[512];
+    told = (struct told){0, 0};
+    snprintf(all, sizeof all, "points=4-7 hidden=8 init=1%s%s", words[0] ? " " : "", words);
+    return test_job_answer(task, all, &(struct attn_predict_options){.check = check, .input = "the input", .watch = &watch}, input, status);
 }
 
 static char *answer(const struct attn_task *task, const char *words, bool check, const char *input) {
     char error[1024];
     attn_status status;
     char *text = say(task, words, check, input, &status);
-    if (status) fail_msg("%s: %s", input, attn_ctx_error(ctx, error, sizeof error));
+    if (status) fail_msg("%s: %s", input, attn_ctx_error(test_ctx, error, sizeof error));
     return text;
 }
 
@@ -228,7 +202,7 @@ static void expect_refused(const struct attn_task *task, const char *words, cons
         attn_status status;
         char *text = say(task, words, check == 1, input, &status);
         if (!status) fail_msg("%s: expected \"%s\"", input, sentence);
-        expect_piece(attn_ctx_error(ctx, error, sizeof error), sentence);
+        expect_piece(attn_ctx_error(test_ctx, error, sizeof error), sentence);
         assert_int_equal(lines_of(text), answers * (1 + check));
         free(text);
     }
@@ -302,5 +276,5 @@ int main(void) {
         cmocka_unit_test(numbers_of_a_line_are_sorted_and_others_refused),
         cmocka_unit_test(above_5000_points_are_refused),
     };
-    return cmocka_run_group_tests_name("pointer: predict", tests, set_up, tear_down);
+    return cmocka_run_group_tests_name("pointer: predict", tests, test_setting_open, test_setting_close);
 }

@@ -1,5 +1,6 @@
 /* attn data, train, eval and predict of pointer networks as a user types them. */
 #include "support/program.h"
+#include "support/setting.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,19 +11,12 @@
 
 #include <cmocka.h>
 
-static char store[64], output[128], examples[128], text[TEST_OUTPUT];
+static char output[128], examples[128], text[TEST_OUTPUT];
 
 static int set_up(void **state) {
-    (void)state;
-    test_folder_make(store);
-    snprintf(output, sizeof output, "%s/output.txt", store);
-    snprintf(examples, sizeof examples, "%s/examples.txt", store);
-    return 0;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    test_folder_remove(store);
+    test_setting_open(state);
+    snprintf(output, sizeof output, "%s/output.txt", test_folder);
+    snprintf(examples, sizeof examples, "%s/examples.txt", test_folder);
     return 0;
 }
 
@@ -58,7 +52,7 @@ static int predict(const char *model, const char *points) {
     char whole[3 * TEST_PATH], file[160];
     const char *program = getenv("ATTN_PROGRAM");
     if (!program) skip();
-    snprintf(file, sizeof file, "%s/points.csv", store);
+    snprintf(file, sizeof file, "%s/points.csv", test_folder);
     FILE *out = fopen(file, "w");
     assert_non_null(out);
     fputs(points, out);
@@ -83,7 +77,7 @@ static void examples_are_written_learned_from_and_evaluated_and_models_asked(voi
     (void)state;
     for (int t = 0; t < TASKS; t++) {
         char words[2 * TEST_PATH], runs[96];
-        snprintf(runs, sizeof runs, "%s/%d", store, t);
+        snprintf(runs, sizeof runs, "%s/%d", test_folder, t);
         snprintf(words, sizeof words, "data %s points=5-7 batching=mixed --count 20", tasks[t]);
         expect(attn(examples, words), 0, " output ");
         assert_int_equal(lines_of_text(), 20);
@@ -135,7 +129,7 @@ static void words_that_do_not_fit_together_are_refused(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         char words[512];
-        snprintf(words, sizeof words, "train %s steps=1 --quiet --threads 1 --store %s/none", wrong[i].words, store);
+        snprintf(words, sizeof words, "train %s steps=1 --quiet --threads 1 --store %s/none", wrong[i].words, test_folder);
         expect(attn(output, words), 2, wrong[i].sentence);
     }
 }
@@ -151,9 +145,9 @@ static void triangulations_of_fewer_than_3_points_are_not_written(void **state) 
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(examples_are_written_learned_from_and_evaluated_and_models_asked, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(triangulations_of_fewer_than_3_points_are_not_written, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(words_that_do_not_fit_together_are_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(examples_are_written_learned_from_and_evaluated_and_models_asked, set_up, test_setting_close),
+        cmocka_unit_test_setup_teardown(triangulations_of_fewer_than_3_points_are_not_written, set_up, test_setting_close),
+        cmocka_unit_test_setup_teardown(words_that_do_not_fit_together_are_refused, set_up, test_setting_close),
     };
     return cmocka_run_group_tests_name("pointer: program", tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 /* Batches, answers and figures are the same bits on any number of threads. */
 #include "support/pointer_nets.h"
-#include "support/training.h"
+#include "support/setting.h"
 #include "system/pointer/decode.h"
 #include "system/pointer/pointer.h"
 #include "system/pointer/source.h"
@@ -104,15 +104,11 @@ static void answers_are_the_same_on_1_and_on_3_threads(void **state) {
 
 static struct attn_figures figures(const struct attn_task *task, int threads) {
     attn_ctx *ctx = test_context(threads);
-    struct attn_recipe *recipe = test_task_recipe(ctx, task, "hidden=8 init=1 batch=8 test_examples=150 test_points=4+6 wide_beam=2");
     struct attn_figures out = {.count = 0};
-    struct attn_job job;
-
-    assert_int_equal(attn_job_open(ctx, task, recipe, NULL, 0, NULL, &job), ATTN_OK);
-    attn_tape_record(attn_model_tape(job.model), false);
-    assert_int_equal(task->evaluate(&job, NULL, &out), ATTN_OK);
-    attn_job_close(&job);
-    attn_free(ctx, recipe);
+    struct test_job job;
+    test_job_open(&job, ctx, task, "hidden=8 init=1 batch=8 test_examples=150 test_points=4+6 wide_beam=2");
+    assert_int_equal(task->evaluate(&job.job, NULL, &out), ATTN_OK);
+    test_job_close(&job);
     attn_ctx_destroy(ctx);
     return out;
 }

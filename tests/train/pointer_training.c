@@ -1,5 +1,5 @@
 /* Training of pointer networks: stopped and resumed, on any number of threads, in micro-batches, from files. */
-#include "support/training.h"
+#include "support/setting.h"
 #include "system/pointer/pointer.h"
 
 #include <math.h>
@@ -18,20 +18,6 @@ static const char small[] = "points=4-7 hidden=8 batch=8 test_points=5+9 test_ex
 static const struct attn_task *const tasks[] = {&attn_pointer_hull, &attn_pointer_delaunay, &attn_pointer_tsp, &attn_pointer_sort};
 enum { TASKS = sizeof tasks / sizeof tasks[0] };
 
-static char store[64];
-
-static int set_up(void **state) {
-    (void)state;
-    test_folder_make(store);
-    return 0;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    test_folder_remove(store);
-    return 0;
-}
-
 static struct attn_recipe *recipe_of(attn_ctx *ctx, const struct attn_task *task, const char *words) {
     char all[2048];
     snprintf(all, sizeof all, "%s %s", small, words);
@@ -45,7 +31,7 @@ static void advance(const struct attn_task *task, int threads, const char *words
     struct test_training training = {.task = task, .stop_at = stop_at};
     enum attn_train_end end;
     char text[1024];
-    if (test_train(ctx, recipe, store, folder, &training, &end))
+    if (test_train(ctx, recipe, test_folder, folder, &training, &end))
         fail_msg("%s %s: %s", task->name, words, attn_ctx_error(ctx, text, sizeof text));
     assert_int_equal(end, stop_at > 0 ? ATTN_TRAIN_STOPPED : ATTN_TRAIN_DONE);
     attn_free(ctx, recipe);
@@ -137,10 +123,9 @@ static double *gradients(struct attn_job *job, int64_t step, int64_t micros, dou
 }
 
 static void check_micros(const struct attn_task *task, const char *words) {
-    attn_ctx *ctx = test_context(1);
-    struct attn_recipe *recipe = recipe_of(ctx, task, words);
+    struct attn_recipe *recipe = recipe_of(test_ctx, task, words);
     struct attn_job job;
-    assert_int_equal(attn_job_open(ctx, task, recipe, NULL, 0, NULL, &job), ATTN_OK);
+    assert_int_equal(attn_job_open(test_ctx, task, recipe, NULL, 0, NULL, &job), ATTN_OK);
     for (int64_t step = 0; step < 6; step++)
         for (int64_t micros = 2; micros <= 8; micros *= 2) {
             double loss[2], most = 0, error = 0;
@@ -156,8 +141,7 @@ static void check_micros(const struct attn_task *task, const char *words) {
                          (int)micros, loss[1], loss[0], most, error);
         }
     attn_job_close(&job);
-    attn_free(ctx, recipe);
-    attn_ctx_destroy(ctx);
+    attn_free(test_ctx, recipe);
 }
 
 static void micro_batches_have_the_losses_and_gradients_of_the_whole_batch(void **state) {
@@ -176,10 +160,11 @@ static void micro_batches_have_the_losses_and_gradients_of_the_whole_batch(void 
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(every_task_goes_on_bit_for_bit, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(one_and_two_points_are_learned_from_too, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(the_model_is_the_same_bytes_on_1_2_and_3_threads, set_up, tear_down),
-        cmocka_unit_test(micro_batches_have_the_losses_and_gradients_of_the_whole_batch),
+        cmocka_unit_test_setup_teardown(every_task_goes_on_bit_for_bit, test_setting_open, test_setting_close),
+        cmocka_unit_test_setup_teardown(one_and_two_points_are_learned_from_too, test_setting_open, test_setting_close),
+        cmocka_unit_test_setup_teardown(the_model_is_the_same_bytes_on_1_2_and_3_threads, test_setting_open, test_setting_close),
+        cmocka_unit_test_setup_teardown(micro_batches_have_the_losses_and_gradients_of_the_whole_batch, test_setting_open,
+                                        test_setting_close),
     };
     return cmocka_run_group_tests_name("pointer: training", tests, NULL, NULL);
 }

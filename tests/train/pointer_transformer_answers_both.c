@@ -1,5 +1,5 @@
 /* Answers of the attention model: always tours, told from point 1 on, with the log probability of the order in which they were found. */
-#include "support/training.h"
+#include "support/setting.h"
 #include "system/pointer/decode.h"
 #include "system/pointer/pointer.h"
 #include "system/pointer/rollout.h"
@@ -257,14 +257,12 @@ static void losses_are_those_of_labels_that_are_tours(void **state) {
 
 static void expect_refused(const char *words, const char *sentence) {
     attn_ctx *ctx = test_context(1);
-    struct attn_recipe *recipe = test_task_recipe(ctx, &attn_pointer_tsp, words);
-    struct attn_job job;
+    struct test_job job;
     char text[1024];
-    assert_int_equal(attn_job_open(ctx, &attn_pointer_tsp, recipe, NULL, 0, NULL, &job), ATTN_EINVAL);
+    assert_int_equal(test_job_try(&job, ctx, &attn_pointer_tsp, words, NULL), ATTN_EINVAL);
     attn_ctx_error(ctx, text, sizeof text);
     if (!strstr(text, sentence)) fail_msg("%s: \"%s\", expected \"%s\"", words, text, sentence);
-    attn_job_close(&job);
-    attn_free(ctx, recipe);
+    test_job_close(&job);
     attn_ctx_destroy(ctx);
 }
 

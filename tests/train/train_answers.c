@@ -1,5 +1,5 @@
 /* The loop of predictions: answers line by line, the numbers of bad lines, streams that fail. */
-#include "support/training.h"
+#include "support/setting.h"
 #include "train/answers.h"
 
 #include <setjmp.h>
@@ -12,24 +12,10 @@
 
 #include <cmocka.h>
 
-static attn_ctx *ctx;
-
-static int set_up(void **state) {
-    (void)state;
-    ctx = test_context(1);
-    return 0;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    attn_ctx_destroy(ctx);
-    return 0;
-}
-
 /* The line between brackets and its length; one that begins with '!' cannot be answered. */
 static attn_status answer(void *user, char *line, size_t bytes, FILE *out) {
     (void)user;
-    if (line[0] == '!') return attn_fail(ctx, ATTN_EINVAL, "found '%s', expected no '!'", line);
+    if (line[0] == '!') return attn_fail(test_ctx, ATTN_EINVAL, "found '%s', expected no '!'", line);
     fprintf(out, "[%s]%zu\n", line, bytes);
     return ATTN_OK;
 }
@@ -44,7 +30,7 @@ static FILE *stream_of(const char *text) {
 
 static void expect_sentence(const char *part) {
     char text[2048];
-    attn_ctx_error(ctx, text, sizeof text);
+    attn_ctx_error(test_ctx, text, sizeof text);
     if (!strstr(text, part)) fail_msg("\"%s\" in \"%s\"", part, text);
 }
 
@@ -53,7 +39,7 @@ static void expect_answers(const char *lines, const char *expected, attn_status 
     size_t size;
     FILE *in = stream_of(lines), *out = open_memstream(&text, &size);
     assert_non_null(out);
-    assert_int_equal(attn_answer_lines(ctx, in, out, answer, NULL), status);
+    assert_int_equal(attn_answer_lines(test_ctx, in, out, answer, NULL), status);
     assert_int_equal(fclose(out), 0);
     fclose(in);
     assert_string_equal(text, expected);
@@ -86,11 +72,11 @@ static void a_line_that_is_too_long_is_refused_and_the_longest_is_not(void **sta
     memcpy(text + ATTN_ANSWER_LINE, "\n", 2);
     FILE *in = stream_of(text), *out = fopen("/dev/null", "w");
     assert_non_null(out);
-    assert_int_equal(attn_answer_lines(ctx, in, out, answer, NULL), ATTN_OK);
+    assert_int_equal(attn_answer_lines(test_ctx, in, out, answer, NULL), ATTN_OK);
     fclose(in);
     memcpy(text + ATTN_ANSWER_LINE, "x\n", 3);
     in = stream_of(text);
-    assert_int_equal(attn_answer_lines(ctx, in, out, answer, NULL), ATTN_EINVAL);
+    assert_int_equal(attn_answer_lines(test_ctx, in, out, answer, NULL), ATTN_EINVAL);
     expect_sentence("line 1: found 1048577 bytes, expected at most 1048576");
     fclose(in);
     fclose(out);
@@ -101,7 +87,7 @@ static void a_full_disk_is_noticed_at_the_first_answer(void **state) {
     FILE *in = stream_of("a\nb\n"), *out = fopen("/dev/full", "w");
     (void)state;
     if (!out) skip();
-    assert_int_equal(attn_answer_lines(ctx, in, out, answer, NULL), ATTN_ESYSTEM);
+    assert_int_equal(attn_answer_lines(test_ctx, in, out, answer, NULL), ATTN_ESYSTEM);
     expect_sentence("line 1: the answer cannot be written: No space left on device");
     fclose(out);
     fclose(in);
@@ -118,9 +104,9 @@ static void a_full_disk_is_noticed_within_a_long_answer(void **state) {
     FILE *in = stream_of("a\n"), *out = fopen("/dev/full", "w");
     (void)state;
     if (!out) skip();
-    assert_int_equal(attn_answer_lines(ctx, in, out, answer_at_length, NULL), ATTN_ESYSTEM);
+    assert_int_equal(attn_answer_lines(test_ctx, in, out, answer_at_length, NULL), ATTN_ESYSTEM);
     char text[512];
-    assert_string_equal(attn_ctx_error(ctx, text, sizeof text), "line 1: the answer cannot be written: a part of it was refused");
+    assert_string_equal(attn_ctx_error(test_ctx, text, sizeof text), "line 1: the answer cannot be written: a part of it was refused");
     fclose(out);
     fclose(in);
 }
@@ -133,7 +119,7 @@ static void a_reader_that_is_gone_is_noticed(void **state) {
     close(ends[0]);
     FILE *in = stream_of("a\n"), *out = fdopen(ends[1], "w");
     assert_non_null(out);
-    assert_int_equal(attn_answer_lines(ctx, in, out, answer, NULL), ATTN_ESYSTEM);
+    assert_int_equal(attn_answer_lines(test_ctx, in, out, answer, NULL), ATTN_ESYSTEM);
     expect_sentence("line 1: the answer cannot be written: Broken pipe");
     fclose(out);
     fclose(in);
@@ -143,7 +129,7 @@ static void what_cannot_be_read_is_no_end_of_the_lines(void **state) {
     FILE *in = fopen("/", "r"), *out = fopen("/dev/null", "w");
     (void)state;
     assert_true(in && out);
-    assert_int_equal(attn_answer_lines(ctx, in, out, answer, NULL), ATTN_ESYSTEM);
+    assert_int_equal(attn_answer_lines(test_ctx, in, out, answer, NULL), ATTN_ESYSTEM);
     expect_sentence("line 1: it cannot be read: Is a directory");
     fclose(in);
     fclose(out);
@@ -160,5 +146,5 @@ int main(void) {
         cmocka_unit_test(a_reader_that_is_gone_is_noticed),
         cmocka_unit_test(what_cannot_be_read_is_no_end_of_the_lines),
     };
-    return cmocka_run_group_tests_name("train: answers", tests, set_up, tear_down);
+    return cmocka_run_group_tests_name("train: answers", tests, test_setting_open, test_setting_close);
 }

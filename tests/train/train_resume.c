@@ -1,6 +1,6 @@
 /* A training that was stopped and resumed gives the bits of one that was not: weights, optimiser, lines, for every mixer and every setting of the
  * trainer that keeps something between steps; and any number of threads gives the same model. */
-#include "support/training.h"
+#include "support/setting.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,20 +11,6 @@
 
 #include <cmocka.h>
 
-static char store[64];
-
-static int set_up(void **state) {
-    (void)state;
-    test_folder_make(store);
-    return 0;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    test_folder_remove(store);
-    return 0;
-}
-
 /* Trains to `stop_at`, or to the end. */
 static void advance(int threads, const char *words, char folder[TEST_PATH], int64_t stop_at) {
     attn_ctx *ctx = test_context(threads);
@@ -32,7 +18,7 @@ static void advance(int threads, const char *words, char folder[TEST_PATH], int6
     struct test_training training = {.stop_at = stop_at};
     enum attn_train_end end;
     char text[1024];
-    const attn_status status = test_train(ctx, recipe, store, folder, &training, &end);
+    const attn_status status = test_train(ctx, recipe, test_folder, folder, &training, &end);
     if (status) fail_msg("%s: %s", words, attn_ctx_error(ctx, text, sizeof text));
     assert_int_equal(end, stop_at > 0 ? ATTN_TRAIN_STOPPED : ATTN_TRAIN_DONE);
     attn_free(ctx, recipe);
@@ -155,5 +141,5 @@ int main(void) {
         cmocka_unit_test(the_model_is_the_same_bytes_on_1_2_and_3_threads),
         cmocka_unit_test(patience_is_remembered),
     };
-    return cmocka_run_group_tests_name("train: resuming", tests, set_up, tear_down);
+    return cmocka_run_group_tests_name("train: resuming", tests, test_setting_open, test_setting_close);
 }
