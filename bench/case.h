@@ -20,8 +20,8 @@ struct attn_case_spec {
     int32_t heads, kv_heads, dim, v_dim;
     int threads;
     bool backward; /* arrays and plan for backward are wanted as well */
-    bool
-        learned; /* ATTN_SCORE_LEARNED_QUERY: q is [head, dim], shared by the sequences; the mask must be causal, and is the oracle's alone */
+    /* ATTN_SCORE_LEARNED_QUERY: q is [head, dim], shared by the sequences; the mask must be causal, and is the oracle's alone */
+    bool learned;
     double gain; /* factor on q: scores this many times larger than those of N(0, 1) */
     uint64_t seed;
 };

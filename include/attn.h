@@ -503,10 +503,10 @@ typedef struct attn_args {
     attn_input state_o, state_lse;
 
     attn_input w; /* ATTN_SCORE_ADDITIVE: [H,D] in the problem's dtype; strides batch (default 0: shared), head, unused, dim */
-    attn_output
-        weights; /* ATTN_SCORE_ADDITIVE: exp(s_ij - LSE_i), in the problem's dtype [B,H,T,S], packed [H,tokens,kv_len of the problem];
-                            strides batch, head, query, key. Keys count from the sequence's first; where a pair is excluded, and behind the
-                            last key, 0. Not read by attn_backward. NULL: not wanted */
+    /* ATTN_SCORE_ADDITIVE: exp(s_ij - LSE_i), in the problem's dtype [B,H,T,S], packed [H,tokens,kv_len of the problem]; strides batch,
+     * head, query, key. Keys count from the sequence's first; where a pair is excluded, and behind the last key, 0. Not read by
+     * attn_backward. NULL: not wanted */
+    attn_output weights;
 } attn_args;
 
 /* What is added to what is there, instead of being set. An output of 16 bits is read, added to in float32, and rounded again.

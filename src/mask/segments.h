@@ -48,8 +48,8 @@ struct attn_segs {
     int64_t end;    /* rows so far end here */
     int64_t limit;  /* spans a segment may have; 0: any number */
     int64_t *steps; /* left, shared by all lists of one compilation */
-    attn_status
-        status; /* ATTN_ENOMEM; ATTN_EMASK: too many steps or spans; ATTN_EUNSUPPORTED: the limit was passed. Nothing is added then */
+    /* ATTN_ENOMEM; ATTN_EMASK: too many steps or spans; ATTN_EUNSUPPORTED: the limit was passed. Nothing is added then */
+    attn_status status;
 };
 
 /* Truth tables of attn_segs_combine: bit 2 * in_a + in_b. Outside both it is always outside. */

@@ -5,8 +5,8 @@
 #include "attn_train.h"
 
 struct attn_mixer_trial {
-    double
-        leak; /* the greatest change of an output where later tokens alone changed, in units of the greatest output; 0: causal to the bit */
+    /* The greatest change of an output where later tokens alone changed, in units of the greatest output; 0: causal to the bit */
+    double leak;
     double apart; /* the greatest difference of token by token from all at once, in the same units; NaN: there is no such form */
 };
 

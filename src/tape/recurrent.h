@@ -15,8 +15,9 @@ struct attn_recurrent {
     attn_recurrent_weights w;
     int64_t batch, length, in, hidden, gates; /* gates: rows of the weights, a multiple of hidden */
     struct attn_packing packing;
-    bool
-        rolls; /* gates and states are those of one token at a time, by position: nothing is kept for backward, and all of a strip stays in the cache */
+    /* Gates and states are those of one token at a time, by position: nothing is kept for backward, and all of a strip stays in the
+     * cache */
+    bool rolls;
     struct attn_packed input; /* W */
     attn_real *inputs;        /* [rows, D] */
     attn_real *gate;          /* [rows, gates], in backward their gradients; [B, gates] where it rolls */

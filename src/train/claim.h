@@ -25,8 +25,8 @@ struct attn_experiment {
     const char *name, *title;
     const struct attn_task *task;
     const char *const *common; /* assignments of all arms; NULL behind the last */
-    const char *const
-        *files; /* of all arms, fields that name files of the folder of data: "data=texts/train.txt.gz"; NULL behind the last, or NULL */
+    /* Of all arms, fields that name files of the folder of data: "data=texts/train.txt.gz"; NULL behind the last, or NULL */
+    const char *const *files;
     const char *const *tuning; /* "lr=2e-3,5e-3": of all arms; NULL behind the last */
     const struct attn_arm *arms;
     int arm_count, seeds;

@@ -22,8 +22,8 @@ struct attn_paper_column {
 struct attn_paper_cell {
     const char *text;         /* of a column of texts; NULL: none */
     const char *arm, *figure; /* of a measured column; NULL: nothing is measured */
-    const char *
-        failing; /* a figure that a run has although it has not `figure`, where it FAILs by the paper's rule; NULL: there is no such rule */
+    /* A figure that a run has although it has not `figure`, where it FAILs by the paper's rule; NULL: there is no such rule */
+    const char *failing;
 };
 
 struct attn_paper_row {

@@ -32,8 +32,8 @@ struct attn_pointer_model {
     attn_tensor *w1, *w2, *v;       /* [H, H], [H, H], [H] */
     attn_tensor *words;             /* [dictionary + 2, H], the start's behind all others; NULL: coordinates are fed */
     attn_tensor *out, *out_bias;    /* [dictionary + 1, H or 2 H], [dictionary + 1] */
-    int64_t
-        augment; /* of the transformer: answers are the shortest of greedy tours of so many symmetries of the points; 0: as they are decoded */
+    /* Of the transformer: answers are the shortest of greedy tours of so many symmetries of the points; 0: as they are decoded */
+    int64_t augment;
     const struct attn_transformer *transformer; /* another model, of which nothing above but the tape is used; NULL: one of the three */
 };
 

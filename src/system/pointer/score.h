@@ -8,8 +8,9 @@
 struct attn_pointer_score {
     int64_t cases;
     int64_t exact; /* the truth's tokens, one by one */
-    int64_t
-        right; /* hulls: the same polygon, from any vertex and in either direction; triangulations: the same set; sorting: as exact; tours: not counted */
+    /* Hulls: the same polygon, from any vertex and in either direction; triangulations: the same set; sorting: as exact; tours: not
+     * counted */
+    int64_t right;
     int64_t valid;              /* hulls: a simple polygon; tours: every point once; triangulations: whole ascending triples */
     double area;                /* of valid hulls, as shares of the true ones; summed, as all below */
     double coverage, precision; /* triangles that are right, of the true ones and of those in the answer */

@@ -58,6 +58,10 @@ static const struct attn_paper_row hull_rows[] = {
     HULL("Ptr-Net", "Ptr-Net", "5-10", 20, "", QUICK(hulls)),
     HULL("Ptr-Net", "Ptr-Net", "5-10", 30, "", QUICK(hulls)),
     HULL("Ptr-Net", "Ptr-Net", "5-10", 50, "", QUICK(hulls)),
+    HULL("LSTM, beam of 3", "LSTM", "5-10", 5, "_wide", QUICK(hulls)),
+    HULL("LSTM, beam of 3", "LSTM", "5-10", 10, "_wide", QUICK(hulls)),
+    HULL("+ attention, beam of 3", "attention", "5-10", 5, "_wide", QUICK(hulls)),
+    HULL("+ attention, beam of 3", "attention", "5-10", 10, "_wide", QUICK(hulls)),
     HULL("Ptr-Net, beam of 3", "Ptr-Net", "5-10", 5, "_wide", QUICK(hulls)),
     HULL("Ptr-Net, beam of 3", "Ptr-Net", "5-10", 10, "_wide", QUICK(hulls)),
     HULL("LSTM", "LSTM", "5-20", 5, "", FULL(hulls)),
@@ -72,8 +76,15 @@ static const struct attn_paper_row hull_rows[] = {
     HULL("Ptr-Net", "Ptr-Net", "5-20", 20, "", FULL(hulls)),
     HULL("Ptr-Net", "Ptr-Net", "5-20", 30, "", FULL(hulls)),
     HULL("Ptr-Net", "Ptr-Net", "5-20", 50, "", FULL(hulls)),
+    HULL("LSTM, beam of 3", "LSTM", "5-20", 5, "_wide", FULL(hulls)),
+    HULL("LSTM, beam of 3", "LSTM", "5-20", 10, "_wide", FULL(hulls)),
+    HULL("LSTM, beam of 3", "LSTM", "5-20", 20, "_wide", FULL(hulls)),
+    HULL("+ attention, beam of 3", "attention", "5-20", 5, "_wide", FULL(hulls)),
+    HULL("+ attention, beam of 3", "attention", "5-20", 10, "_wide", FULL(hulls)),
+    HULL("+ attention, beam of 3", "attention", "5-20", 20, "_wide", FULL(hulls)),
     HULL("Ptr-Net, beam of 3", "Ptr-Net", "5-20", 5, "_wide", FULL(hulls)),
     HULL("Ptr-Net, beam of 3", "Ptr-Net", "5-20", 10, "_wide", FULL(hulls)),
+    HULL("Ptr-Net, beam of 3", "Ptr-Net", "5-20", 20, "_wide", FULL(hulls)),
 };
 
 /* ------------------------------------------------------------------------------------------------------- triangulations */

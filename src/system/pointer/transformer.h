@@ -28,8 +28,8 @@ struct attn_transformer {
     attn_tape *tape;
     attn_projection embedding;
     struct attn_transformer_layer *layer;
-    attn_projection
-        cities; /* of each city: a glimpse's key and value, the logit's key, what it is as the first and as the last city; [5 D, D] */
+    /* Of each city: a glimpse's key and value, the logit's key, what it is as the first and as the last city; [5 D, D] */
+    attn_projection cities;
     attn_projection graph; /* of their mean */
     attn_tensor *start;    /* [D] */
     const attn_mask *left; /* of cities in a tour's order: those that are left */
