@@ -13,7 +13,8 @@ static const struct {
     const char *summary;
 } commands[] = {
     {"apply", attn_cmd_apply, "one attention, forward and backward, on arrays from files"},
-    {"bench", attn_cmd_bench, "measure this machine and the kernels: peak, kernels, masks, sparse, planner, decode, scan, search, pointer, train"},
+    {"bench", attn_cmd_bench,
+     "measure this machine and the kernels: peak, kernels, masks, sparse, planner, decode, scan, search, pointer, train, tour, answer"},
     {"systems", attn_cmd_systems, "the systems and their tasks; of one task, all that a recipe can say"},
     {"reproduce", attn_cmd_reproduce, "measure the claims of papers here, and say of each whether it holds"},
     {"train", attn_cmd_train, "train a model of a task; sweeps, checkpoints, --resume"},
@@ -29,7 +30,8 @@ static const struct {
 enum { COMMANDS = sizeof commands / sizeof commands[0] };
 
 static int print_help(void) {
-    printf("usage: attn COMMAND [options]\n\nExact attention on the CPU, forward and backward, under any mask, and models trained on it.\n\nCommands:\n");
+    printf("usage: attn COMMAND [options]\n\nExact attention on the CPU, forward and backward, under any mask, and models trained on "
+           "it.\n\nCommands:\n");
     for (int i = 0; i < COMMANDS; i++) printf("  %-9s %s\n", commands[i].name, commands[i].summary);
     printf("  %-9s %s\n\nattn COMMAND --help explains one of them; attn --version says what was built.\n\nExample:\n"
            "  attn bench masks --len 4K\n",

@@ -26,7 +26,7 @@ static const struct attn_column arm_columns[] = {
 struct reproduce {
     const char *scale_name, *store;
     int64_t seeds, threads, jobs;
-    bool json, csv, strict, dry_run, quiet, trains;
+    bool json, csv, strict, dry_run, quiet, trains, claims; /* claims: some system has any at the scale */
     enum attn_scale scale;
     attn_ctx *ctx;
     struct attn_work work;
@@ -150,10 +150,29 @@ static attn_status say_cost(struct reproduce *p, struct attn_reproduction *r, in
     return ATTN_OK;
 }
 
+/* Whether any of a system's claims is tested at a scale, by runs or by a check. */
+static bool has_claims(const struct attn_system *system, int scale) {
+    for (int i = 0; i < system->claim_count; i++)
+        if (system->claims[i].at[scale].experiment || system->claims[i].at[scale].tested) return true;
+    return false;
+}
+
+static void say_scales(const struct reproduce *p, const struct attn_system *system) {
+    char scales[64] = "";
+    for (int scale = 0; scale < ATTN_SCALES; scale++)
+        if (has_claims(system, scale)) attn_append(scales, sizeof scales, "%s%s", scales[0] ? ", " : "", attn_scale_names[scale]);
+    attn_complain("reproduce: %s has no claims at scale %s; it has %s", system->name, p->scale_name, scales[0] ? scales : "none");
+}
+
 static attn_status reproduce_system(struct reproduce *p, const struct attn_system *system) {
     struct attn_reproduction r;
     struct attn_work_count count = {0, 0, 0};
     const int cores = p->threads > 0 ? (int)p->threads : attn_cpu_count(), jobs = p->jobs > 0 ? (int)p->jobs : cores;
+    if (!has_claims(system, p->scale)) {
+        say_scales(p, system);
+        return ATTN_OK;
+    }
+    p->claims = true;
     attn_status status = attn_reproduction_open(p->ctx, system, p->scale, (int)p->seeds, &r);
     p->trains = p->trains || r.count > 0;
     if (!status && r.missing[0]) attn_complain("reproduce: %s: the claims on these data are not tested", r.missing);
@@ -208,6 +227,7 @@ static int run(struct reproduce *p, const struct attn_words *words) {
     if (attn_stop_asked()) return ATTN_EXIT_STOPPED;
     if (p->trains && !p->dry_run && !p->json && !p->csv && !p->quiet)
         printf("\nattn report --store %s writes a page with these claims and their figures\n", p->work.store);
+    if (!p->claims) return ATTN_EXIT_USAGE; /* it has been said */
     if (p->tested == 0 && !p->dry_run) return attn_complain("reproduce: no claim is tested at scale %s", p->scale_name);
     return p->surprises > 0 || (p->strict && p->unheld > 0) ? ATTN_EXIT_SURPRISE : ATTN_EXIT_DONE;
 }
