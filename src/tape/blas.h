@@ -43,5 +43,8 @@ struct attn_tape;
 bool attn_pack(struct attn_tape *tape, const attn_real *b, int64_t ldb, bool transposed, int64_t k, int64_t n, struct attn_packed *out);
 /* c [m, n] = a b, or c += a b, a [m, k] in rows of lda: on the calling thread. */
 void attn_packed_product(const struct attn_packed *b, int64_t m, const attn_real *a, int64_t lda, attn_real *c, int64_t ldc, bool add);
+/* The same of n columns of b from `begin` on, a multiple of ATTN_PANEL. */
+void attn_packed_columns(const struct attn_packed *b, int64_t begin, int64_t n, int64_t m, const attn_real *a, int64_t lda, attn_real *c,
+                         int64_t ldc, bool add);
 
 #endif

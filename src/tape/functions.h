@@ -62,6 +62,12 @@ struct attn_lstm_token {
     const attn_real *x, *before; /* [in]; c before it, [H] */
     attn_real *gate, *squash;    /* [4 H], [H]: tanh(c) */
 };
+/* One token of each of some sequences; c and h in rows `step` numbers apart. */
+struct attn_lstm_rows {
+    int64_t rows, x_step, step, y_step;
+    const attn_real *x, *before; /* [rows, in]; c before it, [rows, H] */
+    attn_real *gate, *c, *h, *y; /* sums of the gates [rows, 4 H]; [rows, H]; h once more, or NULL */
+};
 
 struct attn_functions {
     uint32_t isa_bits;                      /* what the table needs of attn_ctx.isa */
@@ -86,11 +92,17 @@ struct attn_functions {
     void (*taylor_slopes)(int64_t n, attn_real scale, attn_real along, attn_real *w, attn_real *d);
     /* u[n] = w . tanh(q + k_n) */
     void (*pointer_logits)(const struct attn_pointer_keys *keys, attn_real *u);
+    /* y = e^(2 x), x cut at +-26; whether all |x| <= 16.5. NULL: keys are used as they are. */
+    bool (*pointer_powers)(int64_t n, const attn_real *x, attn_real *y);
+    /* u[n] = w . tanh(q + k_n), of what pointer_powers has made of q and of keys for which it was true. */
+    void (*pointer_logits_of_powers)(const struct attn_pointer_keys *keys, attn_real *u);
     /* With t = tanh(q + k_n) and s = du[n] w (1 - t^2): dq += s, dk_n += s, in rows dk_step apart, dw += du[n] t. */
     void (*pointer_gradients)(const struct attn_pointer_keys *keys, const attn_real *du, attn_real *dq, attn_real *dk, int64_t dk_step,
                               attn_real *dw);
     /* The gates' sums, with input and bias, become their functions; c, which may be t->before, tanh(c), and h, which goes to state and y: lstm.c. */
     void (*lstm_forward)(const struct attn_lstm_layer *n, const struct attn_lstm_token *t, attn_real *c, attn_real *state, attn_real *y);
+    /* The same bits of c, which may be `before`, and of h, nothing else: the gates' sums stay. */
+    void (*lstm_states)(const struct attn_lstm_layer *n, const struct attn_lstm_rows *r);
     /* The gates become the gradients of their sums, of dy and dh; dc that of c before the token. sums [in + 1, 4 H] += those gradients times each input, and
      * as they are. */
     void (*lstm_backward)(const struct attn_lstm_layer *n, const struct attn_lstm_token *t, const attn_real *dy, const attn_real *dh,

@@ -162,6 +162,23 @@ static void lstm_forward(const struct attn_lstm_layer *n, const struct attn_lstm
     }
 }
 
+static void lstm_states(const struct attn_lstm_layer *n, const struct attn_lstm_rows *r) {
+    const int64_t h = n->hidden;
+    for (int64_t row = 0; row < r->rows; row++)
+        for (int64_t l = 0; l < h; l++) {
+            attn_real sum[ATTN_LSTM_GATES];
+            for (int64_t gate = 0; gate < ATTN_LSTM_GATES; gate++) {
+                const int64_t at = gate * h + l;
+                sum[gate] = r->gate[row * ATTN_LSTM_GATES * h + at] + n->bias[at];
+                for (int64_t d = 0; d < n->in; d++) sum[gate] += r->x[row * r->x_step + d] * n->input[d * ATTN_LSTM_GATES * h + at];
+            }
+            const attn_real cell = sigmoid_of(sum[1]) * r->before[row * r->step + l] + sigmoid_of(sum[0]) * real_tanh(sum[2]);
+            r->c[row * r->step + l] = cell;
+            r->h[row * r->step + l] = sigmoid_of(sum[3]) * real_tanh(cell);
+            if (r->y) r->y[row * r->y_step + l] = r->h[row * r->step + l];
+        }
+}
+
 static void lstm_backward(const struct attn_lstm_layer *n, const struct attn_lstm_token *t, const attn_real *dy, const attn_real *dh,
                           attn_real *dc, attn_real *sums) {
     const int64_t h = n->hidden;
@@ -246,6 +263,7 @@ const struct attn_functions attn_functions__portable = {
     .taylor_weights = taylor_weights,
     .taylor_slopes = taylor_slopes,
     .lstm_forward = lstm_forward,
+    .lstm_states = lstm_states,
     .lstm_backward = lstm_backward,
     .pointer_logits = pointer_logits,
     .pointer_gradients = pointer_gradients,

@@ -198,6 +198,7 @@ FUNCTION(silu)
 FUNCTION(gelu)
 
 #include "tape/lstm_template.h"
+#include "tape/pointer_powers_template.h"
 
 static float greatest(int64_t n, const float *x) {
     vec most = vec_set1(-INFINITY);
@@ -260,7 +261,10 @@ static void exp_scaled(int64_t n, const float *x, float lse, float factor, float
         .taylor_slopes = taylor_slopes,                                                                                                    \
         .lstm_forward = lstm_forward,                                                                                                      \
         .lstm_backward = lstm_backward,                                                                                                    \
+        .lstm_states = lstm_states,                                                                                                        \
         .pointer_logits = pointer_logits,                                                                                                  \
+        .pointer_powers = pointer_powers,                                                                                                  \
+        .pointer_logits_of_powers = pointer_logits_of_powers,                                                                              \
         .pointer_gradients = pointer_gradients,                                                                                            \
         .norm_backward = norm_backward,                                                                                                    \
         .direct_taps = VEC_LANES >= 8 ? 640 : 192, /* vectors of 4 are not measured */                                                     \

@@ -5,16 +5,15 @@
  * backward  do = dh tanh(c);  dc += dh o (1 - tanh(c)^2);  di = dc g, dg = dc i, df = dc c[t - 1];  each times its function's derivative,
  *           which gives d of the sums;  dc[t - 1] = dc f;  dh[t - 1] = U^T d;  dW = sum of d x^T, dU = sum of d h[t - 1]^T
  */
-#include "tape/functions.h"
+#include "tape/lstm_states.h"
 #include "tape/recurrent.h"
 
 #include "base/parallel.h"
 
 #include <string.h>
 
-/* FEW inputs are added to the gates number by number: a product of so few columns takes longer. Sums over tokens are kept for GROUPs of positions, which
- * depend on no number of threads. */
-enum { GATES = ATTN_LSTM_GATES, FEW = 4, GROUP = 8 };
+/* Sums over tokens are kept for GROUPs of positions, which depend on no number of threads. */
+enum { GATES = ATTN_LSTM_GATES, GROUP = 8 };
 
 struct lstm {
     struct attn_node node; /* out: h [B, T, H], c [B, H] at the end and, with lengths, h [B, H] at the end, in one array */
@@ -28,6 +27,7 @@ struct job {
     const struct lstm *n;
     const struct attn_functions *functions;
     struct attn_lstm_layer layer;
+    struct attn_lstm_states states; /* in the place of layer and u, where only they are wanted */
     struct attn_packed u;
     attn_real *y;        /* of the result */
     const attn_real *dy; /* its gradient */
@@ -36,7 +36,7 @@ struct job {
 };
 
 static int64_t few_inputs(const struct attn_recurrent *r) {
-    return r->in <= FEW ? r->in : 0;
+    return r->in <= ATTN_LSTM_FEW ? r->in : 0;
 }
 
 static struct attn_lstm_token token_of(const struct lstm *n, int64_t row, int64_t position) {
@@ -88,6 +88,22 @@ static void forward_strip(void *arg, int64_t index, int worker) {
         for (int64_t i = 0; i < rows; i++) forward_row(job, t, first + i, begin + i);
     }
     if (r->packing.order) zero_padding(job, begin, end);
+}
+
+/* Of sequences of one length. States go to and fro between two arrays: in the result a sequence's are too far from the next one's, some multiple of 2 KiB, to be
+ * together in the cache. */
+static void forward_states(void *arg, int64_t index, int worker) {
+    const struct job *job = arg;
+    const struct attn_recurrent *r = &job->n->r;
+    const int64_t strip = attn_recurrent_strip(r), begin = index * strip, count = attn_min64(strip, r->batch - begin), h = r->hidden;
+    attn_real *const state[2] = {r->state + begin * h, job->n->squash + begin * h};
+    attn_real *c = job->n->cell + begin * h, *y = job->y + begin * r->length * h;
+    (void)worker;
+    for (int64_t t = 0; t < r->length; t++) {
+        const attn_real *x = r->inputs + (t * r->batch + begin) * r->in;
+        const struct attn_lstm_rows rows = {count, r->in, h, r->length * h, x, c, NULL, c, state[(t + 1) % 2], y + t * h};
+        attn_lstm_states_step(&job->states, &rows, t > 0 || r->h ? state[t % 2] : NULL, r->gate + begin * r->gates);
+    }
 }
 
 static void backward_row(const struct job *job, int64_t row, int64_t position) {
@@ -197,11 +213,13 @@ static bool compute(struct lstm *n, attn_tensor *out) {
     const int64_t rows = r->packing.rows, states = r->length * r->batch * r->hidden;
     n->cell = attn_tape_take(tape, (size_t)((r->rolls ? r->batch : rows + r->batch) * r->hidden) * sizeof(attn_real));
     n->squash = attn_tape_take(tape, (size_t)((r->rolls ? r->batch : rows) * r->hidden) * sizeof(attn_real));
-    if (!open_layer(r, &job.layer) || !attn_recurrent_begin(r) ||
-        !attn_pack(tape, r->w.recurrent->data, r->hidden, true, r->hidden, r->gates, &job.u))
+    const bool states_only = r->rolls && few_inputs(r) > 0 && !r->packing.order;
+    if (!attn_recurrent_begin(r) ||
+        !(states_only ? attn_lstm_states_open(tape, &r->w, &job.states)
+                      : open_layer(r, &job.layer) && attn_pack(tape, r->w.recurrent->data, r->hidden, true, r->hidden, r->gates, &job.u)))
         return false;
     attn_recurrent_first(r, n->c, n->cell);
-    over_strips(&job, forward_strip);
+    over_strips(&job, states_only ? forward_states : forward_strip);
     attn_recurrent_add_flops(r, false);
     attn_recurrent_ends(r, n->cell, out->data + states);
     if (r->packing.order) attn_recurrent_ends(r, r->state, out->data + states + r->batch * r->hidden);

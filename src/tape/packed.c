@@ -33,17 +33,22 @@ bool attn_pack(attn_tape *tape, const attn_real *b, int64_t ldb, bool transposed
     return true;
 }
 
-void attn_packed_product(const struct attn_packed *b, int64_t m, const attn_real *a, int64_t lda, attn_real *c, int64_t ldc, bool add) {
+void attn_packed_columns(const struct attn_packed *b, int64_t begin, int64_t n, int64_t m, const attn_real *a, int64_t lda, attn_real *c,
+                         int64_t ldc, bool add) {
     const struct attn_product_kernel *kernel = attn_product_kernel_for(b->ctx);
     if (!kernel) {
         const struct attn_product p = {
-            .m = m, .n = b->n, .k = b->k, .transpose_b = b->transposed, .lda = lda, .ldb = b->ldb, .ldc = ldc, .keep = add ? 1 : 0};
-        attn_product_here(b->ctx, &p, a, b->b, c);
+            .m = m, .n = n, .k = b->k, .transpose_b = b->transposed, .lda = lda, .ldb = b->ldb, .ldc = ldc, .keep = add ? 1 : 0};
+        attn_product_here(b->ctx, &p, a, b->b + (b->transposed ? begin * b->ldb : begin), c);
         return;
     }
     const int64_t depth = attn_depth_of(b->k);
-    for (int64_t column = 0; column < b->n; column += ATTN_PANEL)
+    for (int64_t column = 0; column < n; column += ATTN_PANEL)
         for (int64_t first = 0; first < b->k; first += depth)
-            kernel->multiply(m, attn_min64(ATTN_PANEL, b->n - column), attn_min64(depth, b->k - first), a + first, lda, 1,
-                             b->b + column * b->k + first * ATTN_PANEL, c + column, ldc, add || first > 0);
+            kernel->multiply(m, attn_min64(ATTN_PANEL, n - column), attn_min64(depth, b->k - first), a + first, lda, 1,
+                             b->b + (begin + column) * b->k + first * ATTN_PANEL, c + column, ldc, add || first > 0);
+}
+
+void attn_packed_product(const struct attn_packed *b, int64_t m, const attn_real *a, int64_t lda, attn_real *c, int64_t ldc, bool add) {
+    attn_packed_columns(b, 0, b->n, m, a, lda, c, ldc, add);
 }

@@ -1,6 +1,6 @@
 /* The keys of attn_pointer_losses and attn_pointer_logits in vectors of floats, with the sums of kernel/pointer/pointer_f32_template.h: a target's logit is
  * the plan's, and a loss with one key 0. Included once for each instruction set after tanh_f32_template.h and
- * norm_template.h; defines `pointer_logits` and `pointer_gradients` as struct attn_functions wants them. */
+ * norm_template.h, before exp_of; defines `pointer_logits` and `pointer_gradients` as struct attn_functions wants them, and pointer_powers_template.h the rest. */
 #include "kernel/pointer/score_f32_template.h"
 #include "tape/functions.h"
 

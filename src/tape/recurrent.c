@@ -120,11 +120,10 @@ void attn_recurrent_gates(const struct attn_recurrent *r, int64_t first, int64_t
 
 /* A quarter of all, so that a few threads have one each, within bounds: weights are read once for a strip and token. One thread alone takes the most,
  * where a row's numbers do not depend on the rows beside it (not so in BLAS). */
-int64_t attn_recurrent_strip(const struct attn_recurrent *r) {
-    enum { UNIT = 8, MOST = 64 };
-    const attn_ctx *ctx = r->x->tape->ctx;
-    if (ctx->config.threads == 1 && attn_product_kernel_for(ctx)) return MOST;
-    return attn_min64(MOST, UNIT * attn_max64(1, attn_div_up(r->batch, 4 * UNIT)));
+int64_t attn_recurrent_strip_of(const attn_ctx *ctx, int64_t batch) {
+    enum { UNIT = 8 };
+    if (ctx->config.threads == 1 && attn_product_kernel_for(ctx)) return ATTN_RECURRENT_STRIP;
+    return attn_min64(ATTN_RECURRENT_STRIP, UNIT * attn_max64(1, attn_div_up(batch, 4 * UNIT)));
 }
 
 /* ---------------------------------------------------------------------------------------------------- gradients */

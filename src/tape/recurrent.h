@@ -52,8 +52,12 @@ void attn_recurrent_first(const struct attn_recurrent *r, const attn_tensor *x, 
 /* to [B, H] are the last rows of states, each sequence's at its place. */
 void attn_recurrent_ends(const struct attn_recurrent *r, const attn_real *states, attn_real *to);
 
-/* Sequences of a strip, a multiple of 8. */
-int64_t attn_recurrent_strip(const struct attn_recurrent *r);
+/* Sequences of a strip, a multiple of 8, at most 64, where there are `batch`. */
+enum { ATTN_RECURRENT_STRIP = 64 };
+int64_t attn_recurrent_strip_of(const attn_ctx *ctx, int64_t batch);
+static inline int64_t attn_recurrent_strip(const struct attn_recurrent *r) {
+    return attn_recurrent_strip_of(r->x->tape->ctx, r->batch);
+}
 
 /* With the gates' gradients in r->gate: adds to those of x and, if `weights`, of the input's weights. */
 void attn_recurrent_input_gradients(const struct attn_recurrent *r, bool weights);

@@ -153,6 +153,29 @@ static void one_beam_is_the_likeliest_token_each_time_and_weights_are_its_probab
     }
 }
 
+/* Hidden numbers in slices and beside them; keys that have powers, and, with great weights, keys that have none. */
+static void wide_nets_decode_as_on_the_tape_however_great_their_keys_are(void **state) {
+    static const double ranges[] = {0.08, 0.5, 4};
+    static const int64_t n[4] = {9, 9, 9, 9};
+    (void)state;
+    for (int i = 0; i < 18; i++) {
+        const struct test_net net = {"wide", {.net = ATTN_PTRNET, .hidden = i % 2 ? 64 : 70, .range = ranges[i / 2 % 3]}};
+        const struct attn_pointer_decoding how = {1, i / 6 % 2 == 0, i % 4 == 0};
+        double weights[MOST * MOST], want[MOST * MOST];
+        struct test_pointer t;
+        struct attn_pointer_answers got;
+        test_pointer_open(&t, 1, &net, kinds[i / 6]);
+        attn_tape_record(t.m.tape, false);
+        test_pointer_examples(&t, i, 1, n, 0);
+        const struct answer a = greedy(&t, &how, want);
+        decode(&t, &how, &got, weights);
+        expect_answer(net.name, &got, &a);
+        for (int64_t w = 0; w < (a.length + a.ended) * (n[0] + 1); w++) assert_true(fabs(weights[w] - want[w]) <= bound);
+        attn_pointer_answers_close(t.ctx, &got);
+        test_pointer_close(&t);
+    }
+}
+
 /* As many beams as there are answers. Without the constraint of 3 points, with it of 3 to 5. */
 static void a_full_beam_finds_the_likeliest_of_all_answers(void **state) {
     (void)state;
@@ -328,6 +351,7 @@ static void of_equal_scores_the_better_parents_and_the_lower_tokens_is_first(voi
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_beam_is_the_likeliest_token_each_time_and_weights_are_its_probabilities),
+        cmocka_unit_test(wide_nets_decode_as_on_the_tape_however_great_their_keys_are),
         cmocka_unit_test(a_full_beam_finds_the_likeliest_of_all_answers),
         cmocka_unit_test(of_equal_scores_the_better_parents_and_the_lower_tokens_is_first),
         cmocka_unit_test(the_score_is_the_answers_log_probability_under_teacher_forcing),

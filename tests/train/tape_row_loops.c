@@ -173,6 +173,41 @@ static void weights_and_slopes_are_those_of_the_polynomial(void **state) {
     test_with_every_set(check_weights);
 }
 
+/* Of keys within the bound powers give the same within the accuracy of tanh, also of queries far beyond the others; one key beyond it is noticed. */
+static void check_powers(const struct test_set *set, const attn_ctx *ctx) {
+    const struct attn_functions *table = attn_functions_for(ctx);
+    struct attn_random random;
+    attn_random_init(&random, 29);
+    if (!table->pointer_powers) return;
+    for (int round = 0; round < ROUNDS; round++) {
+        const int64_t dim = attn_random_between(&random, 1, MOST), count = attn_random_between(&random, 1, ROWS);
+        const float scale = (float[]){1, 4, 16}[round % 3];
+        float *q = numbers(&random, dim, round % 5 ? scale : 60), *w = numbers(&random, dim, 1), *k = numbers(&random, ROWS * dim, scale);
+        float *q_power = calloc((size_t)dim, sizeof *q), *k_power = calloc((size_t)(count * dim), sizeof *k), u_got[ROWS];
+        for (int64_t i = 0; i < count * dim; i++) k[i] = fminf(16.5f, fmaxf(-16.5f, k[i]));
+        if (round % 7 == 0) k[count * dim - 1] = q[dim - 1] = -16.5f;
+        assert_true(table->pointer_powers(count * dim, k, k_power));
+        (void)table->pointer_powers(dim, q, q_power);
+        table->pointer_logits_of_powers(&(struct attn_pointer_keys){count, dim, dim, q_power, k_power, w}, u_got);
+        for (int64_t n = 0; n < count; n++) {
+            double want = 0, size = 0;
+            for (int64_t c = 0; c < dim; c++) {
+                want += (double)w[c] * tanh((double)q[c] + (double)k[n * dim + c]);
+                size += fabs((double)w[c]);
+            }
+            near(set, "a logit of powers", (double)u_got[n], want, ((double)(dim + 4) * u + 5e-7) * size);
+        }
+        k[attn_random_between(&random, 0, count * dim - 1)] = (float[]){16.6f, -17, NAN, INFINITY, -INFINITY}[round % 5];
+        assert_false(table->pointer_powers(count * dim, k, k_power));
+        float *const all[] = {q, w, k, q_power, k_power};
+        for (int i = 0; i < 5; i++) free(all[i]);
+    }
+}
+static void powers_of_keys_and_queries_give_their_logits(void **state) {
+    (void)state;
+    test_with_every_set(check_powers);
+}
+
 /* tanh is within 5e-7 of itself, 1 - t^2 within twice that of 1. */
 static void check_keys(const struct test_set *set, const attn_ctx *ctx) {
     const struct attn_functions *table = attn_functions_for(ctx);
@@ -294,10 +329,46 @@ static void gates_and_their_gradients_are_those_of_the_formulas(void **state) {
     test_with_every_set(check_gates);
 }
 
+/* Rows `wide` numbers apart, a token of each, with y and without. */
+static void check_states(const struct test_set *set, const attn_ctx *ctx) {
+    const struct attn_functions *table = attn_functions_for(ctx);
+    struct attn_random random;
+    attn_random_init(&random, 31);
+    for (int round = 0; round < ROUNDS; round++) {
+        const int64_t hidden = attn_random_between(&random, 1, MOST), wide = hidden + round % 3, in = round % 5,
+                      gates = ATTN_LSTM_GATES * hidden;
+        struct token t;
+        open_token(&random, hidden, in, &t);
+        float *sum = numbers(&random, ROWS * gates, 1), *x = numbers(&random, ROWS * (in + 1), 1), *c = numbers(&random, ROWS * wide, 1);
+        float *h = calloc((size_t)(ROWS * wide), sizeof *h), *y = calloc((size_t)(ROWS * wide), sizeof *y),
+              *before = malloc(sizeof *c * ROWS * MOST * 2);
+        memcpy(before, c, (size_t)(ROWS * wide) * sizeof *c);
+        const struct attn_lstm_rows rows = {ROWS, in + 1, wide, hidden, x, c, sum, c, h, round % 2 ? y : NULL};
+        table->lstm_states(&t.layer, &rows);
+        for (int64_t r = 0; r < ROWS; r++) {
+            const struct attn_lstm_token token = {x + r * (in + 1), before + r * wide, sum + r * gates, t.squash};
+            table->lstm_forward(&t.layer, &token, t.c, t.state, t.y);
+            if (memcmp(t.c, c + r * wide, (size_t)hidden * sizeof *c) != 0 ||
+                memcmp(t.state, h + r * wide, (size_t)hidden * sizeof *c) != 0)
+                fail_msg("%s: states of row %lld have other bits", set->name, (long long)r);
+            if (rows.y) assert_memory_equal(t.state, y + r * hidden, (size_t)hidden * sizeof *c);
+        }
+        float *const all[] = {sum, x, c, h, y, before};
+        for (int i = 0; i < 6; i++) free(all[i]);
+        close_token(&t);
+    }
+}
+static void states_alone_are_the_bits_of_the_whole_token(void **state) {
+    (void)state;
+    test_with_every_set(check_states);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_of_norms_are_those_of_their_definition),
         cmocka_unit_test(logits_and_gradients_of_keys_are_those_of_their_definition),
+        cmocka_unit_test(powers_of_keys_and_queries_give_their_logits),
+        cmocka_unit_test(states_alone_are_the_bits_of_the_whole_token),
         cmocka_unit_test(gates_and_their_gradients_are_those_of_the_formulas),
         cmocka_unit_test(weights_and_slopes_are_those_of_the_polynomial),
     };

@@ -1,8 +1,12 @@
-/* One step of all answers at a time. The encoding stays on the tape, and what a step has taken there is given back before the next. */
+/* One step of all answers at a time. The encoding stays on the tape, and what a step has taken there is given back before the next.
+ *
+ * Answers that are finished leave: the others close ranks, and example[place] says whose states, slots and logits stand at a place. Beams and tokens stay with
+ * their example. With ATTN_ATTENDING, whose glimpses want all examples' keys, places stay and nothing is computed of the keys of finished answers. */
 #include "system/pointer/decode.h"
 
 #include "base/parallel.h"
 #include "system/pointer/shortest.h"
+#include "system/pointer/steps.h"
 #include "tape/tape.h"
 
 #include <math.h>
@@ -23,20 +27,27 @@ struct decoder {
     const struct attn_pointer_problem *problem;
     const struct attn_pointer_decoding *how;
     const struct attn_pointer_batch *batch;
+    const int32_t *limits;            /* attn_pointer_answers */
+    bool steps_alone;                 /* ATTN_PTRNET: without the tape */
     int64_t beams, most, wide, width; /* k, tokens of an answer with the end, N + 1, numbers of a state */
     struct attn_pointer_encoding encoding;
+    struct attn_pointer_steps steps;         /* of ATTN_PTRNET */
     struct attn_arena_mark encoded;          /* behind the encoding */
-    int32_t *length, *slots;                 /* [B]: the batch's, 0 of answers that are finished: nothing is computed of their keys */
-    attn_real *state;                        /* [3][B, k, H]: h, c, d' */
-    const attn_real *next[3];                /* [B, k, H]: the same behind this step, before beams are chosen */
-    attn_real *x;                            /* [B, k, 2] */
-    int32_t *last;                           /* [B, k] */
+    int64_t places;                          /* P: of answers that go on */
+    int32_t *example, *from;                 /* [P]: whose place it is; the place it had before this step */
+    int32_t *length, *slots;                 /* [P]: the batch's, 0 of answers that are finished */
+    int32_t *row_example, *row_slots;        /* [P, k]: the same for each beam */
+    attn_real *state;                        /* [3][P, k, H]: h, c, d' */
+    const attn_real *next[3];                /* [P, k, H]: the same behind this step, before beams are chosen */
+    attn_real *fresh_state;                  /* room for two of them; of ATTN_PTRNET */
+    attn_real *x;                            /* [P, k, 2] */
+    int32_t *last;                           /* [P, k] */
     struct beam *beam, *fresh;               /* [B, k] */
     int32_t *path, *paths;                   /* [B, k, most] */
     unsigned char *allowed;                  /* [B, N + 1] */
-    const attn_real *logits;                 /* [B, k, N + 1] */
+    const attn_real *logits;                 /* [P, k, N + 1] */
     struct attn_transformer_encoding cities; /* of the transformer, whose states are the tours so far */
-    attn_real *own, *room;                   /* its logits, and room for each worker */
+    attn_real *own, *room;                   /* logits of the transformer and of ATTN_PTRNET; the first one's room for each worker */
     double *weights;                         /* of this step; NULL */
     int64_t taken;                           /* steps so far */
     bool *busy;                              /* [B] */
@@ -76,9 +87,15 @@ static int64_t room_of(const struct decoder *d) {
 static attn_status open_decoder(struct decoder *d) {
     attn_status status = ATTN_OK;
     const int64_t count = d->batch->count, rows = count * d->beams;
+    const bool steps = d->steps_alone;
+    d->example = take(d, &status, count, sizeof *d->example);
+    d->from = take(d, &status, count, sizeof *d->from);
     d->length = take(d, &status, count, sizeof *d->length);
     d->slots = take(d, &status, count, sizeof *d->slots);
+    d->row_example = take(d, &status, rows, sizeof *d->row_example);
+    d->row_slots = take(d, &status, rows, sizeof *d->row_slots);
     d->state = take(d, &status, 3 * rows * d->width, sizeof *d->state);
+    d->fresh_state = take(d, &status, steps ? 2 * rows * d->width : 0, sizeof *d->fresh_state);
     d->x = take(d, &status, 2 * rows, sizeof *d->x);
     d->last = take(d, &status, rows, sizeof *d->last);
     d->beam = take(d, &status, rows, sizeof *d->beam);
@@ -88,27 +105,40 @@ static attn_status open_decoder(struct decoder *d) {
     d->allowed = take(d, &status, count * d->wide, sizeof *d->allowed);
     d->busy = take(d, &status, count, sizeof *d->busy);
     d->cities = (struct attn_transformer_encoding){.model = d->model->transformer, .points = d->batch->points};
-    d->own = take(d, &status, d->cities.model ? rows * d->wide : 0, sizeof *d->own);
+    d->own = take(d, &status, steps || d->cities.model ? rows * d->wide : 0, sizeof *d->own);
     d->room = take(d, &status, d->cities.model ? d->ctx->config.threads * room_of(d) : 0, sizeof *d->room);
     return status;
 }
 
 static void close_decoder(struct decoder *d) {
-    void *const arrays[] = {d->length, d->slots, d->state,   d->x,    d->last, d->beam, d->fresh,
-                            d->path,   d->paths, d->allowed, d->busy, d->own,  d->room};
+    void *const arrays[] = {d->example, d->from, d->length, d->slots, d->row_example, d->row_slots, d->state, d->fresh_state, d->x,
+                            d->last,    d->beam, d->fresh,  d->path,  d->paths,       d->allowed,   d->busy,  d->own,         d->room};
     for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) attn_free(d->ctx, arrays[i]);
+}
+
+/* Whose answer place i is. */
+static void put(struct decoder *d, int64_t i, int32_t example) {
+    d->example[i] = example;
+    d->length[i] = d->busy[example] ? d->batch->length[example] : 0;
+    d->slots[i] = d->busy[example] ? d->batch->slots[example] : 0;
+    for (int64_t row = i * d->beams; row < (i + 1) * d->beams; row++) {
+        d->row_example[row] = example;
+        d->row_slots[row] = d->slots[i];
+    }
 }
 
 /* The first beginning is one, not k equal ones. */
 static void first_beams(struct decoder *d) {
-    for (int64_t r = 0; r < d->batch->count * d->beams; r++) {
+    const attn_real *start = d->steps_alone ? attn_data(d->model->start) : NULL;
+    d->places = d->batch->count;
+    for (int64_t r = 0; r < d->places * d->beams; r++) {
         d->beam[r] = (struct beam){.last = -1, .live = r % d->beams == 0};
         d->last[r] = -1;
+        for (int c = 0; c < 2; c++) d->x[2 * r + c] = start ? start[c] : 0;
     }
-    for (int64_t b = 0; b < d->batch->count; b++) {
-        d->busy[b] = true;
-        d->length[b] = d->batch->length[b];
-        d->slots[b] = d->batch->slots[b];
+    for (int64_t i = 0; i < d->places; i++) {
+        d->busy[i] = true;
+        put(d, i, (int32_t)i);
     }
 }
 
@@ -122,10 +152,11 @@ static attn_status encode(struct decoder *d) {
         attn_transformer_encode(d->model->transformer, d->batch->count, d->batch->points, d->batch->x, &d->cities);
         return attn_tape_status(tape);
     }
-    attn_pointer_encode(d->model, d->batch, &d->encoding, &s);
+    (d->steps_alone ? attn_pointer_encode_points : attn_pointer_encode)(d->model, d->batch, &d->encoding, &s);
     d->encoding.beams = d->beams;
     d->encoding.length = d->length;
     d->encoding.slots = d->slots;
+    if (d->steps_alone && !attn_tape_status(tape)) attn_pointer_steps_open(d->model, &d->encoding, &d->steps);
     if (attn_tape_status(tape)) return attn_tape_status(tape);
     attn_tensor *const part[3] = {s.h, s.c, s.glimpse};
     for (int p = 0; p < 3; p++)
@@ -166,10 +197,11 @@ static void allow(const struct decoder *d, int64_t row, const attn_real *logits,
         attn_pointer_allow(d->problem, d->path + row * d->most, d->beam[row].length, slots - 1, allowed);
 }
 
-static void offer_next(const struct decoder *d, int64_t b, int64_t parent, struct beam *best, int64_t *count) {
-    const int64_t row = b * d->beams + parent, slots = d->batch->slots[b];
+/* What may follow beam `parent` of place i. */
+static void offer_next(const struct decoder *d, int64_t i, int64_t parent, struct beam *best, int64_t *count) {
+    const int64_t b = d->example[i], row = b * d->beams + parent, slots = d->batch->slots[b];
     const struct beam *from = &d->beam[row];
-    const attn_real *logits = d->logits + row * d->wide;
+    const attn_real *logits = d->logits + (i * d->beams + parent) * d->wide;
     unsigned char *allowed = d->how->constrained || d->cities.model ? d->allowed + b * d->wide : NULL;
     if (allowed) allow(d, row, logits, slots, allowed);
     const double all = log_sum(logits, d->how->renormalised ? allowed : NULL, slots);
@@ -187,90 +219,151 @@ static void offer_next(const struct decoder *d, int64_t b, int64_t parent, struc
     }
 }
 
-static void choose(void *arg, int64_t b, int worker) {
-    struct decoder *d = arg;
+/* Tokens that an answer may have. */
+static int64_t most_of(const struct decoder *d, int64_t b) {
+    const int64_t most = attn_min64(d->most, attn_pointer_most_tokens(d->problem, d->batch->length[b]));
+    return d->limits ? attn_min64(most, d->limits[b]) : most;
+}
+
+/* The best beams of example b, and whether it goes on. */
+static void choose_beams(struct decoder *d, int64_t i, int64_t b) {
     const int64_t k = d->beams;
     struct beam *best = d->fresh + b * k;
     int64_t count = 0;
     bool busy = false;
-    (void)worker;
-    if (!d->busy[b]) return;
     for (int64_t parent = 0; parent < k; parent++) {
         struct beam kept = d->beam[b * k + parent];
         kept.parent = (int32_t)parent;
         if (kept.live && kept.ended) offer(best, k, &count, &kept);
-        if (kept.live && !kept.ended) offer_next(d, b, parent, best, &count);
+        if (kept.live && !kept.ended) offer_next(d, i, parent, best, &count);
     }
-    for (int64_t i = 0; i < count; i++) busy = busy || !best[i].ended;
-    for (int64_t i = count; i < k; i++) best[i] = (struct beam){.live = false, .parent = 0};
-    d->busy[b] = busy && d->taken + 1 < attn_min64(d->most, attn_pointer_most_tokens(d->problem, d->batch->length[b]));
-    if (!d->busy[b]) d->length[b] = d->slots[b] = 0;
-    for (int64_t i = 0; i < k; i++) {
-        const int64_t from = b * k + best[i].parent, to = b * k + i;
-        const bool grew = best[i].live && !best[i].ended;
-        memcpy(d->paths + to * d->most, d->path + from * d->most, (size_t)(best[i].length - grew) * sizeof *d->path);
-        if (grew) d->paths[to * d->most + best[i].length - 1] = best[i].last;
+    for (int64_t j = 0; j < count; j++) busy = busy || !best[j].ended;
+    for (int64_t j = count; j < k; j++) best[j] = (struct beam){.live = false, .parent = 0};
+    d->busy[b] = busy && d->taken + 1 < most_of(d, b);
+}
+
+static void choose(void *arg, int64_t i, int worker) {
+    struct decoder *d = arg;
+    const int64_t b = d->example[i], k = d->beams;
+    const struct beam *best = d->fresh + b * k;
+    (void)worker;
+    if (!d->busy[b]) return;
+    choose_beams(d, i, b);
+    for (int64_t j = 0; j < k; j++) {
+        const int64_t from = b * k + best[j].parent, to = b * k + j;
+        const bool grew = best[j].live && !best[j].ended;
+        memcpy(d->paths + to * d->most, d->path + from * d->most, (size_t)(best[j].length - grew) * sizeof *d->path);
+        if (grew) d->paths[to * d->most + best[j].length - 1] = best[j].last;
+    }
+    for (int64_t row = b * k; row < (b + 1) * k; row++) {
+        d->beam[row] = d->fresh[row];
+        memcpy(d->path + row * d->most, d->paths + row * d->most, (size_t)d->beam[row].length * sizeof *d->path);
+    }
+}
+
+/* Finished answers leave their places. */
+static void close_ranks(struct decoder *d) {
+    const bool stay = d->model->config.net == ATTN_ATTENDING && !d->cities.model;
+    int64_t places = 0;
+    bool any = false;
+    for (int64_t i = 0; i < d->places; i++) {
+        const int32_t b = d->example[i];
+        any = any || d->busy[b];
+        if (!d->busy[b] && !stay) continue;
+        d->from[places] = (int32_t)i;
+        put(d, places++, b);
+    }
+    d->places = any ? places : 0;
+}
+
+/* What the next step takes of place i. */
+static void take_up(void *arg, int64_t i, int worker) {
+    struct decoder *d = arg;
+    const int64_t b = d->example[i], k = d->beams, all = d->batch->count * k;
+    (void)worker;
+    for (int64_t j = 0; j < k; j++) {
+        const struct beam *beam = &d->beam[b * k + j];
+        const int64_t from = d->from[i] * k + beam->parent, row = i * k + j;
+        const int64_t point = 2 * (b * d->batch->points + attn_max64(beam->last, 1) - 1);
         for (int p = 0; p < 3 && d->next[p]; p++)
-            memcpy(d->state + (p * d->batch->count * k + to) * d->width, d->next[p] + from * d->width, (size_t)d->width * sizeof *d->state);
-    }
-    for (int64_t i = 0; i < k; i++) {
-        const int64_t row = b * k + i, point = 2 * (b * d->batch->points + attn_max64(best[i].last, 1) - 1);
-        d->beam[row] = best[i];
-        d->last[row] = (int32_t)attn_max64(best[i].last, 0);
+            memcpy(d->state + (p * all + row) * d->width, d->next[p] + from * d->width, (size_t)d->width * sizeof *d->state);
+        d->last[row] = (int32_t)attn_max64(beam->last, 0);
         for (int c = 0; c < 2; c++) d->x[2 * row + c] = d->batch->x[point + c];
-        memcpy(d->path + row * d->most, d->paths + row * d->most, (size_t)best[i].length * sizeof *d->path);
     }
 }
 
 /* Cities that are left; behind them the first again, where tours close, and the end. */
 static void transformer_logits(void *arg, int64_t row, int worker) {
     struct decoder *d = arg;
-    const struct beam *beam = &d->beam[row];
-    const int32_t *path = d->path + row * d->most;
-    const int64_t n = d->batch->points;
+    const int64_t n = d->batch->points, b = d->row_example[row], of = b * d->beams + row % d->beams;
+    const struct beam *beam = &d->beam[of];
+    const int32_t *path = d->path + of * d->most;
     attn_real *logits = d->own + row * d->wide, *room = d->room + worker * room_of(d);
     int32_t *tour = (int32_t *)(void *)room;
     if (!beam->live || beam->ended) return;
     for (int64_t j = 0; j <= n; j++) logits[j] = -(attn_real)INFINITY;
     for (int64_t i = 0; i < attn_min64(beam->length, n); i++) tour[i] = path[i] - 1;
     if (beam->length < n)
-        attn_transformer_logits(&d->cities, row / d->beams, tour, beam->length, logits + 1, room + n);
+        attn_transformer_logits(&d->cities, b, tour, beam->length, logits + 1, room + n);
     else
         logits[beam->length == n && d->problem->close ? path[0] : ATTN_POINTER_END] = 0;
 }
 
-static attn_status transformer_step(struct decoder *d) {
-    const int64_t count = d->batch->count;
-    attn_parallel(d->ctx, count * d->beams, d->ctx->config.threads, transformer_logits, d);
+static void transformer_step(struct decoder *d) {
+    attn_parallel(d->ctx, d->places * d->beams, d->ctx->config.threads, transformer_logits, d);
     d->logits = d->own;
-    attn_parallel(d->ctx, count, d->ctx->config.threads, choose, d);
-    return ATTN_OK;
 }
 
-static attn_status step(struct decoder *d) {
+static void ptrnet_step(struct decoder *d) {
+    const int64_t all = d->batch->count * d->beams * d->width;
+    const struct attn_pointer_tokens tokens = {.count = d->places * d->beams,
+                                               .example = d->row_example,
+                                               .slots = d->row_slots,
+                                               .x = d->x,
+                                               .h = d->state,
+                                               .c = d->state + all,
+                                               .new_h = d->fresh_state,
+                                               .new_c = d->fresh_state + all,
+                                               .logits = d->own};
+    attn_pointer_steps_run(&d->steps, &tokens);
+    d->next[0] = tokens.new_h;
+    d->next[1] = tokens.new_c;
+    d->logits = d->own;
+}
+
+/* On the tape. */
+static attn_status baseline_step(struct decoder *d) {
     attn_tape *tape = d->model->tape;
-    const int64_t rows = d->batch->count * d->beams, h = d->width;
+    const int64_t rows = d->places * d->beams, h = d->width, all = d->batch->count * d->beams * h;
     const bool attends = d->model->config.net == ATTN_ATTENDING;
     struct attn_pointer_states s;
-    if (d->cities.model) return transformer_step(d);
+    d->encoding.batch = d->places;
     attn_arena_back(&tape->step, d->encoded);
     s.h = attn_tensor_input(tape, 2, (const int64_t[]){rows, h}, d->state);
-    s.c = attn_tensor_input(tape, 2, (const int64_t[]){rows, h}, d->state + rows * h);
-    s.glimpse = attends ? attn_tensor_input(tape, 2, (const int64_t[]){rows, h}, d->state + 2 * rows * h) : NULL;
+    s.c = attn_tensor_input(tape, 2, (const int64_t[]){rows, h}, d->state + all);
+    s.glimpse = attends ? attn_tensor_input(tape, 2, (const int64_t[]){rows, h}, d->state + 2 * all) : NULL;
     attn_tensor *logits = attn_pointer_step(d->model, &d->encoding, d->last, d->x, &s);
     if (attn_tape_status(tape)) return attn_tape_status(tape);
     d->logits = attn_data(logits);
     d->next[0] = attn_data(s.h);
     d->next[1] = attn_data(s.c);
     d->next[2] = attends ? attn_data(s.glimpse) : NULL;
-    attn_parallel(d->ctx, d->batch->count, d->ctx->config.threads, choose, d);
     return ATTN_OK;
 }
 
-static bool any_busy(const struct decoder *d) {
-    for (int64_t b = 0; b < d->batch->count; b++)
-        if (d->busy[b]) return true;
-    return false;
+static attn_status step(struct decoder *d) {
+    attn_status status = ATTN_OK;
+    if (d->cities.model)
+        transformer_step(d);
+    else if (d->steps_alone)
+        ptrnet_step(d);
+    else
+        status = baseline_step(d);
+    if (status) return status;
+    attn_parallel(d->ctx, d->places, d->ctx->config.threads, choose, d);
+    close_ranks(d);
+    attn_parallel(d->ctx, d->places, d->ctx->config.threads, take_up, d);
+    return ATTN_OK;
 }
 
 /* A tour has no first city: the transformer's begin where it likes, answers at point 1. One that there is no room for stays as it is. */
@@ -304,6 +397,8 @@ attn_status attn_pointer_decode(attn_ctx *ctx, const struct attn_pointer_model *
                         .batch = batch,
                         .beams = how->beams,
                         .most = attn_min64(answers->room, attn_pointer_most_tokens(problem, batch->points)),
+                        .limits = answers->limits,
+                        .steps_alone = model->config.net == ATTN_PTRNET && !model->transformer,
                         .wide = batch->points + 1,
                         .width = model->config.hidden};
     const bool records = model->tape->record;
@@ -316,7 +411,7 @@ attn_status attn_pointer_decode(attn_ctx *ctx, const struct attn_pointer_model *
     attn_status status = open_decoder(&d);
     if (!status) first_beams(&d);
     if (!status) status = encode(&d);
-    for (; !status && any_busy(&d); d.taken++) {
+    for (; !status && d.places > 0; d.taken++) {
         d.weights = weights ? weights + d.taken * d.wide : NULL;
         status = step(&d);
     }

@@ -17,11 +17,12 @@ struct attn_pointer_decoding {
 };
 
 struct attn_pointer_answers {
-    int64_t room;    /* tokens of an answer at most, the end with them; the caller may lower it */
-    int32_t *tokens; /* [B, room], the end left out */
-    int64_t *length; /* [B] */
-    bool *ended;     /* [B]: the end was said */
-    double *score;   /* [B]: log probability */
+    int64_t room;          /* tokens of an answer at most, the end with them; the caller may lower it */
+    const int32_t *limits; /* [B]: tokens of each at most, the end with them, at least 1; the caller's. NULL: room */
+    int32_t *tokens;       /* [B, room], the end left out */
+    int64_t *length;       /* [B] */
+    bool *ended;           /* [B]: the end was said */
+    double *score;         /* [B]: log probability */
 };
 
 /* Answers for the batch's points; its targets are not read. `weights` (NULL: not wanted) takes, of a batch of one and one beam, the probabilities [M, N + 1] by which each
