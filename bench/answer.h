@@ -1,7 +1,8 @@
-/* Answers of a Pointer Network (Vinyals et al. 2015) as a subject of measuring: batches of points are encoded and decoded greedily, a fixed number of tokens of each,
- * through src/system/pointer/decode.h.
+/* Answers of a Pointer Network (Vinyals et al. 2015) as a subject of measuring: batches of points are encoded and decoded greedily, as many tokens of each as its hull
+ * has, or a fixed number, through src/system/pointer/decode.h.
  *
- * Weights are as training begins with them, so that answers mean nothing; but the end's vector is the one that is pointed at least, so that no answer ends early. */
+ * Weights are as training begins with them, so that answers mean nothing; but the end's vector is the one that is pointed at least, so that no answer ends early, and each
+ * ends where it is told to. */
 #ifndef ATTN_BENCH_ANSWER_H
 #define ATTN_BENCH_ANSWER_H
 
@@ -11,7 +12,9 @@
 
 struct attn_answer_shape {
     int64_t instances; /* of a run */
-    int64_t batch, points, tokens, hidden;
+    int64_t batch, points;
+    int64_t tokens; /* of each answer at most; 0: as many as its hull has, and of a case that is open the most of them */
+    int64_t hidden;
 };
 
 struct attn_answer_case {
@@ -22,7 +25,9 @@ struct attn_answer_case {
     struct attn_pointer_problem problem;
     struct attn_pointer_batch batch;
     struct attn_pointer_answers answers;
-    float *x;     /* [instances, N, 2] */
+    float *x;        /* [instances, N, 2] */
+    int32_t *tokens; /* [instances]: of each answer, the end's with them */
+    double tokens_mean;
     double score; /* of the first batch's answers, the mean */
 };
 
@@ -31,9 +36,9 @@ struct attn_answer_case {
 attn_status attn_answer_case_open(struct attn_answer_case *c, attn_ctx *ctx, const struct attn_answer_shape *shape, uint64_t seed);
 void attn_answer_case_close(struct attn_answer_case *c);
 
-/* Multiply-adds of the products, and hyperbolic tangents of the pointer, of one instance. */
-double attn_answer_case_products(const struct attn_answer_shape *shape);
-double attn_answer_case_tanhs(const struct attn_answer_shape *shape);
+/* Multiply-adds of the products, and hyperbolic tangents of the pointer, of one instance with so many tokens. */
+double attn_answer_case_products(const struct attn_answer_shape *shape, double tokens);
+double attn_answer_case_tanhs(const struct attn_answer_shape *shape, double tokens);
 
 /* Answers the first batch. *error: how far the mean log probability of its answers is from that under teacher forcing, relative; infinite where an answer has
  * another number of tokens. */

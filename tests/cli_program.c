@@ -474,9 +474,13 @@ static void bench_tour_checks_every_method_before_it_times_it(void **state) {
 static void bench_answer_checks_answers_before_it_times_them(void **state) {
     (void)state;
     expect("bench answer --instances 5 --batch 2,8 --len 9 --tokens 4 --dim 7 --threads 1 --repeat 2 --json", 0,
-           "{\"kernel\":\"answer\",\"instances\":5,\"batch\":5,\"len\":9,\"tokens\":4,\"dim\":7,\"threads\":1,\"status\":\"ok\",");
+           "{\"kernel\":\"answer\",\"instances\":5,\"batch\":5,\"len\":9,\"tokens\":4,\"tokens_mean\":4,\"dim\":7,\"threads\":1,\"status\":"
+           "\"ok\",");
     expect("bench answer --instances 2 --len 3 --dim 4 --tokens 50 --threads 2 --repeat 2 --json", 0,
-           "\"batch\":2,\"len\":3,\"tokens\":5,\"dim\":4,\"threads\":2,\"status\":\"ok\",");
+           "\"batch\":2,\"len\":3,\"tokens\":5,\"tokens_mean\":5,\"dim\":4,\"threads\":2,\"status\":\"ok\",");
+    expect("bench answer --instances 7 --batch 3 --len 3 --dim 4 --repeat 2 --json", 0,
+           "\"tokens\":5,\"tokens_mean\":5,\"dim\":4,"); /* triangles */
+    expect("bench answer --instances 40 --batch 16 --len 20 --dim 5 --repeat 2 --json", 0, "\"status\":\"ok\"");
     expect("bench answer --len 1 --json", 2, "--len");
 }
 

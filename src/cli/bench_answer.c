@@ -10,7 +10,7 @@ static const struct attn_column columns[] = {
     {"kernel", "kernel", 14, 0, 0},
     {"batch", "batch", 5, 0, 0},
     {"len", "points", 6, 0, 0},
-    {"tokens", "tokens", 6, 0, 0},
+    {"tokens_mean", "tokens", 6, 2, 0},
     {"dim", "dim", 5, 0, 0},
     {"threads", "threads", 7, 0, 0},
     {"instances_per_second", "answers/s", 9, 0, 0},
@@ -30,13 +30,14 @@ struct suite {
 };
 
 /* Multiply-adds as two, of products and of tangents (14 slots: bench/pointer.h). */
-static double flops_of(const struct attn_answer_shape *s) {
-    return 2 * (double)s->instances * (attn_answer_case_products(s) + 14 * attn_answer_case_tanhs(s));
+static double flops_of(const struct attn_answer_shape *s, double tokens) {
+    return 2 * (double)s->instances * (attn_answer_case_products(s, tokens) + 14 * attn_answer_case_tanhs(s, tokens));
 }
 
 /* Products and tangents at half of their peak; PyTorch takes longer, and compiles first. */
 static void predict(const struct suite *s, int threads) {
-    const double run = flops_of(&s->shape) / (120e9 * threads);
+    const double tokens = s->shape.tokens > 0 ? (double)s->shape.tokens : 12; /* hulls of 50 points */
+    const double run = flops_of(&s->shape, tokens) / (120e9 * threads);
     const int count = s->batches.count;
     attn_predict("bench answer", count,
                  count * (0.5 + ((double)s->beside.repeat + 3) * run * (s->beside.peer ? 5 : 1) + (s->beside.peer ? 90 : 0)));
@@ -49,6 +50,7 @@ static void print(struct suite *s, const struct attn_answer_case *c, const struc
     attn_record_integer(&r, "batch", c->shape.batch);
     attn_record_integer(&r, "len", c->shape.points);
     attn_record_integer(&r, "tokens", c->shape.tokens);
+    attn_record_real(&r, "tokens_mean", c->tokens_mean);
     attn_record_integer(&r, "dim", c->shape.hidden);
     attn_record_integer(&r, "threads", attn_ctx_threads(c->ctx));
     const bool timed = attn_beside_times(p, figure, &r);
@@ -59,7 +61,7 @@ static void print(struct suite *s, const struct attn_answer_case *c, const struc
 static attn_status measure(struct suite *s, struct attn_answer_case *c, struct attn_beside_pair *p) {
     attn_status status = attn_answer_case_check(c, &p->error);
     if (status == ATTN_OK) status = attn_beside_open(&s->beside, c->ctx, p, attn_answer_case_torch);
-    if (status == ATTN_OK) status = attn_beside_measure(&s->beside, c->ctx, p, ATTN_FWD, flops_of(&c->shape));
+    if (status == ATTN_OK) status = attn_beside_measure(&s->beside, c->ctx, p, ATTN_FWD, flops_of(&c->shape, c->tokens_mean));
     for (int i = 0; i < attn_beside_figures(p) && status == ATTN_OK && !attn_stop_asked(); i++) print(s, c, p, i);
     return status;
 }
@@ -78,24 +80,27 @@ static attn_status run_one(attn_ctx *ctx, void *suite, int index) {
 }
 
 int attn_cmd_bench_answer(int argc, char **argv) {
-    struct suite s = {.beside = {.command = "bench answer", .repeat = 15, .seed = 42}, .batches = {{128}, 1}};
+    struct suite s = {.beside = {.command = "bench answer", .repeat = 5, .seed = 42}, .batches = {{128}, 1}};
     struct attn_answer_shape *shape = &s.shape;
-    *shape = (struct attn_answer_shape){.instances = 1024, .points = 50, .tokens = 12, .hidden = 256};
+    *shape = (struct attn_answer_shape){.instances = 10000, .points = 50, .hidden = 256};
     struct attn_option options[ATTN_BESIDE_OPTIONS + 5] = {
-        {"instances", ATTN_OPTION_INTEGER, &shape->instances, "N", "answered in a run (default 1024)", 1, 1 << 24},
+        {"instances", ATTN_OPTION_INTEGER, &shape->instances, "N", "answered in a run (default 10000)", 1, 1 << 24},
         {"batch", ATTN_OPTION_INTEGERS, &s.batches, "LIST", "instances at a time (default 128)", 1, 65536},
         {"len", ATTN_OPTION_INTEGER, &shape->points, "N", "points of an instance (default 50)", 2, ATTN_POINTER_MOST},
-        {"tokens", ATTN_OPTION_INTEGER, &shape->tokens, "M", "tokens of an answer, at most points + 2 (default 12)", 1,
+        {"tokens", ATTN_OPTION_INTEGER, &shape->tokens, "M", "tokens of every answer, at most points + 2 (default 0: as its hull has)", 0,
          ATTN_POINTER_MOST + 2},
         {"dim", ATTN_OPTION_INTEGER, &shape->hidden, "H", "hidden size of encoder and decoder (default 256)", 1, 4096},
     };
     const struct attn_usage usage = {
         "bench answer",
         NULL,
-        "A pointer network that was not trained reads points and names a fixed number of them, greedily; checked before it is timed: the\n"
-        "answers' probabilities are those under teacher forcing. By default as many tokens as hulls of 50 points have in the mean.\n"
-        "'of peak' counts products, and 14 multiply-adds for each hyperbolic tangent. PyTorch has the same weights and batches: an\n"
-        "LSTM, then cells, whichever is faster of eager and torch.compile of the pointer, of a step or of all steps.",
+        "A pointer network that was not trained reads points and names some of them, greedily, as many as their hull has, the first again "
+        "and\n"
+        "the end; checked before it is timed: the answers' probabilities are those under teacher forcing. 'tokens' is their mean number.\n"
+        "'of peak' counts products, and 14 multiply-adds for each hyperbolic tangent. PyTorch has the same weights, batches and numbers "
+        "of\n"
+        "tokens: an LSTM, then cells, whichever is fastest of eager and torch.compile of the pointer, of a step or of all steps, with a\n"
+        "batch that ends when all its answers have, or that is made smaller when a quarter of them has.",
         "attn bench answer --batch 64,128,256 --threads 1 --peer torch",
         options,
         5 + attn_beside_options(&s.beside, options + 5)};
