@@ -47,3 +47,9 @@ void attn_pointer_batch_put(struct attn_pointer_batch *batch, int64_t index, con
         for (int k = 0; k < 2; k++) given[2 * t + k] = pointed[t] > 0 ? (attn_real)xy[2 * (pointed[t] - 1) + k] : 0;
     }
 }
+
+const int32_t *attn_pointer_own_lengths(const struct attn_pointer_batch *b) {
+    for (int64_t i = 0; i < b->count; i++)
+        if (b->length[i] != b->points) return b->length;
+    return NULL;
+}

@@ -28,5 +28,7 @@ void attn_pointer_batch_begin(struct attn_pointer_batch *batch, int64_t count, i
 /* Puts an example in; tokens with the end. Examples may be put in by several threads at once. */
 void attn_pointer_batch_put(struct attn_pointer_batch *batch, int64_t index, const double *xy, int64_t n, const int32_t *tokens,
                             int64_t count);
+/* Its examples' lengths; NULL: all have as many points. */
+const int32_t *attn_pointer_own_lengths(const struct attn_pointer_batch *batch);
 
 #endif

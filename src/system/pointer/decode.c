@@ -27,6 +27,7 @@ struct decoder {
     const struct attn_pointer_problem *problem;
     const struct attn_pointer_decoding *how;
     const struct attn_pointer_batch *batch;
+    const struct attn_functions *functions;
     const int32_t *limits;            /* attn_pointer_answers */
     bool steps_alone;                 /* ATTN_PTRNET: without the tape */
     int64_t beams, most, wide, width; /* k, tokens of an answer with the end, N + 1, numbers of a state */
@@ -142,26 +143,33 @@ static void first_beams(struct decoder *d) {
     }
 }
 
-/* Encodes; all beams begin with the encoder's states. */
+/* All beams of an example begin with the encoder's states. */
+static void begin_with(struct decoder *d, int part, const attn_real *states) {
+    const int64_t h = d->width, rows = d->batch->count * d->beams;
+    for (int64_t r = 0; r < rows; r++) memcpy(d->state + (part * rows + r) * h, states + r / d->beams * h, (size_t)h * sizeof *states);
+}
+
 static attn_status encode(struct decoder *d) {
     struct attn_pointer_states s;
     attn_tape *tape = d->model->tape;
-    const int64_t h = d->width, rows = d->batch->count * d->beams;
     attn_tape_reset(tape);
     if (d->model->transformer) {
         attn_transformer_encode(d->model->transformer, d->batch->count, d->batch->points, d->batch->x, &d->cities);
         return attn_tape_status(tape);
     }
-    (d->steps_alone ? attn_pointer_encode_points : attn_pointer_encode)(d->model, d->batch, &d->encoding, &s);
+    if (d->steps_alone) {
+        if (!attn_pointer_steps_open(d->model, d->batch, &d->steps)) return attn_tape_status(tape);
+        begin_with(d, 0, d->steps.h);
+        begin_with(d, 1, d->steps.c);
+        return ATTN_OK;
+    }
+    attn_pointer_encode(d->model, d->batch, &d->encoding, &s);
     d->encoding.beams = d->beams;
     d->encoding.length = d->length;
     d->encoding.slots = d->slots;
-    if (d->steps_alone && !attn_tape_status(tape)) attn_pointer_steps_open(d->model, &d->encoding, &d->steps);
     if (attn_tape_status(tape)) return attn_tape_status(tape);
     attn_tensor *const part[3] = {s.h, s.c, s.glimpse};
-    for (int p = 0; p < 3; p++)
-        for (int64_t r = 0; part[p] && r < rows; r++)
-            memcpy(d->state + (p * rows + r) * h, attn_data(part[p]) + r / d->beams * h, (size_t)h * sizeof *d->state);
+    for (int p = 0; p < 3 && part[p]; p++) begin_with(d, p, attn_data(part[p]));
     d->encoded = attn_arena_mark(&tape->step);
     return ATTN_OK;
 }
@@ -169,13 +177,18 @@ static attn_status encode(struct decoder *d) {
 /* ------------------------------------------------------------------------------------------------------------- a step */
 
 /* Log of the sum of e^logits over what counts, kept relative to the greatest; -inf of nothing. */
-static double log_sum(const attn_real *logits, const unsigned char *allowed, int64_t count) {
+static double log_sum(const struct decoder *d, const attn_real *logits, const unsigned char *allowed, int64_t count) {
     double most = -(double)INFINITY, sum = 0;
+    if (!allowed) {
+        const attn_real greatest = d->functions->greatest(count, logits);
+        if (greatest == -(attn_real)INFINITY) return most;
+        return (double)greatest + log((double)d->functions->exp_sum(count, logits, greatest, NULL));
+    }
     for (int64_t j = 0; j < count; j++)
-        if ((!allowed || allowed[j]) && (double)logits[j] > most) most = (double)logits[j];
+        if (allowed[j] && (double)logits[j] > most) most = (double)logits[j];
     if (most == -(double)INFINITY) return most;
     for (int64_t j = 0; j < count; j++)
-        if (!allowed || allowed[j]) sum += exp((double)logits[j] - most);
+        if (allowed[j]) sum += exp((double)logits[j] - most);
     return most + log(sum);
 }
 
@@ -204,7 +217,7 @@ static void offer_next(const struct decoder *d, int64_t i, int64_t parent, struc
     const attn_real *logits = d->logits + (i * d->beams + parent) * d->wide;
     unsigned char *allowed = d->how->constrained || d->cities.model ? d->allowed + b * d->wide : NULL;
     if (allowed) allow(d, row, logits, slots, allowed);
-    const double all = log_sum(logits, d->how->renormalised ? allowed : NULL, slots);
+    const double all = log_sum(d, logits, d->how->renormalised ? allowed : NULL, slots);
     if (d->weights) memset(d->weights, 0, (size_t)slots * sizeof *d->weights);
     for (int64_t j = 0; j < slots; j++) {
         if (allowed && !allowed[j]) continue;
@@ -395,6 +408,7 @@ attn_status attn_pointer_decode(attn_ctx *ctx, const struct attn_pointer_model *
                         .problem = problem,
                         .how = how,
                         .batch = batch,
+                        .functions = attn_functions_for(ctx),
                         .beams = how->beams,
                         .most = attn_min64(answers->room, attn_pointer_most_tokens(problem, batch->points)),
                         .limits = answers->limits,

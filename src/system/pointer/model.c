@@ -71,14 +71,8 @@ static attn_tensor *repeat(const struct attn_pointer_model *m, attn_tensor *x, i
     return attn_add(attn_constant(m->tape, 2, (const int64_t[]){n, width}, 0), x);
 }
 
-static const int32_t *own_lengths(const struct attn_pointer_batch *b) {
-    for (int64_t i = 0; i < b->count; i++)
-        if (b->length[i] != b->points) return b->length;
-    return NULL;
-}
-
 static const int32_t *own_slots(const struct attn_pointer_batch *b) {
-    return own_lengths(b) ? b->slots : NULL;
+    return attn_pointer_own_lengths(b) ? b->slots : NULL;
 }
 
 /* The end's vector and then the points'. */
@@ -88,22 +82,19 @@ static attn_tensor *with_end(const struct attn_pointer_model *m, attn_tensor *en
     return attn_concat(2, (attn_tensor *const[]){end, encoded}, 1);
 }
 
-void attn_pointer_encode_points(const struct attn_pointer_model *m, const struct attn_pointer_batch *b, struct attn_pointer_encoding *out,
-                                struct attn_pointer_states *states) {
+void attn_pointer_encode(const struct attn_pointer_model *m, const struct attn_pointer_batch *b, struct attn_pointer_encoding *out,
+                         struct attn_pointer_states *states) {
     attn_tensor *x = attn_tensor_input(m->tape, 3, (const int64_t[]){b->count, b->points, 2}, b->x);
     attn_tensor *h = m->first_h ? repeat(m, m->first_h, b->count) : NULL, *c = m->first_c ? repeat(m, m->first_c, b->count) : NULL;
     *out = (struct attn_pointer_encoding){.batch = b->count, .points = b->points, .beams = 1, .length = b->length, .slots = b->slots};
     *states = (struct attn_pointer_states){NULL, NULL, NULL};
-    out->encoded = attn_lstm_lengths(x, h, c, &m->encoder, own_lengths(b), &states->h, &states->c);
+    out->encoded = attn_lstm_lengths(x, h, c, &m->encoder, attn_pointer_own_lengths(b), &states->h, &states->c);
     states->h = states->h ? attn_contiguous(states->h) : NULL;
-    if (m->config.net == ATTN_ATTENDING) states->glimpse = attn_constant(m->tape, 2, (const int64_t[]){b->count, hidden_of(m)}, 0);
-}
-
-void attn_pointer_encode(const struct attn_pointer_model *m, const struct attn_pointer_batch *b, struct attn_pointer_encoding *out,
-                         struct attn_pointer_states *states) {
-    attn_pointer_encode_points(m, b, out, states);
     if (m->config.net == ATTN_PTRNET) out->keys = attn_linear(with_end(m, out->encoded, b->count), m->w1, NULL);
-    if (m->config.net == ATTN_ATTENDING) out->keys = attn_linear(out->encoded, m->w1, NULL);
+    if (m->config.net == ATTN_ATTENDING) {
+        out->keys = attn_linear(out->encoded, m->w1, NULL);
+        states->glimpse = attn_constant(m->tape, 2, (const int64_t[]){b->count, hidden_of(m)}, 0);
+    }
 }
 
 /* --------------------------------------------------------------------------------------------------------------- loss */

@@ -56,9 +56,7 @@ struct attn_pointer_states {
     attn_tensor *glimpse; /* [R, H]: d'; NULL but of ATTN_ATTENDING */
 };
 
-/* Encodes the batch's points; states are the first answers', one for each example. _points leaves keys out: those of ATTN_PTRNET are steps.h's too. */
-void attn_pointer_encode_points(const struct attn_pointer_model *m, const struct attn_pointer_batch *batch,
-                                struct attn_pointer_encoding *out, struct attn_pointer_states *states);
+/* Encodes the batch's points; states are the first answers', one for each example. */
 void attn_pointer_encode(const struct attn_pointer_model *m, const struct attn_pointer_batch *batch, struct attn_pointer_encoding *out,
                          struct attn_pointer_states *states);
 
