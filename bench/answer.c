@@ -138,7 +138,8 @@ attn_status attn_answer_case_torch(void *self, struct attn_torch *torch, char *n
         status = attn_torch_give(torch, attn_model_name(c->model, i), ATTN_NPY_F32, attn_dims(w), shape, attn_data(w));
     }
     if (!status)
-        status = attn_torch_ask(torch, answer, sizeof answer, "answer %s %d %lld", torch->folder, torch->threads, (long long)s->batch);
+        status = attn_torch_ask(torch, answer, sizeof answer, "answer %s %d %lld %s", torch->folder, torch->threads, (long long)s->batch,
+                                s->together ? "together" : "leaving");
     if (status) return status;
     const size_t word = strcspn(answer, " ");
     snprintf(name, size, "%.*s", (int)word, answer);

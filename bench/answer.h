@@ -15,6 +15,7 @@ struct attn_answer_shape {
     int64_t batch, points;
     int64_t tokens; /* of each answer at most; 0: as many as its hull has, and of a case that is open the most of them */
     int64_t hidden;
+    bool together; /* PyTorch's answers stay in their batch until all of it have ended */
 };
 
 struct attn_answer_case {

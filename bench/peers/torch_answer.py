@@ -1,8 +1,8 @@
 """Answers of a pointer network in PyTorch: an LSTM encodes, cells decode greedily. Stands between torch_train.py and torch_peer.py in one script.
 
-  answer FOLDER THREADS BATCH -> ok NAME SCORE   x.npy [instances, N, 2], tokens.npy [instances], of each answer, and the weights by their names; SCORE is
-                                                 the mean log probability of the answers to the first batch
-  run fwd                     -> ok SECONDS      answers all instances, a batch after the other
+  answer FOLDER THREADS BATCH HOW -> ok NAME SCORE   x.npy [instances, N, 2], tokens.npy [instances], of each answer, and the weights by their names; HOW:
+                                                     together or leaving, which may be either; SCORE is the mean log probability of the first batch's answers
+  run fwd                         -> ok SECONDS      answers all instances, a batch after the other
 """
 
 
@@ -10,11 +10,12 @@ class Answer:
     """The fastest of: eager or compiled, the pointer alone, all of a step, or (where all answers are of one length) all of a batch's steps; a batch that is
     decoded until its last answer ends, or that answers leave when a quarter of them has ended."""
 
-    def __init__(self, folder, threads, batch):
+    def __init__(self, folder, threads, batch, how):
         torch.set_num_threads(int(threads))
         arrays = {file[:-4]: load(folder, file[:-4]) for file in os.listdir(folder)}
         tokens = arrays.pop("tokens")
         self.most, self.p = int(tokens.max()), arrays
+        self.may_leave = how == "leaving"
         self.alike = bool((tokens == self.most).all())
         self.batches = list(zip(arrays.pop("x").split(int(batch)), tokens.split(int(batch))))
         self.none = torch.zeros_like(arrays["encoder.bias"])
@@ -73,7 +74,7 @@ class Answer:
     def choose(self):
         """Batches that become smaller are compiled for any size."""
         best = None
-        decodes = (self.all_steps,) if self.alike else (self.until_all_ended, self.leaving)
+        decodes = (self.all_steps,) if self.alike else (self.until_all_ended, self.leaving) if self.may_leave else (self.until_all_ended,)
         for decode in decodes:
             for name, place in (("eager", None), ("compiled", 0), ("compiled", 1)) + ((("compiled", 2),) if self.alike else ()):
                 way = [self.point, self.one_step, decode]

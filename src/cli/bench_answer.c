@@ -83,12 +83,13 @@ int attn_cmd_bench_answer(int argc, char **argv) {
     struct suite s = {.beside = {.command = "bench answer", .repeat = 5, .seed = 42}, .batches = {{128}, 1}};
     struct attn_answer_shape *shape = &s.shape;
     *shape = (struct attn_answer_shape){.instances = 10000, .points = 50, .hidden = 256};
-    struct attn_option options[ATTN_BESIDE_OPTIONS + 5] = {
+    struct attn_option options[ATTN_BESIDE_OPTIONS + 6] = {
         {"instances", ATTN_OPTION_INTEGER, &shape->instances, "N", "answered in a run (default 10000)", 1, 1 << 24},
         {"batch", ATTN_OPTION_INTEGERS, &s.batches, "LIST", "instances at a time (default 128)", 1, 65536},
         {"len", ATTN_OPTION_INTEGER, &shape->points, "N", "points of an instance (default 50)", 2, ATTN_POINTER_MOST},
         {"tokens", ATTN_OPTION_INTEGER, &shape->tokens, "M", "tokens of every answer, at most points + 2 (default 0: as its hull has)", 0,
          ATTN_POINTER_MOST + 2},
+        {"together", ATTN_OPTION_FLAG, &shape->together, NULL, "PyTorch's answers stay in their batch until all of it have ended", 0, 0},
         {"dim", ATTN_OPTION_INTEGER, &shape->hidden, "H", "hidden size of encoder and decoder (default 256)", 1, 4096},
     };
     const struct attn_usage usage = {
@@ -100,10 +101,10 @@ int attn_cmd_bench_answer(int argc, char **argv) {
         "'of peak' counts products, and 14 multiply-adds for each hyperbolic tangent. PyTorch has the same weights, batches and numbers "
         "of\n"
         "tokens: an LSTM, then cells, whichever is fastest of eager and torch.compile of the pointer, of a step or of all steps, with a\n"
-        "batch that ends when all its answers have, or that is made smaller when a quarter of them has.",
+        "batch that ends when all its answers have, or, without --together, that is made smaller when a quarter of them has.",
         "attn bench answer --batch 64,128,256 --threads 1 --peer torch",
         options,
-        5 + attn_beside_options(&s.beside, options + 5)};
+        6 + attn_beside_options(&s.beside, options + 6)};
     int status = attn_options_parse(&usage, argc, argv, NULL);
     if (status < 0) status = attn_beside_begin(&s.beside, columns, sizeof columns / sizeof columns[0]);
     return status >= 0 ? status : attn_beside_run(&s.beside, s.batches.count, run_one, &s);

@@ -61,7 +61,7 @@ void attn_pointer_encode(const struct attn_pointer_model *m, const struct attn_p
                          struct attn_pointer_states *states);
 
 /* Logits [B, beams, N + 1] of what comes after `last` [R] (tokens; -1: nothing yet), whose coordinates are x [R, 2]; -inf beyond an example's points and the
- * dictionary. states are brought up to date. Nothing is recorded. */
+ * dictionary. states are brought up to date. Nothing is recorded. (decode.h takes steps.h for ATTN_PTRNET, which is tested against this.) */
 attn_tensor *attn_pointer_step(const struct attn_pointer_model *m, const struct attn_pointer_encoding *encoding, const int32_t *last,
                                const attn_real *x, struct attn_pointer_states *states);
 

@@ -96,6 +96,8 @@ bool attn_pointer_steps_open(const struct attn_pointer_model *m, const struct at
     if (tape->status) return false;
     first_states(&s, m->first_h, s.state[0]);
     first_states(&s, m->first_c, s.state[2]);
+    first_states(&s, m->first_h, s.h); /* of examples without points */
+    first_states(&s, m->first_c, s.c);
     put_end(&s, m->end);
     attn_parallel(ctx, attn_div_up(b->count, strip), ctx->config.threads, encode_strip, &(struct encoding){&s, strip});
     *out = s;
