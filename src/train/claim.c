@@ -177,6 +177,8 @@ attn_status attn_experiment_read(attn_ctx *ctx, const struct attn_experiment *e,
         int64_t best;
         out->figure[i] = attn_tuning_best(found + i * tunings, tunings, e->task->figure, e->task->lower, &best);
         if (best >= 0) out->figures[i] = found[i * tunings + best]->figures;
+        if (best >= 0 && e->task->references)
+            status = e->task->references(ctx, attn_sweep_recipe(&sweep, i * tunings + best), &out->figures[i]);
         if (i == 0 && best >= 0) name_tuning(&sweep, best, out->best, sizeof out->best);
     }
     out->interval = attn_interval_of(out->figure, count);

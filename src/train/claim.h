@@ -74,7 +74,7 @@ struct attn_claim {
 /* What an arm came to. */
 struct attn_arm_result {
     double figure[ATTN_CLAIM_SEEDS];               /* the best over the tuning, of each seed; NaN: a run is missing, or all failed */
-    struct attn_figures figures[ATTN_CLAIM_SEEDS]; /* all figures of that run */
+    struct attn_figures figures[ATTN_CLAIM_SEEDS]; /* all figures of that run, and attn_task.references */
     char best[128];                                /* the tuning of the first seed's best */
     struct attn_interval interval;
     int64_t parameters, runs, done, failed; /* the others are missing, or not at their end */

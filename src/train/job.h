@@ -112,6 +112,9 @@ struct attn_task {
     attn_status (*generate)(struct attn_job *job, int64_t count, FILE *out);
     /* A text that belongs to the model, as the tokenizer's, freed by attn_free; NULL, or *text NULL: none. */
     attn_status (*extra)(struct attn_job *job, char **text);
+    /* Adds to a run's figures those of its test examples that no model has a part in, as what another method makes of them, for claims and tables to compare
+     * with; they follow from the recipe. What the run has told itself stays. NULL: none. */
+    attn_status (*references)(attn_ctx *ctx, const struct attn_recipe *recipe, struct attn_figures *figures);
     void (*close)(struct attn_job *job);
 };
 

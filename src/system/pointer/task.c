@@ -275,17 +275,18 @@ static attn_status generate(struct attn_job *job, int64_t count, FILE *out) {
     return status;
 }
 
-#define TASK(name_, summary_, fields_, figure_, lower_, open_)                                                                             \
+#define TASK(name_, summary_, fields_, figure_, lower_, open_, references_)                                                                \
     {                                                                                                                                      \
         .name = name_, .summary = summary_, .fields = fields_, .field_count = sizeof(fields_) / sizeof(fields_)[0], .changes = changes,    \
         .figure = figure_, .lower = lower_, .along = "points", .series = figure_, .series_axis = "points",                                 \
         .bytes = sizeof(struct attn_pointer_task), .open = open_, .loss = loss, .evaluate = attn_pointer_evaluate,                         \
-        .predict = attn_pointer_predict, .picture = attn_pointer_picture, .generate = generate, .close = close_task                        \
+        .predict = attn_pointer_predict, .picture = attn_pointer_picture, .generate = generate, .references = references_,                 \
+        .close = close_task                                                                                                                \
     }
 const struct attn_task attn_pointer_hull =
-    TASK("pointer/hull", "the convex hull of points in the plane, vertex by vertex", hull_fields, "accuracy", false, open_hull);
+    TASK("pointer/hull", "the convex hull of points in the plane, vertex by vertex", hull_fields, "accuracy", false, open_hull, NULL);
 const struct attn_task attn_pointer_delaunay =
-    TASK("pointer/delaunay", "the Delaunay triangulation of points in the plane", delaunay_fields, "accuracy", false, open_delaunay);
-const struct attn_task attn_pointer_tsp =
-    TASK("pointer/tsp", "the shortest closed tour through points in the plane", tsp_fields, "ratio", true, open_tsp);
-const struct attn_task attn_pointer_sort = TASK("pointer/sort", "numbers in rising order", sort_fields, "accuracy", false, open_sort);
+    TASK("pointer/delaunay", "the Delaunay triangulation of points in the plane", delaunay_fields, "accuracy", false, open_delaunay, NULL);
+const struct attn_task attn_pointer_tsp = TASK("pointer/tsp", "the shortest closed tour through points in the plane", tsp_fields, "ratio",
+                                               true, open_tsp, attn_pointer_references);
+const struct attn_task attn_pointer_sort = TASK("pointer/sort", "numbers in rising order", sort_fields, "accuracy", false, open_sort, NULL);

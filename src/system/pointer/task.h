@@ -37,6 +37,9 @@ attn_status attn_pointer_evaluate(struct attn_job *job, const char *data, struct
 attn_status attn_pointer_predict(struct attn_job *job, const struct attn_predict_options *options, FILE *in, FILE *out);
 attn_status attn_pointer_picture(struct attn_job *job, int64_t index, struct attn_picture *out);
 
+/* attn_task.references of pointer/tsp: "nearest_5", "a1_5", "a2_5", "a3_5" and, where all answers were tours, "optimal_5", mean lengths up to 50 cities. */
+attn_status attn_pointer_references(attn_ctx *ctx, const struct attn_recipe *recipe, struct attn_figures *figures);
+
 /* model=transformer, of the words of the field: task_transformer.c checks the recipe, and makes the model when the source is open. */
 enum { ATTN_POINTER_TRANSFORMER = 3 };
 attn_status attn_pointer_transformer_check(struct attn_job *job);
