@@ -40,7 +40,7 @@ _attn() {
     runs) options="--store --task --state --where --compare --sort --reverse --json --csv --help" ;;
     report) options="--store --where --out --figures --json --help" ;;
     mask) options="--len --kv-len --mask --tile --png --json --help" ;;
-    bench) options="--kernel --dtype --pass --mask --batch --instances --tokens --heads --kv-heads --len --kv-len --queries --cache-dtype --block-tokens --dim --v-dim --threads --repeat --budget --seconds --limit
+    bench) options="--kernel --dtype --pass --mask --batch --instances --tokens --together --heads --kv-heads --len --kv-len --queries --cache-dtype --block-tokens --dim --v-dim --threads --repeat --budget --seconds --limit
         --gain --seed --effort --wisdom --corpus --protocol --peer --python --json --csv --help --queries --top --case" ;;
     doctor) options="--python --effort --wisdom --json --help" ;;
     *) options="apply metric systems train eval predict data reproduce runs report mask bench doctor --version --help" ;;
