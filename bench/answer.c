@@ -37,7 +37,7 @@ static void draw(struct attn_answer_case *c, uint64_t seed, double *xy, int32_t 
         int64_t tokens = c->shape.tokens;
         attn_pointer_draw(&c->problem, n, seed, (uint64_t)i, xy);
         for (int64_t k = 0; k < 2 * n; k++) c->x[i * 2 * n + k] = (float)xy[k];
-        if (tokens == 0) tokens = attn_pointer_solve(&c->problem, xy, n, numbers, scratch) + 2; /* the first again, and the end */
+        if (tokens == 0) tokens = attn_pointer_solve(&c->problem, xy, n, numbers, scratch, NULL) + 2; /* the first again, and the end */
         c->tokens[i] = (int32_t)attn_min64(tokens, most);
         longest = attn_max64(longest, c->tokens[i]);
         sum += c->tokens[i];
