@@ -151,7 +151,7 @@ static attn_status say_cost(struct reproduce *p, struct attn_reproduction *r, in
 }
 
 /* Whether any of a system's claims is tested at a scale, by runs or by a check. */
-static bool has_claims(const struct attn_system *system, int scale) {
+static bool has_claims(const struct attn_system *system, enum attn_scale scale) {
     for (int i = 0; i < system->claim_count; i++)
         if (system->claims[i].at[scale].experiment || system->claims[i].at[scale].tested) return true;
     return false;
@@ -160,7 +160,8 @@ static bool has_claims(const struct attn_system *system, int scale) {
 static void say_scales(const struct reproduce *p, const struct attn_system *system) {
     char scales[64] = "";
     for (int scale = 0; scale < ATTN_SCALES; scale++)
-        if (has_claims(system, scale)) attn_append(scales, sizeof scales, "%s%s", scales[0] ? ", " : "", attn_scale_names[scale]);
+        if (has_claims(system, (enum attn_scale)scale))
+            attn_append(scales, sizeof scales, "%s%s", scales[0] ? ", " : "", attn_scale_names[scale]);
     attn_complain("reproduce: %s has no claims at scale %s; it has %s", system->name, p->scale_name, scales[0] ? scales : "none");
 }
 
