@@ -85,6 +85,7 @@ ATTN_API attn_tensor *attn_checkpoint(attn_compute_fn compute, void *user, int c
 /* FLOPs that operators have taken since the last reset, forward and backward, while counting (tapes begin without). Counted, an addition and a product as two:
  *   products, linear layers, conv2d   2 M N K, each gradient that is wanted the same; LSTM and GRU: their products
  *   attention                         what its plan says: 2 (D + E) for each allowed pair and head, backward 2 (3 D + 2 E)
+ *   prefix attention                  the same for each token and head
  *   additive attention                2 D for each query and key that it has, of losses up to the last target, with values 2 (D + E); backward 6 D,
  *                                     2 (3 D + 2 E)
  *   convolutions                      2 for each number and tap that meet, and for each gradient; by Fourier transforms 5 n log2 n each
@@ -342,6 +343,12 @@ ATTN_API void attn_attention_config_init(attn_attention_config *config);
 /* O [B, T, H, E] of q [B, T, H, D], k [B, S, G, D], v [B, S, G, E] by libattn's plans (attn.h), which the tape keeps for each shape. Views whose
  * last axis is contiguous are read in place, as the pieces of one projection are. config NULL: all defaults. */
 ATTN_API attn_tensor *attn_attention(attn_tensor *q, attn_tensor *k, attn_tensor *v, const attn_attention_config *config);
+
+/* Attention of one query for each head, the same at every token, over the tokens up to each (Feng et al. 2024, "Attention as an RNN"): o[t] is the mean
+ * of v[0 .. t] with weights e^(q . k[i] / sqrt(D)). q [H, D], shared by the sequences; k [B, T, H, D], v [B, T, H, E]; result [B, T, H, E]. By scans of
+ * libattn's plans: time and memory are proportional to T, forward and backward, and scores may be of any size. Views of k and v as for
+ * attn_attention. */
+ATTN_API attn_tensor *attn_prefix_attention(attn_tensor *q, attn_tensor *k, attn_tensor *v);
 
 /* Additive attention (Bahdanau et al. 2015, app. A.1.2): u[b, m, n] = v . tanh(q[b, m] + k[b, n]) of q [B, M, D], k [B, N, D], projected already, and v [D].
  * keys [B]: sequence b has the keys 0 .. keys[b] - 1, the rest of k is never read; NULL: all N. keys and target are copied. Views whose last axis is

@@ -10,9 +10,9 @@
 enum { WORD = 64, TEXT = 512, OPTIONS = 16, KINDS = 64 };
 
 static const attn_mixer_kind *const own[] = {
-    &attn_mixer_attention, &attn_mixer_baseconv, &attn_mixer_shortconv,    &attn_mixer_longconv, &attn_mixer_hyena,
-    &attn_mixer_h3,        &attn_mixer_rwkv,     &attn_mixer_rwkv_channel, &attn_mixer_mamba,    &attn_mixer_sliding,
-    &attn_mixer_blocked,   &attn_mixer_linear,   &attn_mixer_based,        &attn_mixer_retnet,   &attn_mixer_select,
+    &attn_mixer_attention, &attn_mixer_baseconv,     &attn_mixer_shortconv, &attn_mixer_longconv, &attn_mixer_hyena,   &attn_mixer_h3,
+    &attn_mixer_rwkv,      &attn_mixer_rwkv_channel, &attn_mixer_mamba,     &attn_mixer_sliding,  &attn_mixer_blocked, &attn_mixer_linear,
+    &attn_mixer_based,     &attn_mixer_retnet,       &attn_mixer_select,    &attn_mixer_aaren,
 };
 enum { OWN = sizeof own / sizeof own[0] };
 

@@ -22,5 +22,6 @@ extern const attn_mixer_kind attn_mixer_linear;
 extern const attn_mixer_kind attn_mixer_based;
 extern const attn_mixer_kind attn_mixer_retnet;
 extern const attn_mixer_kind attn_mixer_select;
+extern const attn_mixer_kind attn_mixer_aaren;
 
 #endif

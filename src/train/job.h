@@ -78,6 +78,15 @@ struct attn_predict_options {
     struct attn_picture *picture;   /* of the first thing that is asked, filled in; freed by attn_picture_free. NULL: not wanted */
 };
 
+/* A model as a function of rows of numbers, one after another. names live as long as the job. */
+enum { ATTN_STREAM_COLUMNS = 1024 };
+struct attn_stream_face {
+    int inputs, outputs; /* at most ATTN_STREAM_COLUMNS */
+    const char *const *input_name, *const *output_name;
+    int64_t state; /* numbers; -1: the model has no such form */
+    bool constant; /* state does not depend on `tokens`: rows may come for ever */
+};
+
 struct attn_task {
     const char *name;    /* "zoology/mqar" */
     const char *summary; /* one line */
@@ -108,6 +117,12 @@ struct attn_task {
     /* Picture number `index`, from 0 on, of what the model answers; *out is zeros before, stays empty where there are no more, and is freed by
      * attn_picture_free. NULL: the task has no pictures. */
     attn_status (*picture)(struct attn_job *job, int64_t index, struct attn_picture *out);
+    /* The model as a stream of at most `tokens` rows. Inputs and outputs are in the units of the user's files. NULL, as push: the task has none. */
+    attn_status (*stream)(struct attn_job *job, int64_t tokens, struct attn_stream_face *out);
+    /* One row: in [inputs], a missing one is NaN, whose meaning is the task's; out [outputs]. position: rows pushed before, below tokens; a row may be
+     * several tokens inside. state: zeros before the first. Allocates nothing after the first; the rows one by one are what loss sees at once, up to
+     * roundings. */
+    attn_status (*push)(struct attn_job *job, attn_real *state, int64_t tokens, int64_t position, const double *in, double *out);
     /* Writes the data that training would see as text, `count` examples; NULL: none are generated. */
     attn_status (*generate)(struct attn_job *job, int64_t count, FILE *out);
     /* A text that belongs to the model, as the tokenizer's, freed by attn_free; NULL, or *text NULL: none. */
