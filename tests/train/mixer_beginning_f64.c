@@ -89,6 +89,9 @@ static void parameters_begin_with_their_distributions(void **state) {
         {"based", "q.weight k.weight v.weight out.weight", NORMAL, 0.02},
         {"retnet", "q.weight k.weight v.weight gate.weight", NORMAL, 0.02},
         {"retnet", "out_proj.weight", NORMAL, deep},
+        {"aaren", "query q.weight kv.weight", NORMAL, 0.02},
+        {"aaren", "out_proj.weight", NORMAL, deep},
+        {"aaren", "bias", CONSTANT, 0},
     };
     attn_ctx *ctx;
     (void)state;

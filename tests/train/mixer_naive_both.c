@@ -29,12 +29,18 @@ static void selected_positions_and_no_others_get_attention(void **state) {
     test_naive_mixers(test_naive_select, test_naive_select_count, bound);
 }
 
+static void aaren_is_the_recurrence_of_one_query(void **state) {
+    (void)state;
+    test_naive_mixers(test_naive_aaren, test_naive_aaren_count, bound);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(attention_is_softmax_over_the_keys_that_a_token_sees),
         cmocka_unit_test(linear_attention_has_the_weights_of_its_feature_map),
         cmocka_unit_test(retention_decays_and_turns_with_the_distance),
         cmocka_unit_test(selected_positions_and_no_others_get_attention),
+        cmocka_unit_test(aaren_is_the_recurrence_of_one_query),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -28,6 +28,8 @@ static void states_have_the_sizes_of_the_papers(void **state) {
         {{"select:selector=full", D, N, 0, 1}, 2 * D * N},
         {{"select:selector=programmatic", D, N, 0, 1}, (2 * D + 1) * N},
         {{"select", D, N, 0, 1}, -1},
+        {{"aaren", D, N, 0, 1}, 2 * D + 3},
+        {{"aaren:heads=4", D, 100 * N, 0, 1}, 2 * D + 3 * 4},
     };
     attn_ctx *ctx;
     (void)state;
@@ -61,6 +63,7 @@ static void states_by_the_papers_convention_are_counted_apart(void **state) {
         {{"mamba", D, N, 0, 1}, 2 * D * 16, 2 * D * 16 + 4 * 2 * D},
         {{"rwkv", D, N, 0, 1}, 4 * D, 4 * D},
         {{"select", D, N, 0, 1}, -1, -1},
+        {{"aaren:heads=4", D, N, 0, 1}, D + 2 * 4, 2 * D + 3 * 4},
     };
     attn_ctx *ctx;
     (void)state;

@@ -80,6 +80,10 @@ static void mistakes_are_named_with_what_was_found_and_needed(void **state) {
     expect(f, attn_retention(heads, heads, heads, (const double[]){1, 1.5}), ATTN_EINVAL, "decay[1] is 1.5; it must be in (0, 1]");
     expect(f, attn_selective_scan(p, p, p, p, p, attn_sum(p, 0)), ATTN_ESHAPE, "A [3, 4], B [3, 4]");
     expect(f, attn_attention(p, p, p, NULL), ATTN_ESHAPE, "they are [3, 4]");
+    expect(f, attn_prefix_attention(p, p, p), ATTN_ESHAPE,
+           "q [H, D], k [B, T, H, D] and v [B, T, H, E] are needed; they are [3, 4], [3, 4]");
+    attn_tensor *tokens = attn_reshape(p, 4, SIZES(1, 2, 3, 2));
+    expect(f, attn_prefix_attention(p, tokens, tokens), ATTN_ESHAPE, "they are [3, 4], [1, 2, 3, 2]");
     expect(f, attn_constant(f->tape, 6, SIZES(1, 1, 1, 1, 1, 1), 0), ATTN_ESHAPE, "1 to 5 axes");
     expect(f, attn_constant(f->tape, 2, SIZES(INT64_MAX / 2, 3), 0), ATTN_ESHAPE, "whose product fits");
     expect(f, attn_tensor_input(f->tape, 1, SIZES(3), NULL), ATTN_EINVAL, "data is NULL");
@@ -155,6 +159,9 @@ static void tensors_without_elements_pass_through_operators(void **state) {
     assert_int_equal(attn_count(attn_layer_norm(y, NULL, NULL, 1e-5f)), 0);
     attn_tensor *heads = attn_constant(f->tape, 4, SIZES(0, 3, 2, 4), 0);
     assert_int_equal(attn_count(attn_attention(heads, heads, heads, NULL)), 0);
+    attn_tensor *query = attn_constant(f->tape, 2, SIZES(2, 4), 1), *no_tokens = attn_constant(f->tape, 4, SIZES(3, 0, 2, 4), 0);
+    assert_int_equal(attn_count(attn_prefix_attention(query, heads, heads)), 0);
+    assert_int_equal(attn_count(attn_prefix_attention(query, no_tokens, no_tokens)), 0);
     attn_tensor *narrow = attn_linear(f->p, attn_constant(f->tape, 2, SIZES(0, 4), 0), NULL); /* no outputs */
     assert_int_equal(attn_size(narrow, 0), 3);
     attn_tensor *product = attn_matmul(none, true, none, false); /* sums of no products */

@@ -45,6 +45,9 @@ static attn_tensor *attention(struct one *o) {
     attn_mask_destroy(mask);
     return NULL;
 }
+static attn_tensor *prefixes(struct one *o) {
+    return attn_prefix_attention(P(0, 3, 8), P(1, 2, 4, 3, 8), P(2, 2, 4, 3, 5));
+}
 static attn_tensor *short_convolution(struct one *o) {
     return attn_short_convolution(P(0, 2, 5, 3), P(1, 3, 3), P(2, 3));
 }
@@ -112,7 +115,8 @@ static const struct {
     {"matmul", matmul, 2 * 4 * 3 * 2 * 5, 3 * 2 * 4 * 3 * 2 * 5, false},
     {"matmul with one b", shared_matmul, 2 * 4 * 3 * 2 * 5, 3 * 2 * 4 * 3 * 2 * 5, false},
     {"attention", attention, 0, 10 * 2 * 3 * (2 * (8 + 5) + 2 * (3 * 8 + 2 * 5)), false}, /* 10 pairs, 2 sequences, 3 heads */
-    {"short convolution", short_convolution, 2 * 12 * 2 * 3, 3 * 2 * 12 * 2 * 3, false},  /* 1 + 2 + 3 + 3 + 3 pairs */
+    {"prefix attention", prefixes, 4 * 2 * 3 * 2 * (8 + 5), 4 * 2 * 3 * (2 * (8 + 5) + 2 * (3 * 8 + 2 * 5)), false},
+    {"short convolution", short_convolution, 2 * 12 * 2 * 3, 3 * 2 * 12 * 2 * 3, false}, /* 1 + 2 + 3 + 3 + 3 pairs */
     {"more taps than tokens", more_taps_than_tokens, 2 * 3 * 2 * 3, 3 * 2 * 3 * 2 * 3, false},
     {"long convolution", long_convolution, 2 * 14 * 2 * 3, 3 * 2 * 14 * 2 * 3, false}, /* 1 + 2 + 3 + 4 + 4 pairs */
     /* of the taps 2; of both sequences 2 and back; backward of dy, of x and back, and of the taps' gradient */

@@ -313,6 +313,11 @@ COMPUTE(attention_capped, masked(X, Y, Z, 1, 1.5, 0))
 COMPUTE(attention_dropped, masked(X, Y, Z, 1, (double)INFINITY, 0.3))
 COMPUTE(attention_of_known_keys, attn_attention(X, attn_rows(Y, 1, SIZES(2), a_row_twice), attn_affine(Y, 2, 1), NULL))
 
+COMPUTE(prefixes_at_great_scores, attn_prefix_attention(attn_affine(X, 300, 0), Y, Z))
+COMPUTE(prefixes_of_heads_in_front,
+        attn_prefix_attention(attn_permute(X, ORDER(1, 0)), attn_permute(Y, ORDER(0, 2, 1, 3)), attn_permute(Z, ORDER(0, 2, 3, 1))))
+COMPUTE(prefixes_of_overlapping_tokens, attn_prefix_attention(X, attn_narrow(Y, 1, 0, 4), attn_narrow(Y, 1, 1, 4)))
+
 static void gradients_of_attention_are_their_differences(void **state) {
     (void)state;
     attn_ctx *ctx;
@@ -336,6 +341,9 @@ static void gradients_of_attention_are_their_differences(void **state) {
         {"causal attention", attention_causal, {{2, 4, 2, 3}, {2, 4, 1, 3}, {2, 4, 1, 2}}, 0, 0},
         {"causal attention with a soft-cap", attention_capped, {{1, 4, 2, 3}, {1, 4, 2, 3}, {1, 4, 2, 2}}, 0, 0},
         {"causal attention with dropout", attention_dropped, {{2, 5, 2, 3}, {2, 5, 2, 3}, {2, 5, 2, 2}}, 0, 0},
+        {"prefixes at great scores", prefixes_at_great_scores, {{2, 3}, {2, 7, 2, 3}, {2, 7, 2, 3}}, 0, 0},
+        {"prefixes of heads in front of tokens", prefixes_of_heads_in_front, {{3, 2}, {2, 2, 5, 3}, {2, 4, 5, 2}}, 0, 0},
+        {"prefixes of overlapping tokens", prefixes_of_overlapping_tokens, {{2, 3}, {2, 5, 2, 3}}, 0, 0},
         {"attention of chosen keys", attention_of_known_keys, {{2, 3, 2, 3}, {2, 2, 2, 3}}, 0, 0},
     };
     assert_int_equal(attn_ctx_create(NULL, &ctx, NULL, 0), ATTN_OK);

@@ -68,6 +68,9 @@ const struct test_mixer test_mixers[] = {
     {"retnet", 16, 9, 0, 2},
     {"retnet:heads=1:expand=2", 4, 7, 1, 2},
     {"retnet:heads=1", 8, 1, 0, 1},
+    {"aaren", 6, 9, 0, 2},
+    {"aaren:heads=3:dropout=0.3", 12, 5, 1, 2},
+    {"aaren", 4, 1, 0, 1},
 };
 const int test_mixers_count = sizeof test_mixers / sizeof *test_mixers;
 

@@ -50,7 +50,8 @@ bool test_naive_causal(int64_t query, int64_t key, int64_t size);
 double *test_naive_attend(const struct test_naive_sequence *s, int64_t heads, test_naive_allowed_fn allowed, int64_t size);
 
 /* The cases of each file support/naive_*.c. */
-extern const struct test_naive test_naive_attention[], test_naive_linear[], test_naive_retnet[], test_naive_select[];
-extern const int test_naive_attention_count, test_naive_linear_count, test_naive_retnet_count, test_naive_select_count;
+extern const struct test_naive test_naive_attention[], test_naive_linear[], test_naive_retnet[], test_naive_select[], test_naive_aaren[];
+extern const int test_naive_attention_count, test_naive_linear_count, test_naive_retnet_count, test_naive_select_count,
+    test_naive_aaren_count;
 
 #endif

@@ -323,9 +323,10 @@ const struct test_sequence test_sequences[] = {
 const int test_sequences_count = (int)(sizeof test_sequences / sizeof *test_sequences);
 
 const struct test_sequence *test_sequence_at(int i) {
-    const struct test_sequence *const list[] = {test_sequences, test_choices, test_recurrent, test_images, test_pointers};
-    const int count[] = {test_sequences_count, test_choices_count, test_recurrent_count, test_images_count, test_pointers_count};
-    for (int n = 0; n < 5; i -= count[n++])
+    const struct test_sequence *const list[] = {test_sequences, test_choices, test_recurrent, test_images, test_pointers, test_prefixes};
+    const int count[] = {test_sequences_count, test_choices_count,  test_recurrent_count,
+                         test_images_count,    test_pointers_count, test_prefixes_count};
+    for (int n = 0; n < 6; i -= count[n++])
         if (i < count[n]) return &list[n][i];
     return NULL;
 }

@@ -13,8 +13,9 @@ struct test_sequence {
     int64_t size[TEST_INPUTS_MOST][ATTN_TENSOR_DIMS];
     bool differences;
 };
-extern const struct test_sequence test_sequences[], test_choices[], test_recurrent[], test_images[], test_pointers[];
-extern const int test_sequences_count, test_choices_count, test_recurrent_count, test_images_count, test_pointers_count;
+extern const struct test_sequence test_sequences[], test_choices[], test_recurrent[], test_images[], test_pointers[], test_prefixes[];
+extern const int test_sequences_count, test_choices_count, test_recurrent_count, test_images_count, test_pointers_count,
+    test_prefixes_count;
 /* Number i of all lists, one behind the other; NULL behind the last. */
 const struct test_sequence *test_sequence_at(int i);
 
