@@ -16,6 +16,12 @@ enum { CLASSES = 10, IMAGE = 32, COLOURS = 3, MAPS0 = 32, MAPS1 = 64, TAPS = 3 }
         .pairs = 4, .positions = with_positions, .contents = "recall (MQAR)"                                                               \
     }
 
+#define BLOCKS(case_name, text)                                                                                                            \
+    {                                                                                                                                      \
+        .name = case_name, .mixer = text, .batch = 16, .length = 1024, .width = 128, .layers = 4, .heads = 4, .vocabulary = 64,            \
+        .positions = true, .mlp = true, .contents = "long sequences: 4 heads, MLP of 4 D with GELU, learned positions, tied head"          \
+    }
+
 #define POINTER(case_name, points, targets)                                                                                                \
     {                                                                                                                                      \
         .name = case_name, .model = ATTN_TRAIN_POINTER, .batch = 128, .length = points, .width = 256, .layers = 1, .steps = targets,       \
@@ -34,6 +40,8 @@ const struct attn_train_shape attn_train_shapes[] = {
      .positions = true,
      .mlp = true,
      .contents = "language model: attention of 4 heads, MLP of 4 D with GELU, learned positions, tied head"},
+    BLOCKS("causal", "attention:heads=4"),
+    BLOCKS("aaren", "aaren:heads=4"),
     RECALL("attention", "attention", 2, true),
     RECALL("baseconv", "baseconv:kernel=3+baseconv:kernel=-1", 4, false),
     RECALL("based", "baseconv:kernel=3+based", 4, false),

@@ -589,8 +589,8 @@ ATTN_API attn_tensor *attn_mix(attn_mixer *mixer, attn_mixer_call *call);
 ATTN_API int64_t attn_mixer_state(const attn_mixer *mixer, int64_t tokens);
 ATTN_API attn_tensor *attn_mixer_step(attn_mixer *mixer, attn_mixer_call *call, attn_real *state, int64_t tokens, int64_t position);
 /* Numbers of state by the convention of Arora et al. 2023, of width d and N tokens: attention 2 d N; windows of w 2 d w; long convolutions and Hyena d N; a short
- * one of k taps k d; H3 d n, n its states; Based d F + F, F its features; Mamba e d n, e its expansion; Aaren d + 2 for each head (Feng et al. 2024). What a mixer keeps besides, as the inputs of a short
- * convolution before it, is left out. Mixers that the paper does not name: attn_mixer_state. */
+ * one of k taps k d; H3 d n, n its states; Based d F + F, F its features; Mamba e d n, e its expansion; Aaren d + 2 h, h its heads, as Feng et al. 2024 count.
+ * What a mixer keeps besides, as the inputs of a short convolution before it, is left out. Mixers that the papers do not name: attn_mixer_state. */
 ATTN_API int64_t attn_mixer_paper_state(const attn_mixer *mixer, int64_t tokens);
 
 /* A plugin: a shared object that defines attn_plugin_main, built from this header alone; the functions that it calls are those of the program that

@@ -5,7 +5,7 @@
   steps N                    -> ok SECONDS          N training steps
 
 Models are functions of their weights, which have the names and, but for convolutions of images, the shapes of attn_train.h. What is fastest in PyTorch
-is chosen where there is a choice: fused attention, Based by its polynomial of the scores, few taps as shifted products, the fused AdamW.
+is chosen where there is a choice: fused attention, Based by its polynomial of the scores, few taps as shifted products, Aaren by cumulative sums, the fused AdamW.
 """
 import os
 import time
@@ -60,6 +60,20 @@ def attention(p, name, u, options, heads):
     q, k, v = project(p, name + "qkv", u).view(batch, tokens, 3, heads, width // heads).permute(2, 0, 3, 1, 4).unbind(0)
     o = torch.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=True)
     return project(p, name + "out_proj", o.transpose(1, 2).reshape(batch, tokens, width))
+
+
+def prefix_means(scores, v):
+    """The mean of v up to each token with weights e^scores, along axis 1. Relative to the greatest score of all, which is the fastest form and right as
+    long as scores are some tens apart at most."""
+    weights = torch.exp(scores - scores.amax(1, keepdim=True))
+    return torch.cumsum(weights[..., None] * v, 1) / torch.cumsum(weights, 1)[..., None]
+
+
+def aaren(p, name, u, options, heads):
+    batch, tokens, width = u.shape
+    q = project(p, name + "q", p[name + "query"]).view(heads, width // heads) * (width // heads) ** -0.5
+    k, v = project(p, name + "kv", u).view(batch, tokens, 2, heads, width // heads).unbind(2)
+    return project(p, name + "out_proj", prefix_means((k * q).sum(3), v).reshape(batch, tokens, width))
 
 
 def baseconv(p, name, u, options, heads):
@@ -147,7 +161,7 @@ def mamba(p, name, u, options, heads):
     return project(p, name + "out_proj", pieces["selective_scan"](x, delta, a, b, c, p[name + "skip"]) * silu(z))
 
 
-mixers = {"attention": attention, "baseconv": baseconv, "based": based, "hyena": hyena, "h3": h3, "rwkv": rwkv, "mamba": mamba}
+mixers = {"attention": attention, "aaren": aaren, "baseconv": baseconv, "based": based, "hyena": hyena, "h3": h3, "rwkv": rwkv, "mamba": mamba}
 pieces = {"rwkv_scan": rwkv_scan, "selective_scan": selective_scan, "short_convolution": short_convolution}
 
 

@@ -151,10 +151,10 @@ static int check(struct suite *s, char *cases) {
 
 int attn_cmd_bench_train(int argc, char **argv) {
     struct suite s = {.threads = {{1, 2}, 2}, .dims = {{64}, 1}, .repeat = 9, .seed = 42, .seconds = 0.2};
-    char all[] = "lm,attention,baseconv,based,rwkv,mamba,hyena,h3,lstm,conv,ptr10,ptr50", *cases = all;
+    char all[] = "lm,causal,aaren,attention,baseconv,based,rwkv,mamba,hyena,h3,lstm,conv,ptr10,ptr50", *cases = all;
     const struct attn_option options[] = {
         {"case", ATTN_OPTION_TEXT, &cases, "LIST",
-         "lm, attention, baseconv, based, rwkv, mamba, hyena, h3, lstm, conv, ptr10, ptr50 (default all)", 0, 0},
+         "lm, causal, aaren, attention, baseconv, based, rwkv, mamba, hyena, h3, lstm, conv, ptr10, ptr50 (default all)", 0, 0},
         {"dim", ATTN_OPTION_INTEGERS, &s.dims, "LIST", "width of the models of recall (default 64)", 2, 4096},
         {"batch", ATTN_OPTION_INTEGER, &s.batch, "B", "sequences of the models of recall (default 256)", 1, 65536},
         {"threads", ATTN_OPTION_INTEGERS, &s.threads, "LIST", "numbers of threads, in turns (default 1,2)", 1, 4096},
@@ -171,7 +171,8 @@ int attn_cmd_bench_train(int argc, char **argv) {
         "bench train",
         NULL,
         "One training step, forward, backward and AdamW, of a model: medians over the rounds with the least and the greatest.\n"
-        "lm: 4 layers of attention and MLP, width 256, 16 sequences of 256 tokens, 2048 words. attention (2 layers), baseconv,\n"
+        "lm: 4 layers of attention and MLP, width 256, 16 sequences of 256 tokens, 2048 words. causal, aaren: the same of width 128,\n"
+        "16 sequences of 1024 tokens, 64 words, with attention and Aaren. attention (2 layers), baseconv,\n"
         "based, rwkv, mamba, hyena, h3 (4): recall (MQAR), 64 tokens, 8192 words. lstm: 256 to 256, 128 sequences of 50 tokens.\n"
         "conv: 64 images of 32 x 32 x 3. ptr10, ptr50: a pointer network, width 256, 128 sequences of 10 or 50 points. PyTorch begins with "
         "the same weights: its first loss and gradient are compared; the\n"
