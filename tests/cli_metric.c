@@ -101,6 +101,8 @@ static void metrics_of_the_columns_of_a_table_are_right(void **state) {
     expect("perplexity --nll t.csv:nll --tokens t.csv:tokens --bins t.csv:slice --json", 0,
            "\"of\":\"b, too\",\"value\":2.71828182845904"); /* exp(1 / 1) */
     expect("accuracy --predictions bare.tsv:1 --labels bare.tsv:2 --no-header --json", 0, "\"value\":0.5,\"count\":2");
+    expect("mse --predictions t.csv:nll --truth t.csv:tokens --json", 0, "\"value\":0.375,\"count\":4");
+    expect("mae --predictions t.csv:nll --truth t.csv:tokens --json", 0, "\"value\":0.5,\"count\":4");
 }
 
 static void arrays_of_every_file_are_read(void **state) {

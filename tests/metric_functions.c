@@ -39,6 +39,26 @@ static void accuracy_is_the_share_of_labels_that_are_met(void **state) {
     assert_non_null(strstr(test_sentence(), "found no label from 0 on among 1"));
 }
 
+static void errors_are_summed_to_mean_square_and_mean_absolute_value(void **state) {
+    (void)state;
+    struct attn_random random;
+    struct attn_error_sum none = {.count = 0};
+    attn_random_init(&random, 33);
+    assert_true(isnan(attn_error_mse(&none)) && isnan(attn_error_mae(&none)));
+    for (int round = 0; round < ROUNDS; round++) {
+        struct attn_error_sum sum = {.count = 0};
+        const int count = 1 + (int)attn_random_below(&random, MOST);
+        int64_t squares = 0, absolutes = 0; /* whole errors have exact sums */
+        for (int i = 0; i < count; i++) {
+            const int64_t predicted = attn_random_between(&random, -99, 99), truth = attn_random_between(&random, -99, 99);
+            squares += (predicted - truth) * (predicted - truth);
+            absolutes += predicted > truth ? predicted - truth : truth - predicted;
+            attn_error_add(&sum, (double)predicted, (double)truth);
+        }
+        assert_true(attn_error_mse(&sum) == (double)squares / count && attn_error_mae(&sum) == (double)absolutes / count);
+    }
+}
+
 /* All pairs of a positive and a negative; twice the wins, so that ties count in whole numbers. */
 static double auc_of_all_pairs(const double *scores, const int64_t *labels, size_t count) {
     int64_t twice = 0, pairs = 0;
@@ -159,6 +179,7 @@ static void likelihoods_that_are_none_are_refused_with_their_place(void **state)
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(accuracy_is_the_share_of_labels_that_are_met),
+        cmocka_unit_test(errors_are_summed_to_mean_square_and_mean_absolute_value),
         cmocka_unit_test(auc_is_the_share_of_pairs_in_order_with_ties_halved),
         cmocka_unit_test(auc_of_what_has_none_is_refused_with_its_place),
         cmocka_unit_test(perplexity_is_that_of_the_definition_in_each_bin),

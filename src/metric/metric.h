@@ -16,6 +16,15 @@ attn_status attn_accuracy(attn_ctx *ctx, const int64_t *predictions, const int64
  * ATTN_ENOMEM: 16 bytes a score. */
 attn_status attn_auc(attn_ctx *ctx, const double *scores, const int64_t *labels, size_t count, double *area);
 
+/* Errors of predictions, summed: their mean square is squares / count, their mean absolute value absolutes / count; NaN of none. */
+struct attn_error_sum {
+    double squares, absolutes;
+    int64_t count;
+};
+void attn_error_add(struct attn_error_sum *sum, double predicted, double truth);
+double attn_error_mse(const struct attn_error_sum *sum);
+double attn_error_mae(const struct attn_error_sum *sum);
+
 /* Negative log-likelihoods in nats, summed over so many tokens: perplexity is exp(nll / tokens). */
 struct attn_likelihood {
     double nll, tokens;
@@ -65,6 +74,8 @@ extern const int attn_metric_count;
 
 attn_status attn_accuracy_run(attn_ctx *ctx, const struct attn_series_set *set, struct attn_metric_values *out);
 attn_status attn_auc_run(attn_ctx *ctx, const struct attn_series_set *set, struct attn_metric_values *out);
+attn_status attn_mse_run(attn_ctx *ctx, const struct attn_series_set *set, struct attn_metric_values *out);
+attn_status attn_mae_run(attn_ctx *ctx, const struct attn_series_set *set, struct attn_metric_values *out);
 attn_status attn_perplexity_run(attn_ctx *ctx, const struct attn_series_set *set, struct attn_metric_values *out);
 
 #endif
