@@ -1,6 +1,10 @@
 #include "system/aaren/aaren.h"
 
+static const struct attn_task *const tasks[] = {&attn_aaren_forecast};
+
 const struct attn_system attn_system_aaren = {.name = "aaren",
                                               .summary =
                                                   "softmax attention of a learned query as a recurrent network: streams in constant memory",
-                                              .paper = "Feng et al. 2024, Attention as an RNN"};
+                                              .paper = "Feng et al. 2024, Attention as an RNN",
+                                              .tasks = tasks,
+                                              .task_count = sizeof tasks / sizeof tasks[0]};
