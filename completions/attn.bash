@@ -25,12 +25,12 @@ _attn() {
     mask) COMPREPLY=($(compgen -W "$masks" -- "$word")); return ;;
     --scale) COMPREPLY=($(compgen -W "smoke quick full night paper" -- "$word")); return ;;
     --recipe | --sweep | --plugin | --data | --logits | --resume | --against) COMPREPLY=($(compgen -f -- "$word")); return ;;
-    metric) COMPREPLY=($(compgen -W "accuracy auc perplexity --help" -- "$word")); return ;;
+    metric) COMPREPLY=($(compgen -W "accuracy auc mae mse perplexity --help" -- "$word")); return ;;
     esac
     case ${COMP_WORDS[1]} in
     apply) options="--q --k --v --out --lse --do --dlse --dq --dk --dv --mask --scale --softcap --alibi --dalibi --bias --dbias --sink --dsink
         --dropout --seed --cu-q --cu-k --w --weights --dweights --dw --score --top --out-index --out-score --kv-lens --block-table --kv-dtype --layout --dtype --kernel --effort --wisdom --threads --json --help" ;;
-    metric) options="--predictions --labels --scores --nll --tokens --bins --no-header --skip-bad --json --csv --help" ;;
+    metric) options="--predictions --labels --truth --scores --nll --tokens --bins --no-header --skip-bad --json --csv --help" ;;
     systems) options="zoology/mqar zoology/ar_single zoology/stacked zoology/lm --mixers --check --plugin --json --csv --help" ;;
     train) options="zoology/mqar zoology/ar_single zoology/stacked zoology/lm --resume --recipe --sweep --plugin --store --threads --jobs --shard --time-limit --checkpoint-every --again --dry-run --quiet --json --csv --help" ;;
     eval) options="--data --against --bins --plugin --store --threads --json --csv --help" ;;

@@ -1,4 +1,5 @@
-/* Fuzz target: any bytes as a table in every form. Cells lie in the text, bad rows are counted, and what was required can be had. */
+/* Fuzz target: any bytes as a table in every form. Cells lie in the text, bad rows are counted, what was required can be had, and a date's text is that date. */
+#include "io/date.h"
 #include "io/table.h"
 
 #include "base/context.h"
@@ -12,12 +13,22 @@ static void must(int condition) {
     if (!condition) abort();
 }
 
+static void check_date(const char *text) {
+    struct attn_date date, again;
+    char written[ATTN_DATE_TEXT];
+    if (!attn_date_parse(text, &date)) return;
+    must(attn_date_parse(attn_date_text(&date, written), &again) && attn_date_seconds(&again) == attn_date_seconds(&date));
+}
+
 static void check(attn_ctx *ctx, struct attn_table *table, size_t size) {
     double *reals;
     int64_t *integers;
     const size_t first = 0;
     for (size_t row = 0; row < table->rows; row++)
-        for (size_t column = 0; column < table->columns; column++) must(strlen(attn_table_text(table, row, column)) <= size);
+        for (size_t column = 0; column < table->columns; column++) {
+            must(strlen(attn_table_text(table, row, column)) <= size);
+            check_date(attn_table_text(table, row, column));
+        }
     if (table->columns == 0) return;
     if (attn_table_require(ctx, table, &first, 1, ATTN_TABLE_REAL) == ATTN_OK) {
         must(attn_table_reals(ctx, table, 0, &reals) == ATTN_OK);

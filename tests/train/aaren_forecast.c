@@ -385,6 +385,38 @@ static void rows_one_by_one_give_a_batchs_forecasts_and_allocate_nothing(void **
     close_job(recipe, &job);
 }
 
+static void the_streams_figure_is_that_of_rows_pushed_one_by_one(void **state) {
+    struct attn_recipe *recipe;
+    struct attn_job job;
+    struct attn_stream_face face;
+    struct attn_forecast_series series;
+    struct attn_figures figures = {.count = 0};
+    double squares = 0;
+    int64_t count = 0;
+    (void)state;
+    open_job("stream_steps=5 stride=2", &recipe, &job);
+    const struct attn_forecast_task *s = job.self;
+    assert_int_equal(attn_forecast_generate(ctx, 1, ROWS, &series), ATTN_OK);
+    assert_int_equal(job.task->evaluate(&job, NULL, &figures), ATTN_OK);
+    assert_int_equal(job.task->stream(&job, 100, &face), ATTN_OK);
+    attn_real *memory = calloc((size_t)face.state, sizeof *memory);
+    assert_non_null(memory);
+    for (int64_t t = 240 - LENGTH; t + HORIZON < ROWS; t++) { /* row t is the last that is known */
+        double in[CHANNELS + 1], out[HORIZON * CHANNELS];
+        memcpy(in, series.value + t * CHANNELS, sizeof(double[CHANNELS]));
+        in[CHANNELS] = (double)series.second[t];
+        assert_int_equal(job.task->push(&job, memory, 100, t - (240 - LENGTH), in, out), ATTN_OK);
+        if (t < 239 || (t - 239) % 2 == 1) continue;
+        for (int64_t k = 0; k < HORIZON * CHANNELS; k++, count++)
+            squares += pow((out[k] - series.value[(t + 1) * CHANNELS + k]) / s->units.deviation[k % CHANNELS], 2);
+    }
+    const double want = squares / (double)count, got = attn_figures_get(&figures, "test_mse_of_stream");
+    if (!(fabs(got - want) <= 1e-6 * want)) fail_msg("%.9g, not %.9g", got, want);
+    free(memory);
+    attn_forecast_series_free(ctx, &series);
+    close_job(recipe, &job);
+}
+
 static void what_a_row_lacks_stays_as_it_was(void **state) {
     struct attn_recipe *recipe;
     struct attn_job job;
@@ -517,6 +549,7 @@ int main(void) {
         cmocka_unit_test(pictures_end_and_have_three_lines),
         cmocka_unit_test(generated_data_are_those_that_training_sees),
         cmocka_unit_test(rows_one_by_one_give_a_batchs_forecasts_and_allocate_nothing),
+        cmocka_unit_test(the_streams_figure_is_that_of_rows_pushed_one_by_one),
         cmocka_unit_test(what_a_row_lacks_stays_as_it_was),
         cmocka_unit_test(models_that_need_their_whole_window_are_no_streams),
         cmocka_unit_test(a_saved_model_answers_without_the_data_it_has_learned_from),

@@ -1,4 +1,4 @@
-/* The inside of aaren/forecast: long-horizon forecasts of series of several channels (docs/aaren.md). */
+/* The inside of aaren/forecast: long-horizon forecasts of series of several channels. */
 #ifndef ATTN_SYSTEM_AAREN_FORECAST_H
 #define ATTN_SYSTEM_AAREN_FORECAST_H
 
@@ -77,6 +77,12 @@ attn_status attn_forecast_picture(struct attn_job *job, int64_t index, struct at
 attn_status attn_forecast_write(struct attn_job *job, int64_t count, FILE *out);
 attn_status attn_forecast_stream_face(struct attn_job *job, int64_t tokens, struct attn_stream_face *out);
 attn_status attn_forecast_push(struct attn_job *job, attn_real *state, int64_t tokens, int64_t position, const double *in, double *out);
+/* Whether the recipe's model has a form that goes row by row; numbers of state of at most `tokens` rows, -1: a mixer has none; attn_forecast_push with another number
+ * of steps, up to the horizon. */
+bool attn_forecast_streams(const struct attn_forecast_task *s);
+int64_t attn_forecast_state(const struct attn_forecast_task *s, int64_t tokens);
+attn_status attn_forecast_push_steps(struct attn_job *job, attn_real *state, int64_t tokens, int64_t position, int64_t steps,
+                                     const double *in, double *out);
 void attn_forecast_stream_free(attn_ctx *ctx, struct attn_forecast_stream *stream);
 
 /* The past [length] and horizon of one channel drawn: lines over time, in the units of the file. truth NULL: none. */

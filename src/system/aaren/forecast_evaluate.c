@@ -3,6 +3,9 @@
 
 #include "metric/metric.h"
 
+#include <math.h>
+#include <string.h>
+
 struct scores {
     struct attn_error_sum model, repeat, mean; /* repeat: the last row again and again; mean: that of the window */
 };
@@ -42,6 +45,61 @@ static attn_status score(struct attn_job *job, const struct attn_forecast_data *
     return ATTN_OK;
 }
 
+/* ------------------------------------------------------------------------------------------------------------- streams */
+
+/* The room of one stream. */
+struct stream {
+    attn_real *state;
+    double *in, *out; /* a row and its time; [horizon, channels] */
+};
+
+/* A row that is row number i of the data, in the units of the file. */
+static void put_row(const struct attn_forecast_task *s, const struct attn_forecast_data *data, int64_t i, double *in) {
+    const int64_t channels = s->shape.channels;
+    for (int64_t c = 0; c < channels; c++) in[c] = data->series.value[i * channels + c] * s->units.deviation[c] + s->units.mean[c];
+    in[channels] = data->series.second ? (double)data->series.second[i] : (double)NAN;
+}
+
+/* One stream over the rows of all windows; its forecasts are those of the windows that end where it is. */
+static attn_status follow(struct attn_job *job, const struct attn_forecast_data *data, int64_t begin, int64_t windows, struct stream *x,
+                          struct attn_error_sum *sum) {
+    const struct attn_forecast_task *s = job->self;
+    const struct attn_forecast_shape *shape = &s->shape;
+    const int64_t rows = windows + shape->length - 1, channels = shape->channels;
+    for (int64_t i = 0; i < rows; i++) {
+        const double *next = data->series.value + (begin + i + 1) * channels;
+        put_row(s, data, begin + i, x->in);
+        const bool asked = i + 1 >= shape->length && (i + 1 - shape->length) % s->stride == 0;
+        const attn_status status = attn_forecast_push_steps(job, x->state, rows, i, asked ? shape->horizon : 1, x->in, x->out);
+        if (status) return status;
+        for (int64_t k = 0; asked && k < shape->horizon * channels; k++)
+            attn_error_add(sum, (x->out[k] - s->units.mean[k % channels]) / s->units.deviation[k % channels], next[k]);
+    }
+    return ATTN_OK;
+}
+
+static attn_status score_stream(struct attn_job *job, const struct attn_forecast_data *data, int64_t begin, int64_t windows,
+                                struct attn_figures *out) {
+    const struct attn_forecast_task *s = job->self;
+    const int64_t state = attn_forecast_state(s, windows + s->shape.length - 1);
+    const size_t bytes = (size_t)state * sizeof(attn_real), forecast = (size_t)(s->shape.horizon * s->shape.channels) * sizeof(double);
+    struct attn_error_sum sum = {.count = 0};
+    struct stream x = {.state = attn_alloc(job->ctx, bytes),
+                       .in = attn_alloc(job->ctx, (size_t)(s->shape.channels + 1) * sizeof *x.in),
+                       .out = attn_alloc(job->ctx, forecast)};
+    attn_status status = x.state && x.in && x.out ? ATTN_OK : attn_no_memory(job->ctx, "a stream", bytes + forecast);
+    if (!status) memset(x.state, 0, bytes);
+    if (!status) status = follow(job, data, begin, windows, &x, &sum);
+    if (!status) attn_figures_add(out, "test_mse_of_stream", attn_error_mse(&sum));
+    if (!status) attn_figures_add(out, "test_mae_of_stream", attn_error_mae(&sum));
+    attn_free(job->ctx, x.state);
+    attn_free(job->ctx, x.in);
+    attn_free(job->ctx, x.out);
+    return status;
+}
+
+/* ------------------------------------------------------------------------------------------------------------- figures */
+
 static void add_test(const struct scores *x, struct attn_figures *out) {
     attn_figures_add(out, "test_mse", attn_error_mse(&x->model));
     attn_figures_add(out, "test_mae", attn_error_mae(&x->model));
@@ -51,19 +109,29 @@ static void add_test(const struct scores *x, struct attn_figures *out) {
     attn_figures_add(out, "test_mae_of_mean", attn_error_mae(&x->mean));
 }
 
+/* Windows, each from its own first row; and, where the state is constant, one stream over all of them, which has seen more than a window's rows. */
+static attn_status test(struct attn_job *job, const struct attn_forecast_data *data, int64_t begin, int64_t windows,
+                        struct attn_figures *out) {
+    const struct attn_forecast_task *s = job->self;
+    struct scores scores;
+    const attn_status status = score(job, data, begin, windows, &scores);
+    if (status) return status;
+    add_test(&scores, out);
+    const bool streams = attn_forecast_streams(s) && attn_aaren_stack_constant(s->model.stack);
+    return streams ? score_stream(job, data, begin, windows, out) : ATTN_OK;
+}
+
 /* A file of the user's own is tested as a whole. */
 static attn_status evaluate_file(struct attn_job *job, const char *path, struct attn_figures *out) {
     const struct attn_forecast_task *s = job->self;
     struct attn_forecast_data data;
-    struct scores scores;
     attn_status status = attn_forecast_data_read(job, path, &data);
     if (status) return status;
     const int64_t rows = data.series.rows, windows = attn_forecast_windows(rows, s->shape.length, s->shape.horizon);
     if (windows == 0)
         status = attn_fail(job->ctx, ATTN_EINVAL, "%s: found %lld rows, expected at least length + horizon = %lld", path, (long long)rows,
                            (long long)(s->shape.length + s->shape.horizon));
-    if (!status) status = score(job, &data, 0, windows, &scores);
-    if (!status) add_test(&scores, out);
+    if (!status) status = test(job, &data, 0, windows, out);
     attn_forecast_data_free(job->ctx, &data);
     return status;
 }
@@ -74,12 +142,10 @@ attn_status attn_forecast_evaluate(struct attn_job *job, const char *data, struc
     if (data) return evaluate_file(job, data, out);
     attn_status status = attn_forecast_load(job);
     if (status) return status;
-    const struct attn_forecast_segment *validation = &s->part[ATTN_FORECAST_VALIDATION], *test = &s->part[ATTN_FORECAST_TEST];
+    const struct attn_forecast_segment *validation = &s->part[ATTN_FORECAST_VALIDATION], *last = &s->part[ATTN_FORECAST_TEST];
     status = score(job, &s->data, validation->begin, validation->windows, &scores);
     if (status) return status;
     attn_figures_add(out, "validation_mse", attn_error_mse(&scores.model));
     attn_figures_add(out, "validation_mae", attn_error_mae(&scores.model));
-    status = score(job, &s->data, test->begin, test->windows, &scores);
-    if (!status) add_test(&scores, out);
-    return status;
+    return test(job, &s->data, last->begin, last->windows, out);
 }

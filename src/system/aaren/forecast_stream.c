@@ -23,10 +23,12 @@ void attn_forecast_stream_free(attn_ctx *ctx, struct attn_forecast_stream *x) {
 
 /* ---------------------------------------------------------------------------------------------------------------- face */
 
-static attn_status open_stream(attn_ctx *ctx, const struct attn_forecast_task *s, int64_t columns, struct attn_forecast_stream *x) {
-    const size_t row = (size_t)s->shape.channels * sizeof(double), kernel = (size_t)s->shape.kernel;
-    x->name = attn_alloc(ctx, (size_t)columns * sizeof *x->name);
-    x->text = attn_alloc(ctx, (size_t)columns * sizeof *x->text);
+/* Room for a row; columns: of names. */
+static attn_status open_stream(attn_ctx *ctx, const struct attn_forecast_task *s, struct attn_forecast_stream *x) {
+    const size_t columns = (size_t)(s->shape.channels * (1 + s->stream_steps) + 1), row = (size_t)s->shape.channels * sizeof(double),
+                 kernel = (size_t)s->shape.kernel;
+    x->name = attn_alloc(ctx, columns * sizeof *x->name);
+    x->text = attn_alloc(ctx, columns * sizeof *x->text);
     x->row = attn_alloc(ctx, row);
     x->last = attn_alloc(ctx, row);
     x->token = attn_alloc(ctx, kernel * row);
@@ -34,7 +36,7 @@ static attn_status open_stream(attn_ctx *ctx, const struct attn_forecast_task *s
     x->running.square = attn_alloc(ctx, row);
     if (x->name && x->text && x->row && x->last && x->token && x->running.mean && x->running.square) return ATTN_OK;
     attn_forecast_stream_free(ctx, x);
-    return attn_no_memory(ctx, "a stream", (size_t)columns * sizeof *x->text + kernel * row);
+    return attn_no_memory(ctx, "a stream", columns * sizeof *x->text + kernel * row);
 }
 
 /* "OT" in, and "unix_time" where the model is told of time; "OT+1" out, the forecast of the next row. */
@@ -56,25 +58,33 @@ static int64_t own_state(const struct attn_forecast_task *s) {
     return PAIR * (1 + 3 * s->shape.channels) + (s->shape.kernel - 1) * s->shape.channels + TIMES;
 }
 
+bool attn_forecast_streams(const struct attn_forecast_task *s) {
+    return s->shape.label < 0 && s->shape.normal != ATTN_FORECAST_WINDOW && !s->shape.circular;
+}
+
+int64_t attn_forecast_state(const struct attn_forecast_task *s, int64_t tokens) {
+    const int64_t blocks = attn_aaren_stack_state(s->model.stack, tokens);
+    return blocks < 0 ? -1 : own_state(s) + blocks;
+}
+
 attn_status attn_forecast_stream_face(struct attn_job *job, int64_t tokens, struct attn_stream_face *out) {
     struct attn_forecast_task *s = job->self;
     const int64_t inputs = s->shape.channels + (s->shape.marks > 0), outputs = s->stream_steps * s->shape.channels;
-    if (s->shape.label >= 0 || s->shape.normal == ATTN_FORECAST_WINDOW || s->shape.circular)
+    if (!attn_forecast_streams(s))
         return attn_fail(job->ctx, ATTN_EUNSUPPORTED,
                          "stream: found a model that needs its whole window at once, expected form=encoder, normalize=running or none, and "
                          "padding=causal");
     if (inputs > ATTN_STREAM_COLUMNS || outputs > ATTN_STREAM_COLUMNS)
         return attn_fail(job->ctx, ATTN_EUNSUPPORTED, "stream: found %lld columns in and %lld out, expected at most %d", (long long)inputs,
                          (long long)outputs, ATTN_STREAM_COLUMNS);
-    const attn_status status = s->stream.name ? ATTN_OK : open_stream(job->ctx, s, inputs + outputs, &s->stream);
+    const attn_status status = s->stream.name ? ATTN_OK : open_stream(job->ctx, s, &s->stream);
     if (status) return status;
     name_columns(s, inputs, &s->stream);
-    const int64_t blocks = attn_aaren_stack_state(s->model.stack, tokens);
     *out = (struct attn_stream_face){.inputs = (int)inputs,
                                      .outputs = (int)outputs,
                                      .input_name = s->stream.name,
                                      .output_name = s->stream.name + inputs,
-                                     .state = blocks < 0 ? -1 : own_state(s) + blocks,
+                                     .state = attn_forecast_state(s, tokens),
                                      .constant = attn_aaren_stack_constant(s->model.stack)};
     return ATTN_OK;
 }
@@ -165,21 +175,24 @@ static void take_token(const struct attn_forecast_task *s, attn_real *state) {
     memcpy(state, x->token, kept * sizeof *state);
 }
 
-static void turn_back(const struct attn_forecast_task *s, const attn_real *y, double *out) {
+static void turn_back(const struct attn_forecast_task *s, int64_t steps, const attn_real *y, double *out) {
     const struct attn_running *r = &s->stream.running;
-    for (int64_t i = 0; i < s->stream_steps * s->shape.channels; i++) {
+    for (int64_t i = 0; i < steps * s->shape.channels; i++) {
         const int64_t c = i % s->shape.channels;
         const double value = s->shape.normal == ATTN_FORECAST_PLAIN ? (double)y[i] : (double)y[i] * attn_running_scale(r, c) + r->mean[c];
         out[i] = value * s->units.deviation[c] + s->units.mean[c];
     }
 }
 
-attn_status attn_forecast_push(struct attn_job *job, attn_real *state, int64_t tokens, int64_t position, const double *in, double *out) {
+attn_status attn_forecast_push_steps(struct attn_job *job, attn_real *state, int64_t tokens, int64_t position, int64_t steps,
+                                     const double *in, double *out) {
     struct attn_forecast_task *s = job->self;
     struct attn_forecast_stream *x = &s->stream;
     attn_tape *tape = attn_model_tape(job->model);
+    attn_status status = x->name ? ATTN_OK : open_stream(job->ctx, s, x);
+    if (status) return status;
     attn_real mark[ATTN_FORECAST_MARKS], *before = load(s, state, position), *time = before + (s->shape.kernel - 1) * s->shape.channels;
-    attn_status status = take_row(job, in, x);
+    status = take_row(job, in, x);
     if (!status && s->shape.marks > 0) status = take_time(job, in[s->shape.channels], time, mark);
     if (status) return status;
     attn_running_take(&x->running, s->shape.channels, s->shape.length, x->row);
@@ -187,10 +200,14 @@ attn_status attn_forecast_push(struct attn_job *job, attn_real *state, int64_t t
     const bool record = tape->record;
     attn_tape_reset(tape);
     attn_tape_record(tape, false);
-    attn_tensor *y = attn_forecast_model_step(&s->model, x->token, mark, s->stream_steps, time + TIMES, tokens, position);
+    attn_tensor *y = attn_forecast_model_step(&s->model, x->token, mark, steps, time + TIMES, tokens, position);
     attn_tape_record(tape, record);
     if (!y) return attn_tape_status(tape);
-    turn_back(s, attn_data(y), out);
+    turn_back(s, steps, attn_data(y), out);
     save(s, state);
     return ATTN_OK;
+}
+
+attn_status attn_forecast_push(struct attn_job *job, attn_real *state, int64_t tokens, int64_t position, const double *in, double *out) {
+    return attn_forecast_push_steps(job, state, tokens, position, ((const struct attn_forecast_task *)job->self)->stream_steps, in, out);
 }
