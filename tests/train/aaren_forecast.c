@@ -1,6 +1,6 @@
-/* The task aaren/forecast: training, figures against forecasts one by one, answers for tables of the user's own, streams, saved models, what is refused. */
+/* The task aaren/forecast: training, figures against forecasts one by one, answers for tables of the user's own, saved models, what is refused. */
 #include "io/table.h"
-#include "support/training.h"
+#include "support/forecasts.h"
 #include "system/aaren/aaren.h"
 #include "system/aaren/forecast.h"
 #include "system/systems.h"
@@ -16,9 +16,7 @@
 
 #include <cmocka.h>
 
-enum { LENGTH = 12, HORIZON = 5, CHANNELS = 7, ROWS = 300 };
-static const char tiny[] =
-    "rows=300 length=12 horizon=5 label=4 width=16 ffn=16 layers=1 batch=8 mixer=aaren:heads=2 cross_heads=2 dropout=0";
+enum { LENGTH = TEST_FORECAST_LENGTH, HORIZON = TEST_FORECAST_HORIZON, CHANNELS = TEST_FORECAST_CHANNELS, ROWS = TEST_FORECAST_ROWS };
 
 static attn_ctx *ctx;
 
@@ -35,21 +33,15 @@ static int tear_down(void **state) {
 }
 
 static void open_job(const char *words, struct attn_recipe **recipe, struct attn_job *job) {
-    char all[512], error[1024];
-    snprintf(all, sizeof all, "%s%s%s", tiny, words[0] ? " " : "", words);
-    *recipe = test_task_recipe(ctx, &attn_aaren_forecast, all);
-    if (attn_job_open(ctx, &attn_aaren_forecast, *recipe, NULL, 0, NULL, job))
-        fail_msg("%s: %s", words, attn_ctx_error(ctx, error, sizeof error));
+    test_forecast_open(ctx, words, recipe, job);
 }
 
 static void close_job(struct attn_recipe *recipe, struct attn_job *job) {
-    attn_job_close(job);
-    attn_free(ctx, recipe);
+    test_forecast_close(recipe, job);
 }
 
 static void expect_sentence(const char *piece) {
-    char error[1024];
-    if (!strstr(attn_ctx_error(ctx, error, sizeof error), piece)) fail_msg("expected \"%s\" in \"%s\"", piece, error);
+    test_expect_sentence(ctx, piece);
 }
 
 static double loss_of(struct attn_job *job, int64_t step, int64_t micro, int64_t micros) {
@@ -338,129 +330,6 @@ static void generated_data_are_those_that_training_sees(void **state) {
     close_job(recipe, &job);
 }
 
-/* ------------------------------------------------------------------------------------------------------------- streams */
-
-/* A model of float beside itself in a batch; the state is saved and goes on elsewhere in the middle. */
-static void rows_one_by_one_give_a_batchs_forecasts_and_allocate_nothing(void **state) {
-    struct attn_recipe *recipe;
-    struct attn_job job;
-    struct attn_stream_face face;
-    struct attn_forecast_series series;
-    struct attn_forecast_batch batch;
-    (void)state;
-    open_job("layers=3 length=100", &recipe, &job);
-    struct attn_forecast_task *s = job.self;
-    assert_int_equal(attn_forecast_generate(ctx, 1, ROWS, &series), ATTN_OK);
-    assert_int_equal(attn_forecast_batch_open(ctx, &s->shape, 1, &batch), ATTN_OK);
-    attn_forecast_fill(&batch, 0, s->data.series.value, s->data.mark, true);
-    batch.count = 1;
-    attn_tensor *y = attn_forecast_model_forward(&s->model, &batch, false);
-    assert_non_null(y);
-    double want[100][CHANNELS];
-    for (int i = 0; i < 100; i++)
-        for (int c = 0; c < CHANNELS; c++) want[i][c] = (double)attn_data(y)[i * HORIZON * CHANNELS + c];
-    assert_int_equal(job.task->stream(&job, 1 << 20, &face), ATTN_OK);
-    const size_t bytes = (size_t)face.state * sizeof(attn_real);
-    attn_real *memory = calloc(2, bytes);
-    int64_t allocations = 0;
-    assert_non_null(memory);
-    for (int t = 0; t < 3 * ROWS; t++) {
-        double in[CHANNELS + 1], out[CHANNELS];
-        attn_real *at = memory + (t < 50 ? 0 : face.state);
-        if (t == 50) memcpy(at, memory, bytes);
-        for (int c = 0; c < CHANNELS; c++) in[c] = series.value[t % ROWS * CHANNELS + c];
-        in[CHANNELS] = (double)(series.second[0] + 3600 * t);
-        assert_int_equal(job.task->push(&job, at, 1 << 20, t, in, out), ATTN_OK);
-        for (int c = 0; c < CHANNELS && t < 100; c++) {
-            const double got = (out[c] - s->units.mean[c]) / s->units.deviation[c];
-            if (!(fabs(got - want[t][c]) <= 1e-5)) fail_msg("row %d, channel %d: %.8g, not %.8g", t, c, got, want[t][c]);
-        }
-        for (int c = 0; c < CHANNELS; c++) assert_true(isfinite(out[c]));
-        if (t == 1) allocations = attn_tape_allocations(attn_model_tape(job.model));
-    }
-    assert_int_equal(attn_tape_allocations(attn_model_tape(job.model)), allocations);
-    free(memory);
-    attn_forecast_batch_close(ctx, &batch);
-    attn_forecast_series_free(ctx, &series);
-    close_job(recipe, &job);
-}
-
-static void the_streams_figure_is_that_of_rows_pushed_one_by_one(void **state) {
-    struct attn_recipe *recipe;
-    struct attn_job job;
-    struct attn_stream_face face;
-    struct attn_forecast_series series;
-    struct attn_figures figures = {.count = 0};
-    double squares = 0;
-    int64_t count = 0;
-    (void)state;
-    open_job("stream_steps=5 stride=2", &recipe, &job);
-    const struct attn_forecast_task *s = job.self;
-    assert_int_equal(attn_forecast_generate(ctx, 1, ROWS, &series), ATTN_OK);
-    assert_int_equal(job.task->evaluate(&job, NULL, &figures), ATTN_OK);
-    assert_int_equal(job.task->stream(&job, 100, &face), ATTN_OK);
-    attn_real *memory = calloc((size_t)face.state, sizeof *memory);
-    assert_non_null(memory);
-    for (int64_t t = 240 - LENGTH; t + HORIZON < ROWS; t++) { /* row t is the last that is known */
-        double in[CHANNELS + 1], out[HORIZON * CHANNELS];
-        memcpy(in, series.value + t * CHANNELS, sizeof(double[CHANNELS]));
-        in[CHANNELS] = (double)series.second[t];
-        assert_int_equal(job.task->push(&job, memory, 100, t - (240 - LENGTH), in, out), ATTN_OK);
-        if (t < 239 || (t - 239) % 2 == 1) continue;
-        for (int64_t k = 0; k < HORIZON * CHANNELS; k++, count++)
-            squares += pow((out[k] - series.value[(t + 1) * CHANNELS + k]) / s->units.deviation[k % CHANNELS], 2);
-    }
-    const double want = squares / (double)count, got = attn_figures_get(&figures, "test_mse_of_stream");
-    if (!(fabs(got - want) <= 1e-6 * want)) fail_msg("%.9g, not %.9g", got, want);
-    free(memory);
-    attn_forecast_series_free(ctx, &series);
-    close_job(recipe, &job);
-}
-
-static void what_a_row_lacks_stays_as_it_was(void **state) {
-    struct attn_recipe *recipe;
-    struct attn_job job;
-    struct attn_stream_face face;
-    (void)state;
-    open_job("", &recipe, &job);
-    assert_int_equal(job.task->stream(&job, 10, &face), ATTN_OK);
-    attn_real *memory = calloc(2, (size_t)face.state * sizeof *memory);
-    double in[CHANNELS + 1] = {1, 2, 3, 4, 5, 6, 7, 0}, lacks[CHANNELS + 1], a[CHANNELS], b[CHANNELS];
-    assert_non_null(memory);
-    memcpy(lacks, in, sizeof in);
-    for (int t = 0; t < 5; t++) {
-        if (t == 2) lacks[3] = (double)NAN;
-        if (t == 4) lacks[CHANNELS] = (double)NAN; /* an hour behind the last */
-        in[CHANNELS] = t * 3600;
-        if (t < 4) lacks[CHANNELS] = t * 3600;
-        assert_int_equal(job.task->push(&job, memory, 10, t, in, a), ATTN_OK);
-        assert_int_equal(job.task->push(&job, memory + face.state, 10, t, lacks, b), ATTN_OK);
-        for (int c = 0; c < CHANNELS; c++) assert_true(fabs(a[c] - b[c]) <= 1e-5); /* of floats, as a state's last row has 48 bits */
-    }
-    in[2] = (double)INFINITY;
-    assert_int_equal(job.task->push(&job, memory, 10, 5, in, a), ATTN_EINVAL);
-    expect_sentence("stream: x3: found inf, expected a finite number");
-    in[2] = 3;
-    in[CHANNELS] = 1e300;
-    assert_int_equal(job.task->push(&job, memory, 10, 5, in, a), ATTN_EINVAL);
-    expect_sentence("stream: unix_time: found 1e+300");
-    free(memory);
-    close_job(recipe, &job);
-}
-
-static void models_that_need_their_whole_window_are_no_streams(void **state) {
-    (void)state;
-    for (int i = 2; i < 4; i++) {
-        struct attn_recipe *recipe;
-        struct attn_job job;
-        struct attn_stream_face face;
-        open_job(models[i], &recipe, &job);
-        assert_int_equal(job.task->stream(&job, 10, &face), ATTN_EUNSUPPORTED);
-        expect_sentence("expected form=encoder, normalize=running or none, and padding=causal");
-        close_job(recipe, &job);
-    }
-}
-
 /* ------------------------------------------------------------------------------------------------------------- models */
 
 static void a_saved_model_answers_without_the_data_it_has_learned_from(void **state) {
@@ -479,7 +348,7 @@ static void a_saved_model_answers_without_the_data_it_has_learned_from(void **st
     assert_non_null(file);
     fputs(table, file);
     fclose(file);
-    snprintf(words, sizeof words, "%s data=%s steps=6 epochs=0 eval_every=2", tiny, data);
+    snprintf(words, sizeof words, "%s data=%s steps=6 epochs=0 eval_every=2", test_forecast_words, data);
     struct attn_recipe *recipe = test_task_recipe(ctx, task, words);
     if (test_train(ctx, recipe, store, folder, &training, &end)) fail_msg("%s", attn_ctx_error(ctx, error, sizeof error));
     attn_free(ctx, recipe);
@@ -528,7 +397,7 @@ static void recipes_that_contradict_themselves_are_refused(void **state) {
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char all[512];
         struct attn_job job;
-        snprintf(all, sizeof all, "%s %s", tiny, cases[i].words);
+        snprintf(all, sizeof all, "%s %s", test_forecast_words, cases[i].words);
         struct attn_recipe *recipe = test_task_recipe(ctx, &attn_aaren_forecast, all);
         if (attn_job_open(ctx, &attn_aaren_forecast, recipe, NULL, 0, NULL, &job) == ATTN_OK)
             fail_msg("%s was not refused", cases[i].words);
@@ -548,10 +417,6 @@ int main(void) {
         cmocka_unit_test(a_forecast_goes_on_behind_the_tables_last_row),
         cmocka_unit_test(pictures_end_and_have_three_lines),
         cmocka_unit_test(generated_data_are_those_that_training_sees),
-        cmocka_unit_test(rows_one_by_one_give_a_batchs_forecasts_and_allocate_nothing),
-        cmocka_unit_test(the_streams_figure_is_that_of_rows_pushed_one_by_one),
-        cmocka_unit_test(what_a_row_lacks_stays_as_it_was),
-        cmocka_unit_test(models_that_need_their_whole_window_are_no_streams),
         cmocka_unit_test(a_saved_model_answers_without_the_data_it_has_learned_from),
         cmocka_unit_test(recipes_that_contradict_themselves_are_refused),
     };

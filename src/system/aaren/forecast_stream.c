@@ -43,11 +43,11 @@ static attn_status open_stream(attn_ctx *ctx, const struct attn_forecast_task *s
 static void name_columns(const struct attn_forecast_task *s, int64_t inputs, struct attn_forecast_stream *x) {
     const int64_t channels = s->shape.channels;
     for (int64_t i = 0; i < inputs + s->stream_steps * channels; i++) {
+        const int64_t output = i - inputs, step = output / channels + 1;
         char *text = x->text[i];
         text[0] = '\0';
-        if (i >= inputs)
-            attn_append(text, sizeof x->text[i], "%s+%lld", s->units.name[(i - inputs) % channels],
-                        (long long)((i - inputs) / channels + 1));
+        if (output >= 0)
+            attn_append(text, sizeof x->text[i], "%s+%lld", s->units.name[output % channels], (long long)step);
         else
             attn_append(text, sizeof x->text[i], "%s", i < channels ? s->units.name[i] : "unix_time");
         x->name[i] = text;
