@@ -167,6 +167,31 @@ static void units_come_back_from_their_text_bit_for_bit(void **state) {
     attn_forecast_series_free(ctx, &s);
 }
 
+static void long_names_are_cut_between_letters(void **state) {
+    char text[256] = "", *json;
+    struct attn_forecast_units a, b;
+    (void)state;
+    strcat(text, "x"); /* the 64th byte would be half a letter */
+    for (int i = 0; i < 40; i++) strcat(text, "\xC3\xA9");
+    strcat(text, "\n1\n2\n");
+    struct attn_forecast_series s = parse(text, (double)NAN);
+    assert_int_equal(strlen(s.name[0]), 63);
+    assert_int_equal(attn_forecast_units_of(ctx, &s, 2, &a), ATTN_OK);
+    assert_int_equal(attn_forecast_units_text(ctx, &a, &json), ATTN_OK);
+    assert_int_equal(attn_forecast_units_parse(ctx, json, &b), ATTN_OK);
+    assert_string_equal(b.name[0], s.name[0]);
+    text[0] = '\xC3'; /* now it is the 63rd and 64th byte that make a letter */
+    memmove(text + 2, text + 1, strlen(text));
+    text[1] = '\xA9';
+    attn_forecast_series_free(ctx, &s);
+    s = parse(text, (double)NAN);
+    assert_int_equal(strlen(s.name[0]), 62);
+    attn_free(ctx, json);
+    attn_forecast_units_free(ctx, &a);
+    attn_forecast_units_free(ctx, &b);
+    attn_forecast_series_free(ctx, &s);
+}
+
 static void damaged_units_are_refused(void **state) {
     static const char *const texts[] = {"",
                                         "[]",
@@ -368,6 +393,7 @@ int main(void) {
         cmocka_unit_test(parts_without_a_window_are_refused),
         cmocka_unit_test(units_are_mean_and_population_deviation_of_the_first_rows_alone),
         cmocka_unit_test(units_come_back_from_their_text_bit_for_bit),
+        cmocka_unit_test(long_names_are_cut_between_letters),
         cmocka_unit_test(damaged_units_are_refused),
         cmocka_unit_test(columns_of_another_table_are_found_by_their_names),
         cmocka_unit_test(marks_go_from_least_to_greatest),

@@ -109,11 +109,20 @@ static attn_status fill_gaps(const struct reading *r, struct attn_forecast_serie
 
 /* --------------------------------------------------------------------------------------------------------------- tables */
 
+/* A longer title is cut off between two letters of UTF-8. */
+static void copy_title(const char *title, char name[ATTN_FORECAST_NAME]) {
+    size_t length = strlen(title);
+    if (length >= ATTN_FORECAST_NAME)
+        for (length = ATTN_FORECAST_NAME - 1; length > 0 && ((unsigned char)title[length] & 0xC0) == 0x80;) length--;
+    memcpy(name, title, length);
+    name[length] = '\0';
+}
+
 static void name_channels(const struct reading *r, struct attn_forecast_series *out) {
     for (int64_t c = 0; c < out->channels; c++) {
         out->name[c][0] = '\0';
         if (r->table->title)
-            attn_append(out->name[c], sizeof out->name[c], "%s", r->table->text.bytes + r->table->title[(size_t)c + r->dates]);
+            copy_title(r->table->text.bytes + r->table->title[(size_t)c + r->dates], out->name[c]);
         else
             attn_append(out->name[c], sizeof out->name[c], "%lld", (long long)c + 1);
     }
