@@ -69,7 +69,7 @@ static attn_status bad_value(const struct attn_ts_lines *p, const struct row *ro
         return attn_ts_fail(p, ATTN_EUNSUPPORTED,
                             "found '(': series with timestamps are not read, expected values with ',' between, at equal distances");
     return attn_ts_fail(p, ATTN_EINVAL, "dimension %lld, value %lld: found '%s', expected a finite number, or ? where it is missing%s",
-                        (long long)row->dimensions, (long long)(row->values - begin + 1), attn_word_shown(at, stop, text),
+                        (long long)row->dimensions, (long long)row->values - begin + 1, attn_word_shown(at, stop, text),
                         p->ts->classes == 0 ? "; a class behind the series needs '@classLabel true NAMES' in the header" : "");
 }
 
