@@ -125,8 +125,8 @@ static attn_status evaluate_own(struct attn_job *job, int64_t *counts, struct at
     double loss;
     attn_status status = attn_aaren_classify_measure(job, held_out ? &s->data.validation : &s->data.test, counts, &loss);
     if (status) return status;
-    attn_figures_add(out, "validation_accuracy", attn_confusion_accuracy(counts, s->model.classes));
     attn_figures_add(out, "validation_loss", loss);
+    attn_figures_add(out, "validation_accuracy", attn_confusion_accuracy(counts, s->model.classes));
     if (!tests) return ATTN_OK;
     status = add_figures(job, &s->data.test, counts, out);
     if (!status && isnan(s->nearest))

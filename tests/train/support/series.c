@@ -56,3 +56,22 @@ void test_series_job_refused(const char *words, attn_status status, const char *
         fail_msg("%s: status %d, '%s'; expected %d, '%s'", words, (int)got, found, (int)status, sentence);
     test_series_job_close(&t);
 }
+
+double test_series_descend(struct test_series_job *t, int steps) {
+    attn_tape *tape = attn_model_tape(t->job.model);
+    double value = 0;
+    for (int s = 0; s <= steps; s++) {
+        attn_tape_reset(tape);
+        attn_tape_record(tape, true);
+        attn_tensor *loss = t->job.task->loss(&t->job, 0, 0, 1);
+        assert_int_equal(attn_tape_backward(loss), ATTN_OK);
+        value = (double)attn_data(loss)[0];
+        for (int64_t p = 0; s < steps && p < attn_model_count(t->job.model); p++) {
+            attn_tensor *x = attn_model_tensor(t->job.model, p);
+            for (int64_t i = 0; i < attn_count(x); i++) attn_data(x)[i] -= (attn_real)0.1 * attn_grad(x)[i];
+        }
+    }
+    attn_tape_reset(tape);
+    attn_tape_record(tape, false);
+    return value;
+}

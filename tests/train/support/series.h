@@ -23,6 +23,9 @@ struct test_series_job {
 void test_series_job_open(struct test_series_job *t, int threads, const char *words, const char *saved);
 void test_series_job_close(struct test_series_job *t);
 
+/* Plain gradient descent on the first batch, so many steps; the loss behind them. Nothing is recorded from here on. */
+double test_series_descend(struct test_series_job *t, int steps);
+
 /* The sentence of a job that must not open. */
 void test_series_job_refused(const char *words, attn_status status, const char *sentence);
 
