@@ -38,7 +38,7 @@ static int tear_down(void **state) {
 
 /* A job that learns from all four cases. */
 static void open_series(struct test_series_job *t, const char *words) {
-    char all[2 * TEST_PATH];
+    char all[3 * TEST_PATH];
     snprintf(all, sizeof all, "data=%s test=%s compat=true %s", path, path, words);
     test_series_job_open(t, 1, all, NULL);
 }

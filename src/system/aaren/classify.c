@@ -152,23 +152,21 @@ static attn_tensor *loss(struct attn_job *job, int64_t step, int64_t micro, int6
     return micros > 1 ? attn_affine(mean, 1 / (attn_real)micros, 0) : mean;
 }
 
-const struct attn_task attn_aaren_classify = {
-    .name = "aaren/classify",
-    .summary = "the class of a series of many channels",
-    .fields = fields,
-    .field_count = sizeof fields / sizeof fields[0],
-    .changes = changes,
-    .figure = "validation_loss", /* few cases are held out: many models have the same accuracy on them */
-    .lower = true,
-    .along = "mixer",
-    .bytes = sizeof(struct attn_aaren_classify_task),
-    .open = open_task,
-    .loss = loss,
-    .evaluate = attn_aaren_classify_evaluate,
-    .predict = attn_aaren_classify_predict,
-    .picture = attn_aaren_classify_picture,
-    .stream = attn_aaren_classify_stream,
-    .push = attn_aaren_classify_push,
-    .generate = generate,
-    .extra = extra,
-    .close = close_task};
+const struct attn_task attn_aaren_classify = {.name = "aaren/classify",
+                                              .summary = "the class of a series of many channels",
+                                              .fields = fields,
+                                              .field_count = sizeof fields / sizeof fields[0],
+                                              .changes = changes,
+                                              .figure = "validation_score",
+                                              .along = "mixer",
+                                              .bytes = sizeof(struct attn_aaren_classify_task),
+                                              .open = open_task,
+                                              .loss = loss,
+                                              .evaluate = attn_aaren_classify_evaluate,
+                                              .predict = attn_aaren_classify_predict,
+                                              .picture = attn_aaren_classify_picture,
+                                              .stream = attn_aaren_classify_stream,
+                                              .push = attn_aaren_classify_push,
+                                              .generate = generate,
+                                              .extra = extra,
+                                              .close = close_task};

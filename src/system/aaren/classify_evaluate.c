@@ -119,12 +119,20 @@ static attn_status evaluate_file(struct attn_job *job, const char *data, int64_t
     return status;
 }
 
+/* What decides: the accuracy on the cases that are held out, and among models of the same accuracy, which few cases make frequent, the lower loss. The loss alone would stop
+ * before a model of many classes is at its most accurate. */
+static double score_of(const int64_t *counts, int64_t classes, int64_t cases, double loss) {
+    return (attn_confusion_accuracy(counts, classes) * (double)cases + 1 / (1 + loss)) / ((double)cases + 1);
+}
+
 static attn_status evaluate_own(struct attn_job *job, int64_t *counts, struct attn_figures *out) {
     struct attn_aaren_classify_task *s = job->self;
     const bool held_out = s->data.validation.cases > 0, tests = s->data.test.cases > 0;
+    const struct attn_aaren_classify_set *validation = held_out ? &s->data.validation : &s->data.test;
     double loss;
-    attn_status status = attn_aaren_classify_measure(job, held_out ? &s->data.validation : &s->data.test, counts, &loss);
+    attn_status status = attn_aaren_classify_measure(job, validation, counts, &loss);
     if (status) return status;
+    attn_figures_add(out, "validation_score", score_of(counts, s->model.classes, validation->cases, loss));
     attn_figures_add(out, "validation_loss", loss);
     attn_figures_add(out, "validation_accuracy", attn_confusion_accuracy(counts, s->model.classes));
     if (!tests) return ATTN_OK;

@@ -9,7 +9,7 @@
 /* Sines and cosines of t / 10000^(2 i / D), in turns (Vaswani et al. 2017, sec. 3.5); in double, as positions of streams have no end. */
 static void fill_position(int64_t t, int64_t width, attn_real *row) {
     for (int64_t i = 0; i < width; i++) {
-        const double angle = (double)t * pow(10000, -(double)(i / 2 * 2) / (double)width);
+        const double angle = (double)t * pow(10000, -(double)(i - i % 2) / (double)width);
         row[i] = (attn_real)(i % 2 == 0 ? sin(angle) : cos(angle));
     }
 }

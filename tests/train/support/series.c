@@ -27,7 +27,7 @@ const char *test_series_file(const char *folder, const char *name, const char *t
 }
 
 static attn_status open_job(struct test_series_job *t, int threads, const char *words, const char *saved) {
-    char all[2 * TEST_PATH];
+    char all[3 * TEST_PATH];
     t->ctx = test_context(threads);
     snprintf(all, sizeof all, "%s %s", small, words);
     t->recipe = test_task_recipe(t->ctx, &attn_aaren_classify, all);
