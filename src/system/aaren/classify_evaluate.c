@@ -19,7 +19,7 @@ attn_status attn_aaren_classify_measure(struct attn_job *job, const struct attn_
         int32_t best[ATTN_AAREN_CLASSIFY_TEST_BATCH];
         attn_tape_reset(tape);
         attn_tensor *logits = attn_aaren_classify_logits(&s->model, set, NULL, first, count, false);
-        status = attn_row_losses(logits, s->model.label, each, best);
+        status = logits ? attn_row_losses(logits, s->model.label, each, best) : attn_tape_status(tape);
         if (status) break;
         for (int64_t i = 0; i < count; i++) {
             sum += (double)each[i];
