@@ -6,7 +6,8 @@
 
 enum {
     HEIGHT = 430, /* of the frame at most, */
-    LOWEST = 130, /* and at least */
+    LOWEST = 130, /* and at least; */
+    APART = 240,  /* of a picture whose axes have scales of their own */
     MARGIN = 14,  /* between frame and outermost points */
     RIGHT = 8,
     TOP = 8,
@@ -22,7 +23,7 @@ struct frame {
     double left, top, width, height;
     double low[2], middle[2]; /* halved */
     double high[2];           /* halved */
-    double scale;             /* pixels of a half unit */
+    double scale[2];          /* pixels of a half unit */
 };
 
 static void extend(struct frame *f, const double *xy, int64_t count) {
@@ -33,11 +34,11 @@ static void extend(struct frame *f, const double *xy, int64_t count) {
 }
 
 static double place_x(const struct frame *f, double x) {
-    return f->left + f->width / 2 + (x / 2 - f->middle[0]) * f->scale;
+    return f->left + f->width / 2 + (x / 2 - f->middle[0]) * f->scale[0];
 }
 
 static double place_y(const struct frame *f, double y) {
-    return f->top + f->height / 2 - (y / 2 - f->middle[1]) * f->scale;
+    return f->top + f->height / 2 - (y / 2 - f->middle[1]) * f->scale[1];
 }
 
 /* ------------------------------------------------------------------------------------------------------------- axes */
@@ -93,6 +94,22 @@ static void put_axes(FILE *file, const struct frame *f) {
     }
 }
 
+/* The frame's height, and scales: 0 of an axis without extent. */
+static void lay_scales(struct frame *f, const struct attn_picture *p, const double spread[2]) {
+    const double inner = f->width - 2 * MARGIN;
+    f->height = p->apart                                                ? APART
+                : spread[1] < spread[0] * (HEIGHT - 2 * MARGIN) / inner ? inner * (spread[1] / spread[0]) + 2 * MARGIN
+                                                                        : HEIGHT;
+    if (!(f->height > LOWEST) || (spread[0] == 0 && spread[1] == 0)) f->height = LOWEST;
+    f->scale[0] = spread[0] > 0 ? inner / spread[0] : 0;
+    f->scale[1] = spread[1] > 0 ? (f->height - 2 * MARGIN) / spread[1] : 0;
+    if (p->apart) return;
+    if (spread[0] > 0 && spread[1] > 0)
+        f->scale[0] = f->scale[1] = fmin(f->scale[0], f->scale[1]);
+    else
+        f->scale[0] = f->scale[1] = fmax(f->scale[0], f->scale[1]);
+}
+
 static struct frame lay_out(const struct attn_picture *p) {
     struct frame f = {.top = TOP, .low = {HUGE_VAL, HUGE_VAL}, .high = {-HUGE_VAL, -HUGE_VAL}};
     double spread[2];
@@ -104,11 +121,7 @@ static struct frame lay_out(const struct attn_picture *p) {
     }
     f.left = left_of(&f);
     f.width = ATTN_PICTURE_WIDTH - RIGHT - f.left;
-    const double inner = f.width - 2 * MARGIN;
-    f.height = spread[1] < spread[0] * (HEIGHT - 2 * MARGIN) / inner ? inner * (spread[1] / spread[0]) + 2 * MARGIN : HEIGHT;
-    if (!(f.height > LOWEST)) f.height = LOWEST;
-    if (spread[0] == 0 && spread[1] == 0) f.height = LOWEST;
-    f.scale = spread[0] > 0 || spread[1] > 0 ? fmin(inner / spread[0], (f.height - 2 * MARGIN) / spread[1]) : 0; /* x / 0 is infinite */
+    lay_scales(&f, p, spread);
     return f;
 }
 
