@@ -1,6 +1,7 @@
 /* Readers and writers with an allocator that fails at its n-th call, for n = 1, 2, 3, ... until a run meets no failure; once for that call
  * alone and once for it and all that follow. The answer is ATTN_ENOMEM with a sentence, and nothing is leaked; files that are written are
  * there whole or not at all. */
+#include "io/events.h"
 #include "io/npz.h"
 #include "io/series.h"
 #include "io/tokenizer.h"
@@ -68,6 +69,20 @@ static attn_status read_a_table(attn_ctx *ctx) {
     attn_free(ctx, reals);
     attn_free(ctx, whole);
     attn_table_free(ctx, &table);
+    return status;
+}
+
+static attn_status read_events(attn_ctx *ctx) {
+    static const char text[] = "sequence_id,time,mark\na,2,10\na,1,9\na,3,\nb,1,9\n";
+    struct attn_events_options options;
+    struct attn_events events, again;
+    attn_events_options_init(&options);
+    options.sort = true;
+    attn_status status = attn_events_parse(ctx, "x.csv", (const uint8_t *)text, sizeof text - 1, &options, NULL, &events);
+    if (status != ATTN_OK) return status;
+    status = attn_events_parse(ctx, "x.csv", (const uint8_t *)text, sizeof text - 1, &options, &events.marks, &again);
+    if (status == ATTN_OK) attn_events_free(ctx, &again);
+    attn_events_free(ctx, &events);
     return status;
 }
 
@@ -156,6 +171,7 @@ static void every_failing_allocation_is_a_status(void **state) {
     (void)state;
     test_survives(write_and_read_safetensors, false);
     test_survives(read_a_table, false);
+    test_survives(read_events, false);
     test_survives(read_series, false);
     test_survives(use_words, false);
     test_survives(use_characters, false);

@@ -85,6 +85,27 @@ static void every_point_and_line_is_drawn_to_one_scale_with_y_upwards(void **sta
     attn_picture_free(test_ctx, &p);
 }
 
+/* A curve over time: what is ten times as long as it is high fills the frame both ways. */
+static void axes_apart_have_scales_of_their_own(void **state) {
+    static const double curve[] = {0, 0, 500, 1, 1000, 2};
+    struct attn_picture p = {.apart = true};
+    double at[3][2], height;
+    (void)state;
+    assert_int_equal(attn_picture_points(test_ctx, &p, curve, 3, false), ATTN_OK);
+    assert_int_equal(attn_picture_line(test_ctx, &p, ATTN_PICTURE_PREDICTED, false, curve, NULL, 3), ATTN_OK);
+    char *svg = drawn(&p), *s = svg;
+    for (int i = 0; i < 3; i++) {
+        s = strstr(s, "<circle ");
+        assert_non_null(s);
+        assert_int_equal(sscanf(s++, "<circle cx=\"%lf\" cy=\"%lf\"", &at[i][0], &at[i][1]), 2);
+    }
+    assert_int_equal(sscanf(strstr(svg, "viewBox"), "viewBox=\"0 0 480 %lf\"", &height), 1);
+    assert_true(at[2][0] - at[0][0] > 400 && at[0][1] - at[2][1] > 200 && at[0][1] < height);
+    assert_true(fabs(at[0][0] + at[2][0] - 2 * at[1][0]) <= 0.2 && fabs(at[0][1] + at[2][1] - 2 * at[1][1]) <= 0.2);
+    free(svg);
+    attn_picture_free(test_ctx, &p);
+}
+
 /* Numbers of points, which stand behind those of the axes. */
 static int numbers_of_points(const char *svg) {
     const char *s = strrchr(svg, 'c');
@@ -127,17 +148,17 @@ static void points_of_any_size_stay_in_the_picture(void **state) {
                                      {0, 0, 1e-300, 1e300},  {-1e-12, 0, 1e-12, 3}};
     static const int32_t both[] = {0, 1};
     (void)state;
-    for (size_t i = 0; i < sizeof sets / sizeof sets[0]; i++) {
-        struct attn_picture p = {.points = 0};
+    for (size_t i = 0; i < 2 * (sizeof sets / sizeof sets[0]); i++) {
+        struct attn_picture p = {.apart = i % 2 == 1};
         double x, y;
-        assert_int_equal(attn_picture_points(test_ctx, &p, sets[i], 2, true), ATTN_OK);
-        assert_int_equal(attn_picture_line(test_ctx, &p, ATTN_PICTURE_PLAIN, false, sets[i], both, 2), ATTN_OK);
+        assert_int_equal(attn_picture_points(test_ctx, &p, sets[i / 2], 2, true), ATTN_OK);
+        assert_int_equal(attn_picture_line(test_ctx, &p, ATTN_PICTURE_PLAIN, false, sets[i / 2], both, 2), ATTN_OK);
         char *svg = drawn(&p);
         double height;
         assert_int_equal(sscanf(strstr(svg, "viewBox"), "viewBox=\"0 0 480 %lf\"", &height), 1);
         for (const char *s = svg; (s = strstr(s, "<circle")); s++) {
             assert_int_equal(sscanf(s, "<circle cx=\"%lf\" cy=\"%lf\"", &x, &y), 2);
-            if (!(x > 0 && x < 480 && y > 0 && y < height)) fail_msg("set %d: %g, %g in 480 x %g", (int)i, x, y, height);
+            if (!(x > 0 && x < 480 && y > 0 && y < height)) fail_msg("set %d: %g, %g in 480 x %g", (int)i / 2, x, y, height);
         }
         free(svg);
         attn_picture_free(test_ctx, &p);
@@ -339,6 +360,7 @@ static void a_report_shows_up_to_six_pictures_of_the_best_finished_run_or_why_it
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_point_and_line_is_drawn_to_one_scale_with_y_upwards),
+        cmocka_unit_test(axes_apart_have_scales_of_their_own),
         cmocka_unit_test(points_have_their_numbers_where_these_cover_nothing),
         cmocka_unit_test(points_of_any_size_stay_in_the_picture),
         cmocka_unit_test(a_matrix_is_drawn_cell_by_cell_with_its_scale),

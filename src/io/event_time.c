@@ -1,6 +1,7 @@
 /* Times and classes of marks in the cells of a table of events. */
 #include "io/events.h"
 
+#include "io/date.h"
 #include "io/number.h"
 
 #include <math.h>
@@ -10,65 +11,28 @@
 /* Beyond it differences of times would say little, and sums overflow. */
 static const double most = 1e30;
 
-/* Exactly `count` digits; NULL: they are not there. */
-static const char *take_digits(const char *at, int count, int64_t *value) {
-    *value = 0;
-    for (int i = 0; i < count; i++) {
-        if (at[i] < '0' || at[i] > '9') return NULL;
-        *value = 10 * *value + (at[i] - '0');
-    }
-    return at + count;
-}
+enum { DATE = 64 /* bytes of a date's text, at most */ };
 
-static const char *take_byte(const char *at, char wanted) {
-    return at && *at == wanted ? at + 1 : NULL;
-}
-
-/* Days since 1970-01-01 in the Gregorian calendar: of years that begin in March, so that the odd day is the last. */
-static int64_t days_of(int64_t year, int64_t month, int64_t day) {
-    const int64_t y = year - (month <= 2), era = y / 400, of_era = y - era * 400,
-                  of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-    return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
-}
-
-static bool is_day(int64_t year, int64_t month, int64_t day) {
-    static const int64_t last[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    const bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-    return month >= 1 && month <= 12 && day >= 1 && day <= last[month - 1] + (month == 2 && leap);
-}
-
-/* HH:MM, HH:MM:SS or with a fraction, in days. */
-static const char *take_clock(const char *at, double *days) {
-    int64_t hour = 0, minute = 0, second = 0;
-    double fraction = 0, power = 0.1;
-    at = take_digits(at, 2, &hour);
-    at = take_byte(at, ':');
-    if (at) at = take_digits(at, 2, &minute);
-    if (at && *at == ':') at = take_digits(at + 1, 2, &second);
-    if (at && *at == '.')
-        for (at++; *at >= '0' && *at <= '9'; at++, power /= 10) fraction += power * (*at - '0');
-    if (at && *at == 'Z') at++;
-    if (hour > 23 || minute > 59 || second > 60) return NULL;
-    *days = ((double)(hour * 3600 + minute * 60 + second) + fraction) / 86400;
-    return at;
+/* MM/DD/YYYY becomes YYYY-MM-DD; what else there is stays. */
+static void turn_round(const char *text, char out[DATE]) {
+    int month, day, year, used = 0;
+    if (sscanf(text, "%2d/%2d/%4d%n", &month, &day, &year, &used) == 3 && used >= 8 && text[used - 5] == '/')
+        snprintf(out, DATE, "%04d-%02d-%02d%s", year, month, day, text + used);
+    else
+        snprintf(out, DATE, "%s", text);
 }
 
 static bool is_date(const char *text, double *time) {
-    int64_t year = 0, month = 0, day = 0;
-    double clock = 0;
-    const char *at;
-    if (strlen(text) > 4 && text[4] == '-') {
-        at = take_byte(take_digits(text, 4, &year), '-');
-        if (at) at = take_byte(take_digits(at, 2, &month), '-');
-        if (at) at = take_digits(at, 2, &day);
-    } else {
-        at = take_byte(take_digits(text, 2, &month), '/');
-        if (at) at = take_byte(take_digits(at, 2, &day), '/');
-        if (at) at = take_digits(at, 4, &year);
-    }
-    if (at && (*at == 'T' || *at == ' ')) at = take_clock(at + 1, &clock);
-    if (!at || *at || !is_day(year, month, day)) return false;
-    *time = (double)days_of(year, month, day) + clock;
+    char date[DATE];
+    struct attn_date parsed;
+    double fraction = 0;
+    if (strlen(text) + 3 > sizeof date) return false; /* a turned date may have two zeros more */
+    turn_round(text, date);
+    const size_t length = strlen(date);
+    if (length > 10 && date[length - 1] == 'Z') date[length - 1] = '\0';
+    const char *point = strchr(date, '.');
+    if (!attn_date_parse(date, &parsed) || (point && !attn_number_read(point, &fraction))) return false;
+    *time = ((double)attn_date_seconds(&parsed) + fraction) / 86400;
     return true;
 }
 

@@ -9,8 +9,8 @@
  * Rows of a sequence lie one behind the other, and its times never fall (`sort` puts them in order); equal times are events at once. A row whose mark is empty is no event: it says
  * up to when the sequence was watched, and is its last. Other columns are passed over. CSV or TSV, plain or packed by gzip (io/table.h).
  *
- * A time is a number in any unit, or a date, which is read in days since 1970: MM/DD/YYYY or YYYY-MM-DD (both may come), alone or with a clock's time
- * behind 'T' or a blank: HH:MM, HH:MM:SS, HH:MM:SS.SSS, and 'Z' or nothing. A file has numbers or dates, as its first row says. */
+ * A time is a number in any unit, or a date, which is read in days since 1970: MM/DD/YYYY, or what io/date.h reads; both may come, with fractions of
+ * seconds, which count here, and a 'Z' at the end. A file has numbers or dates, as its first row says. */
 #ifndef ATTN_IO_EVENTS_H
 #define ATTN_IO_EVENTS_H
 

@@ -16,7 +16,7 @@
 
 enum { ROWS = 6 };
 
-static const double near[ROWS] = {-0.3, 0, 1.5, -2, 0.7, 3}, far[ROWS] = {-40, 60, -25, 33, -18, 90};
+static const double near[ROWS] = {-0.3, 0, 1.5, -2, 0.7, 3}, far[ROWS] = {-12, 14, -9, 11, -8, 16};
 static const enum attn_event_target densities[ROWS], survivals[ROWS] = {1, 1, 2, 1, 2, 1}, mixed[ROWS] = {0, 1, 0, 2, 0, 0};
 
 static attn_tensor *density_losses(attn_tensor *const *x) {
