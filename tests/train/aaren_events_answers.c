@@ -74,7 +74,8 @@ static void say_at_once(struct opened *o, const struct attn_events *e, int64_t f
 }
 
 static void events_one_by_one_are_the_sequence_at_once(void **state) {
-    static const char *const ways[] = {"", "mixer=attention:heads=2", "encoder=gru", "mixer=aaren:heads=2+mamba", "process=sine"};
+    static const char *const ways[] = {"", "mixer=attention:heads=2", "encoder=gru", "mixer=aaren:heads=2+mamba encode=span",
+                                       "process=sine encode=both"};
     (void)state;
     for (size_t w = 0; w < sizeof ways / sizeof ways[0]; w++) {
         struct opened o;

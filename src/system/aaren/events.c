@@ -10,6 +10,7 @@
 #include <string.h>
 
 static const char *const encoders[] = {"stack", "gru", NULL};
+static const char *const codings[] = {"time", "span", "both", NULL};
 static const char *const splits[] = {"order", "mod10", "files", NULL};
 static const char *const lasts[] = {"survival", "event", NULL};
 static const char *const origins[] = {"first", "file", NULL};
@@ -19,6 +20,10 @@ static const struct attn_recipe_field fields[] = {
     {"encoder", "of the past: a stack of blocks with the mixer, or a GRU of marks and logs of times between events", ATTN_WORD, "stack", 0,
      0, encoders},
     ATTN_AAREN_STACK_FIELDS,
+    {"encode",
+     "stack: what is added before every block: encodings of the time, of the time since the event before, or of both, half of the numbers "
+     "each",
+     ATTN_WORD, "time", 0, 0, codings},
     {"hidden", "gru: numbers of its state", ATTN_WHOLE, "96", 1, 4096, NULL},
     {"mark_width", "gru: numbers of a mark", ATTN_WHOLE, "32", 1, 4096, NULL},
     {"components", "log-normal distributions in the mixture of the next event's time", ATTN_WHOLE, "8", 1, ATTN_LOG_NORMALS, NULL},
@@ -113,6 +118,7 @@ static void make_model(struct attn_job *job, struct attn_event_task *s) {
         .length = s->length,
         .components = (int)attn_recipe_whole(r, "components"),
         .marks = s->marks.count,
+        .coding = (enum attn_event_coding)attn_recipe_whole(r, "encode"),
         .clock = {s->facts.unit, s->facts.least, s->generated || attn_recipe_whole(r, "origin") == 1}};
     attn_event_model_make(job, &config, &s->model);
 }
@@ -188,11 +194,10 @@ static void shuffle(struct attn_random *random, int64_t *items, int64_t count, i
  * batch is filled up from the epoch's beginning. */
 static void order_epoch(struct attn_event_task *s, int64_t steps, int64_t epoch) {
     enum { GROUP = 8, MOST = 4096 };
-    const uint64_t key[2] = {s->seed, (uint64_t)epoch};
     const int64_t pieces = s->part[0].pieces, all = steps * s->batch_size, group = attn_min64(GROUP * s->batch_size, MOST);
     struct placed placed[MOST];
     struct attn_random random;
-    attn_random_init(&random, attn_hash(ATTN_HASH_START, key, sizeof key));
+    attn_random_init(&random, attn_hash(attn_hash(ATTN_HASH_START, &s->seed, sizeof s->seed), &epoch, sizeof epoch));
     for (int64_t i = 0; i < pieces; i++) s->order[i] = i;
     shuffle(&random, s->order, pieces, 1);
     for (int64_t i = pieces; i < all; i++) s->order[i] = s->order[i - pieces];

@@ -7,15 +7,32 @@ double attn_event_log_span(const struct attn_event_clock *clock, double span) {
     return log(fmax(span, clock->least) / clock->unit);
 }
 
-void attn_event_encode(const struct attn_event_code *code, double time, double log_span, attn_real *out) {
-    if (code->spans) {
-        out[0] = (attn_real)log_span;
-        return;
-    }
-    for (int64_t i = 0; i < code->width; i += 2) {
-        const double angle = time * pow(10000, -(double)i / (double)code->width);
+/* Sines and cosines of a time in units. */
+static void put_waves(double time, int64_t width, attn_real *out) {
+    for (int64_t i = 0; i < width; i += 2) {
+        const double angle = time * pow(10000, -(double)i / (double)width);
         out[i] = (attn_real)sin(angle);
-        if (i + 1 < code->width) out[i + 1] = (attn_real)cos(angle);
+        if (i + 1 < width) out[i + 1] = (attn_real)cos(angle);
+    }
+}
+
+void attn_event_encode(const struct attn_event_code *code, double time, double span, attn_real *out) {
+    const int64_t half = code->width / 2;
+    const double unit = code->clock.unit;
+    switch (code->coding) {
+    case ATTN_CODE_TIME:
+        put_waves(time / unit, code->width, out);
+        break;
+    case ATTN_CODE_SPAN:
+        put_waves(fmax(span, 0) / unit, code->width, out);
+        break;
+    case ATTN_CODE_BOTH:
+        put_waves(time / unit, half, out);
+        put_waves(fmax(span, 0) / unit, code->width - half, out + half);
+        break;
+    case ATTN_CODE_LOG:
+        out[0] = (attn_real)(span >= 0 ? attn_event_log_span(&code->clock, span) : 0);
+        break;
     }
 }
 
@@ -57,10 +74,10 @@ static void put_events(struct attn_event_batch *b, int64_t index, const struct a
     const struct attn_event_clock *clock = &code->clock;
     const double zero = clock->absolute ? 0 : events->time[first];
     for (int64_t i = 0; i < count; i++) {
-        const double time = events->time[first + i], log_span = i > 0 ? attn_event_log_span(clock, time - events->time[first + i - 1]) : 0;
+        const double time = events->time[first + i], span = i > 0 ? time - events->time[first + i - 1] : -1;
         const int64_t token = index * b->tokens + i;
         b->mark[token] = events->mark[first + i] + 1;
-        attn_event_encode(code, (time - zero) / clock->unit, log_span, b->code + token * b->width);
+        attn_event_encode(code, time - zero, span, b->code + token * b->width);
     }
 }
 

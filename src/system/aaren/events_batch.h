@@ -14,15 +14,21 @@ struct attn_event_clock {
 /* log of a time between events, in units. */
 double attn_event_log_span(const struct attn_event_clock *clock, double span);
 
-/* Numbers of a token beside its mark: the encoding of its time (Vaswani et al. 2017; Zuo et al. 2020), numbers 2 i and 2 i + 1 the sine and cosine of the time
- * over 10000^(2 i / width); or, for recurrent encoders, the log of the time since the event before. */
+/* Numbers of a token beside its mark: encodings (Vaswani et al. 2017; Zuo et al. 2020) of a time, numbers 2 i and 2 i + 1 its sine and cosine over
+ * 10000^(2 i / width); or, for recurrent encoders, a logarithm. */
+enum attn_event_coding {
+    ATTN_CODE_TIME, /* the time, from the piece's 0 on */
+    ATTN_CODE_SPAN, /* the time since the event before */
+    ATTN_CODE_BOTH, /* the time in the first half of the numbers, that since the event before in the second */
+    ATTN_CODE_LOG   /* the logarithm of the time since the event before; width is 1 */
+};
 struct attn_event_code {
     struct attn_event_clock clock;
     int64_t width;
-    bool spans; /* the log alone; width is 1 */
+    enum attn_event_coding coding;
 };
-/* time: since the piece's 0, in units; span: since the event before, 0 of a piece's first. */
-void attn_event_encode(const struct attn_event_code *code, double time, double log_span, attn_real *out);
+/* time: since the piece's 0; span: since the event before, below 0 of a piece's first; both in the file's unit. */
+void attn_event_encode(const struct attn_event_code *code, double time, double span, attn_real *out);
 
 struct attn_event_batch {
     int64_t count, tokens, rows; /* B; T: of the longest; R: targets in all */

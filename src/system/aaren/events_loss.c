@@ -8,6 +8,7 @@
 
 #include "tape/tape.h"
 
+#include <assert.h>
 #include <math.h>
 
 static const double clamp = 1e-5;
@@ -61,6 +62,7 @@ struct work {
 
 /* Each component's share in the density or in the survival. */
 static void shares_of(const struct attn_log_normals *m, double y, bool density, double *share) {
+    assert(m->count >= 1);
     for (int j = 0; j < m->count; j++) {
         const double z = (y - m->mean[j]) / m->deviation[j];
         share[j] = m->log_weight[j] + (density ? -log(m->deviation[j]) - 0.5 * z * z : attn_normal_log_survival(z));
@@ -81,7 +83,7 @@ static void row_gradient(const struct losses *n, int64_t i, double factor, doubl
         clamped_survival(attn_log_normals_survival(&m, n->y[i]), &passed);
         factor *= passed;
     }
-    for (int j = 0; j < n->count; j++) {
+    for (int j = 0; j < m.count; j++) {
         const double raw = (double)row[2 * n->count + j], s = m.deviation[j], z = (n->y[i] - m.mean[j]) / s,
                      slope = share[j] / s * (density ? z : attn_normal_hazard(z));
         out[j] = factor * (exp(m.log_weight[j]) - share[j]);

@@ -30,7 +30,7 @@ void attn_event_model_make(struct attn_job *job, const struct attn_event_model_c
     attn_model *model = job->model;
     const int64_t width = c->gru ? c->mark_width : attn_recipe_whole(job->recipe, "width"), hidden = c->gru ? c->hidden : width;
     *m = (struct attn_event_model){.tape = attn_model_tape(model), .hidden = hidden, .components = c->components, .marks = c->marks};
-    m->code = (struct attn_event_code){.clock = c->clock, .width = c->gru ? 1 : width, .spans = c->gru};
+    m->code = (struct attn_event_code){.clock = c->clock, .width = c->gru ? 1 : width, .coding = c->gru ? ATTN_CODE_LOG : c->coding};
     m->embedding = attn_model_parameter(model, "embedding", 2, (int64_t[]){c->marks + 1, width});
     if (m->embedding) attn_fill_normal(m->embedding, 0, 1, attn_model_seed(model));
     if (c->gru)

@@ -29,6 +29,7 @@ struct attn_event_model_config {
     int components;
     int32_t marks;
     struct attn_event_clock clock;
+    enum attn_event_coding coding; /* of the stack's tokens */
 };
 /* Parameters "embedding", "blocks..." or "gru...", "time.in", "time.out", "mark". The stack is as the job's recipe has it. Errors are the tape's. */
 void attn_event_model_make(struct attn_job *job, const struct attn_event_model_config *config, struct attn_event_model *out);

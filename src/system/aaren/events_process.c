@@ -146,12 +146,11 @@ static attn_status begin_sequence(struct drawing *d, int64_t index) {
 }
 
 static attn_status draw_sequence(struct drawing *d, const struct attn_process *p, uint64_t seed, int64_t index) {
-    const uint64_t key[2] = {seed, (uint64_t)index};
     struct attn_random random;
     struct attn_process_past past = {.time = 0};
     int64_t events = 0;
     int32_t mark;
-    attn_random_init(&random, attn_hash(ATTN_HASH_START, key, sizeof key));
+    attn_random_init(&random, attn_hash(attn_hash(ATTN_HASH_START, &seed, sizeof seed), &index, sizeof index));
     attn_status status = begin_sequence(d, index);
     for (; !status && next_event(p, &past, &random, &mark); events++) {
         attn_process_happen(&past, mark);

@@ -139,9 +139,9 @@ attn_status attn_event_push(struct attn_job *job, attn_real *state, int64_t toke
     attn_status status = take_row(job, in, state, position, &mark);
     if (status) return status;
     if (position == 0) put_time(state + ZERO, clock->absolute ? 0 : in[0]);
-    const double span = position > 0 ? attn_event_log_span(clock, in[0] - take_time(state + BEFORE)) : 0;
+    const double span = position > 0 ? in[0] - take_time(state + BEFORE) : -1;
     put_time(state + BEFORE, in[0]);
-    attn_event_encode(&s->model.code, (in[0] - take_time(state + ZERO)) / clock->unit, span, s->face.code);
+    attn_event_encode(&s->model.code, in[0] - take_time(state + ZERO), span, s->face.code);
     const bool record = tape->record;
     attn_tape_reset(tape);
     attn_tape_record(tape, false);
