@@ -1,6 +1,6 @@
 #include "system/aaren/aaren.h"
 
-static const struct attn_task *const tasks[] = {&attn_aaren_forecast, &attn_aaren_classify, &attn_aaren_events};
+static const struct attn_task *const tasks[] = {&attn_aaren_forecast, &attn_aaren_classify, &attn_aaren_events, &attn_aaren_control};
 
 const struct attn_system attn_system_aaren = {.name = "aaren",
                                               .summary =
