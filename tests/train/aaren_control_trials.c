@@ -316,11 +316,11 @@ static void a_row_without_an_observation_is_refused(void **state) {
     test_control_open(&t, ctx, data, NULL);
     assert_int_equal(t.job.task->stream(&t.job, 9, &face), ATTN_OK);
     attn_real *memory = calloc((size_t)face.state, sizeof *memory);
-    assert_int_equal(t.job.task->push(&t.job, memory, 9, 0, (double[]){0, 1, NAN, 1}, out), ATTN_EINVAL);
+    assert_int_equal(t.job.task->push(&t.job, memory, 9, 0, (double[]){0, 1, (double)NAN, 1}, out), ATTN_EINVAL);
     expect_sentence("obs1: found none, expected a finite number");
-    assert_int_equal(t.job.task->push(&t.job, memory, 9, 0, (double[]){0, 1, 1, INFINITY}, out), ATTN_EINVAL);
+    assert_int_equal(t.job.task->push(&t.job, memory, 9, 0, (double[]){0, 1, 1, HUGE_VAL}, out), ATTN_EINVAL);
     expect_sentence("obs2: found an infinite number, expected a finite number");
-    assert_int_equal(t.job.task->push(&t.job, memory, 9, 0, (double[]){INFINITY, 1, 1, 1}, out), ATTN_EINVAL);
+    assert_int_equal(t.job.task->push(&t.job, memory, 9, 0, (double[]){HUGE_VAL, 1, 1, 1}, out), ATTN_EINVAL);
     expect_sentence("reward: found an infinite number, expected a finite one, or none");
     for (int64_t i = 0; i < face.state; i++) assert_true(memory[i] == 0);
     free(memory);

@@ -10,7 +10,7 @@ static const uint64_t picture_seeds = (uint64_t)3 << 31; /* apart from those of 
 static attn_status draw_paths(struct attn_job *job, struct attn_picture *out) {
     const struct attn_aaren_control *s = job->self;
     const struct attn_aaren_trial trial = {.target = s->scale.target, .seed = picture_seeds + s->seed, .count = PATHS};
-    const size_t numbers = (size_t)(2 * (s->world->steps + 1)), bytes = (PATHS + 1) * numbers * sizeof(double);
+    const size_t numbers = 2 * ((size_t)s->world->steps + 1), bytes = (PATHS + 1) * numbers * sizeof(double);
     double returns[PATHS], *path = attn_alloc(job->ctx, bytes);
     int length[PATHS], longest;
     if (!path) return attn_no_memory(job->ctx, "a picture", bytes);

@@ -40,7 +40,7 @@ struct moments {
 
 static struct moments moments_of(const struct column *c) {
     const struct attn_aaren_episodes *e = c->episodes;
-    struct moments m = {.low = INFINITY, .high = -INFINITY};
+    struct moments m = {.low = HUGE_VAL, .high = -HUGE_VAL};
     double sum = 0, squares = 0;
     int64_t count = 0;
     for (int pass = 0; pass < 2; pass++) {
@@ -79,7 +79,7 @@ static void scale_actions(const struct attn_aaren_episodes *e, const bool *train
 
 static void scale_returns(const struct attn_aaren_episodes *e, const bool *train, const struct attn_aaren_control_wish *wish,
                           struct attn_aaren_control_scale *s) {
-    double most = 0, best = -INFINITY;
+    double most = 0, best = -HUGE_VAL;
     for (int64_t i = 0; i < e->count; i++) {
         if (!train[i]) continue;
         best = fmax(best, attn_aaren_episode_return(e, i));
