@@ -246,7 +246,7 @@ static char *say(struct test_control *t, const char *input, attn_status *status)
     return text;
 }
 
-/* More rows than the model sees; behind an empty line the same again. */
+/* Behind an empty line the same again. */
 static void answers_are_the_streams_within_the_context(void **state) {
     static const char rows[] = "7,1,2,3\n6.5, 0.5 ,-1,2e0\n6,0,0,0\n5,1,1,1\n\n7,1,2,3\r\n6.5,.5,-1,2\n";
     static const double in[4][4] = {{0, 1, 2, 3}, {0.5, 0.5, -1, 2}, {0.5, 0, 0, 0}, {1, 1, 1, 1}};
@@ -275,13 +275,37 @@ static void answers_are_the_streams_within_the_context(void **state) {
     assert_true(*at == '\0');
     free(memory);
     free(text);
-    for (int i = 0; i < 20; i++) { /* the window moves on */
-        char many[512] = "";
-        for (int k = 0; k <= i; k++) attn_append(many, sizeof many, "%d,1,2,%d\n", 20 - k, k);
-        text = say(&t, many, &status);
-        assert_int_equal(status, ATTN_OK);
-        free(text);
+    test_control_close(&t);
+}
+
+/* Of 20 rows each action follows from the last 5, at the times that they have in the episode. */
+static void the_window_of_answers_moves_on(void **state) {
+    enum { ROWS = 20, CONTEXT = 5 };
+    struct test_control t;
+    attn_status status;
+    char many[512] = "";
+    double done[ROWS][2], out[2];
+    (void)state;
+    test_control_open(&t, ctx, data, NULL);
+    test_control_stir(&t, 0.3);
+    for (int k = 0; k < ROWS; k++) attn_append(many, sizeof many, "%d,1,2,%d\n", ROWS - k, k % 3);
+    attn_append(many, sizeof many, "\n%d,1,2,0\n", ROWS); /* the first row of another episode */
+    char *text = say(&t, many, &status), *at = text;
+    assert_int_equal(status, ATTN_OK);
+    for (int r = 0; r < ROWS; r++) {
+        const int first = r < CONTEXT ? 0 : r + 1 - CONTEXT;
+        for (int j = 0; j < 2; j++, at++) done[r][j] = strtod(at, &at);
+        t.s->batch.count = 1;
+        t.s->batch.steps = r + 1 - first;
+        for (int k = first; k <= r; k++)
+            attn_aaren_control_put(&t.s->batch, &t.s->scale, 0, k - first, k, ROWS - k, (double[]){1, 2, k % 3}, done[k]);
+        attn_tape_reset(t.tape);
+        attn_aaren_control_unscale(&t.s->scale, attn_data(attn_aaren_decision_forward(&t.s->model, &t.s->batch, false)) + 2 * (r - first),
+                                   out);
+        for (int j = 0; j < 2; j++) expect_near(done[r][j], out[j], 1e-4);
     }
+    for (int j = 0; j < 2; j++, at++) assert_true(strtod(at, &at) == done[0][j]);
+    free(text);
     test_control_close(&t);
 }
 
@@ -470,6 +494,7 @@ int main(void) {
         cmocka_unit_test(a_model_without_steps_has_no_stream),
         cmocka_unit_test(pictures_are_of_paths_and_of_returns),
         cmocka_unit_test(answers_are_the_streams_within_the_context),
+        cmocka_unit_test(the_window_of_answers_moves_on),
         cmocka_unit_test(bad_rows_are_refused_with_line_and_column),
         cmocka_unit_test(a_row_without_an_observation_is_refused),
         cmocka_unit_test(a_saved_model_needs_no_episodes_to_be_asked),
