@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # A C compiler alone: compiles libattn.a and the program into build/. Same sources and flags per instruction set as
-# CMakeLists.txt; no libpng, no CBLAS, OpenMP if the compiler has it, else POSIX threads.
+# CMakeLists.txt; no libpng, no CBLAS, OpenMP if the compiler has it, else POSIX threads. CFLAGS take the place of -O3 -DNDEBUG.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 cc=${CC:-cc}
 objects=build/plain
 mkdir -p "$objects"
-flags=(-std=gnu11 -O3 -DNDEBUG -fvisibility=hidden -ffp-contract=off -Iinclude -Isrc -I.)
+flags=(-std=gnu11 ${CFLAGS:--O3 -DNDEBUG} -fvisibility=hidden -ffp-contract=off -Iinclude -Isrc -I.)
 if echo 'int main(void){return 0;}' | $cc -fopenmp -x c - -o "$objects/probe" 2>/dev/null; then
     threads=(-fopenmp)
 else

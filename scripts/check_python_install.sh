@@ -14,6 +14,7 @@ if ! $python3 -c 'import numpy' 2>/dev/null || ! $python3 -m venv --system-site-
     echo "skipped: $python3 has no numpy, or cannot make a virtual environment (Debian: python3-numpy, python3-venv)"
     exit 77
 fi
+[ -n "${ATTN_TEST_LONG:-}" ] || export CMAKE_BUILD_TYPE=Plain # of no options, sooner compiled
 export PIP_NO_INDEX=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 quiet "$temp/venv/bin/pip" install ./python
 [ -z "$(git status --porcelain --ignored python 2>/dev/null | grep -v __pycache__)" ] || { git status --short --ignored python; echo "the installation left files in python/"; exit 1; }
