@@ -2,6 +2,7 @@
  * kernel in double on random problems of every feature, around the edges of its tiles, with NaN in rows that a mask excludes, and the
  * same bits for any number of threads. */
 #include "kernel/flash/backward_tile.h"
+#include "support/counts.h"
 #include "support/each_kernel.h"
 #include "support/parts.h"
 #include "support/problem.h"
@@ -169,7 +170,7 @@ static void chunks_that_follow_the_mask_are_within_the_bound(void **state) {
     options.max_heads = 4;
     options.max_dim = 40;
     static const attn_dtype types[] = {ATTN_F32, ATTN_BF16, ATTN_F16};
-    const int wanted = getenv("ATTN_TEST_QUICK") ? 2 : 16;
+    const int wanted = (int)attn_min64(16, test_share(16));
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
         options.storage = types[i];
         check_some(types[i] == ATTN_F32 ? wanted : wanted / 2, &options, is_cut_by_area);

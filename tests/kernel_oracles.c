@@ -5,6 +5,7 @@
 #define _GNU_SOURCE
 #include "kernel/convert/convert.h"
 #include "support/compare.h"
+#include "support/counts.h"
 #include "support/each_kernel.h"
 #include "support/trial.h"
 
@@ -242,12 +243,18 @@ static void check_against_double(attn_ctx *ctx, const struct test_trial *t, cons
     for (int n = 0; n < TEST_ARRAYS; n++) free(data[n]);
 }
 
+/* Where time is short a kernel takes every third of its cases, and the next kernel begins with the next. */
+static size_t stride(void) {
+    return test_thinned() ? 3 : 1;
+}
+
 /* Lengths that are prime, a single kv head, head sizes beside and at multiples of 16, more queries than keys. */
 static void check_shapes(attn_ctx *ctx, const struct attn_kernel *kernel) {
     static const struct test_extents shapes[] = {{8, 1, 131, 97, 40, 80}, {1, 1, 127, 251, 96, 96}, {8, 1, 257, 257, 64, 64},
                                                  {2, 2, 1, 509, 128, 48}, {3, 3, 241, 1, 17, 33},   {2, 1, 383, 130, 128, 128}};
-    for (size_t n = 0; n < sizeof(shapes) / sizeof(shapes[0]); n++)
-        for (int kind = 0; kind < 3; kind++) {
+    static size_t first;
+    for (size_t n = 0; n < sizeof(shapes) / sizeof(shapes[0]); n++, first++)
+        for (size_t kind = first % stride(); kind < 3; kind += stride()) {
             struct test_trial t;
             attn_mask *mask = kind ? causal(ctx, kind == 1 ? ATTN_TOP_LEFT : ATTN_BOTTOM_RIGHT) : NULL;
             test_trial_make(&t, kernel, shapes[n], 10 + n);
@@ -255,9 +262,10 @@ static void check_shapes(attn_ctx *ctx, const struct attn_kernel *kernel) {
             attn_mask_destroy(mask);
             test_trial_free(&t);
         }
+    first++;
 }
 
-/* The twelve patterns of the benchmark, whose pairs mask_patterns compares with their formulas; every third of them where time is short. */
+/* The twelve patterns of the benchmark, whose pairs mask_patterns compares with their formulas. */
 static void check_patterns(attn_ctx *ctx, const struct attn_kernel *kernel) {
     static const char *const patterns[] = {"full",
                                            "causal",
@@ -274,7 +282,8 @@ static void check_patterns(attn_ctx *ctx, const struct attn_kernel *kernel) {
     static const struct test_extents x = {2, 1, 131, 131, 24, 16};
     struct test_trial t;
     test_trial_make(&t, kernel, x, 21);
-    for (size_t n = 0; n < sizeof(patterns) / sizeof(patterns[0]); n += getenv("ATTN_TEST_QUICK") ? 3 : 1) {
+    static size_t first;
+    for (size_t n = first++ % stride(); n < sizeof(patterns) / sizeof(patterns[0]); n += stride()) {
         attn_mask *mask, *compiled;
         test_must(ctx, attn_mask_parse(ctx, patterns[n], &mask));
         test_must(ctx, attn_mask_compile(ctx, mask, x.queries, x.keys, &compiled));

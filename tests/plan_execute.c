@@ -4,6 +4,7 @@
 #include "base/parallel.h"
 #include "plan/plan.h"
 #include "support/compare.h"
+#include "support/counts.h"
 #include "support/problem.h"
 
 #include <math.h>
@@ -81,7 +82,7 @@ static void changing_lengths_on_one_plan_allocate_nothing(void **state) {
     args.workspace_bytes = attn_plan_workspace(plan);
     args.workspace = aligned_alloc(64, args.workspace_bytes + 64);
     const int64_t before = counter.calls;
-    const int executions = getenv("ATTN_TEST_QUICK") ? 500 : 10000;
+    const int executions = getenv("ATTN_TEST_QUICK") ? 500 : (int)attn_min64(10000, test_share(10000));
     for (int n = 0; n < executions; n++) {
         args.q_len = n % (MOST + 1);
         args.kv_len = n / 3 % (MOST + 1);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "support/counts.h"
 #include "support/parts.h"
 
 const char *const test_output_names[TEST_OUTPUTS] = {"O",      "LSE",   "dQ",      "dK",        "dV",      "dBias",
@@ -59,9 +60,7 @@ bool test_times_count(void) {
 int64_t test_rounds(int64_t rounds, uint64_t *first_seed) {
     const char *text = getenv("ATTN_TEST_SEED");
     *first_seed = text ? strtoull(text, NULL, 10) : 1;
-    if (getenv("ATTN_TEST_QUICK")) rounds = rounds / 10 + 1;
-    if (getenv("ATTN_TEST_LONG")) rounds *= ATTN_TEST_LONG_ROUNDS;
-    return text ? 1 : rounds;
+    return text ? 1 : test_share(rounds);
 }
 
 static int64_t below(struct attn_random *r, int64_t n) {

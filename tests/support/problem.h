@@ -129,8 +129,7 @@ attn_ctx *test_context(int threads);
 /* Do times mean anything in this build? Not with asserts, sanitizers or under valgrind. */
 bool test_times_count(void);
 
-/* Seeds of a test's rounds: `rounds` of them (a tenth with ATTN_TEST_QUICK; with ATTN_TEST_LONG ATTN_TEST_LONG_ROUNDS times as many, which
- * the configuration says), or the one in the environment variable ATTN_TEST_SEED. */
+/* Seeds of a test's rounds: test_share(rounds) of them, or the one in the environment variable ATTN_TEST_SEED. */
 int64_t test_rounds(int64_t rounds, uint64_t *first_seed);
 
 #endif

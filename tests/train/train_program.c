@@ -1,4 +1,5 @@
 /* attn train as a process: killed at random moments, stopped by signals and by the clock, started twice, diverging; alone and in sweeps. */
+#include "support/counts.h"
 #include "support/program.h"
 
 #include <setjmp.h>
@@ -85,7 +86,7 @@ static void expect_whole_lines(const char *folder) {
 }
 
 static void kills_lose_nothing(void **state) {
-    const int kills = getenv("ATTN_TEST_LONG") ? 200 : 10;
+    const int kills = getenv("ATTN_TEST_LONG") ? 200 : test_thinned() ? 4 : 10;
     const char *const words =
         "steps=600 mixer=attention+baseconv dropout=0.1 state=mlp ema=0.9 eval_every=50 --checkpoint-every 0.001s --threads 1 --quiet";
     char undisturbed[TEST_PATH], name[TEST_PATH + 64];

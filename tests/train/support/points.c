@@ -1,10 +1,12 @@
 #include "train/support/points.h"
 
+#include "support/counts.h"
+
 #include <math.h>
 #include <stdlib.h>
 
 int test_rounds(int few, int full) {
-    return getenv("ATTN_TEST_LONG") ? full : getenv("ATTN_TEST_QUICK") ? few / 10 + 1 : few;
+    return getenv("ATTN_TEST_LONG") ? full : (int)test_share(few);
 }
 
 /* Whole numbers of x^2 + y^2 = 65^2, one octant of them turned and mirrored. */

@@ -17,7 +17,7 @@ enum test_points {
 
 void test_points(struct attn_random *random, enum test_points kind, int64_t n, double *xy);
 
-/* Seeds of a test: few of them, or with ATTN_TEST_LONG the full count, or with ATTN_TEST_QUICK a tenth of the few. */
+/* Seeds of a test: test_share(few) of them, or with ATTN_TEST_LONG the full count. */
 int test_rounds(int few, int full);
 
 #endif
