@@ -4,6 +4,7 @@
 #include "train/paper_table.h"
 
 #include <math.h>
+#include <ctype.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -205,12 +206,13 @@ static int arm_named(const struct attn_experiment *e, const char *name) {
 static void expect_tested(attn_ctx *ctx, const struct attn_experiment *e, const char *arm, const char *figure) {
     char key[32], list[256];
     struct attn_sweep sweep;
-    const char *number = strpbrk(figure, "0123456789");
+    const char *number = strchr(figure, '_');
+    while (number && !isdigit((unsigned char)number[1])) number = strchr(number + 1, '_');
     assert_non_null(number);
     assert_int_equal(attn_experiment_recipes(ctx, e, 1, &sweep), ATTN_OK);
     const struct attn_recipe *recipe = attn_sweep_recipe(&sweep, arm_named(e, arm) * (sweep.count / e->arm_count));
     snprintf(list, sizeof list, "+%s+", attn_recipe_words(recipe, "test_points"));
-    snprintf(key, sizeof key, "+%lld+", strtoll(number, NULL, 10));
+    snprintf(key, sizeof key, "+%lld+", strtoll(number + 1, NULL, 10));
     if (!strstr(list, key)) fail_msg("%s does not measure %s", e->name, figure);
     if (strstr(figure, "_wide")) assert_true(attn_recipe_whole(recipe, "wide_beam") > 0);
     attn_sweep_free(ctx, &sweep);
