@@ -273,7 +273,13 @@ static void a_saved_model_answers_without_its_files_and_evaluates_with_them(void
     assert_int_equal(attn_aaren_classify.evaluate(&saved.job, NULL, &after), ATTN_OK);
     assert_int_equal(after.count, before.count);
     for (int i = 0; i < before.count; i++) assert_true(after.at[i].value == before.at[i].value);
-    test_series_file(folder, "train.ts", "@classLabel true a\n@data\n1:a\n2:a\n", path);
+    test_series_job_close(&saved);
+    test_series_file(folder, "train.ts", "@classLabel true b a\n@data\n1:a\n2:a\n3:b\n4:b\n", path);
+    test_series_job_open(&saved, 1, words, known);
+    assert_int_equal(attn_aaren_classify.evaluate(&saved.job, NULL, &after), ATTN_EINVAL);
+    char sentence[1024];
+    assert_non_null(strstr(attn_ctx_error(saved.ctx, sentence, sizeof sentence),
+                           "found 1 dimensions, 2 classes and 1 steps, expected 1, 2 of the same names and at most 3 as in training"));
     free(got);
     free(wanted);
     attn_free(t.ctx, known);

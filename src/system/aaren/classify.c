@@ -19,9 +19,7 @@ static const struct attn_recipe_field fields[] = {
     {"per_case", "each case is standardised by itself, too, as the paper's code base does for EthanolConcentration", ATTN_TRUTH, "false", 0,
      0, NULL},
     {"padding",
-     "the embedding's convolution sees two steps before (causal: a prefix is answered by its own steps, and the model is a stream), or one "
-     "on each "
-     "side in a circle, as in the paper's code base",
+     "the convolution sees two steps before (causal: the model is a stream), or one on each side in a circle, as in the paper's code base",
      ATTN_WORD, "causal", 0, 0, paddings},
     {"head", "what classes are read from: all steps beside one another (the paper's), the last one, or their mean", ATTN_WORD, "flatten", 0,
      0, heads},
@@ -158,7 +156,6 @@ const struct attn_task attn_aaren_classify = {.name = "aaren/classify",
                                               .field_count = sizeof fields / sizeof fields[0],
                                               .changes = changes,
                                               .figure = "validation_score",
-                                              .along = "mixer",
                                               .bytes = sizeof(struct attn_aaren_classify_task),
                                               .open = open_task,
                                               .loss = loss,

@@ -15,12 +15,16 @@ void attn_aaren_classify_kind_close(attn_ctx *ctx, struct attn_aaren_classify_ki
     *kind = (struct attn_aaren_classify_kind){.classes = 0};
 }
 
-void attn_aaren_classify_data_close(attn_ctx *ctx, struct attn_aaren_classify_data *data) {
-    attn_aaren_classify_kind_close(ctx, &data->kind);
+static void close_sets(attn_ctx *ctx, struct attn_aaren_classify_data *data) {
     attn_aaren_classify_set_close(ctx, &data->train);
     attn_aaren_classify_set_close(ctx, &data->validation);
     attn_aaren_classify_set_close(ctx, &data->test);
     data->loaded = false;
+}
+
+void attn_aaren_classify_data_close(attn_ctx *ctx, struct attn_aaren_classify_data *data) {
+    attn_aaren_classify_kind_close(ctx, &data->kind);
+    close_sets(ctx, data);
 }
 
 /* -------------------------------------------------------------------------------------------------------- agreement */
@@ -101,13 +105,15 @@ static attn_status know(attn_ctx *ctx, const struct attn_ts *train, const struct
 /* What a saved model knows, and its data now. */
 static attn_status agree(attn_ctx *ctx, const struct attn_aaren_classify_source *s, const struct attn_aaren_classify_kind *kind,
                          const struct attn_ts *ts) {
-    if (ts->dimensions == kind->scale.channels && ts->classes == kind->classes &&
-        attn_aaren_classify_longest(ts, kind->scale.halve) <= kind->length)
-        return ATTN_OK;
-    return attn_fail(
-        ctx, ATTN_EINVAL, "%s: found %lld dimensions, %lld classes and %lld steps, expected %lld, %lld and at most %lld as in training",
-        s->train, (long long)ts->dimensions, (long long)ts->classes, (long long)attn_aaren_classify_longest(ts, kind->scale.halve),
-        (long long)kind->scale.channels, (long long)kind->classes, (long long)kind->length);
+    const int64_t longest = attn_aaren_classify_longest(ts, kind->scale.halve);
+    bool same = ts->dimensions == kind->scale.channels && ts->classes == kind->classes && longest <= kind->length;
+    for (int64_t k = 0; k < kind->classes && same; k++) same = strcmp(ts->class_name[k], kind->name[k]) == 0;
+    if (same) return ATTN_OK;
+    return attn_fail(ctx, ATTN_EINVAL,
+                     "%s: found %lld dimensions, %lld classes and %lld steps, expected %lld, %lld of the same names and at most %lld as in "
+                     "training",
+                     s->train, (long long)ts->dimensions, (long long)ts->classes, (long long)longest, (long long)kind->scale.channels,
+                     (long long)kind->classes, (long long)kind->length);
 }
 
 static attn_status open_test(attn_ctx *ctx, const struct attn_aaren_classify_source *s, struct attn_ts *test,
@@ -163,6 +169,7 @@ attn_status attn_aaren_classify_data_open(attn_ctx *ctx, const struct attn_aaren
     attn_ts_free(ctx, &train);
     attn_ts_free(ctx, &test);
     data->loaded = !status;
+    if (status) close_sets(ctx, data); /* it may be tried again */
     return status;
 }
 
