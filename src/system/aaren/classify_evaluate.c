@@ -15,8 +15,8 @@ attn_status attn_aaren_classify_measure(struct attn_job *job, const struct attn_
     memset(counts, 0, (size_t)(s->model.classes * s->model.classes) * sizeof *counts);
     for (int64_t first = 0; first < set->cases && !status; first += ATTN_AAREN_CLASSIFY_TEST_BATCH) {
         const int64_t count = attn_min64(ATTN_AAREN_CLASSIFY_TEST_BATCH, set->cases - first);
-        attn_real each[ATTN_AAREN_CLASSIFY_TEST_BATCH];
-        int32_t best[ATTN_AAREN_CLASSIFY_TEST_BATCH];
+        attn_real each[ATTN_AAREN_CLASSIFY_TEST_BATCH] = {0};
+        int32_t best[ATTN_AAREN_CLASSIFY_TEST_BATCH] = {0};
         attn_tape_reset(tape);
         attn_tensor *logits = attn_aaren_classify_logits(&s->model, set, NULL, first, count, false);
         status = logits ? attn_row_losses(logits, s->model.label, each, best) : attn_tape_status(tape);
