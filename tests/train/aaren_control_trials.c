@@ -443,6 +443,7 @@ static void recipes_that_do_not_fit_are_refused(void **state) {
     (void)state;
     snprintf(words, sizeof words, "%s world=pendulum", data);
     expect_refused(words, "recipe: world=pendulum: expected episodes of 3 observations and 1 actions, found 3 and 2");
+    expect_refused("batch=1000000 context=4096", "recipe: batch=1000000 and context=4096: expected less than 2^31 steps in all");
     expect_refused("target_return=most", "recipe: target_return=most: expected a number, or \"best\"");
     expect_refused("target_return=inf", "recipe: target_return=inf: expected a number, or \"best\"");
     snprintf(words, sizeof words, "data=%s/none.csv", folder);

@@ -113,6 +113,14 @@ static attn_status make_names(attn_ctx *ctx, struct attn_aaren_control *s) {
     return ATTN_OK;
 }
 
+/* A batch's steps have numbers of 32 bits. */
+static attn_status check_batch(const struct attn_job *job) {
+    const struct attn_aaren_control *s = job->self;
+    if (s->examples * s->context <= INT32_MAX) return ATTN_OK;
+    return attn_fail(job->ctx, ATTN_EINVAL, "recipe: batch=%lld and context=%lld: expected less than 2^31 steps in all",
+                     (long long)s->examples, (long long)s->context);
+}
+
 static attn_status make_room(attn_ctx *ctx, struct attn_aaren_control *s) {
     const size_t steps = (size_t)(s->examples * s->context), actions = (size_t)s->scale.actions;
     attn_status status = attn_aaren_control_batch_open(ctx, &s->scale, attn_max64(s->examples, ATTN_CONTROL_ROWS), s->context, &s->batch);
@@ -131,7 +139,8 @@ static attn_status open_task(struct attn_job *job) {
     s->seed = (uint64_t)attn_recipe_whole(r, "seed");
     s->examples = attn_recipe_whole(r, "batch");
     s->context = attn_recipe_whole(r, "context");
-    attn_status status = job->saved ? attn_aaren_control_scale_parse(job->ctx, job->saved, &s->scale) : measure(job);
+    attn_status status = check_batch(job);
+    if (!status) status = job->saved ? attn_aaren_control_scale_parse(job->ctx, job->saved, &s->scale) : measure(job);
     if (!status) status = fits(job);
     if (!status) status = make_room(job->ctx, s);
     if (status) return status;
