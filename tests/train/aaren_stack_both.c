@@ -260,41 +260,6 @@ static void steps_go_on_beyond_the_length_and_allocate_nothing(void **state) {
     close_stack(&f);
 }
 
-/* One head whose keys are 0 and whose values and outputs are the input: the running mean. Sums of a float would be off by some 1e-5 by now. */
-static void long_streams_of_aaren_do_not_drift(void **state) {
-    enum { D = 2, LONG = 100000 };
-    const attn_mixer_place place = {D, 1, 0, 1};
-    attn_ctx *ctx = test_context(1);
-    attn_model *model;
-    struct attn_random random;
-    attn_real u[D] = {0}, numbers[2 * D + 3] = {0}, y[D] = {0};
-    double sum[D] = {0};
-    (void)state;
-    assert_int_equal(attn_model_create(ctx, 1, &model), ATTN_OK);
-    attn_mixer *mixer = attn_mixer_make(model, "aaren", &place, NULL, 0);
-    assert_non_null(mixer);
-    assert_int_equal(attn_mixer_state(mixer, 1), 2 * D + 3);
-    for (int64_t p = 0; p < attn_model_count(model); p++) {
-        attn_tensor *x = attn_model_tensor(model, p);
-        const char *name = attn_model_name(model, p);
-        attn_fill(x, 0);
-        for (int i = 0; i < D && strcmp(name, "kv.weight") == 0; i++) attn_data(x)[(D + i) * D + i] = 1;
-        for (int i = 0; i < D && strcmp(name, "out_proj.weight") == 0; i++) attn_data(x)[i * D + i] = 1;
-    }
-    attn_random_init(&random, 5);
-    for (int64_t t = 0; t < LONG; t++) {
-        for (int i = 0; i < D; i++) sum[i] += (double)(u[i] = (attn_real)(1 + attn_random_uniform(&random)));
-        attn_tape_reset(attn_model_tape(model));
-        attn_mixer_call call = {.u = attn_tensor_input(attn_model_tape(model), 3, (const int64_t[]){1, 1, D}, u)};
-        attn_tensor *out = attn_mixer_step(mixer, &call, numbers, INT64_MAX, t);
-        assert_non_null(out);
-        memcpy(y, attn_data(out), sizeof y);
-    }
-    for (int i = 0; i < D; i++) assert_true(fabs((double)y[i] - sum[i] / LONG) <= (narrow ? 1e-7 : 1e-11)); /* 1.5, rounded once */
-    attn_model_destroy(model);
-    attn_ctx_destroy(ctx);
-}
-
 /* ---------------------------------------------------------------------------------------------------------- training */
 
 static void dropout_is_of_training_alone_and_of_its_seed(void **state) {
@@ -363,7 +328,6 @@ int main(void) {
         cmocka_unit_test(token_by_token_gives_what_all_at_once_gives_and_goes_on_from_a_saved_state),
         cmocka_unit_test(states_of_aaren_have_one_size_for_any_number_of_tokens),
         cmocka_unit_test(steps_go_on_beyond_the_length_and_allocate_nothing),
-        cmocka_unit_test(long_streams_of_aaren_do_not_drift),
         cmocka_unit_test(dropout_is_of_training_alone_and_of_its_seed),
         cmocka_unit_test(one_layer_has_the_parameters_of_the_paper),
         cmocka_unit_test(what_does_not_fit_is_said),
