@@ -205,6 +205,26 @@ static void rows_are_put_in_order_where_that_is_asked_for(void **state) {
     assert_int_equal(parse("sequence_id,time,mark\na,3,\n", &options, NULL, &e), ATTN_EINVAL);
 }
 
+static void times_known_to_a_day_are_moved_within_it(void **state) {
+    struct attn_events_options options;
+    struct attn_events e, again;
+    const char *text = "sequence_id,time,mark\na,1,x\na,1,y\na,1,z\na,2,x\na,2,\nb,5,x\nb,9,y\n";
+    (void)state;
+    attn_events_options_init(&options);
+    read_text(text, &options, &e);
+    read_text(text, &options, &again);
+    assert_int_equal(attn_events_jitter(ctx, &e, 1, 7), ATTN_OK);
+    assert_int_equal(attn_events_jitter(ctx, &again, 1, 7), ATTN_OK);
+    for (int i = 0; i < 3; i++) assert_true(e.time[i] >= 1 && e.time[i] < 2);
+    assert_true(e.time[0] < e.time[1] && e.time[1] < e.time[2] && e.time[2] < e.time[3] && e.time[3] >= 2 && e.time[3] < 3);
+    assert_true(e.mark[4] == ATTN_EVENTS_END && e.time[4] == 3); /* the day is over */
+    assert_true(e.time[5] >= 5 && e.time[5] < 6 && e.time[6] >= 9 && e.time[6] < 10);
+    assert_int_equal(e.mark[0] + e.mark[1] + e.mark[2], 0 + 1 + 2);
+    assert_memory_equal(e.time, again.time, 7 * sizeof *e.time);
+    attn_events_free(ctx, &e);
+    attn_events_free(ctx, &again);
+}
+
 static void marks_that_are_not_known_are_refused(void **state) {
     struct attn_events_options options;
     struct attn_events e, other;
@@ -234,6 +254,7 @@ int main(void) {
         cmocka_unit_test(bounds_rise),
         cmocka_unit_test(malformed_tables_are_refused_with_their_place),
         cmocka_unit_test(rows_are_put_in_order_where_that_is_asked_for),
+        cmocka_unit_test(times_known_to_a_day_are_moved_within_it),
         cmocka_unit_test(marks_that_are_not_known_are_refused),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

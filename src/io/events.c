@@ -1,6 +1,7 @@
 /* A table's rows become sequences, from the first on. */
 #include "io/events.h"
 
+#include "base/random.h"
 #include "io/number.h"
 #include "io/table.h"
 
@@ -138,6 +139,17 @@ static int by_time(const void *a, const void *b) {
     return (x->row > y->row) - (x->row < y->row);
 }
 
+/* Sequence `sequence`, by means of room for its rows. */
+static void sort_sequence(struct attn_events *out, int64_t sequence, struct event *room) {
+    const int64_t first = out->first[sequence], count = out->first[sequence + 1] - first;
+    for (int64_t i = 0; i < count; i++) room[i] = (struct event){out->time[first + i], i, out->mark[first + i]};
+    qsort(room, (size_t)count, sizeof *room, by_time);
+    for (int64_t i = 0; i < count; i++) {
+        out->time[first + i] = room[i].time;
+        out->mark[first + i] = room[i].mark;
+    }
+}
+
 static attn_status check_end(const struct reading *r, int64_t sequence) {
     const struct attn_events *out = r->out;
     char shown[ATTN_WORD_SHOWN];
@@ -156,21 +168,28 @@ static attn_status check_end(const struct reading *r, int64_t sequence) {
 static attn_status sort_rows(struct reading *r) {
     struct attn_events *out = r->out;
     const size_t bytes = (size_t)out->events * sizeof(struct event);
-    struct event *events = attn_alloc(r->ctx, bytes);
+    struct event *room = attn_alloc(r->ctx, bytes);
     attn_status status = ATTN_OK;
-    if (!events) return attn_no_memory(r->ctx, r->table.name, bytes);
+    if (!room) return attn_no_memory(r->ctx, r->table.name, bytes);
     for (int64_t s = 0; s < out->sequences && !status; s++) {
-        const int64_t first = out->first[s], count = out->first[s + 1] - first;
-        for (int64_t i = 0; i < count; i++) events[i] = (struct event){out->time[first + i], i, out->mark[first + i]};
-        qsort(events, (size_t)count, sizeof *events, by_time);
-        for (int64_t i = 0; i < count; i++) {
-            out->time[first + i] = events[i].time;
-            out->mark[first + i] = events[i].mark;
-        }
+        sort_sequence(out, s, room);
         status = check_end(r, s);
     }
-    attn_free(r->ctx, events);
+    attn_free(r->ctx, room);
     return status;
+}
+
+attn_status attn_events_jitter(attn_ctx *ctx, struct attn_events *events, double span, uint64_t seed) {
+    struct attn_random random;
+    const size_t bytes = (size_t)events->events * sizeof(struct event);
+    struct event *room = attn_alloc(ctx, bytes);
+    if (!room) return attn_no_memory(ctx, "times of events", bytes);
+    attn_random_init(&random, seed);
+    for (int64_t i = 0; i < events->events; i++)
+        events->time[i] += span * (events->mark[i] == ATTN_EVENTS_END ? 1 : attn_random_uniform(&random));
+    for (int64_t s = 0; s < events->sequences; s++) sort_sequence(events, s, room);
+    attn_free(ctx, room);
+    return ATTN_OK;
 }
 
 /* ------------------------------------------------------------------------------------------------------------ marks */

@@ -6,8 +6,9 @@
  *   0,1325650000,
  *   1,...
  *
- * Rows of a sequence lie one behind the other, and its times never fall (`sort` puts them in order); equal times are events at once. A row whose mark is empty is no event: it says
- * up to when the sequence was watched, and is its last. Other columns are passed over. CSV or TSV, plain or packed by gzip (io/table.h).
+ * Rows of a sequence lie one behind the other, and its times never fall (`sort` puts them in order); equal times are events at once. A row whose mark is
+ * empty is no event: it says up to when the sequence was watched, and is its last. Other columns are passed over. CSV or TSV, plain or packed by gzip
+ * (io/table.h).
  *
  * A time is a number in any unit, or a date, which is read in days since 1970: MM/DD/YYYY, or what io/date.h reads; both may come, with fractions of
  * seconds, which count here, and a 'Z' at the end. A file has numbers or dates, as its first row says. */
@@ -49,6 +50,9 @@ attn_status attn_events_read(attn_ctx *ctx, const char *path, const struct attn_
 /* The same from the bytes of such a file; `name` stands for it in messages. */
 attn_status attn_events_parse(attn_ctx *ctx, const char *name, const uint8_t *bytes, size_t size, const struct attn_events_options *options,
                               const struct attn_vocabulary *known, struct attn_events *out);
+/* For times that are known to `span` alone, as dates are to a day: moves each event by a random part of it, and rows that end a sequence by all of it, and
+ * puts rows in order again. What was at once lies apart then, and densities of times between events are of something. ATTN_ENOMEM. */
+attn_status attn_events_jitter(attn_ctx *ctx, struct attn_events *events, double span, uint64_t seed);
 void attn_events_free(attn_ctx *ctx, struct attn_events *events);
 
 /* A time as above, in a cell's text. *date: it is a date. */

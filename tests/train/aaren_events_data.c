@@ -219,7 +219,8 @@ static void expect_refused(const char *words, const char *piece) {
 static void recipes_that_contradict_themselves_are_refused(void **state) {
     (void)state;
     expect_refused("compat=true last=event", "compat=true with last=event: expected last=survival");
-    expect_refused("split=mod10", "split=mod10 without data=: expected a file");
+    expect_refused("split=mod10", "split=mod10 jitter=0 without data=: expected a file");
+    expect_refused("jitter=1", "split=order jitter=1 without data=: expected a file");
     expect_refused("split=files", "split=files without files validation= and test=");
     expect_refused("validation=x.csv", "split=order with files validation= and test=: expected split=files");
     expect_refused("mark_bounds=7+6", "mark_bounds=7+6: expected at most 64 rising numbers");

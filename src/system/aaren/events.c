@@ -39,6 +39,8 @@ static const struct attn_recipe_field fields[] = {
     {"mark_column", "of the mark's; empty: all events are alike", ATTN_TEXT, "mark", 0, 0, NULL},
     {"mark_bounds", "marks are classes of numbers, between these: \"6+6.5+7\"; empty: marks are names", ATTN_TEXT, "", 0, 0, NULL},
     {"sort", "rows of a sequence come in any order of times; else times that fall are refused", ATTN_TRUTH, "false", 0, 0, NULL},
+    {"jitter", "times are known to so much, as dates to 1 day: each is moved by a random part of it before it is learned or measured",
+     ATTN_NUMBER, "0", 0, 1e30, NULL},
     {"length", "events of a sequence that the model sees at once; longer ones are cut in pieces", ATTN_WHOLE, "1024", 2, 65536, NULL},
     {"origin", "times that the model sees count from the first event, or from the file's own 0 (generated ones always do)", ATTN_WORD,
      "first", 0, 0, origins},
@@ -92,6 +94,7 @@ static attn_status read_recipe(struct attn_job *job, struct attn_event_task *s) 
     s->compat = compat;
     s->generated = !attn_recipe_words(r, "data")[0];
     s->length = attn_recipe_whole(r, "length");
+    s->jitter = attn_recipe_number(r, "jitter");
     s->batch_size = attn_recipe_whole(r, "batch");
     s->seed = (uint64_t)attn_recipe_whole(r, "seed");
     attn_process_make((enum attn_process_kind)attn_recipe_whole(r, "process"), (int)attn_recipe_whole(r, "marks"),
@@ -102,8 +105,9 @@ static attn_status read_recipe(struct attn_job *job, struct attn_event_task *s) 
         return attn_fail(job->ctx, ATTN_EINVAL,
                          "recipe: split=%s with%s files validation= and test=: expected split=files with both of them",
                          attn_recipe_words(r, "split"), files ? "" : "out");
-    if (s->generated && s->split != ATTN_SPLIT_ORDER)
-        return attn_fail(job->ctx, ATTN_EINVAL, "recipe: split=%s without data=: expected a file", attn_recipe_words(r, "split"));
+    if (s->generated && (s->split != ATTN_SPLIT_ORDER || s->jitter > 0))
+        return attn_fail(job->ctx, ATTN_EINVAL, "recipe: split=%s jitter=%g without data=: expected a file", attn_recipe_words(r, "split"),
+                         s->jitter);
     return read_columns(job, s);
 }
 

@@ -9,6 +9,17 @@ attn_status attn_event_task_draw(struct attn_job *job, int part, int64_t count, 
     return attn_process_draw(job->ctx, &s->process, s->seed, part * part_step, count, out);
 }
 
+attn_status attn_event_task_read(struct attn_job *job, const char *path, const struct attn_vocabulary *known, struct attn_events *out) {
+    enum { SEED = 1 /* whatever the recipe's is: data are not drawn anew */ };
+    const struct attn_event_task *s = job->self;
+    attn_status status = attn_events_read(job->ctx, path, &s->options, known, out);
+    if (!status && s->jitter > 0) {
+        status = attn_events_jitter(job->ctx, out, s->jitter, SEED);
+        if (status) attn_events_free(job->ctx, out);
+    }
+    return status;
+}
+
 static attn_status load_generated(struct attn_job *job, struct attn_event_task *s) {
     attn_status status = ATTN_OK;
     for (int i = 0; i < ATTN_EVENT_PARTS && !status; i++) {
@@ -28,7 +39,7 @@ static attn_status load_files(struct attn_job *job, struct attn_event_task *s) {
         const char *path = attn_recipe_words(job->recipe, names[i]);
         const struct attn_vocabulary *known = i > 0 ? &s->events[0].marks : s->marks.count > 0 ? &s->marks : NULL;
         if (!path[0]) return attn_fail(job->ctx, ATTN_EINVAL, "recipe: split=files without %s=: expected a file", names[i]);
-        status = attn_events_read(job->ctx, path, &s->options, known, &s->events[i]);
+        status = attn_event_task_read(job, path, known, &s->events[i]);
         if (!status) status = attn_event_part_add(job->ctx, &s->events[i], 0, s->events[i].sequences, s->length, &s->part[i]);
         if (!status && s->part[i].pieces == 0)
             status = attn_fail(job->ctx, ATTN_EINVAL, "%s: found no sequence of two rows, expected some", path);
@@ -38,7 +49,7 @@ static attn_status load_files(struct attn_job *job, struct attn_event_task *s) {
 
 static attn_status load_file(struct attn_job *job, struct attn_event_task *s) {
     const char *path = attn_recipe_words(job->recipe, "data");
-    const attn_status status = attn_events_read(job->ctx, path, &s->options, s->marks.count > 0 ? &s->marks : NULL, &s->events[0]);
+    const attn_status status = attn_event_task_read(job, path, s->marks.count > 0 ? &s->marks : NULL, &s->events[0]);
     return status ? status : attn_event_split(job->ctx, path, &s->events[0], s->split, s->length, s->part);
 }
 

@@ -95,7 +95,7 @@ static attn_status evaluate_file(struct attn_job *job, const char *path, struct 
     struct attn_events events;
     struct attn_event_part part = {.pieces = 0};
     struct attn_event_score score = {.pieces = 0};
-    attn_status status = attn_events_read(job->ctx, path, &s->options, &s->marks, &events);
+    attn_status status = attn_event_task_read(job, path, &s->marks, &events);
     if (status) return status;
     status = attn_event_part_add(job->ctx, &events, 0, events.sequences, s->length, &part);
     if (!status && part.pieces == 0) status = attn_fail(job->ctx, ATTN_EINVAL, "%s: found no sequence of two rows, expected some", path);

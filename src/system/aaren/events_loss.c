@@ -96,7 +96,7 @@ static void backward_rows(void *arg, int64_t begin, int64_t end) {
     const struct work *w = arg;
     const int64_t columns = 3 * w->n->count;
     for (int64_t i = begin; i < end; i++) {
-        double gradient[3 * ATTN_LOG_NORMALS];
+        double gradient[3 * ATTN_LOG_NORMALS] = {0};
         attn_real *out = w->gradient + i * columns;
         row_gradient(w->n, i, w->factor, gradient);
         for (int64_t c = 0; c < columns; c++) out[c] = (attn_real)gradient[c] + (w->add ? out[c] : 0);

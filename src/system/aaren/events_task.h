@@ -8,7 +8,7 @@
 
 enum { ATTN_EVENT_TEST_BATCH = 16 };
 
-/* Rows of a user's sequence that the stream has seen are numbers of its state, in front of the model's. */
+/* What a stream needs besides its state. */
 struct attn_event_face {
     const char **name; /* of the outputs */
     char *text;        /* that they lie in */
@@ -21,6 +21,7 @@ struct attn_event_task {
     enum attn_event_last last;
     bool compat, generated; /* generated: there is no file, but a process */
     int64_t length;         /* rows of a piece at most */
+    double jitter;          /* by which times of files are moved at most */
     struct attn_process process;
     struct attn_vocabulary marks;
     struct attn_event_facts facts;
@@ -39,7 +40,9 @@ struct attn_event_task {
 
 /* Sequences and parts of the recipe's data, if they are not there yet: events_data.c. */
 attn_status attn_event_task_load(struct attn_job *job);
-/* Sequence numbers of a process's parts, and from where on they are others than training's. */
+/* A table in the recipe's form, its times moved by the recipe's jitter. known: as in attn_events_read. */
+attn_status attn_event_task_read(struct attn_job *job, const char *path, const struct attn_vocabulary *known, struct attn_events *out);
+/* The first `count` sequences of a generated part. */
 attn_status attn_event_task_draw(struct attn_job *job, int part, int64_t count, struct attn_events *out);
 
 /* What a saved model keeps, as JSON: marks and facts. events_extra.c. */
