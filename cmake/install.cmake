@@ -4,7 +4,7 @@ include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/attn)
 file(GLOB headers CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/include/attn_*.h)
-list(FILTER headers EXCLUDE REGEX attn_train) # of a library of its own
+list(FILTER headers EXCLUDE REGEX "attn_(train|model_stream)") # of a library of its own
 list(PREPEND headers ${CMAKE_CURRENT_SOURCE_DIR}/include/attn.h)
 install(FILES ${headers} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(TARGETS attn_shared EXPORT attnTargets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
@@ -20,7 +20,7 @@ configure_file(cmake/attn.pc.in attn.pc @ONLY)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/attnConfig.cmake ${CMAKE_CURRENT_BINARY_DIR}/attnConfigVersion.cmake DESTINATION ${package_dir})
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/attn.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 if(TARGET attn_train_shared)
-  install(FILES include/attn_train.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+  install(FILES include/attn_train.h include/attn_model_stream.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
   install(TARGETS attn_train_shared EXPORT attnTrainTargets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
     INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
   set_target_properties(attn_train_shared PROPERTIES EXPORT_NAME train)

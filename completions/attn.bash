@@ -4,7 +4,7 @@ _attn() {
     local masks="full causal full_document causal_document sliding_window sliding_window_causal share_question causal_blockwise
         prefix_lm_causal prefix_lm_document global_sliding_window block_causal_document"
     case $before in
-    --q | --k | --v | --out | --out-index | --out-score | --lse | --do | --dlse | --dq | --dk | --dv | --alibi | --dalibi | --bias | --dbias | --sink | --dsink | --cu-q | --cu-k | --w | --weights | --dweights | --dw | --kv-lens | --block-table | --png | --input | --svg | --python | --wisdom | --predictions | --labels | --scores | --nll | --tokens | --bins)
+    --q | --k | --v | --out | --out-index | --out-score | --lse | --do | --dlse | --dq | --dk | --dv | --alibi | --dalibi | --bias | --dbias | --sink | --dsink | --cu-q | --cu-k | --w | --weights | --dweights | --dw | --kv-lens | --block-table | --png | --input | --svg | --python | --wisdom | --save | --restore | --predictions | --labels | --scores | --nll | --tokens | --bins)
         COMPREPLY=($(compgen -f -- "$word"))
         return ;;
     --store | --figures) COMPREPLY=($(compgen -d -- "$word")); return ;;
@@ -35,6 +35,7 @@ _attn() {
     train) options="zoology/mqar zoology/ar_single zoology/stacked zoology/lm --resume --recipe --sweep --plugin --store --threads --jobs --shard --time-limit --checkpoint-every --again --dry-run --quiet --json --csv --help" ;;
     eval) options="--data --against --bins --plugin --store --threads --json --csv --help" ;;
     predict) options="--input --check --svg --tokens --temperature --seed --data --logits --plugin --store --threads --help" ;;
+    stream) options="--tokens --save --save-every --restore --every --allow-missing --strict --describe --quiet --json --store --plugin --threads --help" ;;
     data) options="zoology/mqar zoology/ar_single zoology/stacked --count --help" ;;
     reproduce) options="zoology --scale --seeds --strict --dry-run --store --threads --jobs --quiet --json --csv --help" ;;
     runs) options="--store --task --state --where --compare --sort --reverse --json --csv --help" ;;
@@ -43,7 +44,7 @@ _attn() {
     bench) options="--kernel --dtype --pass --mask --batch --instances --tokens --together --heads --kv-heads --len --kv-len --queries --cache-dtype --block-tokens --dim --v-dim --threads --repeat --budget --seconds --limit
         --gain --seed --effort --wisdom --corpus --protocol --peer --python --json --csv --help --queries --top --case" ;;
     doctor) options="--python --effort --wisdom --json --help" ;;
-    *) options="apply metric systems train eval predict data reproduce runs report mask bench doctor --version --help" ;;
+    *) options="apply metric systems train eval predict stream data reproduce runs report mask bench doctor --version --help" ;;
     esac
     COMPREPLY=($(compgen -W "$options" -- "$word"))
 }

@@ -32,6 +32,7 @@
 #define ATTN_TRAIN_H
 
 #include "attn.h"
+#include "attn_model_stream.h"
 
 #include <stdbool.h>
 

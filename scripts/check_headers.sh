@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Each public header alone compiles as C11 and as C++17, with gcc and with clang (where installed), without a warning, and is included
-# by attn.h unless it belongs to a library of its own (attn_train.h); every internal header compiles alone.
+# by attn.h unless it belongs to a library of its own (attn_train.h, which includes attn_model_stream.h); every internal header compiles alone.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 strict=(-Wall -Wextra -Wpedantic -Werror -fsyntax-only -Iinclude)
@@ -11,7 +11,7 @@ for compiler in gcc clang; do
         $compiler "${strict[@]}" -std=c++17 -Wno-pragma-once-outside-header -x c++ "$header"
     done
 done
-for header in $(ls include/attn_*.h | grep -v attn_train.h); do
+for header in $(ls include/attn_*.h | grep -vE "attn_(train|model_stream).h"); do
     grep -q "^#include \"${header#include/}\"" include/attn.h || { echo "attn.h does not include ${header#include/}"; exit 1; }
 done
 for header in $(find src bench -name '*.h' 2>/dev/null | LC_ALL=C sort); do

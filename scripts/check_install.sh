@@ -11,7 +11,7 @@ quiet() { "$@" >"$temp/log" 2>&1 || { cat "$temp/log"; echo "failed: $*"; exit 1
 
 prefix=$temp/root/usr/local
 quiet env DESTDIR="$temp/root" cmake --install "$build" --prefix /usr/local
-for file in $(cd "$root" && ls include/*.h | grep -v attn_train.h) lib/libattn.a lib/libattn.so bin/attn lib/pkgconfig/attn.pc lib/cmake/attn/attnConfig.cmake \
+for file in $(cd "$root" && ls include/*.h | grep -vE "attn_(train|model_stream).h") lib/libattn.a lib/libattn.so bin/attn lib/pkgconfig/attn.pc lib/cmake/attn/attnConfig.cmake \
     share/man/man1/attn.1 share/man/man7/attn-mask.7 share/man/man3/libattn.3 share/bash-completion/completions/attn share/zsh/site-functions/_attn; do
     [ -e "$prefix/$file" ] || { echo "not installed: $file"; exit 1; }
 done
@@ -43,7 +43,7 @@ END
 done
 
 if [ -f "$build/libattn_train.a" ]; then
-    for file in include/attn_train.h lib/libattn_train.a lib/libattn_io.a lib/libattn_train.so lib/pkgconfig/attn_train.pc; do
+    for file in include/attn_train.h include/attn_model_stream.h lib/libattn_train.a lib/libattn_io.a lib/libattn_train.so lib/pkgconfig/attn_train.pc; do
         [ -e "$prefix/$file" ] || { echo "not installed: $file"; exit 1; }
     done
     cat >trainer.c <<'END'

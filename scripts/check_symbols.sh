@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # check_symbols.sh BUILD: the shared library exports exactly the functions that its public headers declare ATTN_API, its soname is that
-# of the major version, libattn_train (where it is built) defines exactly those of attn_train.h for others to use, shared those of all headers, the program exports
+# of the major version, libattn_train (where it is built) defines exactly those of attn_train.h and attn_model_stream.h for others to use, shared those of all headers, the program exports
 # all of them to plugins, and every symbol with external linkage in the static libraries begins with attn_.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -15,12 +15,12 @@ compare() { # library, declared names, names that it has
     diff <(echo "$2") <(echo "$3") || true
     status=1
 }
-compare "the shared library" "$(declared_in $(ls include/*.h | grep -v attn_train.h))" \
+compare "the shared library" "$(declared_in $(ls include/*.h | grep -vE "attn_(train|model_stream).h"))" \
     "$(nm -D --defined-only "$build/libattn.so" | awk '{ print $NF }' | grep -v '^__' | LC_ALL=C sort)"
 libraries=("$build/libattn.a")
 if [ -f "$build/libattn_train.a" ]; then
     libraries+=("$build/libattn_train.a")
-    compare libattn_train.a "$(declared_in include/attn_train.h)" "$(readelf -sW "$build/libattn_train.a" 2>/dev/null |
+    compare libattn_train.a "$(declared_in include/attn_train.h include/attn_model_stream.h)" "$(readelf -sW "$build/libattn_train.a" 2>/dev/null |
         awk '$5 == "GLOBAL" && $6 == "DEFAULT" && $7 != "UND" { print $8 }' | grep -v '^__' | LC_ALL=C sort -u)"
 fi
 if [ -f "$build/libattn_train.so" ]; then
