@@ -41,6 +41,9 @@ struct attn_packed {
 struct attn_tape;
 /* Of b [k, n] in rows of ldb, or, transposed, stored as [n, k], neither of them 0; in memory of the tape's step. False: the tape is spoiled. */
 bool attn_pack(struct attn_tape *tape, const attn_real *b, int64_t ldb, bool transposed, int64_t k, int64_t n, struct attn_packed *out);
+/* The transposed of a weight [n, k] that is a frozen tape's parameter, packed when it is asked for first. False: it is no such weight, or BLAS multiplies. */
+struct attn_tensor;
+bool attn_pack_kept(struct attn_tensor *w, struct attn_packed *out);
 /* c [m, n] = a b, or c += a b, a [m, k] in rows of lda: on the calling thread. */
 void attn_packed_product(const struct attn_packed *b, int64_t m, const attn_real *a, int64_t lda, attn_real *c, int64_t ldc, bool add);
 /* The same of n columns of b from `begin` on, a multiple of ATTN_PANEL. */

@@ -4,6 +4,7 @@
  * backward  dX += dY W             dW += dY^T X             db += sum of the rows of dY
  */
 #include "tape/blas.h"
+#include "tape/product.h"
 #include "tape/tape.h"
 
 struct linear {
@@ -61,6 +62,14 @@ static void backward(struct attn_node *node) {
     }
 }
 
+static void multiply(attn_tape *tape, const struct attn_product *p, const attn_real *x, attn_tensor *w, attn_real *y) {
+    struct attn_packed packed;
+    if (p->m <= ATTN_TILE_ROWS && attn_pack_kept(w, &packed))
+        attn_packed_product(&packed, p->m, x, p->lda, y, p->ldc, p->keep != 0);
+    else
+        tape->status = attn_product(tape->ctx, p, x, w->data, y);
+}
+
 attn_tensor *attn_linear(attn_tensor *x, attn_tensor *w, attn_tensor *bias) {
     attn_tensor *inputs[] = {attn_contiguous(x), attn_contiguous(w), bias ? attn_contiguous(bias) : NULL};
     const int count = bias ? 3 : 2;
@@ -95,7 +104,7 @@ attn_tensor *attn_linear(attn_tensor *x, attn_tensor *w, attn_tensor *bias) {
         struct rows_job job = {.y = out->data, .bias = bias->data, .columns = columns};
         attn_range(tape, rows, attn_max64(1, ATTN_PIECE / attn_max64(1, columns)), fill_rows, &job);
     }
-    tape->status = attn_product(tape->ctx, &p, x->data, w->data, out->data);
+    multiply(tape, &p, x->data, w, out->data);
     attn_tape_add_products(tape, 1, p.m, p.n, p.k);
     if (attn_recording(out, count, inputs)) {
         struct linear *n = attn_node_new(out, sizeof *n, backward);

@@ -20,16 +20,44 @@ static void pack_panels(void *arg, int64_t begin, int64_t end) {
     }
 }
 
+/* Packs into the panels, which are there. */
+static void fill_panels(attn_tape *tape, const attn_real *b, const struct attn_packed *p, attn_real *to) {
+    struct job job = {.kernel = attn_product_kernel_for(tape->ctx), .p = p, .b = b, .panels = to};
+    attn_range(tape, attn_div_up(p->n, ATTN_PANEL), attn_max64(1, ATTN_PIECE / (ATTN_PANEL * attn_max64(1, p->k))), pack_panels, &job);
+}
+
+static size_t panel_bytes(const struct attn_packed *p) {
+    return (size_t)(attn_div_up(p->n, ATTN_PANEL) * ATTN_PANEL * p->k) * sizeof(attn_real);
+}
+
 bool attn_pack(attn_tape *tape, const attn_real *b, int64_t ldb, bool transposed, int64_t k, int64_t n, struct attn_packed *out) {
-    struct job job = {.kernel = attn_product_kernel_for(tape->ctx), .p = out, .b = b};
-    const int64_t panels = attn_div_up(n, ATTN_PANEL);
     const attn_status status = attn_product_begin(tape->ctx, &(struct attn_product){.n = n, .k = k, .ldb = ldb});
     *out = (struct attn_packed){tape->ctx, b, n, k, ldb, transposed};
     if (status) tape->status = status;
-    if (tape->status || !job.kernel) return !tape->status;
-    out->b = job.panels = attn_tape_take(tape, (size_t)(panels * ATTN_PANEL * k) * sizeof *job.panels);
-    if (!job.panels) return false;
-    attn_range(tape, panels, attn_max64(1, ATTN_PIECE / (ATTN_PANEL * attn_max64(1, k))), pack_panels, &job);
+    if (tape->status || !attn_product_kernel_for(tape->ctx)) return !tape->status;
+    attn_real *panels = attn_tape_take(tape, panel_bytes(out));
+    if (!panels) return false;
+    fill_panels(tape, b, out, panels);
+    out->b = panels;
+    return true;
+}
+
+/* Parameters are the tensors whose gradient stands beside them. */
+static struct attn_kept *parameter_of(attn_tensor *w) {
+    return (uintptr_t)w->gradient == (uintptr_t)w + offsetof(struct attn_kept, gradient) ? (struct attn_kept *)w : NULL;
+}
+
+bool attn_pack_kept(attn_tensor *w, struct attn_packed *out) {
+    attn_tape *tape = w->tape;
+    if (!tape->frozen || !attn_product_kernel_for(tape->ctx) || w->count == 0) return false;
+    struct attn_kept *p = parameter_of(w);
+    if (!p) return false;
+    *out = (struct attn_packed){tape->ctx, p->panels, w->size[0], w->size[1], w->size[1], true};
+    if (p->panels) return true;
+    attn_real *panels = attn_arena_take(&tape->kept, panel_bytes(out));
+    if (!panels) return false; /* it is multiplied as it lies */
+    fill_panels(tape, w->data, out, panels);
+    out->b = p->panels = panels;
     return true;
 }
 

@@ -32,12 +32,18 @@ void attn_tape_reset(attn_tape *tape) {
     tape->done = tape->quiet = false;
     tape->draws = 0;
     tape->flops = 0;
-    for (struct attn_kept *p = tape->parameters; p; p = p->before)
+    for (struct attn_kept *p = tape->frozen ? NULL : tape->parameters; p; p = p->before)
         if (p->gradient.filled) memset(p->gradient.at, 0, (size_t)p->gradient.count * sizeof(attn_real));
 }
 
 void attn_tape_record(attn_tape *tape, bool record) {
-    tape->record = record;
+    tape->record = record && !tape->frozen;
+}
+
+void attn_tape_freeze(attn_tape *tape) {
+    attn_tape_reset(tape);
+    tape->frozen = true;
+    tape->record = false;
 }
 
 void attn_tape_seed(attn_tape *tape, uint64_t seed) {

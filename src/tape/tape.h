@@ -43,6 +43,7 @@ struct attn_kept {
     attn_tensor tensor;
     struct attn_gradient gradient;
     struct attn_kept *before;
+    const attn_real *panels; /* packed.c: of a frozen tape's parameter that a linear layer has met */
 };
 
 struct attn_tape {
@@ -60,7 +61,12 @@ struct attn_tape {
     bool counting;     /* flops are */
     double flops;      /* since the last reset */
     bool quiet;        /* inside a checkpoint's forward pass: as when recording, without nodes */
+    bool frozen;       /* attn_tape_freeze */
 };
+
+/* Parameters stay as they are from here on, and nothing is recorded: no gradient is cleared, and linear layers of few rows read weights that are packed once,
+ * in memory of their own, with the bits of any other tape. */
+void attn_tape_freeze(attn_tape *tape);
 
 /* The sentence goes to the context, the tape is spoiled. Returns NULL, as an operator does. */
 attn_tensor *attn_tape_fail(attn_tape *tape, attn_status status, const char *format, ...) ATTN_PRINTF(3, 4);

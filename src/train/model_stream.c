@@ -3,6 +3,7 @@
 
 #include "base/bytes.h"
 #include "base/hash.h"
+#include "tape/tape.h"
 
 #include <string.h>
 
@@ -116,7 +117,10 @@ attn_status attn_model_stream_find(attn_ctx *ctx, attn_task_find_fn find, const 
     status = open_face(m, tokens);
     if (!status) status = hash_model(m);
     if (!status) status = make_stream(m, out);
-    if (status) close_model(m);
+    if (status)
+        close_model(m);
+    else
+        attn_tape_freeze(attn_model_tape(m->saved.job.model));
     return status;
 }
 
