@@ -3,7 +3,7 @@ file(GLOB_RECURSE sources CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR}
 if(TARGET attn_train)
   list(FILTER sources EXCLUDE REGEX "src/cli/training/missing\\.c$")
 else() # the commands say so
-  list(FILTER sources EXCLUDE REGEX "src/cli/training/|src/report/|bench/(train|tour|answer)|src/cli/bench_(train|tour|answer)")
+  list(FILTER sources EXCLUDE REGEX "src/cli/training/|src/report/|bench/(train|tour|answer)|src/cli/bench_(train|tour|answer|stream)")
   list(APPEND sources src/cli/training/missing.c)
 endif()
 list(FILTER sources EXCLUDE REGEX "src/cli/ranks_mpi\\.c$")

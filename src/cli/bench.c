@@ -21,6 +21,7 @@ static const struct {
     {"pointer", attn_cmd_bench_pointer, "the additive score: hyperbolic tangents a second"},
     {"train", attn_cmd_bench_train, "training steps of models, beside PyTorch's"},
     {"tour", attn_cmd_bench_tour, "hulls, triangulations and tours a second"},
+    {"stream", attn_cmd_bench_stream, "a token behind many others: Aaren, and a cache of keys and values"},
     {"answer", attn_cmd_bench_answer, "answers of pointer networks a second, beside PyTorch's"},
 };
 enum { SUITES = sizeof suites / sizeof suites[0] };
@@ -38,16 +39,16 @@ int attn_cmd_bench(int argc, char **argv) {
     const char *names[SUITES];
     if (argc >= 2 && attn_asks_help(argv[1])) return print_help();
     if (argc < 2)
-        return attn_complain(
-            "bench: a suite is missing: peak, kernels, masks, sparse, planner, decode, scan, search, pointer, train, tour or answer; "
-            "see attn bench --help");
+        return attn_complain("bench: a suite is missing: peak, kernels, masks, sparse, planner, decode, scan, search, pointer, train, "
+                             "tour, stream or answer; "
+                             "see attn bench --help");
     for (int i = 0; i < SUITES; i++) {
         names[i] = suites[i].name;
         if (strcmp(argv[1], suites[i].name) == 0) return suites[i].run(argc - 1, argv + 1);
     }
     const char *nearest = attn_nearest(argv[1], names, SUITES);
     if (nearest != NULL) return attn_complain("bench: there is no suite '%s'; did you mean '%s'?", argv[1], nearest);
-    return attn_complain(
-        "bench: there is no suite '%s': peak, kernels, masks, sparse, planner, decode, scan, search, pointer, train, tour or answer",
-        argv[1]);
+    return attn_complain("bench: there is no suite '%s': peak, kernels, masks, sparse, planner, decode, scan, search, pointer, train, "
+                         "tour, stream or answer",
+                         argv[1]);
 }

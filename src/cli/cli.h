@@ -39,6 +39,7 @@ int attn_cmd_bench_search(int argc, char **argv);
 int attn_cmd_bench_pointer(int argc, char **argv);
 int attn_cmd_bench_train(int argc, char **argv);
 int attn_cmd_bench_tour(int argc, char **argv);
+int attn_cmd_bench_stream(int argc, char **argv);
 int attn_cmd_bench_answer(int argc, char **argv);
 
 /* Prints "attn: <sentence>" on stderr and returns ATTN_EXIT_USAGE, so that a check reads `return attn_complain(...)`. */

@@ -14,7 +14,7 @@ static const struct {
 } commands[] = {
     {"apply", attn_cmd_apply, "one attention, forward and backward, on arrays from files"},
     {"bench", attn_cmd_bench,
-     "measure this machine and the kernels: peak, kernels, masks, sparse, planner, decode, scan, search, pointer, train, tour, answer"},
+     "measure this machine and the kernels: peak, kernels, masks, sparse, planner, decode, scan, search, pointer, train, tour, stream, answer"},
     {"systems", attn_cmd_systems, "the systems and their tasks; of one task, all that a recipe can say"},
     {"reproduce", attn_cmd_reproduce, "measure the claims of papers here, and say of each whether it holds"},
     {"train", attn_cmd_train, "train a model of a task; sweeps, checkpoints, --resume"},
