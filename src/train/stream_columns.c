@@ -11,15 +11,20 @@
 
 static const char time_name[] = "unix_time", date_name[] = "date";
 
+/* As before the first line: columns are the inputs in their order. */
+static void forget_header(struct attn_stream_columns *columns) {
+    columns->separator = 0;
+    columns->cells = columns->inputs;
+    columns->date = -1;
+    columns->ignored = 0;
+    for (int i = 0; i < columns->inputs; i++) columns->column[i] = i;
+}
+
 void attn_stream_columns_init(struct attn_stream_columns *columns, const struct attn_stream_face *face) {
     columns->inputs = face->inputs;
     columns->name = face->input_name;
     columns->missing_allowed = false;
-    columns->separator = 0;
-    columns->cells = face->inputs;
-    columns->date = -1;
-    columns->ignored = 0;
-    for (int i = 0; i < face->inputs; i++) columns->column[i] = i;
+    forget_header(columns);
 }
 
 static enum attn_stream_line say(char said[ATTN_STREAM_SAID], enum attn_stream_line what, const char *format, ...) ATTN_PRINTF(3, 4);
@@ -175,7 +180,9 @@ enum attn_stream_line attn_stream_columns_read(struct attn_stream_columns *c, ch
     if (cells < 0) return say(said, ATTN_STREAM_BAD, "column %d: found a quote that does not end with its cell", -1 - cells);
     if (first && names_columns(c, cells)) {
         c->cells = cells;
-        return take_header(c, said);
+        const enum attn_stream_line what = take_header(c, said);
+        if (what == ATTN_STREAM_REFUSED) forget_header(c);
+        return what;
     }
     if (cells != c->cells) return say(said, ATTN_STREAM_BAD, "found %d columns, expected %d", cells, c->cells);
     return read_row(c, in, said);
