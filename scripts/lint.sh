@@ -13,7 +13,9 @@ commands() {
                $2 == "file" { print $4, line }' build/compile_commands.json | LC_ALL=C sort -u
 }
 states=(--extra-arg=-Xclang --extra-arg=-analyzer-config --extra-arg=-Xclang --extra-arg=max-nodes=50000)
-defined=($({ grep -oE -e '-DATTN_(HAVE|EXECUTOR)_[A-Z0-9_]+' build/compile_commands.json || true; } | LC_ALL=C sort -u) "-D__$(uname -m)__" -D__linux__ -D__GNUC__)
+defined=($({ grep -oE -e '-DATTN_(HAVE|EXECUTOR|TORCH)_[A-Z0-9_]+' build/compile_commands.json || true; } | LC_ALL=C sort -u) "-D__$(uname -m)__" -D__linux__ -D__GNUC__)
+! grep -q -e -fopenmp build/compile_commands.json || defined+=(-D_OPENMP) # what compilers define by their options
+! grep -q -e -mavx512f build/compile_commands.json || defined+=(-D__AVX512F__)
 [ -z "${ATTN_TEST_LONG:-}" ] || states=() defined=()
 for what in "${@:-clang}" $([ $# -gt 0 ] || echo tidy cppcheck); do
     case $what in
