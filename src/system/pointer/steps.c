@@ -8,13 +8,13 @@
 
 enum { MOST = ATTN_RECURRENT_STRIP };
 
-/* A worker's room: sums of gates, then keys or queries and queries' powers, [MOST, H] each, and coordinates. */
+/* A worker's room: sums of gates, keys or queries [MOST, H], one query's powers [H], and coordinates [MOST, 2]. */
 struct room {
-    attn_real *gates, *rows, *powers, *x;
+    attn_real *gates, *rows, *power, *x;
 };
 static struct room room_of(const struct attn_pointer_steps *s, int worker) {
     attn_real *gates = s->room + worker * s->room_of_each, *rows = gates + attn_lstm_states_room(&s->encoder, MOST);
-    return (struct room){gates, rows, rows + MOST * s->hidden, rows + 2 * MOST * s->hidden};
+    return (struct room){gates, rows, rows + MOST * s->hidden, rows + (MOST + 1) * s->hidden};
 }
 
 /* ---------------------------------------------------------------------------------------------------------- encoder */
@@ -86,7 +86,7 @@ bool attn_pointer_steps_open(const struct attn_pointer_model *m, const struct at
         !attn_lstm_states_open(tape, &m->encoder, &s.encoder) || !attn_lstm_states_open(tape, &m->decoder, &s.decoder) ||
         !attn_pack(tape, m->w1->data, h, true, h, h, &s.w1) || !attn_pack(tape, m->w2->data, h, true, h, h, &s.w2))
         return false;
-    s.room_of_each = attn_lstm_states_room(&s.encoder, MOST) + 2 * MOST * (h + 1);
+    s.room_of_each = attn_lstm_states_room(&s.encoder, MOST) + (MOST + 1) * h + 2 * MOST;
     s.room = take(tape, ctx->config.threads * s.room_of_each);
     s.keys = take(tape, places * h);
     s.powers = attn_tape_take(tape, (size_t)places * sizeof *s.powers);
@@ -144,7 +144,7 @@ static void run_strip(void *arg, int64_t index, int worker) {
                                         .h = t->new_h + first * h};
     attn_lstm_states_step(&s->decoder, &rows, t->h + first * h, room.gates);
     attn_packed_product(&s->w2, count, rows.h, h, room.rows, h, false);
-    for (int64_t i = 0; i < count; i++) logits(job, first + i, room.rows + i * h, room.powers);
+    for (int64_t i = 0; i < count; i++) logits(job, first + i, room.rows + i * h, room.power);
 }
 
 void attn_pointer_steps_run(const struct attn_pointer_steps *s, const struct attn_pointer_tokens *tokens) {
