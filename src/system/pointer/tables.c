@@ -9,6 +9,7 @@
 /* Experiments of scales. */
 #define QUICK(name)       [ATTN_QUICK] = &attn_pointer_##name##_quick
 #define FULL(name)        [ATTN_FULL] = &attn_pointer_##name##_full
+#define NIGHT(name)       [ATTN_NIGHT] = &attn_pointer_##name##_night
 #define PAPER_SCALE(name) [ATTN_PAPER] = &attn_pointer_##name##_paper
 
 /* ---------------------------------------------------------------------------------------------------------------- hulls */
@@ -116,7 +117,7 @@ static const struct attn_paper_row triangle_rows[] = {
     PAPER_TRIANGLES("Ptr-Net 5", 5, "80.7 %", "93.0 %"),
     PAPER_TRIANGLES("Ptr-Net 10", 10, "22.6 %", "81.3 %"),
     PAPER_TRIANGLES("Ptr-Net 50", 50, "0 %", "52.8 %"),
-    TRIANGLES("Ptr-Net", "Ptr-Net", 5, FULL(triangulations)),
+    TRIANGLES("Ptr-Net", "Ptr-Net", 5, FULL(triangulations), NIGHT(triangulations)),
     TRIANGLES("by incentre, fewer steps", "by incentre", 5, FULL(order)),
     TRIANGLES("in no order, as many", "in no order", 5, FULL(order)),
 };
