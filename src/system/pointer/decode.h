@@ -27,7 +27,8 @@ struct attn_pointer_answers {
 
 /* Answers for the batch's points; its targets are not read. `weights` (NULL: not wanted) takes, of a batch of one and one beam, the probabilities [M, N + 1] by which each
  * token was chosen, the end's with it, 0 of what the constraint forbids. The transformer takes batches of equal lengths; the constraint is its own: its answers are tours, told
- * from point 1 on, while score and weights are those of the order in which it found them; attn_pointer_model.augment: shortest.h, without weights. Resets the tape. */
+ * from point 1 on, while score and weights are those of the order in which it found them; attn_pointer_model.augment: shortest.h, without weights, and with
+ * room for whole tours, which limits do not cut. Resets the tape. */
 attn_status attn_pointer_decode(attn_ctx *ctx, const struct attn_pointer_model *model, const struct attn_pointer_problem *problem,
                                 const struct attn_pointer_decoding *decoding, const struct attn_pointer_batch *batch,
                                 struct attn_pointer_answers *answers, double *weights);
