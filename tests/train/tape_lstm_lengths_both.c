@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -131,6 +132,36 @@ static void what_is_not_recorded_is_the_same_bits(void **state) {
     }
 }
 
+/* Where nothing is recorded hidden numbers are made in slices, if they are a multiple of 32; fewer sequences than a strip has, as many, and more. */
+static void sequences_of_any_size_are_the_same_bits_not_recorded(void **state) {
+    static const int64_t batch[] = {1, 9, 64, 70}, length[] = {3, 1, 0}, hidden[] = {32, 64, 70}, in[] = {2, 1, 4};
+    struct fixture *f = *state;
+    for (int i = 0; i < 36; i++) {
+        const int64_t b = batch[i % 4], t = length[i / 4 % 3], n = hidden[i / 12], d = in[i % 3], results = b * t * n + 2 * b * n;
+        attn_tape *tape;
+        assert_int_equal(attn_tape_create(f->ctx, &tape), ATTN_OK);
+        attn_tensor *all[] = {attn_parameter(tape, 3, SIZES(b, t, d)),  attn_parameter(tape, 2, SIZES(b, n)),
+                              attn_parameter(tape, 2, SIZES(b, n)),     attn_parameter(tape, 2, SIZES(4 * n, d)),
+                              attn_parameter(tape, 2, SIZES(4 * n, n)), attn_parameter(tape, 1, SIZES(4 * n))};
+        attn_real *want = calloc((size_t)results, sizeof *want), *got = calloc((size_t)results, sizeof *got);
+        assert_true(want && got);
+        for (int k = 0; k < PARAMETERS; k++) attn_fill_normal(all[k], 0, 0.5, (uint64_t)k);
+        const attn_recurrent_weights w = {all[3], all[4], i & 1 ? all[5] : NULL, i & 2 ? all[5] : NULL};
+        for (int record = 1; record >= 0; record--) {
+            attn_tensor *h, *c;
+            attn_tape_record(tape, record);
+            attn_tensor *y = attn_lstm(all[0], i % 5 ? all[1] : NULL, i % 5 ? all[2] : NULL, &w, &h, &c);
+            assert_int_equal(attn_tape_status(tape), ATTN_OK);
+            copy_results(y, h, c, record ? want : got);
+            attn_tape_reset(tape);
+        }
+        assert_memory_equal(got, want, (size_t)results * sizeof *want);
+        free(want);
+        free(got);
+        attn_tape_destroy(tape);
+    }
+}
+
 static void nan_in_padding_reaches_nothing(void **state) {
     struct fixture *f = *state;
     const attn_recurrent_weights w = weights(f);
@@ -163,8 +194,9 @@ static void lengths_out_of_range_are_named(void **state) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_fixture, close_fixture)
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(a_batch_is_its_sequences_one_by_one), TEST(lengths_of_all_tokens_change_no_bit), TEST(what_is_not_recorded_is_the_same_bits),
-        TEST(nan_in_padding_reaches_nothing),      TEST(lengths_out_of_range_are_named),
+        TEST(a_batch_is_its_sequences_one_by_one),   TEST(lengths_of_all_tokens_change_no_bit),
+        TEST(what_is_not_recorded_is_the_same_bits), TEST(sequences_of_any_size_are_the_same_bits_not_recorded),
+        TEST(nan_in_padding_reaches_nothing),        TEST(lengths_out_of_range_are_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

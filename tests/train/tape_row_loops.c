@@ -197,6 +197,19 @@ static void check_powers(const struct test_set *set, const attn_ctx *ctx) {
             }
             near(set, "a logit of powers", (double)u_got[n], want, ((double)(dim + 4) * u + 5e-7) * size);
         }
+        const float beyond = (float[]){NAN, INFINITY, -INFINITY}[round % 3];
+        for (int64_t c = 0; c < dim; c++) q[c] = beyond;
+        (void)table->pointer_powers(dim, q, q_power);
+        table->pointer_logits_of_powers(&(struct attn_pointer_keys){1, dim, dim, q_power, k_power, w}, u_got);
+        double sum = 0, size = 0;
+        for (int64_t c = 0; c < dim; c++) {
+            sum += (double)(beyond > 0 ? w[c] : -w[c]);
+            size += fabs((double)w[c]);
+        }
+        if (isnan(beyond))
+            assert_true(isnan(u_got[0]));
+        else
+            near(set, "a logit of an infinite query", (double)u_got[0], sum, ((double)(dim + 4) * u + 5e-7) * size);
         k[attn_random_between(&random, 0, count * dim - 1)] = (float[]){16.6f, -17, NAN, INFINITY, -INFINITY}[round % 5];
         assert_false(table->pointer_powers(count * dim, k, k_power));
         float *const all[] = {q, w, k, q_power, k_power};
