@@ -112,6 +112,7 @@ static attn_status use(attn_ctx *ctx, const struct attn_task *task, const char *
         if (!status) status = draw(&job);
         if (!status) status = generate(&job);
         attn_job_close(&job);
+        if (!status && task->references) status = task->references(ctx, recipe, &(struct attn_figures){.count = 0});
     }
     attn_free(ctx, recipe);
     return status;
