@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-enum { D = 4, STATE = 2 * D + 3, TOKENS = 50 };
+enum { D = 4, STATE = 2 * D + 3, TOKENS = 50 }; /* D: the greatest width */
 static const bool narrow = sizeof(attn_real) == sizeof(float);
 
 struct fixture {
@@ -19,6 +19,7 @@ struct fixture {
     attn_model *model;
     attn_tape *tape;
     attn_mixer *mixer;
+    int width;
 };
 
 static attn_tensor *parameter(const struct fixture *f, const char *name) {
@@ -28,21 +29,23 @@ static attn_tensor *parameter(const struct fixture *f, const char *name) {
     return NULL;
 }
 
-/* One head whose keys, values and outputs are the input; the score is the input's first number times `factor`, without a rounding. */
-static void open_mixer(struct fixture *f, double factor) {
-    const attn_mixer_place place = {D, TOKENS, 0, 1};
+/* One head whose keys, values and outputs are the input; the score is the input's first number times `factor`, of width 4 without a rounding. */
+static void open_mixer(struct fixture *f, int width, double factor) {
+    const attn_mixer_place place = {width, TOKENS, 0, 1};
+    f->width = width;
     f->ctx = test_context(1);
     assert_int_equal(attn_model_create(f->ctx, 1, &f->model), ATTN_OK);
     f->tape = attn_model_tape(f->model);
     f->mixer = attn_mixer_make(f->model, "aaren", &place, NULL, 0);
     assert_non_null(f->mixer);
-    assert_int_equal(attn_mixer_state(f->mixer, 1), STATE);
+    assert_int_equal(attn_mixer_state(f->mixer, 1), 2 * width + 3);
     for (int64_t p = 0; p < attn_model_count(f->model); p++) attn_fill(attn_model_tensor(f->model, p), 0);
-    for (int i = 0; i < D; i++) {
-        attn_data(parameter(f, "kv.weight"))[i * D + i] = attn_data(parameter(f, "kv.weight"))[(D + i) * D + i] = 1;
-        attn_data(parameter(f, "out_proj.weight"))[i * D + i] = 1;
+    for (int i = 0; i < width; i++) {
+        attn_real *kv = attn_data(parameter(f, "kv.weight"));
+        kv[i * width + i] = kv[(width + i) * width + i] = 1;
+        attn_data(parameter(f, "out_proj.weight"))[i * width + i] = 1;
     }
-    attn_data(parameter(f, "q.bias"))[0] = (attn_real)(2 * factor); /* the root of D */
+    attn_data(parameter(f, "q.bias"))[0] = (attn_real)(sqrt((double)width) * factor);
 }
 
 static void close_mixer(struct fixture *f) {
@@ -52,10 +55,10 @@ static void close_mixer(struct fixture *f) {
 
 static void step(struct fixture *f, const attn_real *u, attn_real *state, int64_t position, attn_real *y) {
     attn_tape_reset(f->tape);
-    attn_mixer_call call = {.u = attn_tensor_input(f->tape, 3, (const int64_t[]){1, 1, D}, u)};
+    attn_mixer_call call = {.u = attn_tensor_input(f->tape, 3, (const int64_t[]){1, 1, f->width}, u)};
     attn_tensor *out = attn_mixer_step(f->mixer, &call, state, INT64_MAX, position);
     assert_non_null(out);
-    memcpy(y, attn_data(out), D * sizeof *y);
+    memcpy(y, attn_data(out), (size_t)f->width * sizeof *y);
 }
 
 /* The running mean of equal scores. Sums of floats would be off by some 1e-5 by now. */
@@ -63,16 +66,16 @@ static void long_streams_do_not_drift(void **state) {
     enum { LONG = 100000 };
     struct fixture f;
     struct attn_random random;
-    attn_real u[D], numbers[STATE] = {0}, y[D] = {0};
+    attn_real u[D] = {(attn_real)1.7}, numbers[STATE] = {0}, y[D] = {0};
     double sum[D] = {0};
     (void)state;
-    open_mixer(&f, 0);
+    open_mixer(&f, 3, -5000); /* a score that no float is */
     attn_random_init(&random, 5);
     for (int64_t t = 0; t < LONG; t++) {
-        for (int i = 0; i < D; i++) sum[i] += (double)(u[i] = (attn_real)(1 + attn_random_uniform(&random)));
+        for (int i = 1; i < f.width; i++) sum[i] += (double)(u[i] = (attn_real)(1 + attn_random_uniform(&random)));
         step(&f, u, numbers, t, y);
     }
-    for (int i = 0; i < D; i++) assert_true(fabs((double)y[i] - sum[i] / LONG) <= (narrow ? 1e-7 : 1e-11)); /* 1.5, rounded once */
+    for (int i = 1; i < f.width; i++) assert_true(fabs((double)y[i] - sum[i] / LONG) <= (narrow ? 1e-7 : 1e-11)); /* 1.5, rounded once */
     close_mixer(&f);
 }
 
@@ -105,7 +108,7 @@ static void check_scores(enum scores kind) {
     struct fixture f;
     struct attn_random random;
     attn_real u[TOKENS * D], numbers[STATE] = {0}, y[D];
-    open_mixer(&f, 1);
+    open_mixer(&f, D, 1);
     attn_random_init(&random, 40 + (uint64_t)kind);
     for (int i = 0; i < TOKENS * D; i++) u[i] = (attn_real)(i % D ? attn_random_normal(&random) : score_of(kind, i / D, &random));
     for (int t = 0; t < TOKENS; t++) {

@@ -76,11 +76,13 @@ static int64_t paper_size(const void *mixer, int64_t tokens) {
     return a->width + 2 * a->heads;
 }
 
-/* One head, whose state is m, c, o[d]: c' = e^(m - m') c + e^(s - m'), o' = o + e^(s - m') / c' (v - o), which is a' / c' of the paper's a. */
+/* One head, whose state is m, c, o[d]: c' = e^(m - m') c + e^(s - m'), o' = o + e^(s - m') / c' (v - o), which is a' / c' of the paper's a. A score
+ * is rounded before it is compared: a kept m below it would let the past fade at equal scores. */
 static void push(int64_t d, const attn_real *q, const attn_real *k, const attn_real *v, attn_real *state, attn_real *y) {
     attn_real *c = state + 1, *o = c + PAIR, sum = 0;
     for (int64_t i = 0; i < d; i++) sum += q[i] * k[i];
-    const double s = (double)sum / sqrt((double)d), past = pair_get(c), m = past != 0 && (double)state[0] > s ? (double)state[0] : s;
+    const double s = (double)(sum / real_sqrt((attn_real)d)), past = pair_get(c),
+                 m = past != 0 && (double)state[0] > s ? (double)state[0] : s;
     const double own = exp(s - m), all = (past != 0 ? exp((double)state[0] - m) * past : 0) + own;
     state[0] = (attn_real)m;
     pair_set(c, all);
