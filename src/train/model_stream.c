@@ -62,11 +62,11 @@ static attn_status ask_for_limit(struct model *m, const struct attn_stream_face 
     struct attn_stream_face more;
     const attn_status status = face_of(m, MORE, &more);
     if (status) return status;
+    const double growth = (double)(more.state - some->state) * (double)sizeof(attn_real) / (MORE - SOME);
+    char what[96] = "reads series of a greatest length";
+    if (growth > 0) snprintf(what, sizeof what, "keeps what it has seen, about %.0f bytes for each row", growth);
     return attn_fail(m->saved.job.ctx, ATTN_EINVAL,
-                     "stream: this model keeps what it has seen, about %.0f bytes for each row, and cannot go on for ever; expected a "
-                     "greatest number of "
-                     "rows (--tokens N)",
-                     (double)(more.state - some->state) * (double)sizeof(attn_real) / (MORE - SOME));
+                     "stream: this model %s, and cannot go on for ever; expected a greatest number of rows (--tokens N)", what);
 }
 
 static attn_status open_face(struct model *m, int64_t tokens) {

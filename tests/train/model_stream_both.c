@@ -105,6 +105,10 @@ static void a_cache_of_keys_needs_a_limit_and_keeps_it(void **state) {
     snprintf(piece, sizeof piece, "about %d bytes for each row", (int)(3 * 2 * 8 * sizeof(attn_real)));
     expect(attn_model_stream_find(test_ctx, test_stream_find, path, NULL, 0, 0, &stream), ATTN_EINVAL, piece);
     assert_null(stream);
+    test_stream_write(test_ctx, "dropout=0.9", 7, path);
+    expect(attn_model_stream_find(test_ctx, test_stream_find, path, NULL, 0, 0, &stream), ATTN_EINVAL,
+           "this model reads series of a greatest length, and");
+    test_stream_write(test_ctx, "mixer=attention:heads=2", 7, path);
     expect(attn_model_stream_find(test_ctx, test_stream_find, path, NULL, 0, -3, &stream), ATTN_EINVAL, "a limit of -3 rows");
     expect(attn_model_stream_find(test_ctx, test_stream_find, path, NULL, 0, 9, &stream), ATTN_OK, "");
     assert_int_equal(attn_model_stream_state_bytes(stream), 9 * 3 * 2 * 8 * sizeof(attn_real));

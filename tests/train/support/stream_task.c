@@ -49,7 +49,7 @@ static attn_status stream(struct attn_job *job, int64_t tokens, struct attn_stre
                                      .input_name = names,
                                      .output_name = names + COLUMNS,
                                      .state = attn_aaren_stack_state(s->stack, tokens),
-                                     .constant = attn_aaren_stack_constant(s->stack)};
+                                     .constant = attn_recipe_number(job->recipe, "dropout") < 0.9 && attn_aaren_stack_constant(s->stack)};
     return ATTN_OK;
 }
 

@@ -6,7 +6,7 @@
 
 enum { TEST_STREAM_COLUMNS = 2, TEST_STREAM_LENGTH = 64 };
 
-/* "test/stream": a is asked for (NaN: ATTN_EINVAL), b that is not known is 0. Where a is 999, memory is said to be over. */
+/* "test/stream": a is asked for (NaN: ATTN_EINVAL), b that is not known is 0. With a dropout of 0.9 it says that rows have an end. Where a is 999, memory is said to be over. */
 extern const struct attn_task test_stream_task;
 const struct attn_task *test_stream_find(attn_ctx *ctx, const char *name);
 
