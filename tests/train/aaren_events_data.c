@@ -82,7 +82,7 @@ static void put_small_file(void) {
 static void every_event_but_the_first_is_predicted_once(void **state) {
     (void)state;
     for (int64_t length = 2; length <= 12; length++) {
-        char words[128];
+        char words[192];
         struct opened o;
         put_small_file();
         snprintf(words, sizeof words, "data=%s split=order length=%lld", path, (long long)length);
@@ -108,7 +108,7 @@ static void every_event_but_the_first_is_predicted_once(void **state) {
 }
 
 static void sequences_are_split_by_the_last_digits_of_their_names(void **state) {
-    char words[128];
+    char words[192];
     struct opened o;
     (void)state;
     FILE *out = fopen(path, "w");
@@ -151,7 +151,7 @@ static void an_epoch_has_every_piece(void **state) {
 }
 
 static void facts_are_those_of_trainings_times(void **state) {
-    char words[128];
+    char words[192];
     struct opened o;
     double logs = 0, sum = 0, least = HUGE_VAL;
     int apart = 0, targets = 0, densities = 0, marks[2] = {1, 1};
