@@ -1,6 +1,14 @@
 #include "train/try.h"
 
 #include <math.h>
+#include <string.h>
+
+/* The loss, or where there is none the first. */
+static const struct attn_figure *deciding(const struct attn_figures *figures) {
+    for (int i = 0; i < figures->count; i++)
+        if (strcmp(figures->at[i].name, "loss") == 0) return &figures->at[i];
+    return figures->count > 0 ? &figures->at[0] : NULL;
+}
 
 static attn_status try_steps(struct attn_job *job, int64_t steps, struct attn_figures *out) {
     attn_tape *tape = attn_model_tape(job->model);
@@ -11,8 +19,9 @@ static attn_status try_steps(struct attn_job *job, int64_t steps, struct attn_fi
         status = loss ? attn_tape_backward(loss) : attn_tape_status(tape);
     }
     if (!status) status = job->task->evaluate(job, NULL, out);
-    if (!status && !isfinite(attn_figures_get(out, "loss")))
-        status = attn_fail(job->ctx, ATTN_EINVAL, "%s: the loss is no number", job->task->name);
+    const struct attn_figure *figure = deciding(out);
+    if (!status && !(figure && isfinite(figure->value)))
+        status = attn_fail(job->ctx, ATTN_EINVAL, "%s: %s is no number", job->task->name, figure ? figure->name : "a figure");
     return status;
 }
 
