@@ -2,6 +2,7 @@
 #include "system/aaren/claims.h"
 
 #include "system/aaren/aaren.h"
+#include "system/aaren/cost.h"
 #include "train/try.h"
 
 enum { HOSTS = 5, ASSIGNMENTS = 10 };
@@ -37,6 +38,11 @@ static attn_status check_hosts(attn_ctx *ctx, double *value) {
     return ATTN_OK;
 }
 
+#define MEASURED                                                                                                                           \
+    {                                                                                                                                      \
+        [ATTN_QUICK] = {.tested = true}, [ATTN_FULL] = {.tested = true }                                                                   \
+    }
+
 const struct attn_claim attn_aaren_claims[ATTN_AAREN_CLAIMS] = {
     {.name = "every-host-runs",
      .sentence = "(no claim of the paper: every host has gradients of two steps and figures, with Aaren and with attention)",
@@ -45,4 +51,39 @@ const struct attn_claim attn_aaren_claims[ATTN_AAREN_CLAIMS] = {
      .threshold = 1,
      .check = check_hosts,
      .at = {[ATTN_SMOKE] = {.tested = true}}},
+    {.name = "state-is-constant",
+     .sentence = "Aaren streams in constant memory: as many bytes of state after 8192 tokens as after 256",
+     .place = "abstract",
+     .kind = ATTN_CLAIM_CHECK,
+     .threshold = 1,
+     .check = attn_aaren_check_state,
+     .at = MEASURED},
+    {.name = "caches-grow-linearly",
+     .sentence = "A Transformer keeps all keys and values: 2 L d 4 N bytes, exactly",
+     .place = "-",
+     .kind = ATTN_CLAIM_CHECK,
+     .threshold = 1,
+     .check = attn_aaren_check_cache,
+     .at = MEASURED},
+    {.name = "time-is-linear",
+     .sentence = "Aaren's seconds grow as the number of tokens: the power is within .1 of 1",
+     .place = "-",
+     .kind = ATTN_CLAIM_CHECK,
+     .threshold = -0.1,
+     .check = attn_aaren_check_slope,
+     .at = MEASURED},
+    {.name = "caches-cost-squares",
+     .sentence = "those of attention with a cache as its square: the power is at least 1.6",
+     .place = "-",
+     .kind = ATTN_CLAIM_CHECK,
+     .threshold = 1.6,
+     .check = attn_aaren_check_cache_slope,
+     .at = MEASURED},
+    {.name = "streams-are-faster",
+     .sentence = "After 8192 tokens, all in all, Aaren has taken less time than the Transformer",
+     .place = "-",
+     .kind = ATTN_CLAIM_CHECK,
+     .threshold = 1,
+     .check = attn_aaren_check_faster,
+     .at = MEASURED},
 };
