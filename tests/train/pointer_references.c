@@ -83,7 +83,7 @@ static void none_is_shorter_than_the_shortest_and_the_nearest_neighbours_are_the
         const double best = figure(&f, "optimal", n), nearest = figure(&f, "nearest", n);
         assert_true(fabs(best - shortest("seed=3", n)) <= 1e-12 * best);
         for (int m = 1; m <= 3; m++) {
-            char name[8];
+            char name[16];
             snprintf(name, sizeof name, "a%d", m);
             assert_true(figure(&f, name, n) >= best * (1 - 1e-12) && figure(&f, name, n) <= nearest);
         }
