@@ -13,9 +13,10 @@ const int attn_system_count = sizeof attn_systems / sizeof attn_systems[0];
 static const struct {
     const char *name, *task;
 } short_names[] = {
-    {"lm", "zoology/lm"},        {"mqar", "zoology/mqar"},         {"stacked", "zoology/stacked"}, {"ar_single", "zoology/ar_single"},
-    {"hull", "pointer/hull"},    {"delaunay", "pointer/delaunay"}, {"tsp", "pointer/tsp"},         {"sort", "pointer/sort"},
-    {"control", "aaren/control"}};
+    {"lm", "zoology/lm"},           {"mqar", "zoology/mqar"},         {"stacked", "zoology/stacked"}, {"ar_single", "zoology/ar_single"},
+    {"hull", "pointer/hull"},       {"delaunay", "pointer/delaunay"}, {"tsp", "pointer/tsp"},         {"sort", "pointer/sort"},
+    {"forecast", "aaren/forecast"}, {"classify", "aaren/classify"},   {"events", "aaren/events"},     {"control", "aaren/control"},
+    {"recall", "aaren/recall"}};
 enum { SHORT_NAMES = sizeof short_names / sizeof short_names[0], NAMES = 128 };
 
 const struct attn_task *attn_task_named(attn_ctx *ctx, const char *name) {

@@ -3,6 +3,7 @@
 #include "system/aaren/aaren.h"
 #include "system/aaren/claims.h"
 #include "system/aaren/recall_example.h"
+#include "system/systems.h"
 #include "train/try.h"
 
 #include <math.h>
@@ -213,6 +214,16 @@ static void more_pairs_than_keys_and_files_are_refused(void **state) {
 
 /* ----------------------------------------------------------------------------------------------------------- system */
 
+static void every_task_of_the_system_is_found_by_its_short_name(void **state) {
+    attn_ctx *ctx = test_context(1);
+    (void)state;
+    for (int i = 0; i < attn_system_aaren.task_count; i++) {
+        const struct attn_task *task = attn_system_aaren.tasks[i];
+        assert_ptr_equal(attn_task_named(ctx, strchr(task->name, '/') + 1), task);
+    }
+    attn_ctx_destroy(ctx);
+}
+
 static void the_check_finds_that_every_host_runs(void **state) {
     attn_ctx *ctx = test_context(2);
     double value = 0;
@@ -244,6 +255,7 @@ int main(void) {
         cmocka_unit_test(examples_and_figures_are_the_same_on_any_number_of_threads),
         cmocka_unit_test(figures_are_shares_and_means_over_all_keys_that_are_asked_for),
         cmocka_unit_test(more_pairs_than_keys_and_files_are_refused),
+        cmocka_unit_test(every_task_of_the_system_is_found_by_its_short_name),
         cmocka_unit_test(the_check_finds_that_every_host_runs),
         cmocka_unit_test(a_trial_of_a_host_without_a_loss_looks_at_its_first_figure),
     };
