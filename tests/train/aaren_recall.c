@@ -113,6 +113,22 @@ static double descend(struct recall_job *t, int steps) {
     }
 }
 
+/* Parameters of the two blocks, of tables, of the norm behind, and of the layer to the values. */
+static void a_job_opens_with_its_defaults(void **state) {
+    enum { D = 64, FFN = 256, BLOCK = 4 * D * D + 4 * D + D /* query */ + 2 * D * FFN + FFN + D + 4 * D };
+    attn_ctx *ctx = test_context(1);
+    struct attn_recipe *recipe = test_task_recipe(ctx, &attn_aaren_recall, "");
+    struct attn_job job;
+    int64_t numbers = 0;
+    (void)state;
+    assert_int_equal(attn_job_open(ctx, &attn_aaren_recall, recipe, NULL, 0, NULL, &job), ATTN_OK);
+    for (int64_t p = 0; p < attn_model_count(job.model); p++) numbers += attn_count(attn_model_tensor(job.model, p));
+    assert_int_equal(numbers, 2 * BLOCK + (64 + 64 + 48) * D + 2 * D + 64 * D + 64);
+    attn_job_close(&job);
+    attn_free(ctx, recipe);
+    attn_ctx_destroy(ctx);
+}
+
 static const char *const mixers[] = {"", "mixer=attention:heads=2", "mixer=baseconv:kernel=2",
                                      "mixer=aaren:heads=4+attention:heads=1 layers=2"};
 enum { MIXERS = sizeof mixers / sizeof mixers[0] };
@@ -250,6 +266,7 @@ int main(void) {
         cmocka_unit_test(every_example_asks_for_each_of_its_different_keys_once),
         cmocka_unit_test(keys_values_and_orders_are_drawn_evenly),
         cmocka_unit_test(an_example_depends_on_seed_and_number_alone),
+        cmocka_unit_test(a_job_opens_with_its_defaults),
         cmocka_unit_test(three_steps_lower_the_loss_with_any_mixer),
         cmocka_unit_test(micro_batches_add_up_to_the_loss_of_a_step),
         cmocka_unit_test(examples_and_figures_are_the_same_on_any_number_of_threads),

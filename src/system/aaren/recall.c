@@ -34,7 +34,8 @@ static const struct attn_recipe_field fields[] = {
     ATTN_AAREN_STACK_FIELDS,
     {"test_examples", "examples of an evaluation", ATTN_WHOLE, "1000", 1, 1e9, NULL},
 };
-static const char *const changes[] = {"width=64", "ffn=256", "layers=2", "dropout=0", "steps=4000", "batch=64", "lr=0.002", NULL};
+static const char *const changes[] = {"mixer=aaren:heads=1", "width=64", "ffn=256",  "layers=2", "dropout=0",
+                                      "steps=4000",          "batch=64", "lr=0.002", NULL};
 
 /* --------------------------------------------------------------------------------------------------------- setting up */
 
