@@ -145,6 +145,58 @@ static void every_malformed_stream_is_refused_with_its_line(void **state) {
     }
 }
 
+/* What a context is told, warnings alone. */
+struct notes {
+    int count;
+    char text[512]; /* the newest */
+};
+
+static void note(void *user, attn_log_level level, const char *text) {
+    struct notes *notes = user;
+    if (level != ATTN_LOG_WARN) return;
+    notes->count++;
+    snprintf(notes->text, sizeof notes->text, "%s", text);
+}
+
+static void columns_that_may_be_meant_otherwise_are_noted_once(void **state) {
+    static const struct {
+        const char *text, *note; /* NULL: none */
+    } cases[] = {
+        {"1,5,6\n2,7,8\n3,9,9\n\n1,5,6\n2,7,8\n3,9,9\n", "x: up to line 4: the first of more than two columns counts the rows"},
+        {"0 5 6\n1 7 8\n2 9 9\n", "x: up to line 3: the first of more than two columns"},
+        {"lon,lat\n1,2\n\nlon,lat\n3,4\n", "x: line 1: takes lon and lat for coordinates in the plane, so that lengths are in degrees"},
+        {"id,Latitude,Lng\n1,2,3\n", "x: line 1: takes lon and lat"},
+        {"1,5\n2,7\n3,9\n", NULL},
+        {"1,5,,\n2,7,,\n3,9,,\n", NULL},
+        {"1,5,6\n2,7,8\n4,9,9\n", NULL},
+        {"2,5,6\n3,7,8\n4,9,9\n", NULL},
+        {"1,5,6\n2,7,8\n", NULL},
+        {"x,y,id\n1,5,6\n2,7,8\n3,9,9\n\n1,5,6\n2,7,8\n3,9,9\n", NULL},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct notes notes = {0, ""};
+        struct attn_point_set set = {.xy = NULL};
+        attn_ctx_config config;
+        attn_ctx *ctx;
+        bool end = false;
+        FILE *in = fmemopen((void *)(uintptr_t)cases[i].text, strlen(cases[i].text), "rb");
+        attn_ctx_config_init(&config);
+        config.log = note;
+        config.log_user = &notes;
+        assert_non_null(in);
+        assert_int_equal(attn_ctx_create(&config, &ctx, NULL, 0), ATTN_OK);
+        while (!end) {
+            assert_int_equal(attn_points_read(ctx, in, "x", &set, &end), ATTN_OK);
+            attn_points_free(ctx, &set);
+        }
+        if (notes.count != (cases[i].note != NULL) || !strstr(notes.text, cases[i].note ? cases[i].note : ""))
+            fail_msg("case %d: %d notes, the last \"%s\"", (int)i, notes.count, notes.text);
+        fclose(in);
+        attn_ctx_destroy(ctx);
+    }
+}
+
 static void a_byte_0_and_a_stream_that_cannot_be_read_are_said(void **state) {
     struct attn_point_set set = {.xy = NULL};
     bool end;
@@ -152,6 +204,11 @@ static void a_byte_0_and_a_stream_that_cannot_be_read_are_said(void **state) {
     FILE *in = fmemopen((void *)(uintptr_t) "1,\0\n", 4, "rb");
     assert_int_equal(attn_points_read(test_ctx, in, "x", &set, &end), ATTN_EINVAL);
     assert_string_equal(test_sentence(), "x: line 1: found a byte 0, expected text");
+    fclose(in);
+    in = fmemopen((void *)(uintptr_t) "\x1F\x8B\x08\0\0\n", 6, "rb");
+    set.line = 0;
+    assert_int_equal(attn_points_read(test_ctx, in, "x", &set, &end), ATTN_EINVAL);
+    assert_non_null(strstr(test_sentence(), "x: line 1: found data packed by gzip, expected text"));
     fclose(in);
     in = fopen("/", "rb");
     if (!in) return;
@@ -239,6 +296,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_form_of_points_is_read),
         cmocka_unit_test(every_malformed_stream_is_refused_with_its_line),
+        cmocka_unit_test(columns_that_may_be_meant_otherwise_are_noted_once),
         cmocka_unit_test(a_byte_0_and_a_stream_that_cannot_be_read_are_said),
         cmocka_unit_test(a_million_points_are_read_in_rows_and_in_one_line),
         cmocka_unit_test(files_of_tsplib_are_read_or_refused_by_their_distances),

@@ -187,6 +187,27 @@ static void hulls_of_points_on_a_line_or_in_one_place_are_no_polygons(void **sta
     free(place);
 }
 
+static void points_on_a_line_have_no_triangle_and_three_others_have_one(void **state) {
+    (void)state;
+    char *line = answer(&attn_pointer_delaunay, "constrain=true", true, "0 0 1 1 2 2 3 3\n"),
+         *three = answer(&attn_pointer_delaunay, "constrain=true", true, "0 0 1 0 0 1\n");
+    expect_piece(line, "\nexact\tnone\t0 triangles\tthe model has 0 of them\n");
+    expect_piece(three, "\nexact\t1 2 3\t1 triangle\tthe model has ");
+    free(line);
+    free(three);
+}
+
+static void areas_and_lengths_beyond_the_greatest_double_are_said_to_be_too_large(void **state) {
+    static const char wide[] = "-1.7e308 -1.7e308 1.7e308 -1.7e308 1.7e308 1.7e308 -1.7e308 1.7e308\n";
+    (void)state;
+    char *hull = answer(&attn_pointer_hull, "constrain=true", true, wide), *tour = answer(&attn_pointer_tsp, "constrain=true", true, wide);
+    expect_piece(hull, "\nexact\t1 2 3 4\tarea too large for a double\tthe model is ");
+    expect_piece(tour, "\tlength too large for a double\n");
+    assert_null(strstr(tour, "the model is right")); /* lengths that are not known are not compared */
+    free(hull);
+    free(tour);
+}
+
 static void copies_of_a_corner_are_not_in_the_hull(void **state) {
     (void)state;
     char *text = answer(&attn_pointer_hull, "", true, "0 0 1 0 1 0 1 1 0 1 0 0 1 1\n");
@@ -244,7 +265,7 @@ static void numbers_of_a_line_are_sorted_and_others_refused(void **state) {
     expect_piece(text, "\nexact\t1 3 4 5 2\tthe model is ");
     expect_piece(text, "\nexact\t1 2 3\tthe model is ");
     free(text);
-    expect_refused(&attn_pointer_sort, "", "1 2 3\n1 2\n", "line 2: found 2 numbers, expected at least 3", 1);
+    expect_refused(&attn_pointer_sort, "", "1 2 3\n1 2\n", "the input: line 2: found 2 numbers, expected at least 3", 1);
     expect_refused(&attn_pointer_sort, "", "\n", "line 1: found 0 numbers, expected at least 3", 0);
     expect_refused(&attn_pointer_sort, "", "1 2 nan\n", "line 1: found 'nan' at byte 4, expected a number", 0);
     expect_refused(&attn_pointer_sort, "", "1 2 1e999\n", "line 1: found '1e999' at byte 4, expected a number", 0);
@@ -270,6 +291,8 @@ int main(void) {
         cmocka_unit_test(a_set_that_is_moved_and_enlarged_by_powers_of_two_has_the_same_answer),
         cmocka_unit_test(points_in_one_place_or_on_a_line_or_far_apart_are_answered),
         cmocka_unit_test(hulls_of_points_on_a_line_or_in_one_place_are_no_polygons),
+        cmocka_unit_test(points_on_a_line_have_no_triangle_and_three_others_have_one),
+        cmocka_unit_test(areas_and_lengths_beyond_the_greatest_double_are_said_to_be_too_large),
         cmocka_unit_test(copies_of_a_corner_are_not_in_the_hull),
         cmocka_unit_test(bad_points_are_refused_with_their_place_behind_the_answers_before_them),
         cmocka_unit_test(a_dictionary_of_7_positions_is_not_asked_about_8_points),

@@ -106,6 +106,48 @@ static void examples_are_written_learned_from_and_evaluated_and_models_asked(voi
     }
 }
 
+static void write_file(const char *path, const char *what) {
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(what, file);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* Messages about files, of a baseline that has words for 6 points. */
+static void files_that_are_packed_or_do_not_fit_are_read_or_named_with_their_line(void **state) {
+    static const char fits[] = "0 0 1 0 0 1 output 1 2 3 1\n", twice[] = "0 0 1 0 0 1 output 1 2 2 3 1\n",
+                      seven[] = "0 0 1 0 0 1 1 1 .5 .5 .25 .5 .125 .5 output 1 2 4 3 1\n";
+    char words[3 * TEST_PATH], set[160], runs[96];
+    (void)state;
+    snprintf(runs, sizeof runs, "%s/runs", test_folder);
+    snprintf(set, sizeof set, "%s/set.csv", test_folder);
+    snprintf(
+        words, sizeof words,
+        "train pointer/hull model=lstm points=5-6 test_points=6 hidden=4 batch=2 steps=2 test_examples=4 --quiet --threads 1 --store %s",
+        runs);
+    expect(attn(output, words), 0, "");
+    const struct attn_run_summary run = only_run(runs);
+
+    snprintf(words, sizeof words, "%s%s%s%s", fits, "\n", seven, seven);
+    write_file(examples, words);
+    snprintf(words, sizeof words, "eval %s --data %s --threads 1", run.folder, examples);
+    expect(attn(output, words), 2, "/examples.txt: line 3: found 7 points, expected at most 6: the dictionary of model=lstm");
+    snprintf(words, sizeof words, "%s\n\n%s", fits, twice);
+    write_file(examples, words);
+    snprintf(words, sizeof words, "eval %s --data %s --threads 1", run.folder, examples);
+    expect(attn(output, words), 2, "/examples.txt: line 4: found 4 numbers, 3 of them different");
+
+    write_file(set, "0,0\n1,0\n0,1\n");
+    snprintf(words, sizeof words, "predict %s --input %s --svg %s/none/x.svg --threads 1", run.folder, set, test_folder);
+    expect(attn(output, words), 2, "/none/x.svg");
+    assert_int_equal(lines_of_text(), 1); /* no answer stands before it */
+    snprintf(words, sizeof words, "gzip -f '%s'", set);
+    if (system(words) != 0) skip();
+    snprintf(words, sizeof words, "predict %s --input %s.gz --check --threads 1", run.folder, set);
+    const int status = attn(output, words);
+    if (!strstr(text, "zlib")) expect(status, 0, "exact\t1 2 3\tarea 0.5\t");
+}
+
 static void words_that_do_not_fit_together_are_refused(void **state) {
     static const struct {
         const char *words, *sentence;
@@ -146,6 +188,7 @@ static void triangulations_of_fewer_than_3_points_are_not_written(void **state) 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(examples_are_written_learned_from_and_evaluated_and_models_asked, set_up, test_setting_close),
+        cmocka_unit_test_setup_teardown(files_that_are_packed_or_do_not_fit_are_read_or_named_with_their_line, set_up, test_setting_close),
         cmocka_unit_test_setup_teardown(triangulations_of_fewer_than_3_points_are_not_written, set_up, test_setting_close),
         cmocka_unit_test_setup_teardown(words_that_do_not_fit_together_are_refused, set_up, test_setting_close),
     };

@@ -39,7 +39,7 @@ static void expect_answers(const char *lines, const char *expected, attn_status 
     size_t size;
     FILE *in = stream_of(lines), *out = open_memstream(&text, &size);
     assert_non_null(out);
-    assert_int_equal(attn_answer_lines(test_ctx, in, out, answer, NULL), status);
+    assert_int_equal(attn_answer_lines(test_ctx, "questions", in, out, answer, NULL), status);
     assert_int_equal(fclose(out), 0);
     fclose(in);
     assert_string_equal(text, expected);
@@ -55,7 +55,7 @@ static void every_line_has_its_answer_also_the_last_without_an_end(void **state)
 static void an_empty_stream_is_said_to_be_empty(void **state) {
     (void)state;
     expect_answers("", "", ATTN_EINVAL);
-    expect_sentence("found no line, expected one at least to be answered");
+    expect_sentence("questions: found no line, expected one at least to be answered");
 }
 
 static void a_bad_line_is_named_and_ends_the_answers(void **state) {
@@ -72,11 +72,11 @@ static void a_line_that_is_too_long_is_refused_and_the_longest_is_not(void **sta
     memcpy(text + ATTN_ANSWER_LINE, "\n", 2);
     FILE *in = stream_of(text), *out = fopen("/dev/null", "w");
     assert_non_null(out);
-    assert_int_equal(attn_answer_lines(test_ctx, in, out, answer, NULL), ATTN_OK);
+    assert_int_equal(attn_answer_lines(test_ctx, "questions", in, out, answer, NULL), ATTN_OK);
     fclose(in);
     memcpy(text + ATTN_ANSWER_LINE, "x\n", 3);
     in = stream_of(text);
-    assert_int_equal(attn_answer_lines(test_ctx, in, out, answer, NULL), ATTN_EINVAL);
+    assert_int_equal(attn_answer_lines(test_ctx, "questions", in, out, answer, NULL), ATTN_EINVAL);
     expect_sentence("line 1: found 1048577 bytes, expected at most 1048576");
     fclose(in);
     fclose(out);
@@ -87,7 +87,7 @@ static void a_full_disk_is_noticed_at_the_first_answer(void **state) {
     FILE *in = stream_of("a\nb\n"), *out = fopen("/dev/full", "w");
     (void)state;
     if (!out) skip();
-    assert_int_equal(attn_answer_lines(test_ctx, in, out, answer, NULL), ATTN_ESYSTEM);
+    assert_int_equal(attn_answer_lines(test_ctx, "questions", in, out, answer, NULL), ATTN_ESYSTEM);
     expect_sentence("line 1: the answer cannot be written: No space left on device");
     fclose(out);
     fclose(in);
@@ -104,9 +104,10 @@ static void a_full_disk_is_noticed_within_a_long_answer(void **state) {
     FILE *in = stream_of("a\n"), *out = fopen("/dev/full", "w");
     (void)state;
     if (!out) skip();
-    assert_int_equal(attn_answer_lines(test_ctx, in, out, answer_at_length, NULL), ATTN_ESYSTEM);
+    assert_int_equal(attn_answer_lines(test_ctx, "questions", in, out, answer_at_length, NULL), ATTN_ESYSTEM);
     char text[512];
-    assert_string_equal(attn_ctx_error(test_ctx, text, sizeof text), "line 1: the answer cannot be written: a part of it was refused");
+    assert_string_equal(attn_ctx_error(test_ctx, text, sizeof text),
+                        "questions: line 1: the answer cannot be written: a part of it was refused");
     fclose(out);
     fclose(in);
 }
@@ -119,7 +120,7 @@ static void a_reader_that_is_gone_is_noticed(void **state) {
     close(ends[0]);
     FILE *in = stream_of("a\n"), *out = fdopen(ends[1], "w");
     assert_non_null(out);
-    assert_int_equal(attn_answer_lines(test_ctx, in, out, answer, NULL), ATTN_ESYSTEM);
+    assert_int_equal(attn_answer_lines(test_ctx, "questions", in, out, answer, NULL), ATTN_ESYSTEM);
     expect_sentence("line 1: the answer cannot be written: Broken pipe");
     fclose(out);
     fclose(in);
@@ -129,7 +130,7 @@ static void what_cannot_be_read_is_no_end_of_the_lines(void **state) {
     FILE *in = fopen("/", "r"), *out = fopen("/dev/null", "w");
     (void)state;
     assert_true(in && out);
-    assert_int_equal(attn_answer_lines(test_ctx, in, out, answer, NULL), ATTN_ESYSTEM);
+    assert_int_equal(attn_answer_lines(test_ctx, "questions", in, out, answer, NULL), ATTN_ESYSTEM);
     expect_sentence("line 1: it cannot be read: Is a directory");
     fclose(in);
     fclose(out);

@@ -333,7 +333,8 @@ static int shell(const char *form) {
 static void answers_name_the_line_and_the_stream_that_fails(void **state) {
     (void)state;
     expect(run("train", training("steps=3 --quiet")), 0, "");
-    expect(shell("printf 'a x b y ? b\\n\\n' | PROGRAM predict STORE/zoology* >\"$OUTPUT\" 2>&1"), 2, "attn: line 2: found no '?'");
+    expect(shell("printf 'a x b y ? b\\n\\n' | PROGRAM predict STORE/zoology* >\"$OUTPUT\" 2>&1"), 2,
+           "attn: standard input: line 2: found no '?'");
     if (access("/dev/full", W_OK) == 0)
         expect(shell("echo 'a x ? a' | PROGRAM predict STORE/zoology* 2>\"$OUTPUT\" >/dev/full"), 3,
                "line 1: the answer cannot be written");

@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 #include "cli/options.h"
 #include "cli/training/training.h"
+#include "io/text.h"
 #include "report/picture.h"
 #include "system/systems.h"
 #include "train/logits.h"
@@ -211,6 +212,32 @@ struct predict {
     struct attn_predict_options options;
 };
 
+/* The input; of a file that gzip has packed, its text in memory. */
+static attn_status open_input(const struct predict *p, struct attn_text *text, FILE **in) {
+    enum { GZIP = 0x1F /* no text begins with it */, MOST_BYTES = 1 << 30 };
+    *in = p->input ? fopen(p->input, "rb") : stdin;
+    if (*in && p->input) {
+        const int first = getc(*in);
+        if (first != EOF) ungetc(first, *in);
+        if (first == GZIP) {
+            fclose(*in);
+            const attn_status status = attn_text_read(p->c.ctx, NULL, p->input, MOST_BYTES, text);
+            if (status) return status;
+            *in = fmemopen(text->bytes, text->size, "rb");
+        }
+    }
+    return *in ? ATTN_OK : attn_fail(p->c.ctx, ATTN_EINVAL, "%s: cannot be read: %s", p->input, strerror(errno));
+}
+
+/* A place where no picture can be written is found before the answers, which may take long. */
+static attn_status check_svg(const struct predict *p) {
+    struct attn_file_writer writer;
+    if (!p->svg) return ATTN_OK;
+    const attn_status status = attn_file_begin(p->c.ctx, NULL, p->svg, &writer);
+    if (!status) attn_file_abort(&writer);
+    return status;
+}
+
 /* Answers what the input holds, and draws the first answer where a picture is wanted. */
 static attn_status answer(struct predict *p) {
     struct attn_job *job = &p->c.model.job;
@@ -218,15 +245,18 @@ static attn_status answer(struct predict *p) {
     struct attn_predict_options options = p->options;
     struct wait wait = {.share = -1};
     const struct attn_watch watch = {show_wait, &wait};
-    FILE *in = stdin;
+    struct attn_text text = {NULL, 0};
+    FILE *in;
     if (!job->task->predict) return attn_fail(p->c.ctx, ATTN_EUNSUPPORTED, "predict: %s has no such use", job->task->name);
     options.input = p->input ? p->input : "standard input";
     options.picture = p->svg ? &picture : NULL;
     options.watch = &watch;
-    if (p->input) in = fopen(p->input, "rb");
-    if (!in) return attn_fail(p->c.ctx, ATTN_EINVAL, "%s: cannot be read: %s", p->input, strerror(errno));
-    attn_status status = job->task->predict(job, &options, in, stdout);
+    attn_status status = check_svg(p);
+    if (!status) status = open_input(p, &text, &in);
+    if (status) return status;
+    status = job->task->predict(job, &options, in, stdout);
     if (p->input) fclose(in);
+    attn_text_free(p->c.ctx, &text);
     if (!status && p->svg && attn_picture_empty(&picture))
         status = attn_fail(p->c.ctx, ATTN_EINVAL, "%s: found nothing to answer, expected something to draw in %s", options.input, p->svg);
     if (!status && p->svg) status = attn_picture_write(p->c.ctx, &picture, p->svg);
@@ -248,7 +278,7 @@ int attn_cmd_predict(int argc, char **argv) {
     int64_t seed = 1;
     struct predict p = {.c = {.name = "predict"}, .options = {.tokens = 40}};
     const struct attn_option options[] = {
-        {"input", ATTN_OPTION_TEXT, &p.input, "FILE", "what is to be answered; default: standard input", 0, 0},
+        {"input", ATTN_OPTION_TEXT, &p.input, "FILE", "what is to be answered, plain or packed by gzip; default: standard input", 0, 0},
         {"check", ATTN_OPTION_FLAG, &p.options.check, NULL, "the exact answer beside the model's, of tasks that have one", 0, 0},
         {"svg", ATTN_OPTION_TEXT, &p.svg, "FILE", "a picture of the first answer, of tasks that have pictures", 0, 0},
         {"tokens", ATTN_OPTION_INTEGER, &p.options.tokens, "N", "tokens of a text's continuation; default 40", 1, 1e6},

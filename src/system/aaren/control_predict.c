@@ -91,7 +91,7 @@ attn_status attn_aaren_control_predict(struct attn_job *job, const struct attn_p
     if (status) return status;
     e.row = attn_alloc(job->ctx, bytes);
     if (!e.row) return attn_no_memory(job->ctx, "the steps of an episode", bytes);
-    status = attn_answer_lines(job->ctx, in, out, answer, &e);
+    status = attn_answer_lines(job->ctx, options->input, in, out, answer, &e);
     attn_free(job->ctx, e.row);
     return status;
 }

@@ -36,6 +36,13 @@ static attn_status grow_line(struct attn_point_stream *s) {
     return ATTN_OK;
 }
 
+/* What is no text, by a byte 0 in it or by how it begins. */
+static attn_status check_text(const struct attn_point_stream *s, int c) {
+    const bool packed = s->set->line == 1 && s->length == 2 && memcmp(s->text, "\x1F\x8B", 2) == 0;
+    if (packed) return attn_point_fail(s, "found data packed by gzip, expected text: unpack it first, as by gzip -dc");
+    return c == '\0' ? attn_point_fail(s, "found a byte 0, expected text") : ATTN_OK;
+}
+
 attn_status attn_point_line(struct attn_point_stream *s) {
     attn_status status = ATTN_OK;
     int c;
@@ -44,7 +51,7 @@ attn_status attn_point_line(struct attn_point_stream *s) {
     flockfile(s->in);
     while ((c = getc_unlocked(s->in)) != EOF && c != '\n') {
         if (s->length + 1 >= s->text_room) status = grow_line(s);
-        if (!status && c == '\0') status = attn_point_fail(s, "found a byte 0, expected text");
+        if (!status) status = check_text(s, c);
         if (status) break;
         s->text[s->length++] = (char)c;
     }

@@ -51,8 +51,6 @@ static attn_status take_set(struct attn_point_stream *s, bool *end) {
     while (!status && !s->ended && (attn_point_line_blank(s) || attn_point_line_comment(s)));
     *end = !status && s->ended;
     if (status || *end) return status;
-    if ((uint8_t)s->text[0] == 0x1F && (uint8_t)s->text[1] == 0x8B)
-        return attn_point_fail(s, "found data packed by gzip, expected text: unpack it first, as by gzip -dc");
     if (attn_points_tsplib_begins(s->text)) return attn_points_take_tsplib(s);
     if (attn_points_line_begins(s->text)) return attn_points_take_line(s);
     return attn_points_take_rows(s);

@@ -65,6 +65,31 @@ static int32_t read_header(const char *line, char separator, struct named pair[2
     return column;
 }
 
+static void note_degrees(struct attn_point_stream *s) {
+    if (!s->set->degrees_said)
+        attn_log(s->ctx, ATTN_LOG_WARN, "%s: line %lld: takes lon and lat for coordinates in the plane, so that lengths are in degrees",
+                 s->name, (long long)s->set->line);
+    s->set->degrees_said = true;
+}
+
+/* Do the first numbers of all points count them, from 0 or from 1? */
+static bool counts(const struct attn_point_set *set) {
+    bool all = set->n > 2 && (set->xy[0] == 0 || set->xy[0] == 1);
+    for (int64_t i = 1; i < set->n && all; i++) all = set->xy[2 * i] == set->xy[0] + (double)i;
+    return all;
+}
+
+/* Of rows of more than two columns that no header names: the first may be the points' numbers. */
+static void note_columns(struct attn_point_stream *s) {
+    if (s->set->columns_said || !counts(s->set)) return;
+    attn_log(
+        s->ctx, ATTN_LOG_WARN,
+        "%s: up to line %lld: the first of more than two columns counts the rows, and is taken for x, the second for y: a header with x "
+        "and y says which are meant",
+        s->name, (long long)s->set->line);
+    s->set->columns_said = true;
+}
+
 /* Sets the columns that a header names. Of two the first is x and the second y, whatever they are called; of more it is not guessed which are meant. */
 static attn_status take_header(struct attn_point_stream *s, char separator, bool *is_header) {
     char shown[ATTN_WORD_SHOWN];
@@ -72,10 +97,12 @@ static attn_status take_header(struct attn_point_stream *s, char separator, bool
     const int32_t columns = read_header(s->text, separator, pair);
     *is_header = columns > 0;
     if (!*is_header) return ATTN_OK;
+    s->set->columns_said = true;
     for (int i = 0; i < 2; i++) {
         if (pair[i].x < 0 || pair[i].y < 0) continue;
         s->set->column[0] = pair[i].x;
         s->set->column[1] = pair[i].y;
+        if (i == 1) note_degrees(s);
         return ATTN_OK;
     }
     if (columns > 2)
@@ -86,7 +113,8 @@ static attn_status take_header(struct attn_point_stream *s, char separator, bool
     return ATTN_OK;
 }
 
-static attn_status take_row(struct attn_point_stream *s, char separator) {
+/* *more: cells are behind those that are read. */
+static attn_status take_row(struct attn_point_stream *s, char separator, bool *more) {
     const int32_t *wanted = s->set->column, last = wanted[0] > wanted[1] ? wanted[0] : wanted[1];
     const char *at = s->text;
     double value[2] = {0, 0};
@@ -100,19 +128,21 @@ static attn_status take_row(struct attn_point_stream *s, char separator) {
                 return attn_point_fail_word(s, "column", column + 1, cell.begin, cell.end);
         }
     }
+    *more = at && at[strspn(at, " \t,;")] != '\0';
     return attn_point_add(s, value[0], value[1]);
 }
 
 attn_status attn_points_take_rows(struct attn_point_stream *s) {
     const char separator = separator_of(s->text);
-    bool is_header;
+    bool is_header, more = false;
     if (s->set->column[0] == s->set->column[1]) s->set->column[1] = 1;
     attn_status status = take_header(s, separator, &is_header);
     if (!status && is_header) status = attn_point_line(s);
     while (!status && !s->ended && !attn_point_line_blank(s)) {
-        if (!attn_point_line_comment(s)) status = take_row(s, separator);
+        if (!attn_point_line_comment(s)) status = take_row(s, separator, &more);
         if (!status) status = attn_point_line(s);
     }
+    if (!status && more) note_columns(s);
     if (!status && s->set->n == 0) status = attn_point_fail(s, "found the end of a header's rows, expected a row of coordinates");
     return status;
 }

@@ -10,6 +10,7 @@
 /* The examples of a file, those of equal numbers of points together. */
 struct attn_pointer_file {
     int64_t count, least, most; /* examples; points of the shortest and of the longest */
+    int64_t most_line;          /* where the first of the longest stands */
     int64_t most_tokens;
     double *xy;
     int32_t *tokens;                 /* with the end */

@@ -16,8 +16,9 @@ struct reading {
     double *xy;
     int32_t *tokens;
     struct place {
-        int64_t n, xy, token, tokens;
+        int64_t n, xy, token, tokens, line;
     } * place;
+    int64_t line;                  /* of the newest example */
     int64_t count, numbers, words; /* used */
     int64_t room, room_numbers, room_words;
 };
@@ -44,8 +45,8 @@ static attn_status check_kind(const struct reading *r, const char *path, const s
         seen[e->target[i]] = 1;
     }
     if (kind == ATTN_POINTER_DELAUNAY ? count % 3 == 0 : different == count && (kind == ATTN_POINTER_HULL || count == e->n)) return ATTN_OK;
-    return attn_fail(r->ctx, ATTN_EINVAL, "%s: example %lld: found %lld numbers, %lld of them different, for %lld points, expected %s",
-                     path, (long long)r->count + 1, (long long)count, (long long)different, (long long)e->n,
+    return attn_fail(r->ctx, ATTN_EINVAL, "%s: line %lld: found %lld numbers, %lld of them different, for %lld points, expected %s", path,
+                     (long long)r->line, (long long)count, (long long)different, (long long)e->n,
                      kind == ATTN_POINTER_DELAUNAY ? "three a triangle"
                      : kind == ATTN_POINTER_HULL   ? "none twice"
                                                    : "every point once");
@@ -53,10 +54,10 @@ static attn_status check_kind(const struct reading *r, const char *path, const s
 
 /* The structure's own tokens, closed or not as the problem has it. */
 static attn_status add(struct reading *r, const char *path, const struct attn_point_example *e) {
-    if (e->count < 1) return attn_fail(r->ctx, ATTN_EINVAL, "%s: example %lld: found no output", path, (long long)r->count + 1);
+    if (e->count < 1) return attn_fail(r->ctx, ATTN_EINVAL, "%s: line %lld: found no output", path, (long long)r->line);
     if (e->n > ATTN_POINTER_MOST)
-        return attn_fail(r->ctx, ATTN_EINVAL, "%s: example %lld: found %lld points, expected at most %d to learn from", path,
-                         (long long)r->count + 1, (long long)e->n, ATTN_POINTER_MOST);
+        return attn_fail(r->ctx, ATTN_EINVAL, "%s: line %lld: found %lld points, expected at most %d to learn from", path,
+                         (long long)r->line, (long long)e->n, ATTN_POINTER_MOST);
     const bool cyclic = r->problem->kind == ATTN_POINTER_HULL || r->problem->kind == ATTN_POINTER_TSP;
     const int64_t count = e->count - (cyclic && e->count > 1 && e->target[e->count - 1] == e->target[0]);
     attn_status status = check_kind(r, path, e, count);
@@ -67,7 +68,7 @@ static attn_status add(struct reading *r, const char *path, const struct attn_po
     assert(r->xy && r->tokens && r->place); /* there is room now */
     memcpy(r->xy + r->numbers, e->xy, (size_t)(2 * e->n) * sizeof *r->xy);
     const int64_t tokens = attn_pointer_tokens(r->problem, e->target, count, r->tokens + r->words);
-    r->place[r->count++] = (struct place){e->n, r->numbers, r->words, tokens};
+    r->place[r->count++] = (struct place){e->n, r->numbers, r->words, tokens, r->line};
     r->numbers += 2 * e->n;
     r->words += tokens;
     return ATTN_OK;
@@ -98,10 +99,11 @@ static attn_status put_in_order(struct reading *r, struct attn_pointer_file *fil
         file->first_xy[i + 1] = file->first_xy[i] + 2 * p->n;
         file->first_token[i + 1] = file->first_token[i] + p->tokens;
         file->most_tokens = attn_max64(file->most_tokens, p->tokens);
+        if (p->n > file->most) file->most_line = p->line;
+        file->most = p->n;
     }
     file->count = r->count;
     file->least = r->place[0].n;
-    file->most = r->place[r->count - 1].n;
     return ATTN_OK;
 }
 
@@ -113,6 +115,7 @@ static attn_status read_all(struct reading *r, const char *path) {
     while (!status && !end) {
         struct attn_point_example e;
         status = attn_examples_next(reader, &e, &end);
+        r->line = attn_examples_line(reader);
         if (!status && !end) status = add(r, path, &e);
     }
     attn_examples_close(reader);

@@ -248,9 +248,7 @@ static attn_status measure_part(struct attn_job *job, const struct attn_pointer_
                                 struct attn_pointer_score score[WAYS], struct attn_figures *figures) {
     const int64_t n = (file->first_xy[first + 1] - file->first_xy[first]) / 2;
     struct evaluation e;
-    attn_status status = attn_pointer_task_fits(job, n);
-    if (status) return status;
-    status = open_evaluation(&e, job, n, file->most_tokens);
+    attn_status status = open_evaluation(&e, job, n, file->most_tokens);
     for (int64_t at = first; at < end && !status; at += ATTN_POINTER_TEST_BATCH) {
         const int64_t count = attn_min64(ATTN_POINTER_TEST_BATCH, end - at);
         attn_pointer_batch_begin(&e.batch, count, n, file->most_tokens);
@@ -262,6 +260,15 @@ static attn_status measure_part(struct attn_job *job, const struct attn_pointer_
     if (!status) add_figures(&e, n, score, figures);
     close_evaluation(&e);
     return status;
+}
+
+/* Before any of its examples is answered. */
+static attn_status check_file(const struct attn_job *job, const char *path, const struct attn_pointer_file *file) {
+    char sentence[512];
+    const attn_status status = attn_pointer_task_fits(job, file->most);
+    if (!status) return ATTN_OK;
+    return attn_fail(job->ctx, status, "%s: line %lld: %s", path, (long long)file->most_line,
+                     attn_ctx_error(job->ctx, sentence, sizeof sentence));
 }
 
 /* One number of points after the other; the first figure is of all of them. */
@@ -291,6 +298,7 @@ attn_status attn_pointer_evaluate(struct attn_job *job, const char *data, struct
     struct attn_pointer_file *file;
     if (!data) return evaluate_generated(job, out);
     attn_status status = attn_pointer_file_read(job->ctx, &s->problem, data, &file);
+    if (!status) status = check_file(job, data, file);
     if (!status) status = evaluate_file(job, file, out);
     attn_pointer_file_free(job->ctx, file);
     return status;

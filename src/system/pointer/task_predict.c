@@ -43,6 +43,7 @@ static attn_status check(const struct question *q, int64_t n) {
 
 static void print_numbers(const struct attn_pointer_answer *a, const int32_t *numbers, int64_t count, FILE *out) {
     const bool triangles = a->problem.kind == ATTN_POINTER_DELAUNAY;
+    if (count == 0) fputs("none", out);
     for (int64_t i = 0; i < count; i++) fprintf(out, "%s%d", i == 0 ? "" : triangles && i % 3 == 0 ? "  " : " ", numbers[i] + 1);
 }
 
@@ -56,6 +57,14 @@ static double rounded_length(const double *xy, const int32_t *tour, int64_t n) {
     return sum;
 }
 
+/* "<tab>area 16", of coordinates up to the greatest double. */
+static void print_size(const char *what, double size, FILE *out) {
+    if (isfinite(size))
+        fprintf(out, "\t%s %.6g", what, size);
+    else
+        fprintf(out, "\t%s too large for a double", what);
+}
+
 /* What a structure measures. */
 static void print_measure(const struct question *q, const int32_t *numbers, int64_t count, FILE *out) {
     const struct attn_pointer_answer *a = &q->answer;
@@ -64,19 +73,19 @@ static void print_measure(const struct question *q, const int32_t *numbers, int6
         if (count < 3)
             fputs("\tno area", out);
         else if (attn_polygon_simple(a->xy, numbers, count))
-            fprintf(out, "\tarea %.6g", fabs(attn_polygon_area(a->xy, numbers, count)));
+            print_size("area", fabs(attn_polygon_area(a->xy, numbers, count)), out);
         else
             fputs("\tno simple polygon", out);
         break;
     case ATTN_POINTER_DELAUNAY:
-        fprintf(out, "\t%lld triangles", (long long)(count / 3));
+        fprintf(out, "\t%lld triangle%s", (long long)(count / 3), count / 3 == 1 ? "" : "s");
         break;
     case ATTN_POINTER_TSP:
         if (!attn_tour_valid(numbers, count, a->n, a->scratch)) {
             fputs("\tno tour of all points", out);
             break;
         }
-        fprintf(out, "\tlength %.6g", attn_tour_length(a->xy, numbers, count));
+        print_size("length", attn_tour_length(a->xy, numbers, count), out);
         if (q->name[0]) fprintf(out, "\trounded as in TSPLIB %.0f", rounded_length(a->xy, numbers, count));
         break;
     case ATTN_POINTER_SORT:
@@ -88,6 +97,7 @@ static void print_longer(const struct attn_pointer_answer *a, FILE *out) {
     const double best = attn_tour_length(a->xy, a->truth, a->truths);
     if (!attn_tour_valid(a->numbers, a->count, a->n, a->scratch) || !(best > 0)) return;
     const double more = attn_tour_length(a->xy, a->numbers, a->count) / best - 1;
+    if (!isfinite(more)) return; /* a length is too large for a double */
     if (more > 1e-12)
         fprintf(out, "\tthe model's is %.2f%% longer", 100 * more);
     else
@@ -216,6 +226,6 @@ static attn_status answer_numbers(void *user, char *line, size_t bytes, FILE *ou
 attn_status attn_pointer_predict(struct attn_job *job, const struct attn_predict_options *options, FILE *in, FILE *out) {
     const struct attn_pointer_task *s = job->self;
     struct question q = {.job = job, .options = options, .name = ""};
-    if (s->problem.kind == ATTN_POINTER_SORT) return attn_answer_lines(job->ctx, in, out, answer_numbers, &q);
+    if (s->problem.kind == ATTN_POINTER_SORT) return attn_answer_lines(job->ctx, options->input, in, out, answer_numbers, &q);
     return answer_sets(&q, in, out);
 }

@@ -52,7 +52,7 @@ static const char *const fillers[] = {"zero", "random", NULL};
 
 #define SIZES(vocabulary_, length_, pairs_)                                                                                                \
     {"vocabulary", "tokens: the lower half are keys, the upper half values", ATTN_WHOLE, vocabulary_, 4, 1e8, NULL},                       \
-        {"length", "tokens of an example (N)", ATTN_WHOLE, length_, 3, MOST_LENGTH, NULL},                                                         \
+        {"length", "tokens of an example (N)", ATTN_WHOLE, length_, 3, MOST_LENGTH, NULL},                                                 \
         {"pairs", "pairs of key and value in an example (D)", ATTN_WHOLE, pairs_, 1, 1e6, NULL}, {                                         \
         "passes", "how often the pairs are shown before they are asked for", ATTN_WHOLE, "1", 1, 100, NULL                                 \
     }
@@ -310,7 +310,7 @@ static attn_tensor *logits_at(struct attn_job *job, int64_t tokens, const int32_
 
 static attn_status predict(struct attn_job *job, const struct attn_predict_options *options, FILE *in, FILE *out) {
     const attn_status status = attn_predict_plain(job, options);
-    return status ? status : attn_answer_lines(job->ctx, in, out, answer, job);
+    return status ? status : attn_answer_lines(job->ctx, options->input, in, out, answer, job);
 }
 
 const struct attn_task attn_zoology_mqar = {

@@ -161,7 +161,7 @@ static attn_status predict(struct attn_job *job, const struct attn_predict_optio
     const attn_status status = attn_predict_plain(job, options);
     if (status) return status;
     if (!s->corpus.tokenizer) return attn_fail(job->ctx, ATTN_EUNSUPPORTED, "a model of numbers has no text to continue");
-    return attn_answer_lines(job->ctx, in, out, answer, &question);
+    return attn_answer_lines(job->ctx, options->input, in, out, answer, &question);
 }
 
 const struct attn_task attn_zoology_lm = {.name = "zoology/lm",
