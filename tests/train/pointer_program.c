@@ -22,7 +22,7 @@ static int set_up(void **state) {
 
 /* "attn WORDS"; what it prints goes to `file` and to text. */
 static int attn(const char *file, const char *words) {
-    char whole[3 * TEST_PATH];
+    char whole[4 * TEST_PATH];
     const char *program = getenv("ATTN_PROGRAM");
     if (!program) skip();
     snprintf(whole, sizeof whole, "%s %s", program, words);
