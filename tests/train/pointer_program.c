@@ -117,7 +117,7 @@ static void write_file(const char *path, const char *what) {
 static void files_that_are_packed_or_do_not_fit_are_read_or_named_with_their_line(void **state) {
     static const char fits[] = "0 0 1 0 0 1 output 1 2 3 1\n", twice[] = "0 0 1 0 0 1 output 1 2 2 3 1\n",
                       seven[] = "0 0 1 0 0 1 1 1 .5 .5 .25 .5 .125 .5 output 1 2 4 3 1\n";
-    char words[3 * TEST_PATH], set[160], runs[96];
+    char words[2 * TEST_PATH], set[160], runs[96];
     (void)state;
     snprintf(runs, sizeof runs, "%s/runs", test_folder);
     snprintf(set, sizeof set, "%s/set.csv", test_folder);

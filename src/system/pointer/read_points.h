@@ -36,11 +36,11 @@ struct attn_point_set {
 };
 
 /* Reads the next set, of at least one point, or *end: only comments and empty lines are left. Nothing behind the set is read, so that a reader of answers may
- * be waited for. The memory follows what was read. The log is told once (ATTN_LOG_WARN) where columns are degrees, which are taken as lengths in the plane, and where
- * rows without a header have more than two columns of which the first counts them. ATTN_EINVAL, with name_of_stream, line, what was found and what was expected: cells that are no
- * finite numbers, rows that lack a column, a header of more than two columns without those names, an odd number of coordinates, more points than
- * ATTN_POINTS_MOST, TSPLIB of other distances, of another kind than TSP, or with another number of cities than its DIMENSION; ATTN_ESYSTEM: reading
- * failed. *out is freed by attn_points_free, and then goes into the next call; after an error there is nothing to free. */
+ * be waited for. The memory follows what was read. The log is told once (ATTN_LOG_WARN) where columns are degrees, which are taken as coordinates in the
+ * plane, and where rows without a header have more than two columns of which the first counts them. ATTN_EINVAL, with name_of_stream, line, what was found
+ * and what was expected: cells that are no finite numbers, rows that lack a column, a header of more than two columns without those names, an odd number
+ * of coordinates, more points than ATTN_POINTS_MOST, TSPLIB of other distances, of another kind than TSP, or with another number of cities than its
+ * DIMENSION; ATTN_ESYSTEM: reading failed. *out is freed by attn_points_free, and then goes into the next call; after an error there is nothing to free. */
 attn_status attn_points_read(attn_ctx *ctx, FILE *in, const char *name_of_stream, struct attn_point_set *out, bool *end);
 
 /* Frees the points; line, columns and what was said stay for the next set. */
