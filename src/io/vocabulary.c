@@ -44,7 +44,7 @@ static size_t slot_of(const struct attn_vocabulary *v, const char *bytes, size_t
     for (; v->slot[at] >= 0; at = (at + 1) & (v->slots - 1)) {
         size_t other;
         const char *held = attn_vocabulary_get(v, v->slot[at], &other);
-        if (other == length && memcmp(held, bytes, length) == 0) break;
+        if (other == length && (length == 0 || memcmp(held, bytes, length) == 0)) break;
     }
     return at;
 }

@@ -276,9 +276,9 @@ static void the_cost_of_claims_is_told_to_programs_too(void **state) {
     (void)state;
     expect(run("reproduce", "zoology --scale smoke --dry-run --json"), 0, "\"record\":\"cost\",\"system\":\"zoology\",\"scale\":\"smoke\"");
     expect(run("reproduce", "zoology --scale smoke --json"), 0, "\"verdict\":\"holds\"");
-    expect(run("reproduce", "pointer --scale night --dry-run"), 2,
-           "attn: reproduce: pointer has no claims at scale night; it has smoke, quick, full, paper");
-    expect(run("reproduce", "pointer --scale night"), 2, "pointer has no claims at scale night");
+    expect(run("reproduce", "aaren --scale night --dry-run"), 2,
+           "attn: reproduce: aaren has no claims at scale night; it has smoke, quick, full");
+    expect(run("reproduce", "aaren --scale night"), 2, "aaren has no claims at scale night");
     expect(run("reproduce", "zoology --scale smoke"), 0, "not tested at this scale: attention-recalls-at-any-width, others-fall-short, ");
 }
 
