@@ -1,6 +1,7 @@
 /* Pictures of answers: each line once, in its role. */
 #include "support/failing_memory.h"
 #include "support/fixture.h"
+#include "system/pointer/answer.h"
 #include "system/pointer/pictures.h"
 
 #include <setjmp.h>
@@ -30,6 +31,20 @@ static void hulls_and_tours_are_closed_lines_of_both(void **state) {
         attn_pointer_picture_cycles(test_ctx, &p, xy, 5, (struct attn_point_answer){predicted, 3}, (struct attn_point_answer){NULL, 0}),
         ATTN_OK);
     assert_int_equal(p.lines, 1);
+    attn_picture_free(test_ctx, &p);
+}
+
+static void a_tour_that_a_search_found_is_not_called_the_truth(void **state) {
+    static const int32_t tour[] = {0, 1, 2, 3, 4};
+    const struct attn_pointer_answer exact = {.problem = {.kind = ATTN_POINTER_TSP, .exact_most = 5}, .n = 5},
+                                     found = {.problem = {.kind = ATTN_POINTER_TSP, .exact_most = 4}, .n = 5};
+    struct attn_picture p = {.truth = attn_pointer_truth_word(&found)};
+    (void)state;
+    assert_null(attn_pointer_truth_word(&exact));
+    assert_string_equal(p.truth, "found");
+    const struct attn_point_answer answer = {tour, 5};
+    assert_int_equal(attn_pointer_picture_cycles(test_ctx, &p, xy, 5, answer, answer), ATTN_OK);
+    assert_non_null(strstr(p.description, "Found by search: 1, 2, 3, 4, 5. "));
     attn_picture_free(test_ctx, &p);
 }
 
@@ -91,6 +106,7 @@ static void failing_memory_is_said_and_nothing_is_lost(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hulls_and_tours_are_closed_lines_of_both),
+        cmocka_unit_test(a_tour_that_a_search_found_is_not_called_the_truth),
         cmocka_unit_test(edges_of_triangles_are_drawn_once_in_their_role),
         cmocka_unit_test(weights_have_a_column_for_the_end_and_for_each_point),
         cmocka_unit_test(failing_memory_is_said_and_nothing_is_lost),

@@ -84,11 +84,15 @@ static void mistakes_are_told_with_what_to_do(void **state) {
     expect("$ATTN runs --where 'accuracy>>0.5'", 2, "expected NAME=VALUE");
     expect("$ATTN runs --state don", 2, "expected done, stopped, failed, running or killed; did you mean 'done'?");
     expect("$ATTN runs --task foo", 2, "there is no task 'foo'");
-    expect("$ATTN runs --store nowhere", 0, "attn: runs: nowhere: there is no such folder; --store DIR names another store");
+    expect("$ATTN runs --store nowhere", 2, "attn: runs: nowhere: there is no such folder; --store DIR names another store");
+    expect("ATTN_RUNS=nowhere $ATTN runs", 0, "attn: runs: nowhere: there are no runs yet");
+    expect("echo mine >kept.html; $ATTN report --store nowhere --out kept.html", 2,
+           "attn: report: nowhere: there is no such folder; --store DIR names another store");
+    expect("cat kept.html", 0, "mine\n");
     expect("$ATTN runs --sort acuracy", 2, "did you mean 'accuracy'?");
     expect("$ATTN report --help", 0, "Example:\n  attn report");
     expect("$ATTN runs --help", 0, "--compare");
-    expect("$ATTN report --store empty", 0, "report.html");
+    expect("mkdir empty && $ATTN report --store empty", 0, "report.html");
 }
 
 static void a_comparison_shows_what_differs_best_first(void **state) {

@@ -197,7 +197,7 @@ static void tasks_have_short_names_and_misspelt_ones_a_proposal(void **state) {
     (void)state;
     expect("$ATTN systems stacked", 0, "zoology/stacked: ");
     expect("$ATTN systems ar_single", 0, "zoology/ar_single: ");
-    expect("$ATTN data staked", 2, "attn: there is no task 'staked'; did you mean 'stacked'?");
+    expect("$ATTN data staked", 2, "attn: there is no task 'staked'; did you mean 'stacked'? attn systems lists them");
     expect("$ATTN train zoology/mqr", 2, "attn: there is no task 'zoology/mqr'; did you mean 'zoology/mqar'?");
     expect("$ATTN systems ar_singel", 2, "did you mean 'ar_single'?");
 }
@@ -211,7 +211,13 @@ static void what_is_wrong_is_named_with_what_would_do(void **state) {
            "attn: tokens.npy: found an array and tokenizer=bpe, expected tokenizer=numbers vocabulary=N with it");
     expect(LM "data=tokens.npy heads=4", 2,
            "attn: recipe: zoology/lm has no field 'heads', but its mixer has such an option; did you mean 'mixer=attention:heads=...'?");
-    expect(LM "data=tokens.npy mixer=mamba heads=4", 2, "attn: recipe: zoology/lm has no field 'heads'\n");
+    expect(LM "data=tokens.npy mixer=mamba heads=4", 2,
+           "attn: recipe: zoology/lm has no field 'heads'; attn systems zoology/lm lists its fields\n");
+    expect("$ATTN data hull pts=5", 2, "pointer/hull has no field 'pts'; attn systems pointer/hull lists its fields\n");
+    expect("$ATTN train hull --zzz 5", 2, "there is no option --zzz; see attn train --help; a field is given as zzz=VALUE\n");
+    expect("$ATTN train hull --threads 0", 2, "--threads 0: expected a whole number from 1 to 4096");
+    expect("$ATTN predict lm a.csv", 2,
+           "attn: predict: found 'a.csv' behind the model, expected one model alone: --input FILE names what is to be answered\n");
     expect(LM "data=tokens.npy mixer=mamba+attention d_state=4", 2, "did you mean 'mixer=mamba:d_state=...'?");
     expect("$ATTN eval lm eval_tokens=0", 2, "attn: eval: found 'eval_tokens=0' behind the model, expected one model alone");
     expect("$ATTN train --resume lm --store elsewhere", 2,

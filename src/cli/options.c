@@ -152,8 +152,11 @@ static int unknown_option(const struct attn_usage *usage, const char *name) {
     int count = 0;
     for (int i = 0; i < usage->count && count < ATTN_OPTION_VALUES; i++) names[count++] = usage->options[i].name;
     const char *nearest = attn_nearest(name, names, count);
-    if (nearest != NULL) return attn_complain("%s: there is no option --%s; did you mean --%s?", usage->command, name, nearest);
-    return attn_complain("%s: there is no option --%s; see attn %s --help", usage->command, name, usage->command);
+    char field[WORD_MAX + 64] = "";
+    if (usage->arguments != NULL && strstr(usage->arguments, "FIELD=VALUE") != NULL)
+        snprintf(field, sizeof field, "%s a field is given as %s=VALUE", nearest != NULL ? "" : ";", name);
+    if (nearest != NULL) return attn_complain("%s: there is no option --%s; did you mean --%s?%s", usage->command, name, nearest, field);
+    return attn_complain("%s: there is no option --%s; see attn %s --help%s", usage->command, name, usage->command, field);
 }
 
 /* One word that begins with "--"; *at is moved on when the value is the next word. */

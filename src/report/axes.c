@@ -129,6 +129,8 @@ static void choose(struct varying *v, const struct attn_task *task, struct attn_
 static void choose_for_series(struct varying *v, struct attn_axes *out) {
     const int rate = see_rate(v, out);
     out->tuned = rate >= 0;
+    for (int f = 0; f < v->count; f++) /* runs of other lengths are no fair comparison: the legend says so */
+        if (is(v, f, "steps")) v->out[f] = false;
     choose_lines(v, rate, out);
 }
 
@@ -262,6 +264,7 @@ struct points {
     bool lower, tuned;
     const struct sizes *sizes;            /* a point for each of them, of their figures of the best runs */
     const struct attn_run_summary **room; /* for the runs of a point */
+    bool *several_rates;                  /* set where a point has */
 };
 
 /* The point of samples with one x, of the figure `told`; none where no seed has one. Of runs that are not tuned each counts. */
@@ -271,6 +274,7 @@ static void add_point(const struct sample *s, int64_t count, const struct points
     int64_t most = 0, n = 0, index, step;
     for (int64_t begin = 0; begin < count && how->tuned; begin += of_seed(s, begin, count))
         most = attn_max64(most, rates_of(s + begin, of_seed(s, begin, count), how->room));
+    if (most > 1) *how->several_rates = true;
     for (int64_t begin = 0; begin < count; begin += step) {
         step = how->tuned ? of_seed(s, begin, count) : 1;
         const int64_t rates = rates_of(s + begin, step, how->room);
@@ -357,6 +361,7 @@ static attn_status make_panels(const struct attn_report_runs *runs, const struct
     int64_t taken = 0;
     *out = (struct attn_panels){.count = 0};
     how->room = attn_alloc(ctx, count * sizeof *how->room);
+    how->several_rates = &out->several_rates;
     attn_status status = samples && how->room ? ATTN_OK : attn_no_memory(ctx, "a figure", count * (sizeof *samples + sizeof *how->room));
     if (!status) status = take_samples(runs, axes, how->figure, samples, &taken);
     if (!status) status = add_samples(ctx, samples, taken, axes, how, out);
@@ -371,7 +376,7 @@ static attn_status make_panels(const struct attn_report_runs *runs, const struct
 
 attn_status attn_axes_points(const struct attn_report_runs *runs, const struct attn_axes *axes, const char *figure, bool lower,
                              struct attn_panels *out) {
-    return make_panels(runs, axes, &(struct points){figure, lower, axes->tuned, NULL, NULL}, out);
+    return make_panels(runs, axes, &(struct points){figure, lower, axes->tuned, NULL, NULL, NULL}, out);
 }
 
 /* The N of "NAME_N"; 0: the figure has another name. */
@@ -401,7 +406,7 @@ attn_status attn_axes_series(const struct attn_report_runs *runs, const struct a
             const int64_t size = size_of(runs->at[i].summary->figures.at[k].name, series);
             if (size > 0) see_size(size, &sizes);
         }
-    return make_panels(runs, axes, &(struct points){figure, lower, axes->tuned, &sizes, NULL}, out);
+    return make_panels(runs, axes, &(struct points){figure, lower, axes->tuned, &sizes, NULL, NULL}, out);
 }
 
 void attn_panels_free(attn_ctx *ctx, struct attn_panels *panels) {

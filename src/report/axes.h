@@ -33,14 +33,15 @@ struct attn_panel {
 struct attn_panels {
     struct attn_panel at[ATTN_AXES_PANELS];
     int count, lines_left_out, panels_left_out;
-    double low, high; /* of all points and bars */
+    bool several_rates; /* some point is the best of more than one rate */
+    double low, high;   /* of all points and bars */
 };
 /* The points of `figure`; lower: the best is the least. Runs that failed count where rates are tuned, as having no figure. */
 attn_status attn_axes_points(const struct attn_report_runs *runs, const struct attn_axes *axes, const char *figure, bool lower,
                              struct attn_panels *out);
 void attn_panels_free(attn_ctx *ctx, struct attn_panels *panels);
 
-/* Figures by size, as accuracy_5 and accuracy_10 of tests of 5 and 10 points: SERIES_N against N, the sizes along the axis. All that varies but seeds makes lines,
+/* Figures by size, as accuracy_5 and accuracy_10 of tests of 5 and 10 points: SERIES_N against N, the sizes along the axis. All that varies but seeds makes lines, `steps` also where it follows,
  * and lr is tuned where it varies: the runs that count are the best by `figure`, in one panel. */
 attn_status attn_axes_choose_series(const struct attn_report_runs *runs, struct attn_axes *out);
 attn_status attn_axes_series(const struct attn_report_runs *runs, const struct attn_axes *axes, const char *series, const char *figure,

@@ -67,7 +67,7 @@ static void describe(struct attn_drawing *d) {
 static void caption_of_points(const struct attn_axes *axes, const struct attn_panels *panels, struct attn_drawing *d) {
     char *text = d->caption;
     const size_t size = sizeof d->caption;
-    if (axes->tuned)
+    if (panels->several_rates)
         attn_append(text, size,
                     "lr is tuned, by the rule of claims: of each seed the best rate counts, once all of its runs are at their end. ");
     if (axes->seeds) attn_append(text, size, "Points are means over seeds, bars go from the least to the greatest. ");

@@ -163,9 +163,10 @@ static void put_lines(FILE *file, const struct attn_picture *p, const struct fra
 static void put_legend(FILE *file, const struct attn_picture *p, double left, double y) {
     for (int k = LOOKS - 1; k >= 0; k--) {
         if (!looks[k].word || !has_role(p, looks[k].role)) continue;
+        const char *word = looks[k].role == ATTN_PICTURE_TRUTH && p->truth ? p->truth : looks[k].word;
         fprintf(file, "<g %s><path d=\"M%.1f %.1fh%d\"/></g>\n", looks[k].attributes, left, y, SAMPLE);
-        attn_picture_text(file, left + SAMPLE + 6, y + 4, "start", looks[k].word);
-        left += SAMPLE + 6 + (double)strlen(looks[k].word) * ATTN_PICTURE_LETTER + 14;
+        attn_picture_text(file, left + SAMPLE + 6, y + 4, "start", word);
+        left += SAMPLE + 6 + (double)strlen(word) * ATTN_PICTURE_LETTER + 14;
     }
 }
 

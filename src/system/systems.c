@@ -32,7 +32,7 @@ const struct attn_task *attn_task_named(attn_ctx *ctx, const char *name) {
             if (count < NAMES) names[count++] = task->name;
         }
     const char *nearest = attn_nearest(name, names, count);
-    attn_fail(ctx, ATTN_EINVAL, "there is no task '%s'%s%s%s; attn systems lists them", name, nearest ? "; did you mean '" : "",
+    attn_fail(ctx, ATTN_EINVAL, "there is no task '%s'%s%s%s attn systems lists them", name, nearest ? "; did you mean '" : ";",
               nearest ? nearest : "", nearest ? "'?" : "");
     return NULL;
 }

@@ -33,6 +33,7 @@ struct attn_picture_line {
 struct attn_picture {
     char title[160], caption[480];
     char description[960]; /* read aloud in the picture's place: what can be seen in it */
+    const char *truth;     /* what lines of the truth are called, static; NULL: "truth" */
     bool apart;            /* x and y have scales of their own, as of a curve over time; else they are of one plane */
 
     double *point; /* [points][2] */

@@ -104,8 +104,8 @@ static attn_status unknown(const struct attn_recipe *recipe, const char *place, 
                          "%s: %s has no field '%s', but its mixer has such an option; did you mean 'mixer=%s:%s=...'?", place, recipe->task,
                          name, mixer->name, name);
     const char *nearest = attn_nearest(name, names, recipe->count);
-    return attn_fail(recipe->ctx, ATTN_EINVAL, "%s: %s has no field '%.*s'%s%s%s", place, recipe->task, SHOWN, name,
-                     nearest ? "; did you mean '" : "", nearest ? nearest : "", nearest ? "'?" : "");
+    return attn_fail(recipe->ctx, ATTN_EINVAL, "%s: %s has no field '%.*s'; %s%s%s", place, recipe->task, SHOWN, name,
+                     nearest ? "did you mean '" : "attn systems ", nearest ? nearest : recipe->task, nearest ? "'?" : " lists its fields");
 }
 
 attn_status attn_recipe_assign(struct attn_recipe *recipe, const char *place, int field, const char *text) {

@@ -279,7 +279,8 @@ static void the_cost_of_claims_is_told_to_programs_too(void **state) {
     expect(run("reproduce", "aaren --scale night --dry-run"), 2,
            "attn: reproduce: aaren has no claims at scale night; it has smoke, quick, full");
     expect(run("reproduce", "aaren --scale night"), 2, "aaren has no claims at scale night");
-    expect(run("reproduce", "zoology --scale smoke"), 0, "not tested at this scale: attention-recalls-at-any-width, others-fall-short, ");
+    expect(run("reproduce", "zoology --scale smoke"), 0, "claims:\n  attention-recalls-at-any-width, others-fall-short, ");
+    expect(run("reproduce", "zoology --scale smoke --dry-run"), 0, "claims are checked by the program alone; no runs are made or kept\n");
 }
 
 static void a_recipe_that_is_refused_leaves_no_run(void **state) {

@@ -23,6 +23,7 @@ struct command {
     const attn_mixer_kind **kinds;
     int kind_count;
     bool reads_files; /* the recipe's, not its model alone */
+    bool answers;     /* a file: --input */
     struct attn_sources sources;
     struct attn_saved_model model;
 };
@@ -37,6 +38,9 @@ static attn_status open_saved(struct command *c, const char *name, struct attn_s
 /* Opens the saved model that the command's word names; -1, or an exit status. */
 static int open_model(struct command *c) {
     int status = ATTN_EXIT_DONE;
+    if (c->words.count > 1 && c->answers && !strchr(c->words.item[1], '='))
+        return attn_complain("%s: found '%s' behind the model, expected one model alone: --input FILE names what is to be answered",
+                             c->name, c->words.item[1]);
     if (c->words.count > 1)
         return attn_complain("%s: found '%s' behind the model, expected one model alone: what it was trained with stays", c->name,
                              c->words.item[1]);
@@ -161,7 +165,7 @@ int attn_cmd_eval(int argc, char **argv) {
          0, 0},
         {"plugin", ATTN_OPTION_WORDS, &e.c.plugins, "FILE", "a shared object with mixers of your own; may be given again", 0, 0},
         {"store", ATTN_OPTION_TEXT, &e.c.store, "DIR", "where runs are; default: ATTN_RUNS, else runs", 0, 0},
-        {"threads", ATTN_OPTION_INTEGER, &e.c.threads, "N", "threads; default: all processors", 0, 4096},
+        {"threads", ATTN_OPTION_INTEGER, &e.c.threads, "N", "threads; default: all processors", 1, 4096},
         {"json", ATTN_OPTION_FLAG, &e.json, NULL, "one JSON object with all figures; of --bins, one a bin", 0, 0},
         {"csv", ATTN_OPTION_FLAG, &e.csv, NULL, "CSV", 0, 0},
     };
@@ -276,7 +280,7 @@ static int check_predict(const struct predict *p) {
 
 int attn_cmd_predict(int argc, char **argv) {
     int64_t seed = 1;
-    struct predict p = {.c = {.name = "predict"}, .options = {.tokens = 40}};
+    struct predict p = {.c = {.name = "predict", .answers = true}, .options = {.tokens = 40}};
     const struct attn_option options[] = {
         {"input", ATTN_OPTION_TEXT, &p.input, "FILE", "what is to be answered, plain or packed by gzip; default: standard input", 0, 0},
         {"check", ATTN_OPTION_FLAG, &p.options.check, NULL, "the exact answer beside the model's, of tasks that have one", 0, 0},
@@ -289,7 +293,7 @@ int attn_cmd_predict(int argc, char **argv) {
         {"logits", ATTN_OPTION_TEXT, &p.logits, "FILE", "writes the logits at these tokens, [B, T, vocabulary], as .npy", 0, 0},
         {"plugin", ATTN_OPTION_WORDS, &p.c.plugins, "FILE", "a shared object with mixers of your own; may be given again", 0, 0},
         {"store", ATTN_OPTION_TEXT, &p.c.store, "DIR", "where runs are; default: ATTN_RUNS, else runs", 0, 0},
-        {"threads", ATTN_OPTION_INTEGER, &p.c.threads, "N", "threads; default: all processors", 0, 4096},
+        {"threads", ATTN_OPTION_INTEGER, &p.c.threads, "N", "threads; default: all processors", 1, 4096},
     };
     const struct attn_usage usage = {
         "predict",

@@ -1,4 +1,5 @@
 /* attn report: a page about runs. */
+#include "base/folder.h"
 #include "cli/cli.h"
 #include "cli/options.h"
 #include "cli/training/training.h"
@@ -26,9 +27,11 @@ static void say_written(void *user, const char *path, const char *kind, const ch
 static attn_status take_runs(const struct report *r, struct attn_run_list *list) {
     char folder[ATTN_FILE_PATH / 2];
     attn_status status = ATTN_OK;
-    if (r->words.count == 0) return attn_store_list(r->ctx, attn_cli_store(r->store), list);
+    const char *store = attn_cli_store(r->store);
+    if (r->words.count == 0 && !attn_path_exists(store)) return attn_cli_store_missing(r->ctx, "report", store);
+    if (r->words.count == 0) return attn_store_list(r->ctx, store, list);
     for (int i = 0; i < r->words.count && !status; i++) {
-        status = attn_store_folder(r->ctx, attn_cli_store(r->store), r->words.item[i], folder);
+        status = attn_store_folder(r->ctx, store, r->words.item[i], folder);
         if (!status) status = attn_run_list_add(r->ctx, folder, list);
     }
     return status;

@@ -1,4 +1,6 @@
 /* attn reproduce: the claims and tables of papers, measured here. */
+#define _DEFAULT_SOURCE /* getloadavg */
+
 #include "base/cpu.h"
 #include "base/nearest.h"
 #include "cli/cli.h"
@@ -10,6 +12,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const struct attn_column claim_columns[] = {
@@ -82,15 +85,20 @@ static void print_arms(struct reproduce *p, const struct attn_reproduction *r) {
     }
 }
 
-/* In a table what is not tested is a line at its end: what was measured is not lost among it. */
+/* In a table what is not tested is a paragraph at its end: what was measured is not lost among it. */
 static void print_untested(const struct attn_reproduction *r, const bool *untested) {
-    const char *between = "not tested at this scale: ";
+    enum { WIDTH = 100 };
+    int count = 0, column = WIDTH;
+    for (int i = 0; i < r->system->claim_count; i++) count += untested[i];
+    if (count == 0) return;
+    printf("not tested at this scale, %d of %d claims:", count, r->system->claim_count);
     for (int i = 0; i < r->system->claim_count; i++) {
         if (!untested[i]) continue;
-        printf("%s%s", between, r->system->claims[i].name);
-        between = ", ";
+        const int length = (int)strlen(r->system->claims[i].name) + 2;
+        const bool wraps = column + length > WIDTH;
+        column = (wraps ? 1 : column) + length;
+        printf("%s%s%s", wraps ? "\n  " : " ", r->system->claims[i].name, --count > 0 ? "," : "\n");
     }
-    if (between[0] == ',') printf("\n");
 }
 
 static attn_status judge_all(struct reproduce *p, const struct attn_reproduction *r) {
@@ -135,17 +143,28 @@ static void print_cost(const struct reproduce *p, const struct attn_reproduction
     attn_report_row(&report, &row);
 }
 
+/* A scale without runs. */
+static void say_checks(const struct reproduce *p, const struct attn_reproduction *r) {
+    int checks = 0;
+    for (int i = 0; i < r->system->claim_count; i++) checks += r->system->claims[i].at[p->scale].tested;
+    printf("%s, %s: %d of %d claims are checked by the program alone; no runs are made or kept\n", r->system->name, p->scale_name, checks,
+           r->system->claim_count);
+}
+
 static attn_status say_cost(struct reproduce *p, struct attn_reproduction *r, int cores) {
     struct attn_reproduction_cost cost;
-    char text[32];
+    char text[32], load[64] = "";
     const attn_status status = attn_reproduction_cost(p->ctx, r, p->work.store, &cost);
     if (status) return status;
     p->wanted = cost.runs;
     p->ready = 0;
     if ((p->json || p->csv) && p->dry_run) print_cost(p, r, &cost, cores);
+    if (p->dry_run && !p->json && !p->csv && cost.runs == 0) say_checks(p, r);
     if (p->json || p->csv || (p->quiet && !p->dry_run) || cost.runs == 0) return ATTN_OK;
-    printf("%s, %s: %lld runs, of which the store has %lld; the rest takes about %s on %d processors\n", r->system->name, p->scale_name,
-           (long long)cost.runs, (long long)(cost.runs - cost.missing), attn_cli_duration(cost.seconds / cores, text), cores);
+    double busy; /* processes that ran or waited to, over the last minute */
+    if (cost.missing > 0 && getloadavg(&busy, 1) == 1) snprintf(load, sizeof load, ", measured now, at a load of %.1f", busy);
+    printf("%s, %s: %lld runs, of which the store has %lld; the rest takes about %s on %d processors%s\n", r->system->name, p->scale_name,
+           (long long)cost.runs, (long long)(cost.runs - cost.missing), attn_cli_duration(cost.seconds / cores, text), cores, load);
     fflush(stdout);
     return ATTN_OK;
 }

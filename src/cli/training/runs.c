@@ -167,7 +167,7 @@ static void say_none(const struct listing *l, int64_t count) {
     const char *store = attn_cli_store(l->store);
     char runs[64];
     if (!attn_path_exists(store))
-        attn_complain("runs: %s: there is no such folder; --store DIR names another store", store);
+        attn_complain("runs: %s: there are no runs yet, and no such folder; --store DIR names another store", store);
     else if (count == 0)
         attn_complain("runs: %s: there are no runs in it", store);
     else
@@ -176,6 +176,7 @@ static void say_none(const struct listing *l, int64_t count) {
 
 static attn_status list(struct listing *l) {
     struct attn_run_list list;
+    if (l->store && !attn_path_exists(l->store)) return attn_cli_store_missing(l->ctx, "runs", l->store);
     attn_status status = attn_store_list(l->ctx, attn_cli_store(l->store), &list);
     if (status) return status;
     status = attn_report_runs_open(l->ctx, &list, &l->runs);

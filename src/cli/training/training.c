@@ -13,6 +13,10 @@ const char *attn_cli_store(const char *option) {
     return option ? option : set && set[0] ? set : "runs";
 }
 
+attn_status attn_cli_store_missing(attn_ctx *ctx, const char *command, const char *store) {
+    return attn_fail(ctx, ATTN_EINVAL, "%s: %s: there is no such folder; --store DIR names another store", command, store);
+}
+
 /* The mixers of plugin `which`, behind those of the plugins before it, which have other names. */
 static attn_status take_mixers(attn_ctx *ctx, const struct attn_words *paths, const attn_plugin *const *plugin, int which,
                                const attn_mixer_kind **kinds, int *count) {

@@ -9,6 +9,9 @@
 /* The store: --store, else the environment's ATTN_RUNS, else "runs". */
 const char *attn_cli_store(const char *option);
 
+/* ATTN_EINVAL in the words of `command`: there is no such folder. */
+attn_status attn_cli_store_missing(attn_ctx *ctx, const char *command, const char *store);
+
 /* The mixers of all plugins that --plugin names; freed by attn_free. sources (NULL: not wanted) takes note of them. */
 attn_status attn_cli_plugins(attn_ctx *ctx, const struct attn_words *paths, struct attn_sources *sources, const attn_mixer_kind ***kinds,
                              int *count);

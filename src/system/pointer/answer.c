@@ -63,6 +63,10 @@ static attn_status ask(struct attn_pointer_answer *a, const struct attn_pointer_
     return ATTN_OK;
 }
 
+const char *attn_pointer_truth_word(const struct attn_pointer_answer *a) {
+    return a->problem.kind == ATTN_POINTER_TSP && a->n > a->problem.exact_most ? "found" : NULL;
+}
+
 attn_status attn_pointer_ask(struct attn_job *job, const double *xy, int64_t n, struct attn_pointer_wish wish,
                              struct attn_pointer_answer *out) {
     const struct attn_pointer_task *s = job->self;

@@ -32,6 +32,8 @@ struct attn_pointer_wish {
  * by the greater extent. Greedy answers alone have weights. ATTN_EUNSUPPORTED: more points than the model has words for. Closed also after a failure. */
 attn_status attn_pointer_ask(struct attn_job *job, const double *xy, int64_t n, struct attn_pointer_wish wish,
                              struct attn_pointer_answer *out);
+/* What the right answer is called: NULL where it is right for sure, "found" where it is the best tour that a local search found. */
+const char *attn_pointer_truth_word(const struct attn_pointer_answer *answer);
 void attn_pointer_answer_close(struct attn_pointer_answer *answer);
 
 #endif

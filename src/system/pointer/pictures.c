@@ -26,7 +26,7 @@ attn_status attn_pointer_picture_cycles(attn_ctx *ctx, struct attn_picture *pict
         status = attn_picture_line(ctx, picture, ATTN_PICTURE_PREDICTED, true, xy, predicted.at, predicted.count);
     attn_append(picture->description, sizeof picture->description, "%lld points, joined in order. ", (long long)n);
     say_numbers(picture, "Predicted", predicted);
-    say_numbers(picture, "Truth", truth);
+    say_numbers(picture, picture->truth ? "Found by search" : "Truth", truth);
     return status;
 }
 

@@ -31,6 +31,7 @@ static attn_status describe(struct attn_job *job, const struct attn_pointer_answ
     }
     attn_append(out->caption, sizeof out->caption, "An example that training does not have.");
     if (a->problem.kind == ATTN_POINTER_DELAUNAY) return attn_pointer_picture_triangles(job->ctx, out, a->xy, a->n, predicted, truth);
+    out->truth = attn_pointer_truth_word(a);
     return attn_pointer_picture_cycles(job->ctx, out, a->xy, a->n, predicted, truth);
 }
 

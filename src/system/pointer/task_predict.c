@@ -133,7 +133,8 @@ static void print_answer(const struct question *q, FILE *out) {
     if (!a->ended) fputs("\tit did not come to an end", out);
     fputc('\n', out);
     if (!q->options->check) return;
-    fputs(a->problem.kind == ATTN_POINTER_TSP && a->n > a->problem.exact_most ? "found\t" : "exact\t", out);
+    const char *word = attn_pointer_truth_word(a);
+    fprintf(out, "%s\t", word ? word : "exact");
     print_numbers(a, a->truth, a->truths, out);
     print_measure(q, a->truth, a->truths, out);
     print_comparison(a, out);
@@ -150,6 +151,7 @@ static attn_status draw(const struct question *q, struct attn_picture *picture) 
         return a->weights ? attn_pointer_picture_weights(q->job->ctx, picture, a->weights, a->steps, a->n) : ATTN_OK;
     if (a->problem.kind == ATTN_POINTER_DELAUNAY)
         return attn_pointer_picture_triangles(q->job->ctx, picture, a->xy, a->n, predicted, truth);
+    picture->truth = attn_pointer_truth_word(a);
     return attn_pointer_picture_cycles(q->job->ctx, picture, a->xy, a->n, predicted, truth);
 }
 
