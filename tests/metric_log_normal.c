@@ -25,11 +25,12 @@ static long double log_survival(long double z) {
 static void logs_of_normal_tails_keep_their_digits(void **state) {
     (void)state;
     for (double z = -37; z <= 100; z += 0.0625) {
-        const double want = (double)log_survival(z),
+        const long double exact = (long double)z;
+        const double want = (double)log_survival(exact),
                      bound = 4e-15 + (z < 0 ? z * z * 2.5e-16 : 0); /* the rounding of z / sqrt 2, in e^(-z^2 / 2) */
         if (!test_near(attn_normal_log_survival(z), want, bound, 0))
             fail_msg("z = %g: %.17g, expected %.17g", z, attn_normal_log_survival(z), want);
-        const double hazard = (double)expl(-0.5L * z * z - half_log_two_pi - log_survival(z));
+        const double hazard = (double)expl(-0.5L * exact * exact - half_log_two_pi - log_survival(exact));
         if (!test_near(attn_normal_hazard(z), hazard, 1e-14 + z * z * 4e-16, 0))
             fail_msg("z = %g: %.17g, expected %.17g", z, attn_normal_hazard(z), hazard);
     }
@@ -55,9 +56,10 @@ static void sums_in_long_double(const struct attn_log_normals *m, double y, long
     long double weights = 0;
     *density = *above = *below = 0;
     for (int j = 0; j < m->count; j++) {
-        const long double w = expl(m->log_weight[j]), s = m->deviation[j], z = ((long double)y - m->mean[j]) / s;
+        const long double w = expl((long double)m->log_weight[j]), s = (long double)m->deviation[j],
+                          z = ((long double)y - (long double)m->mean[j]) / s;
         weights += w;
-        *density += w / s * expl(-0.5L * z * z - half_log_two_pi - y);
+        *density += w / s * expl(-0.5L * z * z - half_log_two_pi - (long double)y);
         *above += w * survival(z);
         *below += w * survival(-z);
     }

@@ -83,21 +83,22 @@ static void define_target(struct opened *o, const attn_real *row, const attn_rea
     const struct attn_event_task *s = o->task;
     const int k = s->model.components;
     long double density = 0, survival = 0, weights = 0, mean = 0, total = 0;
-    const double x = fmax(span, s->facts.least) / s->facts.unit;
-    for (int j = 0; j < k; j++) weights += expl(row[j]);
+    const long double x = (long double)(fmax(span, s->facts.least) / s->facts.unit);
+    for (int j = 0; j < k; j++) weights += expl((long double)row[j]);
     for (int j = 0; j < k; j++) {
-        const long double w = expl(row[j]) / weights, sigma = 1e-3L + log1pl(expl(row[2 * k + j])), z = (logl(x) - row[k + j]) / sigma;
+        const long double w = expl((long double)row[j]) / weights, middle = (long double)row[k + j],
+                          sigma = 1e-3L + log1pl(expl((long double)row[2 * k + j])), z = (logl(x) - middle) / sigma;
         density += w / (x * sigma) * expl(-z * z / 2) / sqrtl(2 * acosl(-1));
         survival += w * erfcl(z / sqrtl(2)) / 2;
-        mean += w * expl(row[k + j] + sigma * sigma / 2);
+        mean += w * expl(middle + sigma * sigma / 2);
     }
     if (s->compat) survival = fminl(fmaxl(survival, 1e-5L), 1 - 1e-5L);
     d->time -= (double)logl(last ? survival : density);
     d->densities += !last;
     d->events++;
     if (last && !s->compat) return;
-    for (int32_t m = 0; m < s->marks.count; m++) total += expl(logits[m]);
-    d->mark += (double)(logl(total) - logits[mark]);
+    for (int32_t m = 0; m < s->marks.count; m++) total += expl((long double)logits[m]);
+    d->mark += (double)(logl(total) - (long double)logits[mark]);
     int32_t best = 0;
     for (int32_t m = 1; m < s->marks.count; m++)
         if (logits[m] > logits[best]) best = m;

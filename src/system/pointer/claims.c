@@ -87,6 +87,14 @@ static const struct attn_claim_term *const beating_50[] = {long_before, NULL};
     {                                                                                                                                      \
         [ATTN_QUICK] = {.experiment = &attn_pointer_##what##_quick}, [ATTN_FULL] = {.experiment = &attn_pointer_##what##_full }            \
     }
+#define QUICK_AND_FULL_BUT_BOTH(what, verdict, why_quick, why_full)                                                                        \
+    {                                                                                                                                      \
+        [ATTN_QUICK] = {.experiment = &attn_pointer_##what##_quick, .expected = verdict, .reason = why_quick}, [ATTN_FULL] = {             \
+            .experiment = &attn_pointer_##what##_full,                                                                                     \
+            .expected = verdict,                                                                                                           \
+            .reason = why_full                                                                                                             \
+        }                                                                                                                                  \
+    }
 #define ONE_SEED(what)                                                                                                                     \
     {                                                                                                                                      \
         [ATTN_PAPER] = {.experiment = &attn_pointer_##what##_paper, .expected = ATTN_INCONCLUSIVE, .reason = "one seed" }                  \
@@ -113,7 +121,9 @@ const struct attn_claim attn_pointer_claims[ATTN_POINTER_CLAIMS] = {
      .arms = {"Ptr-Net", "attention"},
      .figure = "accuracy_10",
      .threshold = 0,
-     .at = QUICK_AND_FULL_BUT(hulls, ATTN_INCONCLUSIVE, "attention at 1e-2 comes within .02 of Ptr-Net in 60,000 steps")},
+     .at = QUICK_AND_FULL_BUT_BOTH(hulls, ATTN_INCONCLUSIVE,
+                                   "attention varies from seed to seed, and roundings change which seeds it learns with",
+                                   "attention at 1e-2 comes within .02 of Ptr-Net in 60,000 steps")},
     {.name = "attention-beats-the-lstm",
      .sentence = "Attention to the input helps the LSTM",
      .place = "table 1",
