@@ -95,23 +95,9 @@ static void execute(const attn_plan *plan, attn_args *args, attn_tensor *const x
     args->k = attn_plan_input(x[1]);
     args->v = attn_plan_input(x[2]);
     args->o = (attn_output){out->data, {0}};
-    args->lse.data = attn_tape_take(tape, (size_t)(x[0]->size[0] * x[0]->size[1] * x[0]->size[2]) * sizeof(attn_real));
     args->mask = mask;
     args->seed = seed;
-    args->workspace_bytes = attn_plan_workspace(plan);
-    const struct attn_arena_mark mark = attn_arena_mark(&tape->step);
-    args->workspace = attn_tape_take(tape, args->workspace_bytes);
-    if (!tape->status) tape->status = attn_forward(plan, args);
-    attn_arena_back(&tape->step, mark);
-}
-
-/* Counts forward; returns what backward takes. Plans go through the mask to say it: only where it is asked for. */
-static double add_flops(attn_tape *tape, const attn_plan *plan, const attn_args *args) {
-    attn_estimate estimate;
-    attn_estimate_init(&estimate);
-    if (!tape->counting || tape->status || attn_plan_estimate(plan, args, &estimate)) return 0;
-    attn_tape_add_flops(tape, estimate.forward_flops);
-    return estimate.backward_flops;
+    attn_plan_forward(tape, plan, args, x[0]->size[0] * x[0]->size[1] * x[0]->size[2]);
 }
 
 attn_tensor *attn_attention(attn_tensor *q, attn_tensor *k, attn_tensor *v, const attn_attention_config *config) {
@@ -136,7 +122,7 @@ attn_tensor *attn_attention(attn_tensor *q, attn_tensor *k, attn_tensor *v, cons
     attn_tensor *out = attn_tensor_new(tape, 4, (const int64_t[]){shape.batch, shape.q_len, shape.heads, shape.v_dim});
     if (!plan || !out) return NULL;
     execute(plan, &args, x, out, config->mask, shape.dropout > 0 ? draw_seed(tape) : 0);
-    const double backward_flops = add_flops(tape, plan, &args);
+    const double backward_flops = attn_plan_add_flops(tape, plan, &args);
     if (attn_recording(out, 3, x)) {
         struct attention *n = attn_node_new(out, sizeof *n, backward);
         if (!n) return NULL;

@@ -129,3 +129,20 @@ void attn_plan_gradient_close(const struct attn_plan_gradient *g) {
     const int64_t step[] = {x->size[1] * x->size[2] * x->size[3], x->size[2] * x->size[3], x->size[3], 1};
     if (g->beside && g->in_place) attn_add_along(x->tape, x->dims, x->size, x->step, g->in_place, step, g->beside);
 }
+
+void attn_plan_forward(attn_tape *tape, const attn_plan *plan, attn_args *args, int64_t rows) {
+    args->lse.data = attn_tape_take(tape, (size_t)rows * sizeof(attn_real));
+    args->workspace_bytes = attn_plan_workspace(plan);
+    const struct attn_arena_mark mark = attn_arena_mark(&tape->step);
+    args->workspace = attn_tape_take(tape, args->workspace_bytes);
+    if (!tape->status) tape->status = attn_forward(plan, args);
+    attn_arena_back(&tape->step, mark);
+}
+
+double attn_plan_add_flops(attn_tape *tape, const attn_plan *plan, const attn_args *args) {
+    attn_estimate estimate;
+    attn_estimate_init(&estimate);
+    if (!tape->counting || tape->status || attn_plan_estimate(plan, args, &estimate)) return 0;
+    attn_tape_add_flops(tape, estimate.forward_flops);
+    return estimate.backward_flops;
+}

@@ -23,6 +23,11 @@ static inline attn_input attn_plan_input(const attn_tensor *x) {
     return (attn_input){x->data, {x->step[0], x->step[2], x->step[1], 1}};
 }
 
+/* Executes the plan with args, bound but for the log-sum-exp, `rows` numbers that stay for backward, and the workspace, which does not. */
+void attn_plan_forward(attn_tape *tape, const attn_plan *plan, attn_args *args, int64_t rows);
+/* Counts what that takes; returns what backward takes. Plans go through the mask to say it: only where it is asked for, else 0. */
+double attn_plan_add_flops(attn_tape *tape, const attn_plan *plan, const attn_args *args);
+
 /* The gradient of an input [B, T, H, D] of a plan: it goes to its place, or, where x needs none or shares elements with another input, beside. */
 struct attn_plan_gradient {
     attn_tensor *x;

@@ -79,21 +79,7 @@ static void execute(const attn_plan *plan, attn_args *args, attn_tensor *const x
     args->k = attn_plan_input(x[1]);
     args->v = attn_plan_input(x[2]);
     args->o = (attn_output){out->data, {0}};
-    args->lse.data = attn_tape_take(tape, (size_t)(out->size[0] * out->size[1] * out->size[2]) * sizeof(attn_real));
-    args->workspace_bytes = attn_plan_workspace(plan);
-    const struct attn_arena_mark mark = attn_arena_mark(&tape->step);
-    args->workspace = attn_tape_take(tape, args->workspace_bytes);
-    if (!tape->status) tape->status = attn_forward(plan, args);
-    attn_arena_back(&tape->step, mark);
-}
-
-/* Counts forward; returns what backward takes. */
-static double add_flops(attn_tape *tape, const attn_plan *plan, const attn_args *args) {
-    attn_estimate estimate;
-    attn_estimate_init(&estimate);
-    if (!tape->counting || tape->status || attn_plan_estimate(plan, args, &estimate)) return 0;
-    attn_tape_add_flops(tape, estimate.forward_flops);
-    return estimate.backward_flops;
+    attn_plan_forward(tape, plan, args, out->size[0] * out->size[1] * out->size[2]);
 }
 
 attn_tensor *attn_prefix_attention(attn_tensor *q, attn_tensor *k, attn_tensor *v) {
@@ -108,7 +94,7 @@ attn_tensor *attn_prefix_attention(attn_tensor *q, attn_tensor *k, attn_tensor *
     attn_tensor *out = attn_tensor_new(tape, 4, (const int64_t[]){shape.batch, shape.q_len, shape.heads, shape.v_dim});
     if (!x[0] || !plan || !out) return NULL;
     execute(plan, &args, x, out);
-    const double backward_flops = add_flops(tape, plan, &args);
+    const double backward_flops = attn_plan_add_flops(tape, plan, &args);
     if (attn_recording(out, 3, x)) {
         struct prefix *n = attn_node_new(out, sizeof *n, backward);
         if (!n) return NULL;
