@@ -22,7 +22,7 @@ static const enum attn_pointer_kind kinds[] = {ATTN_POINTER_HULL, ATTN_POINTER_D
 /* Net and kind by a number; examples of n points are made. */
 static void open_net(struct test_pointer *t, int which, const int64_t n[4], int64_t count) {
     test_pointer_open(t, 1, &test_nets[which / 4 % test_nets_count], kinds[which % 4]);
-    t->problem.close = which % 3 != 0;
+    t->problem.close = which % 3 != 0 || t->problem.closing_ends;
     attn_tape_record(t->m.tape, false);
     test_pointer_examples(t, which, count, n, 0);
 }
@@ -71,11 +71,13 @@ static void log_probabilities(struct search *s, const struct answer *a, struct a
         log_p[j] = allowed[j] || !s->how->constrained ? (double)attn_data(logits)[j] - log(sum) : -(double)INFINITY;
 }
 
-static struct answer with_token(const struct answer *a, int32_t token, double log_p) {
+/* Where there is no end its token has log_p = -inf, and the first token said again ends. */
+static struct answer with_token(const struct search *s, const struct answer *a, int32_t token, double log_p) {
+    const bool closed = s->t->problem.closing_ends && a->length > 0 && token == a->token[0];
     struct answer next = *a;
     next.score += log_p;
-    next.ended = token == ATTN_POINTER_END;
-    if (!next.ended) next.token[next.length++] = token;
+    next.ended = closed || token == ATTN_POINTER_END;
+    if (token != ATTN_POINTER_END) next.token[next.length++] = token;
     return next;
 }
 
@@ -93,7 +95,7 @@ static void try_all(struct search *s, const struct answer *a, int64_t steps, str
     log_probabilities(s, a, &states, log_p);
     for (int64_t j = 0; j <= s->t->batch.points; j++)
         if (log_p[j] > -(double)INFINITY) {
-            const struct answer next = with_token(a, (int32_t)j, log_p[j]);
+            const struct answer next = with_token(s, a, (int32_t)j, log_p[j]);
             try_all(s, &next, steps + 1, states);
         }
 }
@@ -103,6 +105,10 @@ static void begin(struct search *s, struct test_pointer *t, const struct attn_po
     assert_true(s->most <= MOST);
     attn_tape_reset(t->m.tape);
     attn_pointer_encode(&t->m, &t->batch, &s->encoding, states);
+}
+
+static int64_t steps_of(const struct test_pointer *t, const struct answer *a) {
+    return a->length + (a->ended && !t->problem.closing_ends);
 }
 
 /* The likeliest token each time; weights [most, N + 1]. */
@@ -117,7 +123,7 @@ static struct answer greedy(struct test_pointer *t, const struct attn_pointer_de
         log_probabilities(&s, &a, &states, log_p);
         for (int32_t j = 1; j <= t->batch.points; j++)
             if (log_p[j] > log_p[best]) best = j;
-        a = with_token(&a, best, log_p[best]);
+        a = with_token(&s, &a, best, log_p[best]);
         for (int64_t j = 0; j <= t->batch.points; j++) log_p[j] = exp(log_p[j]);
     }
     return a;
@@ -147,7 +153,7 @@ static void one_beam_is_the_likeliest_token_each_time_and_weights_are_its_probab
         const struct answer a = greedy(&t, &how, want);
         decode(&t, &how, &got, weights);
         expect_answer(test_nets[i / 4 % test_nets_count].name, &got, &a);
-        for (int64_t w = 0; w < (a.length + a.ended) * (own[0] + 1); w++) assert_true(fabs(weights[w] - want[w]) <= bound);
+        for (int64_t w = 0; w < steps_of(&t, &a) * (own[0] + 1); w++) assert_true(fabs(weights[w] - want[w]) <= bound);
         attn_pointer_answers_close(t.ctx, &got);
         test_pointer_close(&t);
     }
@@ -159,7 +165,8 @@ static void wide_nets_decode_as_on_the_tape_however_great_their_keys_are(void **
     static const int64_t n[4] = {9, 9, 9, 9};
     (void)state;
     for (int i = 0; i < 18; i++) {
-        const struct test_net net = {"wide", {.net = ATTN_PTRNET, .hidden = i % 2 ? 64 : 70, .range = ranges[i / 2 % 3]}};
+        const struct test_net net = {"wide",
+                                     {.net = ATTN_PTRNET, .hidden = i % 2 ? 64 : 70, .range = ranges[i / 2 % 3], .no_end = i % 5 == 1}};
         const struct attn_pointer_decoding how = {1, i / 6 % 2 == 0, i % 4 == 0};
         double weights[MOST * MOST], want[MOST * MOST];
         struct test_pointer t;
@@ -170,7 +177,7 @@ static void wide_nets_decode_as_on_the_tape_however_great_their_keys_are(void **
         const struct answer a = greedy(&t, &how, want);
         decode(&t, &how, &got, weights);
         expect_answer(net.name, &got, &a);
-        for (int64_t w = 0; w < (a.length + a.ended) * (n[0] + 1); w++) assert_true(fabs(weights[w] - want[w]) <= bound);
+        for (int64_t w = 0; w < steps_of(&t, &a) * (n[0] + 1); w++) assert_true(fabs(weights[w] - want[w]) <= bound);
         attn_pointer_answers_close(t.ctx, &got);
         test_pointer_close(&t);
     }
@@ -211,7 +218,8 @@ static double teacher_forced(struct test_pointer *t, const struct attn_pointer_a
     target[a->length[i]] = ATTN_POINTER_END;
     assert_int_equal(attn_pointer_batch_open(t->ctx, 1, all.points, a->room, &t->batch), ATTN_OK);
     attn_pointer_batch_begin(&t->batch, 1, all.points, a->room);
-    attn_pointer_batch_put(&t->batch, 0, all.xy + 2 * i * all.points, all.length[i], target, a->length[i] + a->ended[i]);
+    attn_pointer_batch_put(&t->batch, 0, all.xy + 2 * i * all.points, all.length[i], target,
+                           a->length[i] + (a->ended[i] && !t->problem.closing_ends));
     const double loss = test_pointer_loss(t);
     attn_pointer_batch_close(t->ctx, &t->batch);
     t->batch = all;
@@ -292,6 +300,36 @@ static void constrained_answers_are_valid_and_come_to_an_end(void **state) {
     }
 }
 
+/* Free answers too: none names its first point again before its last token, and those that are cut off never do. */
+static void without_an_end_slot_answers_end_exactly_where_they_close(void **state) {
+    static const struct test_net net = {"ptrnet end_slot=false", {.net = ATTN_PTRNET, .hidden = 5, .range = 1, .no_end = true}};
+    int ended = 0;
+    (void)state;
+    for (int i = 0; i < 24; i++) {
+        const struct attn_pointer_decoding how = {i % 3 + 1, i / 6 % 2 == 0, i % 5 < 3};
+        struct test_pointer t;
+        struct attn_pointer_answers got;
+        test_pointer_open(&t, 1, &net, i % 2 ? ATTN_POINTER_HULL : ATTN_POINTER_TSP);
+        attn_tape_record(t.m.tape, false);
+        test_pointer_examples(&t, i, 16, (const int64_t[4]){10, 3, 7, 1}, 0);
+        decode(&t, &how, &got, NULL);
+        for (int64_t e = 0; e < t.batch.count; e++) {
+            const int32_t *tokens = got.tokens + e * got.room;
+            const int64_t length = got.length[e];
+            for (int64_t j = 0; j < length; j++) {
+                assert_true(tokens[j] >= 1 && tokens[j] <= t.batch.length[e]);
+                assert_int_equal(j > 0 && tokens[j] == tokens[0], got.ended[e] && j == length - 1);
+            }
+            if (!got.ended[e]) assert_int_equal(length, t.batch.length[e] + 1);
+            assert_true(got.ended[e] || !how.constrained);
+            ended += got.ended[e] && !how.constrained;
+        }
+        attn_pointer_answers_close(t.ctx, &got);
+        test_pointer_close(&t);
+    }
+    assert_true(ended > 0);
+}
+
 /* With one beam, as later tokens change nothing of those before. */
 static void an_answer_that_there_is_less_room_for_is_the_begin_of_the_whole_one(void **state) {
     const struct attn_pointer_decoding how = {1, true, true};
@@ -356,6 +394,7 @@ int main(void) {
         cmocka_unit_test(of_equal_scores_the_better_parents_and_the_lower_tokens_is_first),
         cmocka_unit_test(the_score_is_the_answers_log_probability_under_teacher_forcing),
         cmocka_unit_test(constrained_answers_are_valid_and_come_to_an_end),
+        cmocka_unit_test(without_an_end_slot_answers_end_exactly_where_they_close),
         cmocka_unit_test(an_answer_that_there_is_less_room_for_is_the_begin_of_the_whole_one),
     };
     return cmocka_run_group_tests_name("pointer: decoding", tests, NULL, NULL);

@@ -44,7 +44,7 @@ static double log_sum(const double *u, int64_t count) {
     return log(sum);
 }
 
-/* u[j] = v . tanh(W1 e[j] + W2 d), j = 0 .. n; e[0] stands for the end. */
+/* u[j] = v . tanh(W1 e[j] + W2 d), j = 0 .. n; e[0] stands for the end, if there is one. */
 static void point(const struct attn_pointer_model *m, double (*e)[HIDDEN], int64_t n, const double *d, double *u) {
     for (int64_t j = 0; j <= n; j++) {
         double sum[HIDDEN] = {0};
@@ -53,6 +53,7 @@ static void point(const struct attn_pointer_model *m, double (*e)[HIDDEN], int64
         u[j] = 0;
         for (int i = 0; i < HIDDEN; i++) u[j] += attn_data(m->v)[i] * tanh(sum[i]);
     }
+    if (m->config.no_end) u[0] = -INFINITY;
 }
 
 /* What the decoder takes after token `last` (-1: first): its coordinates or its word. */

@@ -109,6 +109,26 @@ static bool is_valid(const struct attn_pointer_problem *problem, const int32_t *
     return count == n && all_different(tokens, n);
 }
 
+static void where_closing_ends_no_token_of_the_end_is_allowed_nor_written(void **state) {
+    static const int32_t numbers[] = {0, 2, 1}, want[] = {1, 3, 2, 1};
+    static const unsigned char hull[] = {0, 1, 0, 0, 1, 1}, tour[] = {0, 0, 0, 0, 1, 1}, all[] = {0, 1, 0, 0, 0, 0};
+    (void)state;
+    for (int k = 0; k < 2; k++) {
+        const struct attn_pointer_problem problem = {.kind = k ? ATTN_POINTER_TSP : ATTN_POINTER_HULL, .close = true, .closing_ends = true};
+        int32_t tokens[4], back[4];
+        unsigned char allowed[6];
+        assert_int_equal(attn_pointer_most_tokens(&problem, 5), 6);
+        assert_int_equal(attn_pointer_tokens(&problem, numbers, 3, tokens), 4);
+        assert_memory_equal(tokens, want, sizeof want);
+        assert_int_equal(attn_pointer_numbers(&problem, tokens, 4, back), 3);
+        assert_memory_equal(back, numbers, sizeof numbers);
+        attn_pointer_allow(&problem, want, 3, 5, allowed);
+        assert_memory_equal(allowed, k ? tour : hull, sizeof hull);
+        attn_pointer_allow(&problem, (const int32_t[]){1, 2, 3, 4, 5}, 5, 5, allowed);
+        assert_memory_equal(allowed, all, sizeof all);
+    }
+}
+
 /* Ways in which an answer that has begun so may end. */
 static int64_t count_answers(const struct attn_pointer_problem *problem, int32_t *tokens, int64_t count, int64_t n) {
     unsigned char allowed[MOST];
@@ -407,6 +427,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tokens_of_every_structure_give_its_numbers_back),
         cmocka_unit_test(the_closing_point_is_no_repeat_and_another_repeat_stays),
+        cmocka_unit_test(where_closing_ends_no_token_of_the_end_is_allowed_nor_written),
         cmocka_unit_test(what_is_allowed_leads_to_all_valid_answers_and_to_no_other),
         cmocka_unit_test(a_tour_begins_with_city_1_and_a_hull_closes_after_three_points_at_the_earliest),
         cmocka_unit_test(the_hull_of_three_points_is_the_triangle_from_the_first_on),

@@ -65,6 +65,7 @@ static void every_task_goes_on_bit_for_bit(void **state) {
     check_resume(&attn_pointer_tsp, 2, "train_examples=40 batching=mixed labels=a2 direction=any eval_every=6 wide_beam=2");
     check_resume(&attn_pointer_tsp, 2, TRANSFORMER "micro_batches=2 eval_every=9 wide_beam=3");
     check_resume(&attn_pointer_tsp, 1, TRANSFORMER "baseline=starts train_examples=40 ema=0.9 augment=3");
+    check_resume(&attn_pointer_tsp, 2, "train_examples=40 batching=mixed end_slot=false eval_every=6 wide_beam=2");
     check_resume(&attn_pointer_hull, 2, "train_examples=40 model=lstm feed=words start=learned close=false eval_every=9 test_points=5");
 }
 
@@ -75,6 +76,8 @@ static void one_and_two_points_are_learned_from_too(void **state) {
         check_resume(tasks[i], 1, "points=1-3 test_points=1+2+3 train_examples=9 batching=mixed constrain=true wide_beam=3");
         check_resume(tasks[i], 1, "points=1-3 test_points=1+2+3 train_examples=0 model=attention feed=words");
     }
+    check_resume(&attn_pointer_hull, 1, "points=1-3 test_points=1+2+3 batching=mixed constrain=true end_slot=false wide_beam=3");
+    check_resume(&attn_pointer_tsp, 1, "points=1-3 test_points=1+2+3 end_slot=false");
 }
 
 static void check_threads(const struct attn_task *task, const char *words) {
@@ -152,10 +155,34 @@ static void micro_batches_have_the_losses_and_gradients_of_the_whole_batch(void 
         check_micros(tasks[i], "train_examples=16 model=attention feed=words");
         check_micros(tasks[i], "train_examples=0 batching=mixed model=lstm");
     }
+    check_micros(&attn_pointer_hull, "train_examples=64 end_slot=false");
     check_micros(&attn_pointer_tsp, "loss=token"); /* as many tokens in each */
     check_micros(&attn_pointer_tsp, TRANSFORMER);
     check_micros(&attn_pointer_tsp, TRANSFORMER "baseline=starts");
     check_micros(&attn_pointer_tsp, "model=transformer width=8 heads=2 layers=2 baseline_steps=2 baseline_tests=20");
+}
+
+/* ---------------------------------------------------------------------------------------------------- without an end */
+
+/* Plain gradient descent on the first batch. */
+static void without_an_end_slot_training_lowers_the_loss_of_hulls(void **state) {
+    struct attn_recipe *recipe = recipe_of(test_ctx, &attn_pointer_hull, "end_slot=false train_examples=8");
+    struct attn_job job;
+    double first = 0, loss = 0;
+    (void)state;
+    assert_int_equal(attn_job_open(test_ctx, &attn_pointer_hull, recipe, NULL, 0, NULL, &job), ATTN_OK);
+    for (int step = 0; step < 300; step++) {
+        double *gradient = gradients(&job, 0, 1, &loss);
+        if (step == 0) first = loss;
+        for (int64_t p = 0, at = 0; p < attn_model_count(job.model); p++) {
+            attn_tensor *x = attn_model_tensor(job.model, p);
+            for (int64_t j = 0; j < attn_count(x); j++) attn_data(x)[j] -= (attn_real)(0.1 * gradient[at++]);
+        }
+        free(gradient);
+    }
+    if (!(loss < first / 2)) fail_msg("a loss of %g behind 300 steps, %g before", loss, first);
+    attn_job_close(&job);
+    attn_free(test_ctx, recipe);
 }
 
 int main(void) {
@@ -165,6 +192,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(the_model_is_the_same_bytes_on_1_2_and_3_threads, test_setting_open, test_setting_close),
         cmocka_unit_test_setup_teardown(micro_batches_have_the_losses_and_gradients_of_the_whole_batch, test_setting_open,
                                         test_setting_close),
+        cmocka_unit_test_setup_teardown(without_an_end_slot_training_lowers_the_loss_of_hulls, test_setting_open, test_setting_close),
     };
     return cmocka_run_group_tests_name("pointer: training", tests, NULL, NULL);
 }

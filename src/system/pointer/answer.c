@@ -57,7 +57,7 @@ static attn_status ask(struct attn_pointer_answer *a, const struct attn_pointer_
     const attn_status status = attn_pointer_decode(a->job->ctx, &s->model, &s->problem, &s->decoding, &a->batch, &a->answers, a->weights);
     if (status) return status;
     a->ended = a->answers.ended[0];
-    a->steps = a->answers.length[0] + a->ended;
+    a->steps = a->answers.length[0] + (a->ended && !s->problem.closing_ends);
     a->count = attn_pointer_numbers(&s->problem, a->answers.tokens, a->answers.length[0], a->numbers);
     if (wish->truth) a->truths = attn_pointer_solve(&a->problem, a->xy, a->n, a->truth, a->scratch, wish->watch);
     return ATTN_OK;

@@ -210,6 +210,12 @@ static void allow(const struct decoder *d, int64_t row, const attn_real *logits,
         attn_pointer_allow(d->problem, d->path + row * d->most, d->beam[row].length, slots - 1, allowed);
 }
 
+/* Whether a token is the last one behind a beginning. */
+static bool ends(const struct decoder *d, int64_t row, int64_t token) {
+    if (!d->problem->closing_ends) return token == ATTN_POINTER_END;
+    return d->beam[row].length > 0 && token == d->path[row * d->most];
+}
+
 /* What may follow beam `parent` of place i. */
 static void offer_next(const struct decoder *d, int64_t i, int64_t parent, struct beam *best, int64_t *count) {
     const int64_t b = d->example[i], row = b * d->beams + parent, slots = d->batch->slots[b];
@@ -219,13 +225,13 @@ static void offer_next(const struct decoder *d, int64_t i, int64_t parent, struc
     if (allowed) allow(d, row, logits, slots, allowed);
     const double all = log_sum(d, logits, d->how->renormalised ? allowed : NULL, slots);
     if (d->weights) memset(d->weights, 0, (size_t)slots * sizeof *d->weights);
-    for (int64_t j = 0; j < slots; j++) {
+    for (int64_t j = d->problem->closing_ends; j < slots; j++) {
         if (allowed && !allowed[j]) continue;
         const struct beam next = {.score = from->score + ((double)logits[j] - all),
                                   .last = (int32_t)j,
                                   .parent = (int32_t)parent,
                                   .live = true,
-                                  .ended = j == ATTN_POINTER_END,
+                                  .ended = ends(d, row, j),
                                   .length = from->length + (j != ATTN_POINTER_END)};
         offer(best, d->beams, count, &next);
         if (d->weights) d->weights[j] = exp((double)logits[j] - all);
@@ -264,7 +270,7 @@ static void choose(void *arg, int64_t i, int worker) {
     choose_beams(d, i, b);
     for (int64_t j = 0; j < k; j++) {
         const int64_t from = b * k + best[j].parent, to = b * k + j;
-        const bool grew = best[j].live && !best[j].ended;
+        const bool grew = best[j].live && best[j].length > d->beam[from].length;
         memcpy(d->paths + to * d->most, d->path + from * d->most, (size_t)(best[j].length - grew) * sizeof *d->path);
         if (grew) d->paths[to * d->most + best[j].length - 1] = best[j].last;
     }

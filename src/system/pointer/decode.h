@@ -19,9 +19,9 @@ struct attn_pointer_decoding {
 struct attn_pointer_answers {
     int64_t room;          /* tokens of an answer at most, the end with them; the caller may lower it */
     const int32_t *limits; /* [B]: tokens of each at most, the end with them, at least 1; the caller's. NULL: room */
-    int32_t *tokens;       /* [B, room], the end left out */
+    int32_t *tokens;       /* [B, room], the end left out; a closing point not */
     int64_t *length;       /* [B] */
-    bool *ended;           /* [B]: the end was said */
+    bool *ended;           /* [B]: the end was said, or the closing point that ends */
     double *score;         /* [B]: log probability */
 };
 

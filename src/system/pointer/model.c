@@ -55,7 +55,7 @@ void attn_pointer_model_make(attn_model *model, const struct attn_pointer_config
         m.w2 = matrix(model, c, "w2", h, h);
         m.v = row(model, c, "v", h);
     }
-    if (c->net == ATTN_PTRNET) m.end = c->tied_end ? m.first_h : row(model, c, "end", h);
+    if (c->net == ATTN_PTRNET && !c->no_end) m.end = c->tied_end ? m.first_h : row(model, c, "end", h);
     if (c->net != ATTN_PTRNET) {
         m.out = matrix(model, c, "out", c->dictionary + 1, c->net == ATTN_ATTENDING ? 2 * h : h);
         m.out_bias = row(model, c, "out_bias", c->dictionary + 1);
@@ -71,13 +71,10 @@ static attn_tensor *repeat(const struct attn_pointer_model *m, attn_tensor *x, i
     return attn_add(attn_constant(m->tape, 2, (const int64_t[]){n, width}, 0), x);
 }
 
-static const int32_t *own_slots(const struct attn_pointer_batch *b) {
-    return attn_pointer_own_lengths(b) ? b->slots : NULL;
-}
-
-/* The end's vector and then the points'. */
+/* The end's vector, where there is one, and then the points'. */
 static attn_tensor *with_end(const struct attn_pointer_model *m, attn_tensor *encoded, int64_t batch) {
     const int64_t h = hidden_of(m);
+    if (!m->end) return encoded;
     attn_tensor *end = attn_reshape(repeat(m, m->end, batch), 3, (const int64_t[]){batch, 1, h});
     return attn_concat(2, (attn_tensor *const[]){end, encoded}, 1);
 }
@@ -137,6 +134,17 @@ static attn_tensor *attending_hidden(const struct attn_pointer_model *m, const s
     return row ? attn_concat((int)b->tokens, row, 1) : NULL;
 }
 
+/* [B, M]. Without an end the first key is point 1's. */
+static attn_tensor *pointer_losses(const struct attn_pointer_model *m, const struct attn_pointer_batch *b, attn_tensor *queries,
+                                   attn_tensor *keys) {
+    const int32_t *lengths = attn_pointer_own_lengths(b);
+    if (m->end) return attn_pointer_losses(queries, keys, m->v, lengths ? b->slots : NULL, b->target);
+    const int64_t labels = b->count * b->tokens;
+    int32_t *target = attn_tape_take(m->tape, (size_t)labels * sizeof *target);
+    for (int64_t i = 0; target && i < labels; i++) target[i] = b->target[i] > 0 ? b->target[i] - 1 : -1;
+    return target ? attn_pointer_losses(queries, keys, m->v, lengths, target) : NULL;
+}
+
 /* The tour of a label, or, where it is none, any; whether it is one. */
 static bool label_tour(const struct attn_pointer_batch *b, int64_t example, int32_t *tour, unsigned char *scratch) {
     const int64_t n = b->points;
@@ -166,7 +174,7 @@ attn_tensor *attn_pointer_model_loss(const struct attn_pointer_model *m, const s
     if (m->config.net == ATTN_ATTENDING) return dictionary_loss(m, b, attending_hidden(m, b, &e, &s, x));
     attn_tensor *hidden = attn_lstm(x, s.h, s.c, &m->decoder, NULL, NULL);
     if (m->config.net == ATTN_SEQ2SEQ) return dictionary_loss(m, b, hidden);
-    return attn_sum_all(attn_pointer_losses(attn_linear(hidden, m->w2, NULL), e.keys, m->v, own_slots(b), b->target));
+    return attn_sum_all(pointer_losses(m, b, attn_linear(hidden, m->w2, NULL), e.keys));
 }
 
 /* --------------------------------------------------------------------------------------------------------------- steps */
@@ -189,6 +197,13 @@ static attn_tensor *within_points(const struct attn_pointer_model *m, const stru
     return out;
 }
 
+/* [B, beams, N + 1]; an end that there is not has -inf. */
+static attn_tensor *pointer_logits(const struct attn_pointer_model *m, const struct attn_pointer_encoding *e, attn_tensor *query) {
+    if (m->end) return attn_pointer_logits(query, e->keys, m->v, e->slots);
+    attn_tensor *end = attn_constant(m->tape, 3, (const int64_t[]){e->batch, e->beams, 1}, -(attn_real)INFINITY);
+    return attn_concat(2, (attn_tensor *const[]){end, attn_pointer_logits(query, e->keys, m->v, e->length)}, 2);
+}
+
 attn_tensor *attn_pointer_step(const struct attn_pointer_model *m, const struct attn_pointer_encoding *e, const int32_t *last,
                                const attn_real *x, struct attn_pointer_states *s) {
     const int64_t rows = e->batch * e->beams, h = hidden_of(m), shape[3] = {e->batch, e->beams, h};
@@ -197,7 +212,7 @@ attn_tensor *attn_pointer_step(const struct attn_pointer_model *m, const struct 
     s->h = attn_lstm(now, s->h, s->c, &m->decoder, NULL, &s->c);
     if (m->config.net == ATTN_SEQ2SEQ) return within_points(m, e, attn_linear(s->h, m->out, m->out_bias));
     attn_tensor *query = attn_reshape(attn_linear(s->h, m->w2, NULL), 3, shape);
-    if (m->config.net == ATTN_PTRNET) return attn_pointer_logits(query, e->keys, m->v, e->slots);
+    if (m->config.net == ATTN_PTRNET) return pointer_logits(m, e, query);
     s->glimpse = attn_reshape(attn_pointer_attention(query, e->keys, m->v, e->encoded, e->length), 2, (const int64_t[]){rows, h});
     attn_tensor *both = attn_concat(2, (attn_tensor *const[]){s->h, s->glimpse}, 1);
     return within_points(m, e, attn_linear(both, m->out, m->out_bias));

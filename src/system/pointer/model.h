@@ -2,7 +2,8 @@
  *
  * Of points P[1 .. n] the encoder's states are e[1 .. n]; the decoder begins with the encoder's last state, takes the start symbol and then the coordinates of each
  * point that was pointed at, and has states d[1], d[2], ...
- *   ATTN_PTRNET     p(C[i] = j) = softmax over j = 0 .. n of v . tanh(W1 e[j] + W2 d[i]), e[0] a learned vector that stands for the end (eq. 3)
+ *   ATTN_PTRNET     p(C[i] = j) = softmax over j = 0 .. n of v . tanh(W1 e[j] + W2 d[i]), e[0] a learned vector that stands for the end (eq. 3);
+ *                   without an end slot j = 1 .. n alone, and answers end by closing (problem.h: closing_ends)
  *   ATTN_SEQ2SEQ    logits[i] = W d[i] + b over a dictionary of as many positions as training's longest example has points, and the end (eq. 1)
  *   ATTN_ATTENDING  the same of [d[i]; d'[i]], d'[i] the sum of e[j] with the weights that eq. 3 gives to j = 1 .. n, which the next step takes as well (eq. 2) */
 #ifndef ATTN_SYSTEM_POINTER_MODEL_H
@@ -20,6 +21,7 @@ struct attn_pointer_config {
     bool feed_words;            /* a learned vector of the last token is fed in the place of coordinates; not of ATTN_PTRNET */
     bool learned_start;         /* the encoder begins with learned states, not zeros */
     bool tied_end;              /* e[0] is the learned first state h; needs learned_start */
+    bool no_end;                /* there is no e[0]: points alone are pointed at; of ATTN_PTRNET, without tied_end */
 };
 
 struct attn_pointer_model {
@@ -27,7 +29,7 @@ struct attn_pointer_model {
     attn_tape *tape;
     attn_recurrent_weights encoder, decoder;
     attn_tensor *start;             /* [2]: what the decoder takes first */
-    attn_tensor *end;               /* e[0], [H] */
+    attn_tensor *end;               /* e[0], [H]; NULL: no end */
     attn_tensor *first_h, *first_c; /* [H]; NULL: zeros */
     attn_tensor *w1, *w2, *v;       /* [H, H], [H, H], [H] */
     attn_tensor *words;             /* [dictionary + 2, H], the start's behind all others; NULL: coordinates are fed */
@@ -49,7 +51,7 @@ struct attn_pointer_encoding {
     int64_t batch, points, beams;  /* B, N */
     const int32_t *length, *slots; /* [B]: points, and those with the end */
     attn_tensor *encoded;          /* [B, N, H] */
-    attn_tensor *keys;             /* [B, N + 1, H], or [B, N, H] of ATTN_ATTENDING, through W1; NULL of ATTN_SEQ2SEQ */
+    attn_tensor *keys;             /* [B, N + 1, H], or [B, N, H] of ATTN_ATTENDING and without an end, through W1; NULL of ATTN_SEQ2SEQ */
 };
 struct attn_pointer_states {
     attn_tensor *h, *c;   /* [R, H] */
@@ -61,7 +63,7 @@ void attn_pointer_encode(const struct attn_pointer_model *m, const struct attn_p
                          struct attn_pointer_states *states);
 
 /* Logits [B, beams, N + 1] of what comes after `last` [R] (tokens; -1: nothing yet), whose coordinates are x [R, 2]; -inf beyond an example's points and the
- * dictionary. states are brought up to date. Nothing is recorded. (decode.h takes steps.h for ATTN_PTRNET, which is tested against this.) */
+ * dictionary, and of an end that there is not. states are brought up to date. Nothing is recorded. (decode.h takes steps.h for ATTN_PTRNET, which is tested against this.) */
 attn_tensor *attn_pointer_step(const struct attn_pointer_model *m, const struct attn_pointer_encoding *encoding, const int32_t *last,
                                const attn_real *x, struct attn_pointer_states *states);
 

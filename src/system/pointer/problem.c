@@ -22,7 +22,7 @@ static bool closes(const struct attn_pointer_problem *problem) {
 }
 
 int64_t attn_pointer_most_tokens(const struct attn_pointer_problem *problem, int64_t n) {
-    return attn_pointer_most_numbers(problem, n) + closes(problem) + 1;
+    return attn_pointer_most_numbers(problem, n) + closes(problem) + !problem->closing_ends;
 }
 
 /* For tours of up to n points: those of fewer may be exact. */
@@ -177,7 +177,7 @@ int64_t attn_pointer_tokens(const struct attn_pointer_problem *problem, const in
     int64_t length = 0;
     for (; length < count; length++) tokens[length] = numbers[length] + 1;
     if (closes(problem) && count > 0) tokens[length++] = numbers[0] + 1;
-    tokens[length++] = ATTN_POINTER_END;
+    if (!problem->closing_ends) tokens[length++] = ATTN_POINTER_END;
     return length;
 }
 

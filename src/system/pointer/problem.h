@@ -1,7 +1,8 @@
 /* The problems: points, what is to be found among them, and the tokens that a model says it in (Vinyals et al. 2015, sec. 3).
  *
  * A structure is numbers of points from 0 on: a hull's vertices counter-clockwise from the lowest number on; triangles, three ascending numbers each; a tour from
- * point 0 on; points by rising x. Tokens are 0 for the end and 1 to n for the points: the structure's, its first again where the problem closes, then the end. */
+ * point 0 on; points by rising x. Tokens are 0 for the end and 1 to n for the points: the structure's, its first again where the problem closes, then the end
+ * (but with closing_ends, where an answer ends with its first point said again). */
 #ifndef ATTN_SYSTEM_POINTER_PROBLEM_H
 #define ATTN_SYSTEM_POINTER_PROBLEM_H
 
@@ -21,6 +22,7 @@ enum { ATTN_POINTER_END = 0, ATTN_POINTER_MOST = 1000 /* points of an example th
 struct attn_pointer_problem {
     enum attn_pointer_kind kind;
     bool close;         /* hulls and tours: the first point again before the end */
+    bool closing_ends;  /* where they close, that is the end: there is no token of its own */
     bool shuffled;      /* triangles in a random order in the place of that of their incentres */
     bool any_direction; /* tours as the solver leaves them, not counter-clockwise */
     int64_t exact_most; /* points up to which tours are exact */
@@ -47,7 +49,7 @@ int64_t attn_pointer_label(const struct attn_pointer_problem *problem, const dou
 /* Whether what a model learns is the right structure itself, for the same number of points in the same order. */
 bool attn_pointer_label_is_right(const struct attn_pointer_problem *problem);
 
-/* The tokens of a structure, with the end; returns how many. And back: from tokens without the end, a closing point left out. */
+/* The tokens of a structure, with the end where there is one; returns how many. And back: from tokens without the end, a closing point left out. */
 int64_t attn_pointer_tokens(const struct attn_pointer_problem *problem, const int32_t *numbers, int64_t count, int32_t *tokens);
 int64_t attn_pointer_numbers(const struct attn_pointer_problem *problem, const int32_t *tokens, int64_t count, int32_t *numbers);
 

@@ -81,7 +81,8 @@ bool attn_pointer_steps_open(const struct attn_pointer_model *m, const struct at
     attn_tape *tape = m->tape;
     attn_ctx *ctx = tape->ctx;
     const int64_t h = m->config.hidden, places = b->count * (b->points + 1), strip = attn_recurrent_strip_of(ctx, b->count);
-    struct attn_pointer_steps s = {.ctx = ctx, .points = b->points, .hidden = h, .v = m->v->data, .x = b->x, .learned = m->first_h != NULL};
+    struct attn_pointer_steps s = {
+        .ctx = ctx, .points = b->points, .hidden = h, .first = m->end ? 0 : 1, .v = m->v->data, .x = b->x, .learned = m->first_h != NULL};
     if (!attn_packing_open(tape, "Ptr-Net", b->count, b->points, attn_pointer_own_lengths(b), &s.packing) ||
         !attn_lstm_states_open(tape, &m->encoder, &s.encoder) || !attn_lstm_states_open(tape, &m->decoder, &s.decoder) ||
         !attn_pack(tape, m->w1->data, h, true, h, h, &s.w1) || !attn_pack(tape, m->w2->data, h, true, h, h, &s.w2))
@@ -98,7 +99,7 @@ bool attn_pointer_steps_open(const struct attn_pointer_model *m, const struct at
     first_states(&s, m->first_c, s.state[2]);
     first_states(&s, m->first_h, s.h); /* of examples without points */
     first_states(&s, m->first_c, s.c);
-    put_end(&s, m->end);
+    if (m->end) put_end(&s, m->end);
     attn_parallel(ctx, attn_div_up(b->count, strip), ctx->config.threads, encode_strip, &(struct encoding){&s, strip});
     *out = s;
     return true;
@@ -119,7 +120,8 @@ static void logits(const struct job *job, int64_t i, const attn_real *query, att
     const int64_t wide = s->points + 1, place = job->t->example[i] * wide, slots = job->t->slots[i];
     attn_real *u = job->t->logits + i * wide;
     if (f->pointer_powers) (void)f->pointer_powers(s->hidden, query, power);
-    for (int64_t j = 0, end; j < slots; j = end) {
+    for (int64_t j = 0; j < s->first; j++) u[j] = -(attn_real)INFINITY;
+    for (int64_t j = s->first, end; j < slots; j = end) {
         const bool powers = s->powers[place + j];
         for (end = j + 1; end < slots && s->powers[place + end] == powers;) end++;
         const struct attn_pointer_keys keys = {end - j, s->hidden, s->hidden, powers ? power : query, s->keys + (place + j) * s->hidden,

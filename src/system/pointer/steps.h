@@ -12,14 +12,14 @@
 
 struct attn_pointer_steps {
     attn_ctx *ctx;
-    int64_t points, hidden;
+    int64_t points, hidden, first; /* first: the slot that comes first, 0 the end's, or 1, where there is no end */
     const attn_real *v;
     struct attn_lstm_states encoder, decoder;
     struct attn_packed w1, w2;
     struct attn_packing packing;
     const attn_real *x;   /* [B, N, 2] */
     attn_real *h, *c;     /* [B, H]: the encoder's last states, the decoder's first */
-    attn_real *keys;      /* [B, N + 1, H]: W1 e, or where there are powers e^(2 W1 e) */
+    attn_real *keys;      /* [B, N + 1, H]: W1 e, or where there are powers e^(2 W1 e); slots from `first` on */
     bool *powers;         /* [B, N + 1] */
     attn_real *state[3];  /* of the encoder, by position: h before and behind a token, c */
     bool learned;         /* the encoder's first h is not zeros */
@@ -34,9 +34,9 @@ bool attn_pointer_steps_open(const struct attn_pointer_model *m, const struct at
 struct attn_pointer_tokens {
     int64_t count;                     /* R */
     const int32_t *example;            /* [R] */
-    const int32_t *slots;              /* [R]: what may be pointed at */
+    const int32_t *slots;              /* [R]: what may be pointed at, the end's among them whether there is one or not */
     const attn_real *x, *h, *c;        /* [R, 2], the start's at first; [R, H] */
-    attn_real *new_h, *new_c, *logits; /* [R, H]; [R, N + 1], -inf beyond the slots */
+    attn_real *new_h, *new_c, *logits; /* [R, H]; [R, N + 1], -inf beyond the slots and before the first */
 };
 void attn_pointer_steps_run(const struct attn_pointer_steps *steps, const struct attn_pointer_tokens *tokens);
 

@@ -68,11 +68,13 @@ static const char *const directions[] = {"ccw", "any", NULL};
         {"constrain", "only valid answers are given", ATTN_TRUTH, constrain_, 0, 0, NULL}, {                                               \
         "renormalize", "under the constraint probabilities are of what is allowed, not of all", ATTN_TRUTH, "true", 0, 0, NULL             \
     }
-#define CLOSE_FIELD                                                                                                                        \
-    { "close", "answers name their first point again before the end", ATTN_TRUTH, "true", 0, 0, NULL }
+#define CLOSE_FIELDS                                                                                                                       \
+    {"close", "answers name their first point again before the end", ATTN_TRUTH, "true", 0, 0, NULL}, {                                    \
+        "end_slot", "ptrnet: there is a vector of the end to point at; false: answers end when they close", ATTN_TRUTH, "true", 0, 0, NULL \
+    }
 
 static const struct attn_recipe_field hull_fields[] = {MODEL_FIELDS(nets, ""), DATA_FIELDS("5-10", "5+6+8+10"), DECODING_FIELDS("false"),
-                                                       CLOSE_FIELD};
+                                                       CLOSE_FIELDS};
 static const struct attn_recipe_field delaunay_fields[] = {
     MODEL_FIELDS(nets, ""),
     DATA_FIELDS("5", "5"),
@@ -84,7 +86,7 @@ static const struct attn_recipe_field tsp_fields[] = {
     TRANSFORMER_FIELDS,
     DATA_FIELDS("5-8", "5+6+8"),
     DECODING_FIELDS("true"),
-    CLOSE_FIELD,
+    CLOSE_FIELDS,
     {"labels", "tours to learn: the best, or the paper's approximations A1, A2 and A3", ATTN_WORD, "optimal", 0, 0, labels},
     {"exact", "points up to which the best tour is found exactly, beyond it by local search", ATTN_WHOLE, "13", 3, ATTN_TOUR_EXACT_MOST,
      NULL},
@@ -129,6 +131,7 @@ static attn_status parse_tests(struct attn_job *job, struct attn_pointer_task *s
 static void read_problem(const struct attn_recipe *r, enum attn_pointer_kind kind, struct attn_pointer_problem *out) {
     *out = (struct attn_pointer_problem){.kind = kind, .order = (enum attn_pointer_order)attn_recipe_whole(r, "order"), .exact_most = 3};
     if (attn_recipe_has(r, "close")) out->close = attn_recipe_whole(r, "close") != 0;
+    if (attn_recipe_has(r, "end_slot")) out->closing_ends = attn_recipe_whole(r, "end_slot") == 0;
     if (kind == ATTN_POINTER_DELAUNAY) out->shuffled = attn_recipe_whole(r, "triangles") == 1;
     if (kind != ATTN_POINTER_TSP) return;
     out->labels = (enum attn_pointer_labels)attn_recipe_whole(r, "labels");
@@ -144,11 +147,16 @@ static attn_status read_model(struct attn_job *job, const struct attn_pointer_ta
                                         .range = attn_recipe_number(r, "init"),
                                         .feed_words = attn_recipe_whole(r, "feed") == 1,
                                         .learned_start = attn_recipe_whole(r, "start") == 1,
-                                        .tied_end = attn_recipe_whole(r, "tie_end") != 0};
+                                        .tied_end = attn_recipe_whole(r, "tie_end") != 0,
+                                        .no_end = s->problem.closing_ends};
     if (out->net == ATTN_PTRNET && out->feed_words)
         return attn_fail(job->ctx, ATTN_EINVAL, "recipe: feed=words with model=ptrnet: expected feed=points, as it has no words");
     if (out->tied_end && (out->net != ATTN_PTRNET || !out->learned_start))
         return attn_fail(job->ctx, ATTN_EINVAL, "recipe: tie_end=true: expected model=ptrnet and start=learned with it");
+    if (out->no_end && (out->net != ATTN_PTRNET || out->tied_end || !s->problem.close))
+        return attn_fail(
+            job->ctx, ATTN_EINVAL,
+            "recipe: end_slot=false: expected model=ptrnet, close=true and tie_end=false with it, as answers then end when they close");
     return ATTN_OK;
 }
 

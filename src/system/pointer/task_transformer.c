@@ -15,6 +15,7 @@ attn_status attn_pointer_transformer_check(struct attn_job *job) {
     if (attn_recipe_whole(r, "feed") == 1) return refuse(job, "feed=words", "feed=points, as nothing is fed back");
     if (attn_recipe_whole(r, "start") == 1) return refuse(job, "start=learned", "start=zeros, as there are no first states");
     if (attn_recipe_whole(r, "tie_end") != 0) return refuse(job, "tie_end=true", "tie_end=false, as it has no end");
+    if (attn_recipe_whole(r, "end_slot") == 0) return refuse(job, "end_slot=false", "end_slot=true, as its tours end by themselves");
     if (attn_recipe_whole(r, "augment") > 0 && (attn_recipe_whole(r, "beam") > 1 || attn_recipe_whole(r, "wide_beam") > 0))
         return attn_fail(job->ctx, ATTN_EINVAL, "recipe: augment=%lld with a beam: expected beam=1 and wide_beam=0",
                          (long long)attn_recipe_whole(r, "augment"));

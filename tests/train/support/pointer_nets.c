@@ -9,26 +9,34 @@
 
 enum { HIDDEN = 5 };
 
-#define NET(net_, words_, start_, tied_)                                                                                                   \
-    { net_, HIDDEN, TEST_NET_DICTIONARY, 1, words_, start_, tied_ }
+#define NET(net_, words_, start_, tied_, none_)                                                                                            \
+    { net_, HIDDEN, TEST_NET_DICTIONARY, 1, words_, start_, tied_, none_ }
 const struct test_net test_nets[] = {
-    {"ptrnet", NET(ATTN_PTRNET, false, false, false)},
-    {"ptrnet start=learned", NET(ATTN_PTRNET, false, true, false)},
-    {"ptrnet start=learned tie_end=true", NET(ATTN_PTRNET, false, true, true)},
-    {"lstm", NET(ATTN_SEQ2SEQ, false, false, false)},
-    {"lstm feed=words start=learned", NET(ATTN_SEQ2SEQ, true, true, false)},
-    {"attention", NET(ATTN_ATTENDING, false, false, false)},
-    {"attention start=learned", NET(ATTN_ATTENDING, false, true, false)},
-    {"attention feed=words", NET(ATTN_ATTENDING, true, false, false)},
+    {"ptrnet", NET(ATTN_PTRNET, false, false, false, false)},
+    {"ptrnet start=learned", NET(ATTN_PTRNET, false, true, false, false)},
+    {"ptrnet start=learned tie_end=true", NET(ATTN_PTRNET, false, true, true, false)},
+    {"ptrnet end_slot=false", NET(ATTN_PTRNET, false, false, false, true)},
+    {"lstm", NET(ATTN_SEQ2SEQ, false, false, false, false)},
+    {"lstm feed=words start=learned", NET(ATTN_SEQ2SEQ, true, true, false, false)},
+    {"attention", NET(ATTN_ATTENDING, false, false, false, false)},
+    {"attention start=learned", NET(ATTN_ATTENDING, false, true, false, false)},
+    {"attention feed=words", NET(ATTN_ATTENDING, true, false, false, false)},
 };
 const int test_nets_count = sizeof test_nets / sizeof test_nets[0];
+
+/* Triangles and sorted points have no closing that could end them. */
+static enum attn_pointer_kind kind_of(const struct test_net *net, enum attn_pointer_kind kind) {
+    if (!net->config.no_end) return kind;
+    return kind == ATTN_POINTER_DELAUNAY ? ATTN_POINTER_HULL : kind == ATTN_POINTER_SORT ? ATTN_POINTER_TSP : kind;
+}
 
 void test_pointer_open(struct test_pointer *t, int threads, const struct test_net *net, enum attn_pointer_kind kind) {
     attn_ctx_config config;
     char text[1024];
     attn_ctx_config_init(&config);
     config.threads = threads;
-    *t = (struct test_pointer){.problem = {.kind = kind, .close = true, .exact_most = 13}};
+    *t =
+        (struct test_pointer){.problem = {.kind = kind_of(net, kind), .close = true, .closing_ends = net->config.no_end, .exact_most = 13}};
     assert_int_equal(attn_ctx_create(&config, &t->ctx, text, sizeof text), ATTN_OK);
     assert_int_equal(attn_model_create(t->ctx, 11, &t->model), ATTN_OK);
     attn_pointer_model_make(t->model, &net->config, &t->m);

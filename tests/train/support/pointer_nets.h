@@ -22,7 +22,7 @@ struct test_pointer {
     struct attn_pointer_batch batch;
 };
 
-/* Tours and hulls close. Parameters are uniform in the net's range. Fails the test. */
+/* Tours and hulls close; those are what a net without an end is given in the place of the other kinds. Parameters are uniform in the net's range. Fails the test. */
 void test_pointer_open(struct test_pointer *t, int threads, const struct test_net *net, enum attn_pointer_kind kind);
 void test_pointer_close(struct test_pointer *t);
 
