@@ -64,7 +64,7 @@ static attn_status read_place(attn_ctx *ctx, const char *path, const char *text,
 static attn_status same_recipe(const struct attn_job *job, const struct attn_safetensors_reader *reader) {
     char *saved = NULL, *own = attn_recipe_text(job->recipe);
     attn_status status = own ? attn_safetensors_metadata(job->ctx, &reader->list, "attn_recipe", &saved) : ATTN_ENOMEM;
-    if (!status && (!saved || strcmp(saved, own) != 0))
+    if (!status && (!saved || !attn_recipe_is(job->recipe, own, saved)))
         status = attn_fail(job->ctx, ATTN_EINVAL, "%s: found the checkpoint of another recipe than the run's recipe.json", reader->path);
     attn_free(job->ctx, saved);
     attn_free(job->ctx, own);

@@ -106,7 +106,7 @@ static attn_status find_run(attn_ctx *ctx, const struct attn_run_views *runs, co
     for (int64_t i = 0; i < runs->count && !status; i++) {
         const struct attn_run_summary *run = runs->at[i].summary;
         if (*out && (*out)->state == ATTN_RUN_DONE && run->state != ATTN_RUN_DONE) continue;
-        if (strcmp(runs->at[i].recipe, text) != 0) continue;
+        if (!attn_recipe_is(recipe, text, runs->at[i].recipe)) continue;
         status = attn_store_check_sources(ctx, run->folder, recipe, sources);
         if (status == ATTN_EINVAL) { /* made of other files than there are now */
             status = ATTN_OK;

@@ -130,6 +130,12 @@ attn_status attn_recipe_set(struct attn_recipe *recipe, const char *assignment) 
     return v ? assign(recipe, "recipe", v, assignment + n + 1) : unknown(recipe, "recipe", name);
 }
 
+static uint64_t hash_value(uint64_t hash, const struct attn_recipe_value *v) {
+    char value[ATTN_RECIPE_TEXT];
+    attn_recipe_value_text(v, value, sizeof value);
+    return attn_hash(attn_hash(hash, v->field->name, strlen(v->field->name) + 1), value, strlen(value) + 1);
+}
+
 attn_status attn_recipe_create(attn_ctx *ctx, const char *task, const struct attn_recipe_field *const *fields, const int *counts, int lists,
                                const char *const *changes, struct attn_recipe **out) {
     attn_status status = ATTN_OK;
@@ -150,6 +156,7 @@ attn_status attn_recipe_create(attn_ctx *ctx, const char *task, const struct att
             status = assign(recipe, task, v, v->field->value);
         }
     for (int i = 0; changes && changes[i] && !status; i++) status = attn_recipe_set(recipe, changes[i]);
+    for (int i = 0; i < recipe->count; i++) recipe->value[i].standard = hash_value(ATTN_HASH_START, &recipe->value[i]);
     if (status) {
         attn_free(ctx, recipe);
         return status;
@@ -277,16 +284,31 @@ char *attn_recipe_text(const struct attn_recipe *recipe) {
     return copy;
 }
 
+/* Length of a text's first line without its end: a comma, or the object's brace. 0: there is none. */
+static size_t line_length(const char *text) {
+    const size_t length = strcspn(text, "\n");
+    return length > 0 && text[length] == '\n' ? length - 1 : 0;
+}
+
+/* Lines are in the order of the fields: the task's, then one for each. */
+bool attn_recipe_is(const struct attn_recipe *recipe, const char *own, const char *text) {
+    for (int field = -1; field < recipe->count; field++) {
+        const size_t length = line_length(own);
+        const struct attn_recipe_value *v = field < 0 ? NULL : &recipe->value[field];
+        if (length == line_length(text) && memcmp(own, text, length) == 0)
+            text += length + 2;
+        else if (!v || v->standard != hash_value(ATTN_HASH_START, v))
+            return false;
+        own += length + 2;
+    }
+    return *text == '\0' && text[-2] == '}'; /* the task's line at least lies before it */
+}
+
 /* -------------------------------------------------------------------------------------------------------- values */
 
 uint64_t attn_recipe_hash(const struct attn_recipe *recipe) {
     uint64_t hash = attn_hash(ATTN_HASH_START, recipe->task, strlen(recipe->task) + 1);
-    for (int i = 0; i < recipe->count; i++) {
-        char value[ATTN_RECIPE_TEXT];
-        const char *name = recipe->value[i].field->name;
-        attn_recipe_value_text(&recipe->value[i], value, sizeof value);
-        hash = attn_hash(attn_hash(hash, name, strlen(name) + 1), value, strlen(value) + 1);
-    }
+    for (int i = 0; i < recipe->count; i++) hash = hash_value(hash, &recipe->value[i]);
     return hash;
 }
 

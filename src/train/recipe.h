@@ -33,6 +33,7 @@ struct attn_recipe_value {
     int64_t whole;               /* of whole numbers and truths; the word's number */
     double number;               /* of numbers and whole numbers */
     char text[ATTN_RECIPE_TEXT]; /* of words, texts and files */
+    uint64_t standard;           /* hash of the value that the recipe was created with */
 };
 
 struct attn_recipe {
@@ -61,6 +62,9 @@ attn_status attn_recipe_task(attn_ctx *ctx, const char *name, const char *text, 
 
 /* The object, one field a line; freed by attn_free. NULL: no memory (the sentence is written). */
 char *attn_recipe_text(const struct attn_recipe *recipe);
+/* Whether `text`, written by attn_recipe_text now or by an earlier version, is this recipe, whose text now is `own`: a field that the earlier version did
+ * not have counts as the task's default. Fields of an earlier version that are no more make it another recipe. */
+bool attn_recipe_is(const struct attn_recipe *recipe, const char *own, const char *text);
 /* A number that recipes with the same text share, and others all but surely do not. */
 uint64_t attn_recipe_hash(const struct attn_recipe *recipe);
 

@@ -274,7 +274,7 @@ static void compare_run(attn_ctx *ctx, const char *folder, struct search *search
     char *own, other[ATTN_SOURCES_SENTENCE];
     size_t bytes;
     if (attn_store_recipe(ctx, folder, &own, &bytes)) return;
-    const bool same = strcmp(own, search->text) == 0;
+    const bool same = attn_recipe_is(search->recipe, search->text, own);
     attn_free(ctx, own);
     if (!same || attn_store_read(ctx, folder, &run)) return;
     compare_sources(ctx, folder, search->recipe, search->sources, other, sizeof other);
@@ -341,7 +341,7 @@ static attn_status find_in(attn_ctx *ctx, const char *store, struct search *sear
     const bool indexed = !status && names.count >= ATTN_INDEX_LEAST;
     if (indexed) status = know_recipes(ctx, store, rows, names.count);
     for (size_t i = 0; i < names.count && !status; i++)
-        if (!indexed || (rows[i].recipe && strcmp(rows[i].recipe, search->text) == 0))
+        if (!indexed || (rows[i].recipe && attn_recipe_is(search->recipe, search->text, rows[i].recipe)))
             compare_run(ctx, join(folder, store, names.name[i]), search);
     close_rows(ctx, &names, rows);
     attn_free(ctx, summaries);

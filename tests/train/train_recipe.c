@@ -192,6 +192,76 @@ static void json_goes_back_and_forth_without_a_change(void **state) {
     }
 }
 
+/* What the recipe writes, without the line of a field. */
+static char *text_without(const struct attn_recipe *recipe, const char *field) {
+    char *text = attn_recipe_text(recipe), line[64];
+    assert_non_null(text);
+    snprintf(line, sizeof line, "\n \"%s\"", field);
+    char *from = strstr(text, line), *to = strchr(from + 1, '\n');
+    assert_non_null(from);
+    from[-1] = to[-1]; /* a comma, or the brace behind the last field */
+    memmove(from, to, strlen(to) + 1);
+    return text;
+}
+
+static void a_text_of_before_a_field_is_the_recipe_where_the_field_has_its_default(void **state) {
+    static const struct {
+        const char *missing, *assignment;
+        bool same;
+    } cases[] = {{"count", "share=1", true},    {"count", "count=3", true},        {"count", "count=4", false},
+                 {"share", "share=0.6", false}, {"colour", "colour=green", false}, {"colour", "count=9", true},
+                 {"name", "name=", true},       {"name", "name=x", false},         {"deep", "deep=true", false},
+                 {"deep", "deep=false", true},  {"deep", "name=\n", true}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct attn_recipe *recipe = fresh(), *other = fresh();
+        assert_int_equal(attn_recipe_set(recipe, cases[i].assignment), ATTN_OK);
+        assert_int_equal(attn_recipe_set(other, "share=0.25"), ATTN_OK);
+        char *own = attn_recipe_text(recipe), *text = text_without(recipe, cases[i].missing), *others = attn_recipe_text(other);
+        assert_true(attn_recipe_is(recipe, own, own));
+        if (attn_recipe_is(recipe, own, text) != cases[i].same) fail_msg("%s of a text without %s", cases[i].assignment, cases[i].missing);
+        assert_false(attn_recipe_is(recipe, own, others));
+        attn_free(ctx, own);
+        attn_free(ctx, text);
+        attn_free(ctx, others);
+        attn_free(ctx, recipe);
+        attn_free(ctx, other);
+    }
+}
+
+static void the_default_that_a_text_lacks_is_the_tasks(void **state) {
+    static const char *const changes[] = {"count=7", NULL};
+    struct attn_recipe *recipe;
+    (void)state;
+    assert_int_equal(attn_recipe_create(ctx, "test/task", lists, counts, 1, changes, &recipe), ATTN_OK);
+    char *own = attn_recipe_text(recipe), *text = text_without(recipe, "count");
+    assert_true(attn_recipe_is(recipe, own, text));
+    attn_free(ctx, own);
+    assert_int_equal(attn_recipe_set(recipe, "count=3"), ATTN_OK);
+    own = attn_recipe_text(recipe);
+    assert_false(attn_recipe_is(recipe, own, text));
+    attn_free(ctx, own);
+    attn_free(ctx, text);
+    attn_free(ctx, recipe);
+}
+
+static void texts_that_are_cut_off_or_go_on_are_no_recipe(void **state) {
+    struct attn_recipe *recipe = fresh();
+    char more[256], *own = attn_recipe_text(recipe), *text = attn_recipe_text(recipe);
+    (void)state;
+    snprintf(more, sizeof more, "%s \"later\": 1}\n", own); /* a field that is no more */
+    assert_false(attn_recipe_is(recipe, own, more));
+    snprintf(more, sizeof more, "{\"task\": \"test/other\",%s", strchr(own, '\n'));
+    assert_false(attn_recipe_is(recipe, own, more));
+    for (size_t i = strlen(text); i-- > 0;) {
+        text[i] = '\0';
+        if (attn_recipe_is(recipe, own, text)) fail_msg("%zu bytes of it", i);
+    }
+    attn_free(ctx, own);
+    attn_free(ctx, text);
+    attn_free(ctx, recipe);
+}
+
 static void json_may_name_some_fields_in_any_order(void **state) {
     struct attn_recipe *recipe = parsed(" { \"deep\" : true , \"count\":5e0, \"task\": \"test/task\",\"share\": 2}\n");
     (void)state;
@@ -362,6 +432,9 @@ int main(void) {
         cmocka_unit_test(what_does_not_fit_is_refused_and_changes_nothing),
         cmocka_unit_test(long_values_are_shown_in_part),
         cmocka_unit_test(json_goes_back_and_forth_without_a_change),
+        cmocka_unit_test(a_text_of_before_a_field_is_the_recipe_where_the_field_has_its_default),
+        cmocka_unit_test(the_default_that_a_text_lacks_is_the_tasks),
+        cmocka_unit_test(texts_that_are_cut_off_or_go_on_are_no_recipe),
         cmocka_unit_test(json_may_name_some_fields_in_any_order),
         cmocka_unit_test(malformed_recipes_are_refused_with_their_place),
         cmocka_unit_test(broken_recipes_do_no_harm),

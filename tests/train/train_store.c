@@ -1,5 +1,6 @@
 /* The store: a run's state is what its folder says, whatever happened to its process; runs are found by their recipe; folders that are no runs are
  * passed over. */
+#include "base/file.h"
 #include "support/training.h"
 #include "train/store.h"
 
@@ -205,6 +206,47 @@ static void the_newest_run_of_a_recipe_is_found_and_one_that_is_done_first(void 
     attn_free(ctx, none);
 }
 
+/* As if it had been trained, in part, before its last field was in the program. */
+static void take_the_last_field_out(const char *folder, const char *file) {
+    char path[TEST_PATH + 64];
+    uint8_t *bytes;
+    size_t size;
+    snprintf(path, sizeof path, "%s/%s", folder, file);
+    assert_int_equal(attn_file_read(ctx, NULL, path, 1 << 20, &bytes, &size), ATTN_OK);
+    char *text = strrchr((char *)bytes, ',');
+    assert_non_null(text);
+    FILE *out = fopen(path, "w");
+    assert_non_null(out);
+    fprintf(out, "%.*s}\n", (int)(text - (char *)bytes), (char *)bytes);
+    fclose(out);
+    attn_free(ctx, bytes);
+}
+
+static void a_run_of_before_a_field_is_found_and_goes_on(void **state) {
+    char folder[TEST_PATH] = "", again[TEST_PATH] = "";
+    struct attn_recipe *recipe = test_recipe(ctx, "steps=7 seed=8"), *other = test_recipe(ctx, "steps=7 seed=8");
+    const struct attn_recipe_value *last = &other->value[other->count - 1];
+    struct attn_run_summary s;
+    bool found;
+    (void)state;
+    train("steps=7 seed=8", folder, 3);
+    take_the_last_field_out(folder, "recipe.json");
+    assert_int_equal(attn_store_find(ctx, store, recipe, NULL, &s, &found), ATTN_OK);
+    assert_true(found);
+    assert_string_equal(s.folder, folder);
+    assert_int_equal(s.state, ATTN_RUN_STOPPED);
+    memcpy(again, folder, sizeof again);
+    train("steps=7 seed=8", again, 0);
+    assert_string_equal(again, folder);
+    assert_int_equal(read_run(folder).state, ATTN_RUN_DONE);
+    assert_int_equal(last->field->type, ATTN_NUMBER);
+    assert_int_equal(attn_recipe_assign(other, "test", other->count - 1, last->number == 0 ? "1" : "0"), ATTN_OK);
+    assert_int_equal(attn_store_find(ctx, store, other, NULL, &s, &found), ATTN_OK);
+    assert_false(found);
+    attn_free(ctx, recipe);
+    attn_free(ctx, other);
+}
+
 static void what_is_no_run_is_passed_over(void **state) {
     struct attn_run_list list;
     int64_t before, count;
@@ -317,6 +359,7 @@ int main(void) {
         cmocka_unit_test(a_run_without_a_process_was_killed),
         cmocka_unit_test(lines_mean_no_harm),
         cmocka_unit_test(the_newest_run_of_a_recipe_is_found_and_one_that_is_done_first),
+        cmocka_unit_test(a_run_of_before_a_field_is_found_and_goes_on),
         cmocka_unit_test(what_is_no_run_is_passed_over),
         cmocka_unit_test(a_run_is_named_by_folder_or_id),
         cmocka_unit_test(leftovers_go_when_a_run_is_opened),
