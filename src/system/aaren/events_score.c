@@ -15,12 +15,12 @@ static int32_t most_frequent(const struct attn_event_facts *facts) {
 
 static void add_time(struct attn_event_score *s, const struct attn_event_facts *facts, const struct attn_event_answer *a, bool compat) {
     const double rate = facts->rate * facts->unit, x = a->span / facts->unit;
-    s->time += attn_event_time_loss(a->mixture, a->y, a->target, compat);
-    s->constant_time += rate * x;
-    if (a->target == ATTN_EVENT_DENSITY) {
-        s->constant_time -= log(rate);
-        s->densities++;
-    }
+    const double own = attn_event_time_loss(a->mixture, a->y, a->target, compat);
+    const double constant = rate * x - (a->target == ATTN_EVENT_DENSITY ? log(rate) : 0);
+    s->time += own;
+    s->constant_time += constant;
+    s->piece_gain += constant - own;
+    s->densities += a->target == ATTN_EVENT_DENSITY;
 }
 
 static void add_error(struct attn_event_score *s, const struct attn_event_facts *facts, const struct attn_event_answer *a) {
@@ -36,18 +36,25 @@ void attn_event_score_add(struct attn_event_score *s, const struct attn_event_fa
                           bool compat) {
     add_time(s, facts, a, compat);
     s->events += !a->ends;
+    s->piece_events += !a->ends;
     if (a->next < 0) return;
     add_error(s, facts, a);
     s->mark += a->loss;
     s->marks++;
     s->right += a->best == a->next;
     s->constant_mark -= log(facts->share[a->next]);
+    s->piece_gain -= log(facts->share[a->next]) + a->loss;
     s->constant_right += a->next == most_frequent(facts);
 }
 
 void attn_event_score_end_piece(struct attn_event_score *s, bool first) {
     s->cancelled += s->error * s->error;
     s->error = 0;
+    s->gain_gain += s->piece_gain * s->piece_gain;
+    s->gain_events += s->piece_gain * (double)s->piece_events;
+    s->events_events += (double)s->piece_events * (double)s->piece_events;
+    s->piece_gain = 0;
+    s->piece_events = 0;
     s->pieces++;
     s->begun += first;
 }
@@ -65,6 +72,14 @@ static void tell(const struct naming *n, const char *name, double value) {
     attn_figures_add(n->out, all, value);
 }
 
+/* The gain in nats for an event, in standard errors: that of a ratio of two sums over pieces (Cochran 1977, sec. 2.11). At least two pieces. */
+static double poisson_errors(const struct attn_event_score *s) {
+    const double events = (double)s->events, pieces = (double)s->pieces;
+    const double gain = (s->constant_time + s->constant_mark - s->time - s->mark) / events;
+    const double squares = s->gain_gain - 2 * gain * s->gain_events + gain * gain * s->events_events;
+    return gain * events / sqrt(squares * pieces / (pieces - 1));
+}
+
 void attn_event_score_figures(const struct attn_event_score *s, const struct attn_event_facts *facts, const char *prefix, bool all,
                               bool compat, struct attn_figures *out) {
     const struct naming n = {prefix, out};
@@ -80,6 +95,7 @@ void attn_event_score_figures(const struct attn_event_score *s, const struct att
     tell(&n, "mae", s->size / marks);
     tell(&n, "events", events);
     tell(&n, "poisson_nll", (s->constant_time + s->constant_mark) / events);
+    if (!compat && s->pieces > 1) tell(&n, "poisson_errors", poisson_errors(s));
     tell(&n, "mean_rmse", sqrt(s->constant_square / marks));
     tell(&n, "frequent_accuracy", (double)s->constant_right / marks);
 }

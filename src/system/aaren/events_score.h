@@ -6,6 +6,7 @@
  *   nll_file     nll in the file's own unit of time: it differs by log of the unit for each density
  *   rmse, mae    root of the mean square of the time until the next event less the mixture's mean, and mean size of it less the median, in the file's unit
  *   accuracy     share of marks that were the likeliest
+ *   poisson_errors  by how many standard errors nll is below that of a Poisson process; pieces are the draws, both nll of each are paired
  *
  * In the public code's way (compat): marks of last events count, whose times do not; nll is divided by the number of all events, the first ones too; errors
  * are summed over a piece before they are squared, so that those of both signs cancel. */
@@ -22,6 +23,9 @@ struct attn_event_score {
     double time, mark;                /* losses */
     double square, size, cancelled;   /* of errors; cancelled: squares of pieces' sums */
     double error;                     /* of the piece so far */
+    /* Of the piece so far, the Poisson process's loss less the model's, and its events; of pieces the sums of squares and products of the two. */
+    double piece_gain, gain_gain, gain_events, events_events;
+    int64_t piece_events;
     int64_t right;
     double constant_time, constant_mark,
         constant_square; /* of a Poisson process with training's rate, training's shares of marks, training's mean time */
