@@ -5,7 +5,7 @@
 #include "io/record.h"
 #include "train/claim.h"
 
-enum { ATTN_EXPERIMENTS = 32 };
+enum { ATTN_EXPERIMENTS = 48 };
 
 /* The experiments that a system's claims and tables need at a scale, each once, and their runs. Claims on data that are not here are not tested. */
 struct attn_reproduction {

@@ -55,12 +55,14 @@ static attn_status check_hosts(attn_ctx *ctx, double *value) {
 
 #define FULL(what)                                                                                                                         \
     {                                                                                                                                      \
-        [ATTN_FULL] = {.experiment = &attn_aaren_##what##_full }                                                                           \
+        [ATTN_FULL] = {.experiment = &attn_aaren_##what##_full}, [ATTN_NIGHT] = {.experiment = &attn_aaren_##what##_night }                \
     }
+/* between: what figures differ by from seed to seed, by the full scale. */
 #define QUICK_AND_FULL(what, between)                                                                                                      \
     {                                                                                                                                      \
-        [ATTN_QUICK] = {.experiment = &attn_aaren_##what##_quick, .spread = between}, [ATTN_FULL] = {                                      \
-            .experiment = &attn_aaren_##what##_full                                                                                        \
+        [ATTN_QUICK] = {.experiment = &attn_aaren_##what##_quick, .spread = between},                                                      \
+        [ATTN_FULL] = {.experiment = &attn_aaren_##what##_full}, [ATTN_NIGHT] = {                                                          \
+            .experiment = &attn_aaren_##what##_night                                                                                       \
         }                                                                                                                                  \
     }
 
@@ -68,6 +70,16 @@ static attn_status check_hosts(attn_ctx *ctx, double *value) {
     {                                                                                                                                      \
         .name = name_, .sentence = set ": 192 rows are forecast with a mean square error at most 5% above the Transformer's",              \
         .place = "sec. 4", .kind = ATTN_CLAIM_SUMS, .sums = NO_WORSE("test_mse", 1.05), .threshold = 0, .at = FULL(what)                   \
+    }
+#define HORIZONS(name_, what, set)                                                                                                         \
+    {                                                                                                                                      \
+        .name = name_, .sentence = set ": the same of 96, 336 and 720 rows", .place = "sec. 4", .kind = ATTN_CLAIM_SUMS,                   \
+        .sums = SUMS(LESS("Aaren 96", "test_mse", 1.05, "Transformer 96", "test_mse"),                                                     \
+                     LESS("Aaren 336", "test_mse", 1.05, "Transformer 336", "test_mse"),                                                   \
+                     LESS("Aaren 720", "test_mse", 1.05, "Transformer 720", "test_mse")),                                                  \
+        .threshold = 0, .at = {                                                                                                            \
+            [ATTN_NIGHT] = {.experiment = &attn_aaren_##what##_horizons_night}                                                             \
+        }                                                                                                                                  \
     }
 #define CLASSIFY(name_, what, set)                                                                                                         \
     {                                                                                                                                      \
@@ -226,11 +238,18 @@ const struct attn_claim attn_aaren_claims[ATTN_AAREN_CLAIMS] = {
      .threshold = 0,
      .at = QUICK_AND_FULL(etth1_96, 0)},
     FORECAST("etth1", etth1, "ETTh1"),
+    HORIZONS("etth1-horizons", etth1, "ETTh1"),
     FORECAST("etth2", etth2, "ETTh2"),
+    HORIZONS("etth2-horizons", etth2, "ETTh2"),
     FORECAST("ettm1", ettm1, "ETTm1"),
+    HORIZONS("ettm1-horizons", ettm1, "ETTm1"),
     FORECAST("ettm2", ettm2, "ETTm2"),
+    HORIZONS("ettm2-horizons", ettm2, "ETTm2"),
     FORECAST("weather", weather, "Weather"),
+    HORIZONS("weather-horizons", weather, "Weather"),
     FORECAST("exchange", exchange, "Exchange"),
+    HORIZONS("exchange-horizons", exchange, "Exchange"),
+    FORECAST("etth1-decoder", etth1_decoder, "ETTh1, encoder and decoder"),
     {.name = "attention-recalls-more",
      .sentence = "The limit: of the values of 8 keys that are asked for in another order a Transformer names at least 20 points more",
      .place = "-",
