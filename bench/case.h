@@ -3,7 +3,7 @@
 #ifndef ATTN_BENCH_CASE_H
 #define ATTN_BENCH_CASE_H
 
-#include "bench/memory.h"
+#include "base/memory.h"
 
 #include <stdbool.h>
 

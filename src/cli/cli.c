@@ -1,4 +1,4 @@
-/* Complaints, the context and the stop mark: what every command uses. The stop mark is the program's only variable that outlives
+/* Complaints, the context and the stop mark: what every command uses. The stop mark is the commands' only variable that outlives
  * a call; a signal handler may touch nothing else. */
 #include "cli/cli.h"
 #include "cli/ranks.h"

@@ -1,6 +1,7 @@
 #include "system/aaren/cost.h"
 
 #include "base/clock.h"
+#include "base/memory.h"
 #include "base/random.h"
 #include "system/aaren/stack.h"
 #include "tape/tape.h"
@@ -70,14 +71,20 @@ static attn_status open_pass(attn_ctx *ctx, const struct attn_aaren_cost_spec *s
     if (status) return status;
     p->numbers = state_of(p, tokens);
     if (p->numbers < 0) return attn_fail(ctx, ATTN_EUNSUPPORTED, "%s: it has no form that goes token by token", spec->mixer);
-    const size_t bytes = (size_t)p->numbers * sizeof *p->state, inputs = (size_t)(INPUTS * spec->width) * sizeof *p->x;
-    p->state = attn_alloc(ctx, bytes);
+    const size_t inputs = (size_t)(INPUTS * spec->width) * sizeof *p->x;
     p->x = attn_alloc(ctx, inputs);
-    if (!p->state || !p->x) return attn_no_memory(ctx, "a stream's state", bytes + inputs);
-    memset(p->state, 0, bytes);
+    if (!p->x) return attn_no_memory(ctx, "a stream's tokens", inputs);
     attn_random_init(&random, spec->seed);
     for (int64_t i = 0; i < INPUTS * spec->width; i++) p->x[i] = (attn_real)attn_random_normal(&random);
     attn_tape_freeze(p->tape);
+    return ATTN_OK;
+}
+
+static attn_status open_state(attn_ctx *ctx, struct pass *p) {
+    const size_t bytes = (size_t)p->numbers * sizeof *p->state;
+    p->state = attn_alloc(ctx, bytes);
+    if (!p->state) return attn_no_memory(ctx, "a stream's state", bytes);
+    memset(p->state, 0, bytes);
     return ATTN_OK;
 }
 
@@ -106,6 +113,39 @@ static attn_status push(const struct pass *p, int64_t position) {
     return y ? ATTN_OK : attn_tape_status(p->tape);
 }
 
+/* ---------------------------------------------------------------------------------------------------------------- bytes */
+
+/* As many tokens as it takes until pushes of this stream allocate nothing more; what the state holds has no part in it. */
+static attn_status measure_bytes(attn_ctx *ctx, const struct attn_memory *memory, struct pass *p, struct attn_aaren_cost *out) {
+    enum { PUSHED = 3 };
+    const size_t before = atomic_load(&memory->live);
+    attn_status status = open_state(ctx, p);
+    const size_t given = atomic_load(&memory->live);
+    for (int i = 0; i < PUSHED && !status; i++) status = push(p, out->tokens - 1);
+    out->state_bytes = (int64_t)(given - before);
+    out->working_bytes = (int64_t)(atomic_load(&memory->live) - given);
+    return status;
+}
+
+attn_status attn_aaren_cost_bytes(attn_ctx *ctx, const struct attn_aaren_cost_spec *spec, struct attn_aaren_cost *out, int count) {
+    struct attn_memory memory;
+    attn_ctx *counting;
+    char error[1024];
+    attn_status status = attn_memory_context(&memory, 1, &counting, error, sizeof error);
+    if (status) return attn_fail(ctx, status, "%s", error);
+    for (int i = 0; i < count && !status; i++) {
+        struct pass p;
+        status = open_pass(counting, spec, out[i].tokens, false, &p);
+        if (!status) status = measure_bytes(counting, &memory, &p, &out[i]);
+        close_pass(counting, &p);
+    }
+    if (status) attn_fail(ctx, status, "%s", attn_ctx_error(counting, error, sizeof error));
+    attn_ctx_destroy(counting);
+    return status;
+}
+
+/* -------------------------------------------------------------------------------------------------------------- seconds */
+
 static int by_size(const void *a, const void *b) {
     const double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
@@ -133,7 +173,6 @@ static attn_status run(struct pass *p, struct attn_aaren_cost *out, int count, i
         if (i % ASK == 0 && p->spec->stopped && p->spec->stopped()) return ATTN_OK;
         if (i + 1 < out[*done].tokens) continue;
         if (p->stack) {
-            out[*done].state_bytes = state_of(p, i + 1) * (int64_t)sizeof *p->state;
             out[*done].seconds = all;
             out[*done].token_seconds = median_of(window, i + 1);
         } else {
@@ -147,17 +186,18 @@ static attn_status run(struct pass *p, struct attn_aaren_cost *out, int count, i
 
 attn_status attn_aaren_cost_measure(attn_ctx *ctx, const struct attn_aaren_cost_spec *spec, struct attn_aaren_cost *out, int count,
                                     int *done) {
+    attn_status status = attn_aaren_cost_bytes(ctx, spec, out, count);
     *done = count;
-    for (int alone = 0; alone < 2; alone++) {
+    for (int alone = 0; alone < 2 && !status; alone++) {
         struct pass p;
         int taken = 0;
-        attn_status status = open_pass(ctx, spec, out[count - 1].tokens, alone == 1, &p);
+        status = open_pass(ctx, spec, out[count - 1].tokens, alone == 1, &p);
+        if (!status) status = open_state(ctx, &p);
         if (!status) status = run(&p, out, *done, &taken);
         close_pass(ctx, &p);
         *done = taken;
-        if (status) return status;
     }
-    return ATTN_OK;
+    return status;
 }
 
 double attn_aaren_cost_slope(int count, const double *x, const double *y) {

@@ -3,25 +3,30 @@
 
 #include <math.h>
 
-enum { WIDTH = 128, FFN = 512, LAYERS = 4, FIRST = 256, LAST = 8192, FIGURES = 6 };
+enum { WIDTH = 128, FFN = 512, LAYERS = 4, FIRST = 256, FIGURES = 6 }; /* 256, 512, ..., 8192 tokens */
+enum { AAREN, TRANSFORMER, MIXERS };
 
-/* 256, 512, ..., 8192 tokens. */
-static attn_status measure(attn_ctx *ctx, const char *mixer, struct attn_aaren_cost cost[FIGURES]) {
-    const struct attn_aaren_cost_spec spec = {.mixer = mixer, .width = WIDTH, .ffn = FFN, .layers = LAYERS, .seed = 1};
-    int done;
+static struct attn_aaren_cost_spec stream_of(int mixer, struct attn_aaren_cost cost[FIGURES]) {
+    static const char *const mixers[MIXERS] = {"aaren:heads=4", "attention:heads=4"};
     for (int i = 0; i < FIGURES; i++) cost[i] = (struct attn_aaren_cost){.tokens = (int64_t)FIRST << i};
-    return attn_aaren_cost_measure(ctx, &spec, cost, FIGURES, &done);
+    return (struct attn_aaren_cost_spec){.mixer = mixers[mixer], .width = WIDTH, .ffn = FFN, .layers = LAYERS, .seed = 1};
 }
 
-static const char aaren[] = "aaren:heads=4", transformer[] = "attention:heads=4";
+/* ---------------------------------------------------------------------------------------------------------------- bytes */
+
+static attn_status bytes_of(attn_ctx *ctx, int mixer, struct attn_aaren_cost cost[FIGURES]) {
+    const struct attn_aaren_cost_spec spec = stream_of(mixer, cost);
+    return attn_aaren_cost_bytes(ctx, &spec, cost, FIGURES);
+}
 
 attn_status attn_aaren_check_state(attn_ctx *ctx, double *value) {
     struct attn_aaren_cost cost[FIGURES];
-    const attn_status status = measure(ctx, aaren, cost);
+    const attn_status status = bytes_of(ctx, AAREN, cost);
     double least = (double)INFINITY, greatest = 0;
     for (int i = 0; i < FIGURES && !status; i++) {
-        least = fmin(least, (double)cost[i].state_bytes);
-        greatest = fmax(greatest, (double)cost[i].state_bytes);
+        const double bytes = (double)(cost[i].state_bytes + cost[i].working_bytes);
+        least = fmin(least, bytes);
+        greatest = fmax(greatest, bytes);
     }
     *value = least / greatest;
     return status;
@@ -29,7 +34,7 @@ attn_status attn_aaren_check_state(attn_ctx *ctx, double *value) {
 
 attn_status attn_aaren_check_cache(attn_ctx *ctx, double *value) {
     struct attn_aaren_cost cost[FIGURES];
-    const attn_status status = measure(ctx, transformer, cost);
+    const attn_status status = bytes_of(ctx, TRANSFORMER, cost);
     double worst = 0;
     for (int i = 0; i < FIGURES && !status; i++)
         worst = fmax(worst, fabs((double)cost[i].state_bytes / (2.0 * LAYERS * WIDTH * 4 * (double)cost[i].tokens) - 1));
@@ -37,10 +42,27 @@ attn_status attn_aaren_check_cache(attn_ctx *ctx, double *value) {
     return status;
 }
 
-static attn_status slope_of(attn_ctx *ctx, const char *mixer, double *slope) {
-    struct attn_aaren_cost cost[FIGURES];
+/* -------------------------------------------------------------------------------------------------------------- seconds */
+
+/* One measurement of each stream serves all checks: it takes up to a minute, and ratios are then those of the same seconds. */
+static attn_status seconds_of(attn_ctx *ctx, int mixer, const struct attn_aaren_cost **cost) {
+    static struct attn_aaren_cost kept[MIXERS][FIGURES];
+    static bool measured[MIXERS];
+    int done;
+    attn_status status = ATTN_OK;
+    if (!measured[mixer]) {
+        const struct attn_aaren_cost_spec spec = stream_of(mixer, kept[mixer]);
+        status = attn_aaren_cost_measure(ctx, &spec, kept[mixer], FIGURES, &done);
+        measured[mixer] = !status;
+    }
+    *cost = kept[mixer];
+    return status;
+}
+
+static attn_status slope_of(attn_ctx *ctx, int mixer, double *slope) {
+    const struct attn_aaren_cost *cost;
     double tokens[FIGURES], seconds[FIGURES];
-    const attn_status status = measure(ctx, mixer, cost);
+    const attn_status status = seconds_of(ctx, mixer, &cost);
     for (int i = 0; i < FIGURES && !status; i++) {
         tokens[i] = (double)cost[i].tokens;
         seconds[i] = cost[i].attention_seconds;
@@ -50,19 +72,19 @@ static attn_status slope_of(attn_ctx *ctx, const char *mixer, double *slope) {
 }
 
 attn_status attn_aaren_check_slope(attn_ctx *ctx, double *value) {
-    const attn_status status = slope_of(ctx, aaren, value);
+    const attn_status status = slope_of(ctx, AAREN, value);
     *value = -fabs(*value - 1);
     return status;
 }
 
 attn_status attn_aaren_check_cache_slope(attn_ctx *ctx, double *value) {
-    return slope_of(ctx, transformer, value);
+    return slope_of(ctx, TRANSFORMER, value);
 }
 
 attn_status attn_aaren_check_faster(attn_ctx *ctx, double *value) {
-    struct attn_aaren_cost ours[FIGURES], theirs[FIGURES];
-    attn_status status = measure(ctx, aaren, ours);
-    if (!status) status = measure(ctx, transformer, theirs);
+    const struct attn_aaren_cost *ours, *theirs;
+    attn_status status = seconds_of(ctx, AAREN, &ours);
+    if (!status) status = seconds_of(ctx, TRANSFORMER, &theirs);
     *value = status ? (double)NAN : theirs[FIGURES - 1].seconds / ours[FIGURES - 1].seconds;
     return status;
 }

@@ -1,6 +1,6 @@
 /* A context whose allocator counts: the bytes that are live and the most there ever were. */
-#ifndef ATTN_BENCH_MEMORY_H
-#define ATTN_BENCH_MEMORY_H
+#ifndef ATTN_BASE_MEMORY_H
+#define ATTN_BASE_MEMORY_H
 
 #include "attn.h"
 

@@ -1,5 +1,5 @@
 /* The counting allocator: each block is preceded by its size, one alignment away, so that release knows what to subtract. */
-#include "bench/memory.h"
+#include "base/memory.h"
 
 #include <stdlib.h>
 #include <string.h>
