@@ -61,50 +61,6 @@ static const struct attn_claim_term *const beating_50[] = {long_before, NULL};
 
 /* --------------------------------------------------------------------------------------------------------------- claims */
 
-#define FULL(what)                                                                                                                         \
-    {                                                                                                                                      \
-        [ATTN_FULL] = {.experiment = &attn_pointer_##what##_full }                                                                         \
-    }
-#define FULL_BUT(what, verdict, why)                                                                                                       \
-    {                                                                                                                                      \
-        [ATTN_FULL] = {.experiment = &attn_pointer_##what##_full, .expected = verdict, .reason = why }                                     \
-    }
-#define FULL_BUT_AND_NIGHT(what, verdict, why)                                                                                             \
-    {                                                                                                                                      \
-        [ATTN_FULL] = {.experiment = &attn_pointer_##what##_full, .expected = verdict, .reason = why}, [ATTN_NIGHT] = {                    \
-            .experiment = &attn_pointer_##what##_night                                                                                     \
-        }                                                                                                                                  \
-    }
-#define QUICK_AND_FULL_BUT(what, verdict, why)                                                                                             \
-    {                                                                                                                                      \
-        [ATTN_QUICK] = {.experiment = &attn_pointer_##what##_quick}, [ATTN_FULL] = {                                                       \
-            .experiment = &attn_pointer_##what##_full,                                                                                     \
-            .expected = verdict,                                                                                                           \
-            .reason = why                                                                                                                  \
-        }                                                                                                                                  \
-    }
-#define QUICK_AND_FULL(what)                                                                                                               \
-    {                                                                                                                                      \
-        [ATTN_QUICK] = {.experiment = &attn_pointer_##what##_quick}, [ATTN_FULL] = {.experiment = &attn_pointer_##what##_full }            \
-    }
-#define QUICK_AND_FULL_BUT_BOTH(what, verdict, why_quick, why_full)                                                                        \
-    {                                                                                                                                      \
-        [ATTN_QUICK] = {.experiment = &attn_pointer_##what##_quick, .expected = verdict, .reason = why_quick}, [ATTN_FULL] = {             \
-            .experiment = &attn_pointer_##what##_full,                                                                                     \
-            .expected = verdict,                                                                                                           \
-            .reason = why_full                                                                                                             \
-        }                                                                                                                                  \
-    }
-#define ONE_SEED(what)                                                                                                                     \
-    {                                                                                                                                      \
-        [ATTN_PAPER] = {.experiment = &attn_pointer_##what##_paper, .expected = ATTN_INCONCLUSIVE, .reason = "one seed" }                  \
-    }
-
-#define QUICK(what)                                                                                                                        \
-    {                                                                                                                                      \
-        [ATTN_QUICK] = {.experiment = &attn_pointer_##what##_quick }                                                                       \
-    }
-
 const struct attn_claim attn_pointer_claims[ATTN_POINTER_CLAIMS] = {
     {.name = "pointers-beat-the-lstm",
      .sentence = "Ptr-Net finds far more hulls than an LSTM sequence-to-sequence model: at 10 points, at least .4 more",
@@ -113,7 +69,10 @@ const struct attn_claim attn_pointer_claims[ATTN_POINTER_CLAIMS] = {
      .arms = {"Ptr-Net", "LSTM"},
      .figure = "accuracy_10",
      .threshold = 0.4,
-     .at = QUICK_AND_FULL_BUT(hulls, ATTN_INCONCLUSIVE, "LSTMs find .36 to .44 of the hulls, from seed to seed: three are too few")},
+     .at = {[ATTN_QUICK] = {.experiment = &attn_pointer_hulls_quick},
+            [ATTN_FULL] = {.experiment = &attn_pointer_hulls_full,
+                           .expected = ATTN_INCONCLUSIVE,
+                           .reason = "LSTMs find .36 to .44 of the hulls, from seed to seed: three are too few"}}},
     {.name = "pointers-beat-attention",
      .sentence = "Ptr-Net finds more hulls than the LSTM with attention to its input",
      .place = "table 1",
@@ -121,9 +80,12 @@ const struct attn_claim attn_pointer_claims[ATTN_POINTER_CLAIMS] = {
      .arms = {"Ptr-Net", "attention"},
      .figure = "accuracy_10",
      .threshold = 0,
-     .at = QUICK_AND_FULL_BUT_BOTH(hulls, ATTN_INCONCLUSIVE,
-                                   "attention varies from seed to seed, and roundings change which seeds it learns with",
-                                   "attention at 1e-2 comes within .02 of Ptr-Net in 60,000 steps")},
+     .at = {[ATTN_QUICK] = {.experiment = &attn_pointer_hulls_quick,
+                            .expected = ATTN_INCONCLUSIVE,
+                            .reason = "attention varies from seed to seed, and roundings change which seeds it learns with"},
+            [ATTN_FULL] = {.experiment = &attn_pointer_hulls_full,
+                           .expected = ATTN_INCONCLUSIVE,
+                           .reason = "attention at 1e-2 comes within .02 of Ptr-Net in 60,000 steps"}}},
     {.name = "attention-beats-the-lstm",
      .sentence = "Attention to the input helps the LSTM",
      .place = "table 1",
@@ -131,7 +93,7 @@ const struct attn_claim attn_pointer_claims[ATTN_POINTER_CLAIMS] = {
      .arms = {"attention", "LSTM"},
      .figure = "accuracy_10",
      .threshold = 0,
-     .at = QUICK_AND_FULL(hulls)},
+     .at = {[ATTN_QUICK] = {.experiment = &attn_pointer_hulls_quick}, [ATTN_FULL] = {.experiment = &attn_pointer_hulls_full}}},
     {.name = "the-lstm-fails",
      .sentence = "More than 1% of the LSTM's answers at 10 points are no simple polygons: its area is FAIL",
      .place = "table 1",
@@ -139,7 +101,7 @@ const struct attn_claim attn_pointer_claims[ATTN_POINTER_CLAIMS] = {
      .arms = {"LSTM"},
      .figure = "simple_10",
      .threshold = -0.99,
-     .at = QUICK_AND_FULL(hulls)},
+     .at = {[ATTN_QUICK] = {.experiment = &attn_pointer_hulls_quick}, [ATTN_FULL] = {.experiment = &attn_pointer_hulls_full}}},
     {.name = "hulls-of-5",
      .sentence = "Greedy answers for 5 points are right in at least .8 of the cases",
      .place = "table 1",
@@ -147,7 +109,7 @@ const struct attn_claim attn_pointer_claims[ATTN_POINTER_CLAIMS] = {
      .arms = {"Ptr-Net"},
      .figure = "accuracy_5",
      .threshold = 0.8,
-     .at = QUICK(hulls)},
+     .at = {[ATTN_QUICK] = {.experiment = &attn_pointer_hulls_quick}}},
     {.name = "hulls-of-10",
      .sentence = "The same model for 10 points: in at least .62",
      .place = "table 1",
@@ -155,28 +117,28 @@ const struct attn_claim attn_pointer_claims[ATTN_POINTER_CLAIMS] = {
      .arms = {"Ptr-Net"},
      .figure = "accuracy_10",
      .threshold = 0.62,
-     .at = QUICK(hulls)},
+     .at = {[ATTN_QUICK] = {.experiment = &attn_pointer_hulls_quick}}},
     {.name = "areas",
      .sentence = "Answers that are simple polygons cover at least .99 of the hull, in the range of training",
      .place = "table 1",
      .kind = ATTN_CLAIM_SUMS,
      .sums = areas,
      .threshold = 0.99,
-     .at = QUICK_AND_FULL(hulls)},
+     .at = {[ATTN_QUICK] = {.experiment = &attn_pointer_hulls_quick}, [ATTN_FULL] = {.experiment = &attn_pointer_hulls_full}}},
     {.name = "polygons",
      .sentence = "At least .95 of the answers are simple polygons there, without a constraint",
      .place = "sec. 4.2",
      .kind = ATTN_CLAIM_SUMS,
      .sums = simple,
      .threshold = 0.95,
-     .at = QUICK_AND_FULL(hulls)},
+     .at = {[ATTN_QUICK] = {.experiment = &attn_pointer_hulls_quick}, [ATTN_FULL] = {.experiment = &attn_pointer_hulls_full}}},
     {.name = "beams-do-no-harm",
      .sentence = "A beam of 3 finds no fewer hulls than greedy answers, within .01",
      .place = "sec. 3",
      .kind = ATTN_CLAIM_SUMS,
      .sums = wide,
      .threshold = -0.01,
-     .at = QUICK_AND_FULL(hulls)},
+     .at = {[ATTN_QUICK] = {.experiment = &attn_pointer_hulls_quick}, [ATTN_FULL] = {.experiment = &attn_pointer_hulls_full}}},
     {.name = "hulls-beyond-training-15",
      .sentence = "Trained on 5 to 10 points, Ptr-Net finds at least .38 of the hulls of 15",
      .place = "table 1",
@@ -184,7 +146,7 @@ const struct attn_claim attn_pointer_claims[ATTN_POINTER_CLAIMS] = {
      .arms = {"Ptr-Net"},
      .figure = "accuracy_15",
      .threshold = 0.38,
-     .at = QUICK(hulls)},
+     .at = {[ATTN_QUICK] = {.experiment = &attn_pointer_hulls_quick}}},
     {.name = "hulls-beyond-training-20",
      .sentence = "and at least .2 of those of 20",
      .place = "table 1",
@@ -192,7 +154,7 @@ const struct attn_claim attn_pointer_claims[ATTN_POINTER_CLAIMS] = {
      .arms = {"Ptr-Net"},
      .figure = "accuracy_20",
      .threshold = 0.2,
-     .at = QUICK(hulls)},
+     .at = {[ATTN_QUICK] = {.experiment = &attn_pointer_hulls_quick}}},
     {.name = "areas-beyond-training",
      .sentence = "Its simple polygons of 50 points still cover at least .96 of the hull",
      .place = "table 1",
@@ -200,14 +162,14 @@ const struct attn_claim attn_pointer_claims[ATTN_POINTER_CLAIMS] = {
      .arms = {"Ptr-Net"},
      .figure = "simple_area_50",
      .threshold = 0.96,
-     .at = QUICK(hulls)},
+     .at = {[ATTN_QUICK] = {.experiment = &attn_pointer_hulls_quick}}},
     {.name = "hulls-decay-gracefully",
      .sentence = "Accuracy falls from 10 points on to 12, 15, 20, 30 and 50",
      .place = "table 1",
      .kind = ATTN_CLAIM_SUMS,
      .sums = decaying,
      .threshold = 0,
-     .at = QUICK(hulls)},
+     .at = {[ATTN_QUICK] = {.experiment = &attn_pointer_hulls_quick}}},
     {.name = "tours-of-5",
      .sentence = "Tours of 5 cities are within 1% of the shortest",
      .place = "table 2",
@@ -216,7 +178,7 @@ const struct attn_claim attn_pointer_claims[ATTN_POINTER_CLAIMS] = {
      .figure = "ratio_5",
      .lower = true,
      .threshold = -1.01,
-     .at = QUICK_AND_FULL(tours)},
+     .at = {[ATTN_QUICK] = {.experiment = &attn_pointer_tours_quick}, [ATTN_FULL] = {.experiment = &attn_pointer_tours_full}}},
     {.name = "tours-of-8",
      .sentence = "Tours of 8 cities are within 5% of the shortest",
      .place = "table 2",
@@ -225,21 +187,21 @@ const struct attn_claim attn_pointer_claims[ATTN_POINTER_CLAIMS] = {
      .figure = "ratio_8",
      .lower = true,
      .threshold = -1.05,
-     .at = QUICK_AND_FULL(tours)},
+     .at = {[ATTN_QUICK] = {.experiment = &attn_pointer_tours_quick}, [ATTN_FULL] = {.experiment = &attn_pointer_tours_full}}},
     {.name = "tours-beat-the-greedy",
      .sentence = "Its tours of 5 cities are shorter than those of greedy edges (A1) and of the nearest neighbour, of the same cities",
      .place = "table 2",
      .kind = ATTN_CLAIM_SUMS,
      .sums = beating_greedy,
      .threshold = 0,
-     .at = QUICK_AND_FULL(tours)},
+     .at = {[ATTN_QUICK] = {.experiment = &attn_pointer_tours_quick}, [ATTN_FULL] = {.experiment = &attn_pointer_tours_full}}},
     {.name = "tours-break-beyond-training",
      .sentence = "Beyond the training range tours break down: worse at 10 cities than at 8, and at 15 than at 10",
      .place = "table 2",
      .kind = ATTN_CLAIM_SUMS,
      .sums = breaking,
      .threshold = 0,
-     .at = QUICK(tours)},
+     .at = {[ATTN_QUICK] = {.experiment = &attn_pointer_tours_quick}}},
     {.name = "constrained-tours-are-valid",
      .sentence = "Under the constraint every answer is a tour, at all numbers of cities that it is tested on",
      .place = "sec. 4.4",
@@ -247,7 +209,7 @@ const struct attn_claim attn_pointer_claims[ATTN_POINTER_CLAIMS] = {
      .arms = {"Ptr-Net"},
      .figure = "valid",
      .threshold = 1,
-     .at = QUICK_AND_FULL(tours)},
+     .at = {[ATTN_QUICK] = {.experiment = &attn_pointer_tours_quick}, [ATTN_FULL] = {.experiment = &attn_pointer_tours_full}}},
     {.name = "hulls-of-5-as-the-paper",
      .sentence = "One model for 5 to 20 points finds the hulls of 5 as often as the paper's for 5 to 50 does (.92), within .03",
      .place = "table 1",
@@ -255,7 +217,7 @@ const struct attn_claim attn_pointer_claims[ATTN_POINTER_CLAIMS] = {
      .arms = {"Ptr-Net"},
      .figure = "accuracy_5",
      .threshold = 0.89,
-     .at = FULL(hulls)},
+     .at = {[ATTN_FULL] = {.experiment = &attn_pointer_hulls_full}}},
     {.name = "hulls-of-10-as-the-paper",
      .sentence = "and those of 10 (.87), within .03",
      .place = "table 1",
@@ -263,14 +225,14 @@ const struct attn_claim attn_pointer_claims[ATTN_POINTER_CLAIMS] = {
      .arms = {"Ptr-Net"},
      .figure = "accuracy_10",
      .threshold = 0.84,
-     .at = FULL(hulls)},
+     .at = {[ATTN_FULL] = {.experiment = &attn_pointer_hulls_full}}},
     {.name = "areas-as-the-paper",
      .sentence = "With a beam of 3 its simple polygons of 5 and 10 points cover at least .996 of the hull",
      .place = "table 1",
      .kind = ATTN_CLAIM_SUMS,
      .sums = near,
      .threshold = 0.996,
-     .at = FULL(hulls)},
+     .at = {[ATTN_FULL] = {.experiment = &attn_pointer_hulls_full}}},
     {.name = "polygons-as-the-paper",
      .sentence =
          "With a beam of 3 no more than 1% of its answers for 5 and 10 points are no simple polygons: the paper's rule for telling an area",
@@ -278,7 +240,7 @@ const struct attn_claim attn_pointer_claims[ATTN_POINTER_CLAIMS] = {
      .kind = ATTN_CLAIM_SUMS,
      .sums = rule,
      .threshold = 0.99,
-     .at = FULL(hulls)},
+     .at = {[ATTN_FULL] = {.experiment = &attn_pointer_hulls_full}}},
     {.name = "triangulations-as-the-paper",
      .sentence = "Triangulations of 5 points are right as often as in the paper (.807), within .03",
      .place = "sec. 4.3",
@@ -286,7 +248,10 @@ const struct attn_claim attn_pointer_claims[ATTN_POINTER_CLAIMS] = {
      .arms = {"Ptr-Net"},
      .figure = "accuracy_5",
      .threshold = 0.777,
-     .at = FULL_BUT_AND_NIGHT(triangulations, ATTN_DOES_NOT_HOLD, "6.4 million examples are seen, in the paper 15 million")},
+     .at = {[ATTN_FULL] = {.experiment = &attn_pointer_triangulations_full,
+                           .expected = ATTN_DOES_NOT_HOLD,
+                           .reason = "6.4 million examples are seen, in the paper 15 million"},
+            [ATTN_NIGHT] = {.experiment = &attn_pointer_triangulations_night}}},
     {.name = "triangles-as-the-paper",
      .sentence = "and cover as many of the true triangles (.93), within .03",
      .place = "sec. 4.3",
@@ -294,14 +259,19 @@ const struct attn_claim attn_pointer_claims[ATTN_POINTER_CLAIMS] = {
      .arms = {"Ptr-Net"},
      .figure = "coverage_5",
      .threshold = 0.9,
-     .at = FULL_BUT_AND_NIGHT(triangulations, ATTN_DOES_NOT_HOLD, "6.4 million examples are seen, in the paper 15 million")},
+     .at = {[ATTN_FULL] = {.experiment = &attn_pointer_triangulations_full,
+                           .expected = ATTN_DOES_NOT_HOLD,
+                           .reason = "6.4 million examples are seen, in the paper 15 million"},
+            [ATTN_NIGHT] = {.experiment = &attn_pointer_triangulations_night}}},
     {.name = "triangles-in-order",
      .sentence = "Triangles in the order of their incentres are learned, in no order they are not: at least .1 fewer triangulations",
      .place = "sec. 4.3",
      .kind = ATTN_CLAIM_SUMS,
      .sums = ordered,
      .threshold = 0.1,
-     .at = FULL_BUT(order, ATTN_INCONCLUSIVE, ".14 fewer, but seeds differ by more than three can tell")},
+     .at = {[ATTN_FULL] = {.experiment = &attn_pointer_order_full,
+                           .expected = ATTN_INCONCLUSIVE,
+                           .reason = ".14 fewer, but seeds differ by more than three can tell"}}},
     {.name = "triangles-in-minutes",
      .sentence = "In that order 60,000 steps cover at least .75 of the true triangles",
      .place = "sec. 4.3",
@@ -309,7 +279,7 @@ const struct attn_claim attn_pointer_claims[ATTN_POINTER_CLAIMS] = {
      .arms = {"by incentre"},
      .figure = "coverage_5",
      .threshold = 0.75,
-     .at = FULL(order)},
+     .at = {[ATTN_FULL] = {.experiment = &attn_pointer_order_full}}},
     {.name = "tours-of-5-as-the-paper",
      .sentence = "Tours of 5 cities are as short as in the paper: within .5% of the shortest",
      .place = "table 2",
@@ -318,7 +288,7 @@ const struct attn_claim attn_pointer_claims[ATTN_POINTER_CLAIMS] = {
      .figure = "ratio_5",
      .lower = true,
      .threshold = -1.005,
-     .at = FULL(tours)},
+     .at = {[ATTN_FULL] = {.experiment = &attn_pointer_tours_full}}},
     {.name = "tours-of-10-as-the-paper",
      .sentence = "Tours of 10 cities are within 1.5% of the shortest",
      .place = "table 2",
@@ -327,22 +297,23 @@ const struct attn_claim attn_pointer_claims[ATTN_POINTER_CLAIMS] = {
      .figure = "ratio_10",
      .lower = true,
      .threshold = -1.015,
-     .at = FULL(tours)},
+     .at = {[ATTN_FULL] = {.experiment = &attn_pointer_tours_full}}},
     {.name = "imitation-follows-its-teacher",
      .sentence = "A model that learns the tours of A1 is at most 6% longer",
      .place = "table 2",
      .kind = ATTN_CLAIM_SUMS,
      .sums = following,
      .threshold = 0,
-     .at = FULL(imitation)},
+     .at = {[ATTN_FULL] = {.experiment = &attn_pointer_imitation_full}}},
     {.name = "imitation-beats-its-teacher",
      .sentence = "and its tours are shorter than those that it has learned from",
      .place = "table 2",
      .kind = ATTN_CLAIM_SUMS,
      .sums = beating,
      .threshold = 0,
-     .at =
-         FULL_BUT(imitation, ATTN_DOES_NOT_HOLD, "at 10 cities A1, with its 2-opt rounds, is a third of a percent shorter than its pupil")},
+     .at = {[ATTN_FULL] = {.experiment = &attn_pointer_imitation_full,
+                           .expected = ATTN_DOES_NOT_HOLD,
+                           .reason = "at 10 cities A1, with its 2-opt rounds, is a third of a percent shorter than its pupil"}}},
     {.name = "numbers-are-sorted",
      .sentence = "5 numbers are put in order in at least .95 of the cases",
      .place = "-",
@@ -350,7 +321,7 @@ const struct attn_claim attn_pointer_claims[ATTN_POINTER_CLAIMS] = {
      .arms = {"Ptr-Net"},
      .figure = "accuracy_5",
      .threshold = 0.95,
-     .at = FULL(sorting)},
+     .at = {[ATTN_FULL] = {.experiment = &attn_pointer_sorting_full}}},
     {.name = "larger-first-weights-learn",
      .sentence = "First weights within .2 leave the plateau in 1500 steps: less than .8 a token",
      .place = "-",
@@ -359,14 +330,16 @@ const struct attn_claim attn_pointer_claims[ATTN_POINTER_CLAIMS] = {
      .figure = "loss",
      .lower = true,
      .threshold = -0.8,
-     .at = FULL(plateau)},
+     .at = {[ATTN_FULL] = {.experiment = &attn_pointer_plateau_full}}},
     {.name = "the-papers-first-weights-wait",
      .sentence = "Those within .08, the paper's, are behind by then",
      .place = "-",
      .kind = ATTN_CLAIM_SUMS,
      .sums = escaping,
      .threshold = 0.3,
-     .at = FULL_BUT(plateau, ATTN_INCONCLUSIVE, ".37 behind, but seeds differ by more than three can tell")},
+     .at = {[ATTN_FULL] = {.experiment = &attn_pointer_plateau_full,
+                           .expected = ATTN_INCONCLUSIVE,
+                           .reason = ".37 behind, but seeds differ by more than three can tell"}}},
     {.name = "every-model-runs",
      .sentence = "(no claim of the paper: every model of every task has gradients of two steps and answers)",
      .place = "-",
@@ -388,7 +361,7 @@ const struct attn_claim attn_pointer_claims[ATTN_POINTER_CLAIMS] = {
      .arms = {"LSTM 50", "attention 50", "Ptr-Net 50"},
      .figure = "accuracy_50",
      .threshold = 0,
-     .at = ONE_SEED(hulls)},
+     .at = {[ATTN_PAPER] = {.experiment = &attn_pointer_hulls_paper, .expected = ATTN_INCONCLUSIVE, .reason = "one seed"}}},
     {.name = "triangles-of-50",
      .sentence = "Of 50 points about half of the triangles are found (.528), within .03",
      .place = "sec. 4.3",
@@ -396,12 +369,12 @@ const struct attn_claim attn_pointer_claims[ATTN_POINTER_CLAIMS] = {
      .arms = {"Ptr-Net 50"},
      .figure = "coverage_50",
      .threshold = 0.498,
-     .at = ONE_SEED(triangulations)},
+     .at = {[ATTN_PAPER] = {.experiment = &attn_pointer_triangulations_paper, .expected = ATTN_INCONCLUSIVE, .reason = "one seed"}}},
     {.name = "imitation-beats-its-teacher-at-50",
      .sentence = "A model that learns A1's tours of 50 cities has shorter ones",
      .place = "table 2",
      .kind = ATTN_CLAIM_SUMS,
      .sums = beating_50,
      .threshold = 0,
-     .at = ONE_SEED(tours)},
+     .at = {[ATTN_PAPER] = {.experiment = &attn_pointer_tours_paper, .expected = ATTN_INCONCLUSIVE, .reason = "one seed"}}},
 };
