@@ -1,5 +1,6 @@
 /* aaren/classify: training and figures of small models, generated series and files. */
 #include "support/series.h"
+#include "support/setting.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -7,23 +8,8 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include <cmocka.h>
-
-static char folder[64];
-
-static int set_up(void **state) {
-    (void)state;
-    test_folder_make(folder);
-    return 0;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    test_folder_remove(folder);
-    return 0;
-}
 
 static const char *const variants[] = {"", "head=mean", "head=last mixer=attention:heads=2",
                                        "padding=circular head=mean mixer=attention:heads=2",
@@ -146,9 +132,9 @@ static void files_are_learned_from_and_evaluated(void **state) {
     struct test_series_job t;
     struct attn_figures figures = {.count = 0}, of_file = {.count = 0};
     (void)state;
-    test_series_file(folder, "train.ts",
+    test_series_file(test_folder, "train.ts",
                      "@classLabel true a b\n@data\n1,2,3:a\n2,2,1:b\n0,?,1:b\n5,4:b\n1,1:a\n3,2,1:b\n7,7,7:a\n2,3:b\n1,0,0:b\n", train);
-    test_series_file(folder, "test.ts", "@classLabel true b a\n@data\n1,2:a\n5,3,1,1:b\n2,2:a\n", test);
+    test_series_file(test_folder, "test.ts", "@classLabel true b a\n@data\n1,2:a\n5,3,1,1:b\n2,2:a\n", test);
     snprintf(words, sizeof words, "data=%s test=%s held_out=0.3 batch=4", train, test);
     test_series_job_open(&t, 1, words, NULL);
     assert_int_equal(t.task->data.kind.length, 4);
@@ -189,8 +175,8 @@ static void data_that_cannot_be_learned_from_are_refused(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         char train[TEST_PATH], test[TEST_PATH] = "", words[3 * TEST_PATH];
-        test_series_file(folder, "train.ts", wrong[i].train, train);
-        if (wrong[i].test) test_series_file(folder, "test.ts", wrong[i].test, test);
+        test_series_file(test_folder, "train.ts", wrong[i].train, train);
+        if (wrong[i].test) test_series_file(test_folder, "test.ts", wrong[i].test, test);
         snprintf(words, sizeof words, "data=%s test=%s %s", train, test, wrong[i].words);
         test_series_job_refused(words, ATTN_EINVAL, wrong[i].sentence);
     }
@@ -209,7 +195,7 @@ static void advance(int threads, const char *words, char run[TEST_PATH], int64_t
     struct attn_recipe *recipe = test_task_recipe(ctx, &attn_aaren_classify, all);
     struct test_training training = {.task = &attn_aaren_classify, .stop_at = stop_at};
     enum attn_train_end end;
-    if (test_train(ctx, recipe, folder, run, &training, &end)) fail_msg("%s: %s", words, attn_ctx_error(ctx, text, sizeof text));
+    if (test_train(ctx, recipe, test_folder, run, &training, &end)) fail_msg("%s: %s", words, attn_ctx_error(ctx, text, sizeof text));
     attn_free(ctx, recipe);
     attn_ctx_destroy(ctx);
 }
@@ -236,7 +222,7 @@ static void generated_series_are_a_file_that_is_read_back(void **state) {
     char path[TEST_PATH], words[3 * TEST_PATH];
     (void)state;
     test_series_job_open(&t, 1, "", NULL);
-    snprintf(path, sizeof path, "%s/waves.ts", folder);
+    snprintf(path, sizeof path, "%s/waves.ts", test_folder);
     FILE *out = fopen(path, "wb");
     assert_non_null(out);
     assert_int_equal(attn_aaren_classify.generate(&t.job, 12, out), ATTN_OK);
@@ -258,10 +244,10 @@ int main(void) {
         cmocka_unit_test(three_steps_lower_the_loss),
         cmocka_unit_test(passes_go_through_all_cases_in_orders_of_their_own),
         cmocka_unit_test(figures_are_those_of_a_slow_count),
-        cmocka_unit_test_setup_teardown(files_are_learned_from_and_evaluated, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(data_that_cannot_be_learned_from_are_refused, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(training_goes_on_bit_for_bit_on_any_number_of_threads, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(generated_series_are_a_file_that_is_read_back, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(files_are_learned_from_and_evaluated, test_setting_open, test_setting_close),
+        cmocka_unit_test_setup_teardown(data_that_cannot_be_learned_from_are_refused, test_setting_open, test_setting_close),
+        cmocka_unit_test_setup_teardown(training_goes_on_bit_for_bit_on_any_number_of_threads, test_setting_open, test_setting_close),
+        cmocka_unit_test_setup_teardown(generated_series_are_a_file_that_is_read_back, test_setting_open, test_setting_close),
     };
     return cmocka_run_group_tests_name("aaren: classification", tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
 /* aaren/classify: streams, answers, pictures and saved models. */
 #include "support/series.h"
+#include "support/setting.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -10,20 +11,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-static char folder[64];
-
-static int set_up(void **state) {
-    (void)state;
-    test_folder_make(folder);
-    return 0;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    test_folder_remove(folder);
-    return 0;
-}
 
 /* ---------------------------------------------------------------------------------------------------------- streams */
 
@@ -255,7 +242,7 @@ static void a_saved_model_answers_without_its_files_and_evaluates_with_them(void
     struct test_series_job t, saved;
     struct attn_figures before = {.count = 0}, after = {.count = 0};
     (void)state;
-    test_series_file(folder, "train.ts", series, path);
+    test_series_file(test_folder, "train.ts", series, path);
     snprintf(words, sizeof words, "data=%s test=%s held_out=0.3", path, path);
     test_series_job_open(&t, 1, words, NULL);
     assert_int_equal(attn_aaren_classify.extra(&t.job, &known), ATTN_OK);
@@ -268,13 +255,13 @@ static void a_saved_model_answers_without_its_files_and_evaluates_with_them(void
     char *got = answers(&saved, "@data\n1,2\n", false, NULL, ATTN_OK);
     assert_string_equal(got, wanted);
     assert_int_equal(attn_aaren_classify.evaluate(&saved.job, NULL, &after), ATTN_EINVAL);
-    test_series_file(folder, "train.ts", series, path);
+    test_series_file(test_folder, "train.ts", series, path);
     after.count = 0;
     assert_int_equal(attn_aaren_classify.evaluate(&saved.job, NULL, &after), ATTN_OK);
     assert_int_equal(after.count, before.count);
     for (int i = 0; i < before.count; i++) assert_true(after.at[i].value == before.at[i].value);
     test_series_job_close(&saved);
-    test_series_file(folder, "train.ts", "@classLabel true b a\n@data\n1:a\n2:a\n3:b\n4:b\n", path);
+    test_series_file(test_folder, "train.ts", "@classLabel true b a\n@data\n1:a\n2:a\n3:b\n4:b\n", path);
     test_series_job_open(&saved, 1, words, known);
     assert_int_equal(attn_aaren_classify.evaluate(&saved.job, NULL, &after), ATTN_EINVAL);
     char sentence[1024];
@@ -295,7 +282,8 @@ int main(void) {
         cmocka_unit_test(models_that_are_no_streams_say_so),
         cmocka_unit_test(series_are_answered_by_a_line_of_csv_each),
         cmocka_unit_test(pictures_show_confusion_and_probabilities_over_time),
-        cmocka_unit_test_setup_teardown(a_saved_model_answers_without_its_files_and_evaluates_with_them, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_saved_model_answers_without_its_files_and_evaluates_with_them, test_setting_open,
+                                        test_setting_close),
     };
     return cmocka_run_group_tests_name("aaren: answers of the classifier", tests, NULL, NULL);
 }

@@ -13,27 +13,7 @@
 
 static const bool in_double = sizeof(attn_real) == sizeof(double);
 static const char *const mixers[] = {"mixer=aaren:heads=2", "mixer=attention:heads=2", "mixer=aaren:heads=1+attention:heads=4"};
-enum { MIXERS = sizeof mixers / sizeof mixers[0], EPISODES = 12, LONGEST = 17 };
-
-static char folder[64], path[96], data[128];
-static attn_ctx *ctx;
-
-static int set_up(void **state) {
-    (void)state;
-    ctx = test_context(1);
-    test_folder_make(folder);
-    snprintf(path, sizeof path, "%s/e.csv", folder);
-    snprintf(data, sizeof data, "data=%s held=0.25", path);
-    test_control_file(path, 1, EPISODES, LONGEST);
-    return 0;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    test_folder_remove(folder);
-    attn_ctx_destroy(ctx);
-    return 0;
-}
+enum { MIXERS = sizeof mixers / sizeof mixers[0], EPISODES = TEST_CONTROL_EPISODES, LONGEST = TEST_CONTROL_LONGEST };
 
 static char *words(const char *a, const char *b) {
     static char text[512];
@@ -48,7 +28,7 @@ static void steps_are_drawn_evenly_and_never_held_out_ones(void **state) {
     enum { DRAWS = 40000 };
     struct test_control t;
     (void)state;
-    test_control_open(&t, ctx, data, NULL);
+    test_control_open(&t, test_ctx, test_control_data, NULL);
     const struct attn_aaren_control_source *source = &t.s->source;
     const struct attn_aaren_episodes *e = &source->episodes;
     int *drawn = calloc((size_t)e->steps, sizeof *drawn);
@@ -75,7 +55,7 @@ static void steps_are_drawn_evenly_and_never_held_out_ones(void **state) {
 static void an_example_is_the_episodes_steps_and_empty_behind_them(void **state) {
     struct test_control t;
     (void)state;
-    test_control_open(&t, ctx, data, NULL);
+    test_control_open(&t, test_ctx, test_control_data, NULL);
     const struct attn_aaren_episodes *e = &t.s->source.episodes;
     struct attn_aaren_control_batch *b = &t.s->batch;
     double mean[3] = {0}, deviation[3] = {0}, low[2] = {1e9, 1e9}, high[2] = {-1e9, -1e9}, most = 0, count = 0;
@@ -150,7 +130,7 @@ static void the_loss_is_the_mean_square_over_actions_that_are_there(void **state
     (void)state;
     for (int m = 0; m < MIXERS; m++) {
         struct test_control t;
-        test_control_open(&t, ctx, words(data, mixers[m]), NULL);
+        test_control_open(&t, test_ctx, words(test_control_data, mixers[m]), NULL);
         test_control_stir(&t, 0.3);
         for (int64_t step = 0; step < 5; step++) {
             const double whole = loss_of(&t, step, 0, 1), slow = slow_loss(&t, step), bound = in_double ? 1e-12 : 1e-5;
@@ -166,7 +146,7 @@ static void gradients_are_those_of_differences(void **state) {
     (void)state;
     for (int m = 0; m < MIXERS && in_double; m++) {
         struct test_control t;
-        test_control_open(&t, ctx, words(data, mixers[m]), NULL);
+        test_control_open(&t, test_ctx, words(test_control_data, mixers[m]), NULL);
         test_control_stir(&t, 0.3);
         attn_tape_reset(t.tape);
         assert_int_equal(attn_tape_backward(t.job.task->loss(&t.job, 1, 0, 1)), ATTN_OK);
@@ -202,7 +182,7 @@ static void three_steps_lower_the_loss(void **state) {
     (void)state;
     for (int m = 0; m < MIXERS; m++) {
         struct test_control t;
-        test_control_open(&t, ctx, mixers[m], NULL); /* the point mass's own episodes */
+        test_control_open(&t, test_ctx, mixers[m], NULL); /* the point mass's own episodes */
         double before = loss_of(&t, 0, 0, 1);
         for (int step = 0; step < 3; step++) {
             attn_tape_reset(t.tape);
@@ -236,7 +216,7 @@ static void an_action_sees_no_later_observation_and_neither_its_own_action(void 
         for (int64_t step = 0; step < 5; step++) {
             struct test_control t;
             attn_real before[10], after[10];
-            test_control_open(&t, ctx, words(data, mixers[m]), NULL);
+            test_control_open(&t, test_ctx, words(test_control_data, mixers[m]), NULL);
             test_control_stir(&t, 0.3);
             struct attn_aaren_control_batch *b = &t.s->batch;
             b->count = 1;
@@ -269,7 +249,7 @@ static void check_rows(const char *with, int64_t rows) {
     double out[2], done[64][2], seen[64][3], to_go = 0;
     char more[128];
     snprintf(more, sizeof more, "%s context=%lld target_return=7", with, (long long)rows);
-    test_control_open(&t, ctx, words(data, more), NULL);
+    test_control_open(&t, test_ctx, words(test_control_data, more), NULL);
     test_control_stir(&t, 0.3);
     attn_tape_record(t.tape, false);
     assert_int_equal(t.job.task->stream(&t.job, rows, &face), ATTN_OK);
@@ -319,7 +299,7 @@ static void a_stream_is_constant_and_allocates_nothing(void **state) {
     struct test_control t;
     struct attn_stream_face few, many;
     (void)state;
-    test_control_open(&t, ctx, words(data, mixers[0]), NULL);
+    test_control_open(&t, test_ctx, words(test_control_data, mixers[0]), NULL);
     attn_tape_record(t.tape, false);
     assert_int_equal(t.job.task->stream(&t.job, 1, &few), ATTN_OK);
     assert_int_equal(t.job.task->stream(&t.job, INT64_MAX, &many), ATTN_OK);
@@ -334,7 +314,7 @@ static void a_stream_is_constant_and_allocates_nothing(void **state) {
     assert_int_equal(attn_tape_allocations(t.tape), allocations);
     free(memory);
     test_control_close(&t);
-    test_control_open(&t, ctx, words(data, mixers[1]), NULL);
+    test_control_open(&t, test_ctx, words(test_control_data, mixers[1]), NULL);
     assert_int_equal(t.job.task->stream(&t.job, 1, &few), ATTN_OK);
     assert_int_equal(t.job.task->stream(&t.job, 10, &many), ATTN_OK);
     assert_true(!few.constant && many.state > few.state);
@@ -352,5 +332,5 @@ int main(void) {
         cmocka_unit_test(rows_one_by_one_are_the_whole_at_once),
         cmocka_unit_test(a_stream_is_constant_and_allocates_nothing),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, test_control_setting, test_setting_close);
 }

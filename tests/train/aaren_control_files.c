@@ -2,7 +2,7 @@
 #include "base/file.h"
 #include "io/npz.h"
 #include "support/data.h"
-#include "support/training.h"
+#include "support/setting.h"
 #include "system/aaren/control_point.h"
 
 #include <math.h>
@@ -15,30 +15,10 @@
 
 #include <cmocka.h>
 
-static attn_ctx *ctx;
-static char folder[64], path[96];
-
-static int set_up(void **state) {
-    (void)state;
-    test_folder_make(folder);
-    ctx = test_context(1);
-    return 0;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    attn_ctx_destroy(ctx);
-    test_folder_remove(folder);
-    return 0;
-}
-
-static void expect_sentence(const char *piece) {
-    char text[1024];
-    if (!strstr(attn_ctx_error(ctx, text, sizeof text), piece)) fail_msg("expected \"%s\" in \"%s\"", piece, text);
-}
+static char path[96];
 
 static attn_status parse(const char *text, struct attn_aaren_episodes *out) {
-    return attn_aaren_episodes_parse(ctx, "e.csv", (const uint8_t *)text, strlen(text), out);
+    return attn_aaren_episodes_parse(test_ctx, "e.csv", (const uint8_t *)text, strlen(text), out);
 }
 
 /* ------------------------------------------------------------------------------------------------------------- CSV */
@@ -46,14 +26,14 @@ static attn_status parse(const char *text, struct attn_aaren_episodes *out) {
 static void written_episodes_are_read_again(void **state) {
     struct attn_aaren_episodes e, again;
     (void)state;
-    assert_int_equal(attn_aaren_point_episodes(ctx, ATTN_BEHAVIOUR_REPLAY, 1, 5, &e), ATTN_OK);
+    assert_int_equal(attn_aaren_point_episodes(test_ctx, ATTN_BEHAVIOUR_REPLAY, 1, 5, &e), ATTN_OK);
     for (int64_t count = 1; count <= 9; count += 4) { /* 9: all 5 */
-        snprintf(path, sizeof path, "%s/e.csv", folder);
+        snprintf(path, sizeof path, "%s/e.csv", test_folder);
         FILE *file = fopen(path, "w");
         assert_non_null(file);
-        assert_int_equal(attn_aaren_episodes_write(ctx, &e, count, file), ATTN_OK);
+        assert_int_equal(attn_aaren_episodes_write(test_ctx, &e, count, file), ATTN_OK);
         fclose(file);
-        assert_int_equal(attn_aaren_episodes_read(ctx, path, &again), ATTN_OK);
+        assert_int_equal(attn_aaren_episodes_read(test_ctx, path, &again), ATTN_OK);
         assert_true(again.count == attn_min64(count, 5) && again.steps == again.count * 100 && again.observations == 4 &&
                     again.actions == 2);
         assert_memory_equal(again.first, e.first, (size_t)(again.count + 1) * sizeof *e.first);
@@ -61,9 +41,9 @@ static void written_episodes_are_read_again(void **state) {
         assert_memory_equal(again.action, e.action, (size_t)again.steps * 2 * sizeof(float));
         assert_memory_equal(again.reward, e.reward, (size_t)again.steps * sizeof(double));
         assert_memory_equal(again.to_go, e.to_go, (size_t)again.steps * sizeof(double));
-        attn_aaren_episodes_free(ctx, &again);
+        attn_aaren_episodes_free(test_ctx, &again);
     }
-    attn_aaren_episodes_free(ctx, &e);
+    attn_aaren_episodes_free(test_ctx, &e);
 }
 
 /* Episodes of one and of three steps, the second under a number that was there before the first. */
@@ -76,7 +56,7 @@ static void returns_to_go_are_sums_to_the_episodes_end(void **state) {
     for (int i = 0; i < 4; i++) assert_true(e.to_go[i] == to_go[i]);
     assert_true(attn_aaren_episode_return(&e, 1) == 0.75 && attn_aaren_episodes_return(&e) == 3.875);
     assert_int_equal(attn_aaren_episodes_longest(&e), 3);
-    attn_aaren_episodes_free(ctx, &e);
+    attn_aaren_episodes_free(test_ctx, &e);
 }
 
 #define HEAD "trajectory,step,obs0,obs1,act0,reward\n"
@@ -114,7 +94,7 @@ static void every_malformed_file_is_refused_with_line_and_column(void **state) {
     for (size_t i = 0; i < sizeof malformed / sizeof malformed[0]; i++) {
         struct attn_aaren_episodes e;
         if (parse(malformed[i].text, &e) != ATTN_EINVAL) fail_msg("taken: %s", malformed[i].text);
-        expect_sentence(malformed[i].sentence);
+        test_expect_sentence(test_ctx, malformed[i].sentence);
     }
 }
 
@@ -131,14 +111,14 @@ static void too_many_numbers_and_other_files_are_refused(void **state) {
     fputs(",act0,reward\n", out);
     fclose(out);
     assert_int_equal(parse(text, &e), ATTN_EINVAL);
-    expect_sentence("e.csv: line 1: found 513 observations and 1 actions, expected at most 512 of each");
+    test_expect_sentence(test_ctx, "e.csv: line 1: found 513 observations and 1 actions, expected at most 512 of each");
     free(text);
-    assert_int_equal(attn_aaren_episodes_read(ctx, "/nowhere/e.csv", &e), ATTN_EINVAL);
-    expect_sentence("/nowhere/e.csv");
-    assert_int_equal(attn_aaren_episodes_read(ctx, "/nowhere/e.npz", &e), ATTN_EINVAL);
-    expect_sentence("/nowhere/e.npz");
-    assert_int_equal(attn_aaren_episodes_read(ctx, "walker.hdf5", &e), ATTN_EINVAL);
-    expect_sentence("walker.hdf5: found a name of HDF5, expected .npz (numpy.savez of its arrays)");
+    assert_int_equal(attn_aaren_episodes_read(test_ctx, "/nowhere/e.csv", &e), ATTN_EINVAL);
+    test_expect_sentence(test_ctx, "/nowhere/e.csv");
+    assert_int_equal(attn_aaren_episodes_read(test_ctx, "/nowhere/e.npz", &e), ATTN_EINVAL);
+    test_expect_sentence(test_ctx, "/nowhere/e.npz");
+    assert_int_equal(attn_aaren_episodes_read(test_ctx, "walker.hdf5", &e), ATTN_EINVAL);
+    test_expect_sentence(test_ctx, "walker.hdf5: found a name of HDF5, expected .npz (numpy.savez of its arrays)");
 }
 
 /* ------------------------------------------------------------------------------------------------------------- npz */
@@ -169,11 +149,11 @@ static void write_arrays(const struct arrays *a, bool terminals) {
                                                       {"terminals", ATTN_NPY_BOOL, 1, line, a->terminal},
                                                       {"timeouts", ATTN_NPY_BOOL, 1, line, a->timeout}};
     struct attn_file_writer writer;
-    snprintf(path, sizeof path, "%s/e.npz", folder);
-    assert_int_equal(attn_file_begin(ctx, NULL, path, &writer), ATTN_OK);
-    assert_int_equal(attn_npz_write(ctx, &writer, sources, terminals ? (a->timed ? 5 : 4) : 3, true), ATTN_OK);
-    assert_int_equal(attn_file_sync(ctx, &writer), ATTN_OK);
-    assert_int_equal(attn_file_commit(ctx, &writer), ATTN_OK);
+    snprintf(path, sizeof path, "%s/e.npz", test_folder);
+    assert_int_equal(attn_file_begin(test_ctx, NULL, path, &writer), ATTN_OK);
+    assert_int_equal(attn_npz_write(test_ctx, &writer, sources, terminals ? (a->timed ? 5 : 4) : 3, true), ATTN_OK);
+    assert_int_equal(attn_file_sync(test_ctx, &writer), ATTN_OK);
+    assert_int_equal(attn_file_commit(test_ctx, &writer), ATTN_OK);
 }
 
 static void arrays_are_cut_behind_terminals_and_timeouts(void **state) {
@@ -183,13 +163,13 @@ static void arrays_are_cut_behind_terminals_and_timeouts(void **state) {
     fill(&a, 10, true);
     a.terminal[2] = a.timeout[6] = a.terminal[6] = a.timeout[7] = 1;
     write_arrays(&a, true);
-    assert_int_equal(attn_aaren_episodes_read(ctx, path, &e), ATTN_OK);
+    assert_int_equal(attn_aaren_episodes_read(test_ctx, path, &e), ATTN_OK);
     assert_true(e.count == 3 && e.steps == 8 && e.observations == 2 && e.actions == 1); /* rows 8 and 9 have no end */
     assert_true(e.first[1] == 3 && e.first[2] == 7 && e.first[3] == 8);
     for (int64_t t = 0; t < 8; t++)
         assert_true(e.observation[2 * t + 1] == (float)-t && e.action[t] == 0.5f * (float)t && e.reward[t] == 1);
     assert_true(e.to_go[0] == 3 && e.to_go[3] == 4 && e.to_go[6] == 1 && e.to_go[7] == 1);
-    attn_aaren_episodes_free(ctx, &e);
+    attn_aaren_episodes_free(test_ctx, &e);
 }
 
 static void without_timeouts_an_episode_ends_after_a_thousand_steps(void **state) {
@@ -199,16 +179,16 @@ static void without_timeouts_an_episode_ends_after_a_thousand_steps(void **state
     fill(&a, MOST, false);
     a.terminal[99] = 1;
     write_arrays(&a, true);
-    assert_int_equal(attn_aaren_episodes_read(ctx, path, &e), ATTN_OK);
+    assert_int_equal(attn_aaren_episodes_read(test_ctx, path, &e), ATTN_OK);
     assert_true(e.count == 3 && e.steps == 2100 && e.first[1] == 100 && e.first[2] == 1100 && e.first[3] == 2100);
-    attn_aaren_episodes_free(ctx, &e);
+    attn_aaren_episodes_free(test_ctx, &e);
 }
 
 static void expect_refused(const struct arrays *a, bool terminals, const char *sentence) {
     struct attn_aaren_episodes e;
     write_arrays(a, terminals);
-    assert_int_equal(attn_aaren_episodes_read(ctx, path, &e), ATTN_EINVAL);
-    expect_sentence(sentence);
+    assert_int_equal(attn_aaren_episodes_read(test_ctx, path, &e), ATTN_EINVAL);
+    test_expect_sentence(test_ctx, sentence);
 }
 
 static void malformed_arrays_are_refused_by_name_row_and_column(void **state) {
@@ -238,10 +218,10 @@ static void malformed_arrays_are_refused_by_name_row_and_column(void **state) {
 static void check_real(const char *name, int64_t count, int64_t steps, int64_t observations, int64_t actions, double mean) {
     struct attn_aaren_episodes e;
     char text[1024];
-    if (attn_aaren_episodes_read(ctx, test_data(name), &e)) fail_msg("%s", attn_ctx_error(ctx, text, sizeof text));
+    if (attn_aaren_episodes_read(test_ctx, test_data(name), &e)) fail_msg("%s", attn_ctx_error(test_ctx, text, sizeof text));
     assert_true(e.count == count && e.steps == steps && e.observations == observations && e.actions == actions);
     if (mean != 0) assert_true(fabs(attn_aaren_episodes_return(&e) - mean) < 0.05);
-    attn_aaren_episodes_free(ctx, &e);
+    attn_aaren_episodes_free(test_ctx, &e);
 }
 
 /* As the sets' own description counts them. */
@@ -271,5 +251,5 @@ int main(void) {
         cmocka_unit_test(the_pendulum_is_read),
         cmocka_unit_test(the_cart_and_pole_are_read),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, test_setting_open, test_setting_close);
 }

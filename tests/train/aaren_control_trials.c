@@ -14,32 +14,7 @@
 
 #include <cmocka.h>
 
-enum { EPISODES = 12, LONGEST = 17 };
-static char folder[64], path[96], data[192];
-static attn_ctx *ctx;
-
-static int set_up(void **state) {
-    (void)state;
-    ctx = test_context(1);
-    test_folder_make(folder);
-    snprintf(path, sizeof path, "%s/e.csv", folder);
-    snprintf(data, sizeof data, "data=%s held=0.25", path);
-    test_control_file(path, 1, EPISODES, LONGEST);
-    return 0;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    test_folder_remove(folder);
-    attn_ctx_destroy(ctx);
-    return 0;
-}
-
-static void expect_sentence(const char *piece) {
-    char text[1024];
-    if (!strstr(attn_ctx_error(ctx, text, sizeof text), piece)) fail_msg("expected \"%s\" in \"%s\"", piece, text);
-}
-
+enum { EPISODES = TEST_CONTROL_EPISODES, LONGEST = TEST_CONTROL_LONGEST };
 static void expect_near(double got, double wanted, double bound) {
     if (!(fabs(got - wanted) <= bound)) fail_msg("found %.12g, expected %.12g within %g", got, wanted, bound);
 }
@@ -48,7 +23,7 @@ static struct attn_figures evaluate(struct test_control *t, const char *file) {
     struct attn_figures f = {.count = 0};
     char text[1024];
     attn_tape_record(t->tape, false);
-    if (t->job.task->evaluate(&t->job, file, &f)) fail_msg("%s", attn_ctx_error(ctx, text, sizeof text));
+    if (t->job.task->evaluate(&t->job, file, &f)) fail_msg("%s", attn_ctx_error(test_ctx, text, sizeof text));
     assert_string_equal(f.at[0].name, t->job.task->figure);
     return f;
 }
@@ -90,11 +65,11 @@ static void figures_are_those_of_a_slow_computation(void **state) {
         struct test_control t;
         char words[256];
         double mse, constant;
-        snprintf(words, sizeof words, "%s tanh=%s", data, bounded ? "true" : "false");
-        test_control_open(&t, ctx, words, NULL);
+        snprintf(words, sizeof words, "%s tanh=%s", test_control_data, bounded ? "true" : "false");
+        test_control_open(&t, test_ctx, words, NULL);
         test_control_stir(&t, 0.3);
         for (int all = 0; all < 2; all++) { /* the recipe's episodes; the same as a file of the user's own, of which none are trained on */
-            const struct attn_figures f = evaluate(&t, all ? path : NULL);
+            const struct attn_figures f = evaluate(&t, all ? test_control_path : NULL);
             slow_figures(&t, all, &mse, &constant);
             assert_int_equal(f.count, 4); /* no world: no trials */
             expect_near(attn_figures_get(&f, "validation_mse"), mse, 1e-5 * mse);
@@ -136,7 +111,7 @@ static void a_trial_is_what_rows_pushed_one_by_one_attain(void **state) {
     for (size_t w = 0; w < 2; w++) {
         struct test_control t;
         double window[5], stream[5];
-        test_control_open(&t, ctx, worlds[w], NULL);
+        test_control_open(&t, test_ctx, worlds[w], NULL);
         test_control_stir(&t, 0.1);
         attn_tape_record(t.tape, false);
         struct attn_aaren_trial trial = {.target = t.s->scale.target, .seed = 11, .first = 2, .count = 5};
@@ -160,7 +135,7 @@ static void trials_in_parts_are_trials_at_once(void **state) {
     static int length[COUNT];
     struct test_control t;
     (void)state;
-    test_control_open(&t, ctx, "world=point", NULL);
+    test_control_open(&t, test_ctx, "world=point", NULL);
     attn_tape_record(t.tape, false);
     const struct attn_aaren_trial trial = {.target = -100, .seed = 1, .count = COUNT};
     assert_int_equal(attn_aaren_control_try(&t.job, &trial, all, place[0], length), ATTN_OK);
@@ -180,7 +155,7 @@ static void scores_are_0_for_drawn_actions_and_100_for_the_best(void **state) {
     static const char *const names[] = {"return_window", "return_stream", "score_window", "score_stream"};
     struct test_control t;
     (void)state;
-    test_control_open(&t, ctx, "rollouts=7", NULL);
+    test_control_open(&t, test_ctx, "rollouts=7", NULL);
     const struct attn_figures f = evaluate(&t, NULL);
     double random = 0, best = 0;
     for (int i = 0; i < 7; i++) {
@@ -204,7 +179,7 @@ static void a_model_without_steps_has_no_stream(void **state) {
     struct attn_stream_face face;
     double returns[1];
     (void)state;
-    test_control_open(&t, ctx, "mixer=select:heads=2", NULL);
+    test_control_open(&t, test_ctx, "mixer=select:heads=2", NULL);
     if (attn_aaren_decision_state(&t.s->model, 10) >= 0) fail_msg("select goes token by token: another mixer is needed here");
     const struct attn_figures f = evaluate(&t, NULL);
     assert_true(isfinite(attn_figures_get(&f, "return_window")) && isnan(attn_figures_get(&f, "return_stream")));
@@ -219,14 +194,14 @@ static void pictures_are_of_paths_and_of_returns(void **state) {
     struct test_control t;
     (void)state;
     for (int world = 0; world < 2; world++) {
-        test_control_open(&t, ctx, world ? "" : data, NULL);
+        test_control_open(&t, test_ctx, world ? "" : test_control_data, NULL);
         attn_tape_record(t.tape, false);
         for (int64_t i = 0; i < 3; i++) {
             struct attn_picture p = {.points = 0};
             assert_int_equal(t.job.task->picture(&t.job, i, &p), ATTN_OK);
             assert_int_equal(attn_picture_empty(&p), !world || i == 2);
             if (world && i < 2) assert_true(p.lines == (i == 0 ? 8 : 2) && p.title[0] && p.caption[0] && p.description[0]);
-            attn_picture_free(ctx, &p);
+            attn_picture_free(test_ctx, &p);
         }
         test_control_close(&t);
     }
@@ -254,9 +229,9 @@ static void answers_are_the_streams_within_the_context(void **state) {
     struct attn_stream_face face;
     attn_status status;
     char words[256];
-    snprintf(words, sizeof words, "%s target_return=7", data);
+    snprintf(words, sizeof words, "%s target_return=7", test_control_data);
     (void)state;
-    test_control_open(&t, ctx, words, NULL);
+    test_control_open(&t, test_ctx, words, NULL);
     test_control_stir(&t, 0.3);
     char *text = say(&t, rows, &status), *at = text;
     assert_int_equal(status, ATTN_OK);
@@ -286,7 +261,7 @@ static void the_window_of_answers_moves_on(void **state) {
     char many[512] = "";
     double done[ROWS][2], out[2];
     (void)state;
-    test_control_open(&t, ctx, data, NULL);
+    test_control_open(&t, test_ctx, test_control_data, NULL);
     test_control_stir(&t, 0.3);
     for (int k = 0; k < ROWS; k++) attn_append(many, sizeof many, "%d,1,2,%d\n", ROWS - k, k % 3);
     attn_append(many, sizeof many, "\n%d,1,2,0\n", ROWS); /* the first row of another episode */
@@ -322,12 +297,12 @@ static void bad_rows_are_refused_with_line_and_column(void **state) {
     };
     struct test_control t;
     (void)state;
-    test_control_open(&t, ctx, data, NULL);
+    test_control_open(&t, test_ctx, test_control_data, NULL);
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         attn_status status;
         free(say(&t, bad[i].rows, &status));
         assert_int_equal(status, ATTN_EINVAL);
-        expect_sentence(bad[i].sentence);
+        test_expect_sentence(test_ctx, bad[i].sentence);
     }
     test_control_close(&t);
 }
@@ -337,15 +312,15 @@ static void a_row_without_an_observation_is_refused(void **state) {
     struct attn_stream_face face;
     double out[2];
     (void)state;
-    test_control_open(&t, ctx, data, NULL);
+    test_control_open(&t, test_ctx, test_control_data, NULL);
     assert_int_equal(t.job.task->stream(&t.job, 9, &face), ATTN_OK);
     attn_real *memory = calloc((size_t)face.state, sizeof *memory);
     assert_int_equal(t.job.task->push(&t.job, memory, 9, 0, (double[]){0, 1, (double)NAN, 1}, out), ATTN_EINVAL);
-    expect_sentence("obs1: found none, expected a finite number");
+    test_expect_sentence(test_ctx, "obs1: found none, expected a finite number");
     assert_int_equal(t.job.task->push(&t.job, memory, 9, 0, (double[]){0, 1, 1, HUGE_VAL}, out), ATTN_EINVAL);
-    expect_sentence("obs2: found an infinite number, expected a finite number");
+    test_expect_sentence(test_ctx, "obs2: found an infinite number, expected a finite number");
     assert_int_equal(t.job.task->push(&t.job, memory, 9, 0, (double[]){HUGE_VAL, 1, 1, 1}, out), ATTN_EINVAL);
-    expect_sentence("reward: found an infinite number, expected a finite one, or none");
+    test_expect_sentence(test_ctx, "reward: found an infinite number, expected a finite one, or none");
     for (int64_t i = 0; i < face.state; i++) assert_true(memory[i] == 0);
     free(memory);
     test_control_close(&t);
@@ -359,22 +334,22 @@ static void a_saved_model_needs_no_episodes_to_be_asked(void **state) {
     attn_status status;
     char *text, words[256];
     (void)state;
-    test_control_open(&t, ctx, data, NULL);
+    test_control_open(&t, test_ctx, test_control_data, NULL);
     char *before = say(&t, "7,1,2,3\n6,1,0,1\n", &status);
     assert_int_equal(t.job.task->extra(&t.job, &text), ATTN_OK);
-    snprintf(words, sizeof words, "data=%s/gone.csv held=0.25", folder);
-    test_control_open(&again, ctx, words, text);
+    snprintf(words, sizeof words, "data=%s/gone.csv held=0.25", test_folder);
+    test_control_open(&again, test_ctx, words, text);
     char *after = say(&again, "7,1,2,3\n6,1,0,1\n", &status);
     assert_string_equal(before, after);
     struct attn_figures f = {.count = 0}, own;
     assert_int_equal(again.job.task->evaluate(&again.job, NULL, &f), ATTN_EINVAL);
-    expect_sentence("gone.csv");
-    own = evaluate(&again, path);
-    f = evaluate(&t, path);
+    test_expect_sentence(test_ctx, "gone.csv");
+    own = evaluate(&again, test_control_path);
+    f = evaluate(&t, test_control_path);
     for (int i = 0; i < f.count; i++) assert_true(f.at[i].value == own.at[i].value);
     free(before);
     free(after);
-    attn_free(ctx, text);
+    attn_free(test_ctx, text);
     test_control_close(&t);
     test_control_close(&again);
 }
@@ -404,8 +379,8 @@ static void malformed_scales_are_refused(void **state) {
     struct test_control t;
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        assert_int_equal(test_control_try(&t, ctx, data, bad[i].text), ATTN_EINVAL);
-        expect_sentence(bad[i].sentence);
+        assert_int_equal(test_control_try(&t, test_ctx, test_control_data, bad[i].text), ATTN_EINVAL);
+        test_expect_sentence(test_ctx, bad[i].sentence);
         test_control_close(&t);
     }
 }
@@ -414,39 +389,39 @@ static void malformed_scales_are_refused(void **state) {
 static void training_goes_on_bit_for_bit(void **state) {
     char whole[TEST_PATH] = "", parts[TEST_PATH] = "";
     struct attn_recipe *recipe = test_task_recipe(
-        ctx, &attn_aaren_control,
+        test_ctx, &attn_aaren_control,
         "episodes=8 context=5 width=8 ffn=12 layers=2 dropout=0.1 batch=6 rollouts=4 steps=12 warmup=2 eval_every=4 micro_batches=2");
     enum attn_train_end end;
     (void)state;
     struct test_training training = {.task = &attn_aaren_control};
-    assert_int_equal(test_train(ctx, recipe, folder, whole, &training, &end), ATTN_OK);
+    assert_int_equal(test_train(test_ctx, recipe, test_folder, whole, &training, &end), ATTN_OK);
     training.stop_at = 5;
-    assert_int_equal(test_train(ctx, recipe, folder, parts, &training, &end), ATTN_OK);
+    assert_int_equal(test_train(test_ctx, recipe, test_folder, parts, &training, &end), ATTN_OK);
     assert_int_equal(end, ATTN_TRAIN_STOPPED);
     training.stop_at = 0;
-    assert_int_equal(test_train(ctx, recipe, folder, parts, &training, &end), ATTN_OK);
+    assert_int_equal(test_train(test_ctx, recipe, test_folder, parts, &training, &end), ATTN_OK);
     test_same_file(whole, parts, ATTN_MODEL_FILE);
-    attn_free(ctx, recipe);
+    attn_free(test_ctx, recipe);
 }
 
 /* ---------------------------------------------------------------------------------------------------------- refused */
 
 static void expect_refused(const char *words, const char *sentence) {
     struct test_control t;
-    assert_int_equal(test_control_try(&t, ctx, words, NULL), ATTN_EINVAL);
-    expect_sentence(sentence);
+    assert_int_equal(test_control_try(&t, test_ctx, words, NULL), ATTN_EINVAL);
+    test_expect_sentence(test_ctx, sentence);
     test_control_close(&t);
 }
 
 static void recipes_that_do_not_fit_are_refused(void **state) {
     char words[256];
     (void)state;
-    snprintf(words, sizeof words, "%s world=pendulum", data);
+    snprintf(words, sizeof words, "%s world=pendulum", test_control_data);
     expect_refused(words, "recipe: world=pendulum: expected episodes of 3 observations and 1 actions, found 3 and 2");
     expect_refused("batch=1000000 context=4096", "recipe: batch=1000000 and context=4096: expected less than 2^31 steps in all");
     expect_refused("target_return=most", "recipe: target_return=most: expected a number, or \"best\"");
     expect_refused("target_return=inf", "recipe: target_return=inf: expected a number, or \"best\"");
-    snprintf(words, sizeof words, "data=%s/none.csv", folder);
+    snprintf(words, sizeof words, "data=%s/none.csv", test_folder);
     expect_refused(words, "none.csv");
 }
 
@@ -455,14 +430,14 @@ static void files_of_one_episode_or_of_other_sizes_are_refused(void **state) {
     struct test_control t;
     struct attn_figures f = {.count = 0};
     (void)state;
-    snprintf(one, sizeof one, "%s/one.csv", folder);
+    snprintf(one, sizeof one, "%s/one.csv", test_folder);
     test_control_file(one, 2, 1, 9);
     snprintf(words, sizeof words, "data=%s", one);
     expect_refused(words, "one.csv: found one episode, expected another to hold out");
-    test_control_open(&t, ctx, "", NULL);
+    test_control_open(&t, test_ctx, "", NULL);
     attn_tape_record(t.tape, false);
     assert_int_equal(t.job.task->evaluate(&t.job, one, &f), ATTN_EINVAL);
-    expect_sentence("one.csv: found 3 observations and 2 actions, expected 4 and 2, as the model has");
+    test_expect_sentence(test_ctx, "one.csv: found 3 observations and 2 actions, expected 4 and 2, as the model has");
     test_control_close(&t);
 }
 
@@ -471,14 +446,14 @@ static void generated_episodes_are_those_of_training(void **state) {
     struct test_control t, file;
     char name[96], words[256];
     (void)state;
-    snprintf(name, sizeof name, "%s/drawn.csv", folder);
-    test_control_open(&t, ctx, "behaviour=expert", NULL);
+    snprintf(name, sizeof name, "%s/drawn.csv", test_folder);
+    test_control_open(&t, test_ctx, "behaviour=expert", NULL);
     FILE *out = fopen(name, "w");
     assert_non_null(out);
     assert_int_equal(t.job.task->generate(&t.job, 8, out), ATTN_OK);
     fclose(out);
     snprintf(words, sizeof words, "data=%s world=point tanh=false", name);
-    test_control_open(&file, ctx, words, NULL);
+    test_control_open(&file, test_ctx, words, NULL);
     const struct attn_figures a = evaluate(&t, NULL), b = evaluate(&file, NULL);
     assert_int_equal(a.count, b.count);
     for (int i = 0; i < a.count; i++) assert_true(a.at[i].value == b.at[i].value);
@@ -505,5 +480,5 @@ int main(void) {
         cmocka_unit_test(files_of_one_episode_or_of_other_sizes_are_refused),
         cmocka_unit_test(generated_episodes_are_those_of_training),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, test_control_setting, test_setting_close);
 }

@@ -1,34 +1,18 @@
 /* Worlds that policies are tried in: the regulator against its equation and its closed-form cost, dynamics against what others have recorded. */
 #include "support/data.h"
-#include "support/training.h"
+#include "support/setting.h"
 #include "system/aaren/control_point.h"
 
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 static const struct attn_aaren_world *const worlds[] = {&attn_aaren_point, &attn_aaren_pendulum, &attn_aaren_cartpole};
 enum { WORLDS = sizeof worlds / sizeof worlds[0] };
-
-static attn_ctx *ctx;
-
-static int set_up(void **state) {
-    (void)state;
-    ctx = test_context(1);
-    return 0;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    attn_ctx_destroy(ctx);
-    return 0;
-}
 
 static void expect_near(double got, double wanted, double bound) {
     if (!(fabs(got - wanted) <= bound)) fail_msg("found %.17g, expected %.17g within %g", got, wanted, bound);
@@ -146,7 +130,7 @@ static void recorded_pushes_are_those_of_their_behaviour(void **state) {
     (void)state;
     for (int behaviour = 0; behaviour < 3; behaviour++) {
         struct attn_aaren_episodes e;
-        assert_int_equal(attn_aaren_point_episodes(ctx, (enum attn_aaren_behaviour)behaviour, 9, COUNT, &e), ATTN_OK);
+        assert_int_equal(attn_aaren_point_episodes(test_ctx, (enum attn_aaren_behaviour)behaviour, 9, COUNT, &e), ATTN_OK);
         assert_true(e.count == COUNT && e.steps == COUNT * 100 && e.first[COUNT] == e.steps && e.observations == 4 && e.actions == 2);
         for (int64_t i = 0; i < COUNT; i++) {
             double wanted = 0, length = 0, done = 0, squares = 0; /* least squares of the share */
@@ -168,7 +152,7 @@ static void recorded_pushes_are_those_of_their_behaviour(void **state) {
                 expect_near(share, 0.4, 0.1);
             expect_near(sqrt(fmax(0, squares)), best ? 0 : 0.3, best ? 1e-5 : 0.1);
         }
-        attn_aaren_episodes_free(ctx, &e);
+        attn_aaren_episodes_free(test_ctx, &e);
     }
 }
 
@@ -177,16 +161,16 @@ static void an_episode_depends_on_its_seed_and_number_alone(void **state) {
     struct attn_aaren_episodes few, many, other;
     (void)state;
     for (int behaviour = 0; behaviour < 3; behaviour++) {
-        assert_int_equal(attn_aaren_point_episodes(ctx, (enum attn_aaren_behaviour)behaviour, 1, 3, &few), ATTN_OK);
-        assert_int_equal(attn_aaren_point_episodes(ctx, (enum attn_aaren_behaviour)behaviour, 1, 7, &many), ATTN_OK);
-        assert_int_equal(attn_aaren_point_episodes(ctx, (enum attn_aaren_behaviour)behaviour, 2, 3, &other), ATTN_OK);
+        assert_int_equal(attn_aaren_point_episodes(test_ctx, (enum attn_aaren_behaviour)behaviour, 1, 3, &few), ATTN_OK);
+        assert_int_equal(attn_aaren_point_episodes(test_ctx, (enum attn_aaren_behaviour)behaviour, 1, 7, &many), ATTN_OK);
+        assert_int_equal(attn_aaren_point_episodes(test_ctx, (enum attn_aaren_behaviour)behaviour, 2, 3, &other), ATTN_OK);
         assert_memory_equal(few.observation, many.observation, (size_t)few.steps * 4 * sizeof(float));
         assert_memory_equal(few.action, many.action, (size_t)few.steps * 2 * sizeof(float));
         assert_memory_equal(few.reward, many.reward, (size_t)few.steps * sizeof(double));
         assert_memory_not_equal(few.action, other.action, (size_t)few.steps * 2 * sizeof(float));
-        attn_aaren_episodes_free(ctx, &few);
-        attn_aaren_episodes_free(ctx, &many);
-        attn_aaren_episodes_free(ctx, &other);
+        attn_aaren_episodes_free(test_ctx, &few);
+        attn_aaren_episodes_free(test_ctx, &many);
+        attn_aaren_episodes_free(test_ctx, &other);
     }
 }
 
@@ -196,7 +180,7 @@ static void an_episode_depends_on_its_seed_and_number_alone(void **state) {
 static void check_recorded(const char *name, const struct attn_aaren_world *world, bool angle) {
     struct attn_aaren_episodes e;
     char text[1024];
-    if (attn_aaren_episodes_read(ctx, test_data(name), &e)) fail_msg("%s", attn_ctx_error(ctx, text, sizeof text));
+    if (attn_aaren_episodes_read(test_ctx, test_data(name), &e)) fail_msg("%s", attn_ctx_error(test_ctx, text, sizeof text));
     assert_true(e.observations == world->observations && e.actions == world->actions);
     for (int64_t i = 0; i < e.count; i++)
         for (int64_t t = e.first[i]; t < e.first[i + 1]; t++) {
@@ -219,7 +203,7 @@ static void check_recorded(const char *name, const struct attn_aaren_world *worl
             for (int64_t j = 0; j < e.observations && !last; j++) expect_near(next[j], (double)seen[e.observations + j], 1e-6);
             assert_true(last || !over);
         }
-    attn_aaren_episodes_free(ctx, &e);
+    attn_aaren_episodes_free(test_ctx, &e);
 }
 
 static void the_pendulum_moves_as_recorded(void **state) {
@@ -293,5 +277,5 @@ int main(void) {
         cmocka_unit_test(a_pendulum_pays_for_angle_speed_and_torque),
         cmocka_unit_test(an_episode_is_the_same_again_and_has_a_path),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, test_setting_open, test_setting_close);
 }

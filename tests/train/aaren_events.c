@@ -1,75 +1,16 @@
 /* The task aaren/events: what its figures are made of, and training. */
-#include "support/training.h"
+#include "support/events.h"
 #include "system/aaren/aaren.h"
 #include "system/aaren/events_loss.h"
-#include "system/aaren/events_task.h"
 
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
-
-static const char small[] =
-    "train_sequences=24 test_sequences=6 horizon=20 width=16 ffn=16 batch=8 epochs=4 eval_every=0 patience=0 dropout=0";
-
-static char folder[64], path[96];
-static attn_ctx *ctx;
-
-static int set_up(void **state) {
-    (void)state;
-    test_folder_make(folder);
-    snprintf(path, sizeof path, "%s/events.csv", folder);
-    ctx = test_context(1);
-    return 0;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    attn_ctx_destroy(ctx);
-    test_folder_remove(folder);
-    return 0;
-}
-
-struct opened {
-    struct attn_recipe *recipe;
-    struct attn_job job;
-    struct attn_event_task *task;
-};
-
-static attn_status try_open(struct opened *o, const char *words, const char *extra) {
-    char all[1024];
-    snprintf(all, sizeof all, "%s%s%s", small, words[0] ? " " : "", words);
-    o->recipe = test_task_recipe(ctx, &attn_aaren_events, all);
-    const attn_status status = attn_job_open(ctx, &attn_aaren_events, o->recipe, NULL, 0, extra, &o->job);
-    o->task = o->job.self;
-    return status;
-}
-
-static void open_job(struct opened *o, const char *words, const char *extra) {
-    char text[1024];
-    if (try_open(o, words, extra)) fail_msg("%s: %s", words, attn_ctx_error(ctx, text, sizeof text));
-}
-
-static void close_job(struct opened *o) {
-    attn_job_close(&o->job);
-    attn_free(ctx, o->recipe);
-}
-
-/* Three sequences of ten events and one of two, with ties. */
-static void put_small_file(void) {
-    FILE *out = fopen(path, "w");
-    assert_non_null(out);
-    fputs("sequence_id,time,mark\n", out);
-    for (int s = 0; s < 8; s++)
-        for (int i = 0; i < (s == 7 ? 2 : 10); i++)
-            fprintf(out, "%d,%.17g,%s\n", 100 + s, 1.4e9 + 3600 * (i * i / 3 + s), i % 3 == 0 ? "a" : "b");
-    assert_int_equal(fclose(out), 0);
-}
 
 /* ------------------------------------------------------------------------------------------------------------ figures */
 
@@ -78,7 +19,7 @@ struct defined {
     double nll, time, mark, square, size, cancelled, right, events, densities, marks;
 };
 
-static void define_target(struct opened *o, const attn_real *row, const attn_real *logits, double span, int32_t mark, bool last,
+static void define_target(struct test_events *o, const attn_real *row, const attn_real *logits, double span, int32_t mark, bool last,
                           struct defined *d, double *error) {
     const struct attn_event_task *s = o->task;
     const int k = s->model.components;
@@ -108,7 +49,7 @@ static void define_target(struct opened *o, const attn_real *row, const attn_rea
     d->square += pow((double)mean * s->facts.unit - span, 2);
 }
 
-static struct defined define_part(struct opened *o, const struct attn_event_part *part) {
+static struct defined define_part(struct test_events *o, const struct attn_event_part *part) {
     struct attn_event_task *s = o->task;
     struct defined d = {0};
     for (int64_t p = 0; p < part->pieces; p++) {
@@ -116,7 +57,7 @@ static struct defined define_part(struct opened *o, const struct attn_event_part
         const attn_real *times;
         attn_tensor *marks;
         double error = 0;
-        assert_int_equal(attn_event_batch_begin(ctx, &s->batch, &s->model.code, 1, piece->count - 1), ATTN_OK);
+        assert_int_equal(attn_event_batch_begin(test_ctx, &s->batch, &s->model.code, 1, piece->count - 1), ATTN_OK);
         attn_event_batch_put(&s->batch, 0, &s->model.code, part, piece, s->last);
         assert_int_equal(attn_event_say(&o->job, &times, &marks), ATTN_OK);
         for (int64_t i = 0; i + 1 < piece->count; i++) {
@@ -145,12 +86,12 @@ static void figures_are_those_of_their_definitions(void **state) {
     (void)state;
     for (size_t w = 0; w < sizeof ways / sizeof ways[0]; w++) {
         char words[256];
-        struct opened o;
+        struct test_events o;
         struct attn_figures figures = {.count = 0};
-        put_small_file();
-        snprintf(words, sizeof words, "data=%s %s", path, ways[w]);
+        test_events_put_small();
+        snprintf(words, sizeof words, "data=%s %s", test_events_path, ways[w]);
         if (!ways[w][0]) words[strlen(words) - 1] = '\0';
-        open_job(&o, words, NULL);
+        test_events_open(&o, words, NULL);
         attn_tape_record(attn_model_tape(o.job.model), false);
         assert_int_equal(o.job.task->evaluate(&o.job, NULL, &figures), ATTN_OK);
         assert_string_equal(figures.at[0].name, "validation_nll");
@@ -163,20 +104,20 @@ static void figures_are_those_of_their_definitions(void **state) {
         expect_figure(&figures, "test_rmse", sqrt((o.task->compat ? t.cancelled : t.square) / t.marks));
         expect_figure(&figures, "test_accuracy", t.right / t.marks);
         expect_figure(&figures, "test_events", t.events);
-        close_job(&o);
+        test_events_close(&o);
     }
 }
 
 static void baselines_are_those_of_their_definitions(void **state) {
     char words[128];
-    struct opened o;
+    struct test_events o;
     struct attn_figures figures = {.count = 0};
     double nll = 0, square = 0, right = 0;
     int events = 0, marks = 0;
     (void)state;
-    put_small_file();
-    snprintf(words, sizeof words, "data=%s", path);
-    open_job(&o, words, NULL);
+    test_events_put_small();
+    snprintf(words, sizeof words, "data=%s", test_events_path);
+    test_events_open(&o, words, NULL);
     const struct attn_event_facts *f = &o.task->facts;
     const struct attn_events *e = &o.task->events[0];
     assert_int_equal(o.job.task->evaluate(&o.job, NULL, &figures), ATTN_OK);
@@ -193,16 +134,16 @@ static void baselines_are_those_of_their_definitions(void **state) {
     expect_figure(&figures, "test_poisson_nll", nll / events);
     expect_figure(&figures, "test_mean_rmse", sqrt(square / marks));
     expect_figure(&figures, "test_frequent_accuracy", right / marks);
-    close_job(&o);
+    test_events_close(&o);
 }
 
 /* A Poisson process is no better than the process itself, whose figure is that of its likelihood. */
 static void the_true_process_stands_beside_a_models_figures(void **state) {
-    struct opened o;
+    struct test_events o;
     struct attn_figures figures = {.count = 0};
     double sum = 0, events = 0, densities = 0;
     (void)state;
-    open_job(&o, "test_sequences=40", NULL);
+    test_events_open(&o, "test_sequences=40", NULL);
     assert_int_equal(o.job.task->evaluate(&o.job, NULL, &figures), ATTN_OK);
     const struct attn_events *e = &o.task->events[2];
     for (int64_t s = 0; s < e->sequences; s++) {
@@ -214,7 +155,7 @@ static void the_true_process_stands_beside_a_models_figures(void **state) {
     expect_figure(&figures, "test_true_nll_file", sum / events);
     expect_figure(&figures, "test_true_nll", (sum - densities * log(o.task->facts.unit)) / events);
     assert_true(attn_figures_get(&figures, "test_true_nll") < attn_figures_get(&figures, "test_poisson_nll"));
-    close_job(&o);
+    test_events_close(&o);
 }
 
 /* ----------------------------------------------------------------------------------------------------------- training */
@@ -224,11 +165,11 @@ static void three_steps_lower_the_loss(void **state) {
         "", "mixer=attention:heads=2", "encoder=gru", "mixer=mamba", "process=sine", "compat=true micro_batches=2"};
     (void)state;
     for (size_t w = 0; w < sizeof ways / sizeof ways[0]; w++) {
-        struct opened o;
+        struct test_events o;
         attn_optimizer_config config;
         attn_optimizer *optimizer;
         double first = 0, last = 0;
-        open_job(&o, ways[w], NULL);
+        test_events_open(&o, ways[w], NULL);
         attn_optimizer_config_init(&config);
         assert_int_equal(attn_model_optimizer(o.job.model, &config, 0, &optimizer), ATTN_OK);
         for (int step = 0; step < 4; step++) {
@@ -241,18 +182,19 @@ static void three_steps_lower_the_loss(void **state) {
         }
         if (!(last < first)) fail_msg("%s: the loss went from %g to %g", ways[w], first, last);
         attn_optimizer_destroy(optimizer);
-        close_job(&o);
+        test_events_close(&o);
     }
 }
 
 static void train(const char *words, char run[TEST_PATH], int64_t stop_at) {
     char all[512], text[1024];
-    snprintf(all, sizeof all, "%s%s%s", small, words[0] ? " " : "", words);
-    struct attn_recipe *recipe = test_task_recipe(ctx, &attn_aaren_events, all);
+    snprintf(all, sizeof all, "%s%s%s", test_events_small, words[0] ? " " : "", words);
+    struct attn_recipe *recipe = test_task_recipe(test_ctx, &attn_aaren_events, all);
     struct test_training training = {.task = &attn_aaren_events, .stop_at = stop_at};
     enum attn_train_end end;
-    if (test_train(ctx, recipe, folder, run, &training, &end)) fail_msg("%s: %s", words, attn_ctx_error(ctx, text, sizeof text));
-    attn_free(ctx, recipe);
+    if (test_train(test_ctx, recipe, test_folder, run, &training, &end))
+        fail_msg("%s: %s", words, attn_ctx_error(test_ctx, text, sizeof text));
+    attn_free(test_ctx, recipe);
 }
 
 static void training_goes_on_bit_for_bit(void **state) {
@@ -269,16 +211,16 @@ static void training_goes_on_bit_for_bit(void **state) {
 
 /* The extra text is all that a saved model needs; the test's sequences as a file give the test's figures. */
 static void a_saved_model_needs_no_data_and_gives_the_same_figures(void **state) {
-    struct opened o, saved;
+    struct test_events o, saved;
     struct attn_figures figures = {.count = 0}, again = {.count = 0};
     char *extra = NULL;
     (void)state;
-    open_job(&o, "encoder=stack", NULL);
+    test_events_open(&o, "encoder=stack", NULL);
     assert_int_equal(o.job.task->extra(&o.job, &extra), ATTN_OK);
-    open_job(&saved, "encoder=stack", extra);
+    test_events_open(&saved, "encoder=stack", extra);
     assert_false(saved.task->loaded);
     assert_true(saved.task->facts.unit == o.task->facts.unit && saved.task->marks.count == o.task->marks.count);
-    FILE *out = fopen(path, "w");
+    FILE *out = fopen(test_events_path, "w");
     assert_non_null(out);
     const struct attn_events *e = &o.task->events[2];
     fputs("sequence_id,time,mark\n", out);
@@ -290,7 +232,7 @@ static void a_saved_model_needs_no_data_and_gives_the_same_figures(void **state)
                 fprintf(out, "%lld,%.17g,%d\n", (long long)s, e->time[i], e->mark[i] + 1);
     assert_int_equal(fclose(out), 0);
     assert_int_equal(o.job.task->evaluate(&o.job, NULL, &figures), ATTN_OK);
-    assert_int_equal(saved.job.task->evaluate(&saved.job, path, &again), ATTN_OK);
+    assert_int_equal(saved.job.task->evaluate(&saved.job, test_events_path, &again), ATTN_OK);
     static const char *const names[] = {"nll", "nll_time", "nll_mark", "nll_file",    "rmse",
                                         "mae", "accuracy", "events",   "poisson_nll", "mean_rmse"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
@@ -298,9 +240,9 @@ static void a_saved_model_needs_no_data_and_gives_the_same_figures(void **state)
         snprintf(name, sizeof name, "test_%s", names[i]);
         assert_true(attn_figures_get(&again, names[i]) == attn_figures_get(&figures, name));
     }
-    attn_free(ctx, extra);
-    close_job(&o);
-    close_job(&saved);
+    attn_free(test_ctx, extra);
+    test_events_close(&o);
+    test_events_close(&saved);
 }
 
 int main(void) {
@@ -312,5 +254,5 @@ int main(void) {
         cmocka_unit_test(training_goes_on_bit_for_bit),
         cmocka_unit_test(a_saved_model_needs_no_data_and_gives_the_same_figures),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, test_events_setting, test_setting_close);
 }

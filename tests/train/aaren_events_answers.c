@@ -1,5 +1,5 @@
 /* What a model of events answers: streams against the whole sequence at once, tables of predictions against its own mixtures, pictures, and what is refused. */
-#include "support/training.h"
+#include "support/events.h"
 #include "system/aaren/aaren.h"
 #include "system/aaren/events_forecast.h"
 #include "system/aaren/events_loss.h"
@@ -14,47 +14,18 @@
 
 #include <cmocka.h>
 
-static const char small[] = "train_sequences=16 test_sequences=4 horizon=30 width=16 ffn=16 batch=8 epochs=4";
-
-static attn_ctx *ctx;
-
-static int set_up(void **state) {
-    (void)state;
-    ctx = test_context(1);
-    return 0;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    attn_ctx_destroy(ctx);
-    return 0;
-}
-
-struct opened {
-    struct attn_recipe *recipe;
-    struct attn_job job;
-    struct attn_event_task *task;
-};
-
-static void open_job(struct opened *o, const char *words) {
-    char all[1024], text[1024];
-    snprintf(all, sizeof all, "%s%s%s", small, words[0] ? " " : "", words);
-    o->recipe = test_task_recipe(ctx, &attn_aaren_events, all);
-    if (attn_job_open(ctx, &attn_aaren_events, o->recipe, NULL, 0, NULL, &o->job))
-        fail_msg("%s: %s", words, attn_ctx_error(ctx, text, sizeof text));
-    o->task = o->job.self;
+/* A model that does not record what it does. */
+static void open_job(struct test_events *o, const char *words) {
+    char all[256];
+    snprintf(all, sizeof all, "train_sequences=16 test_sequences=4 horizon=30%s%s", words[0] ? " " : "", words);
+    test_events_open(o, all, NULL);
     attn_tape_record(attn_model_tape(o->job.model), false);
-}
-
-static void close_job(struct opened *o) {
-    attn_job_close(&o->job);
-    attn_free(ctx, o->recipe);
 }
 
 /* ------------------------------------------------------------------------------------------------------------- streams */
 
 /* What the model says at once behind each of n events, [n][outputs], as push gives it. */
-static void say_at_once(struct opened *o, const struct attn_events *e, int64_t first, int64_t n, double *out) {
+static void say_at_once(struct test_events *o, const struct attn_events *e, int64_t first, int64_t n, double *out) {
     struct attn_event_task *s = o->task;
     const int64_t outputs = 2 + s->marks.count;
     for (int64_t i = 0; i < n; i++) {
@@ -62,7 +33,7 @@ static void say_at_once(struct opened *o, const struct attn_events *e, int64_t f
         attn_tensor *marks;
         struct attn_log_normals mixture;
         struct attn_event_forecast f;
-        assert_int_equal(attn_event_batch_begin(ctx, &s->batch, &s->model.code, 1, i + 1), ATTN_OK);
+        assert_int_equal(attn_event_batch_begin(test_ctx, &s->batch, &s->model.code, 1, i + 1), ATTN_OK);
         attn_event_batch_ask(&s->batch, 0, &s->model.code, e, first, i + 1);
         assert_int_equal(attn_event_say(&o->job, &times, &marks), ATTN_OK);
         attn_event_mixture(s->model.components, times, &mixture);
@@ -78,7 +49,7 @@ static void events_one_by_one_are_the_sequence_at_once(void **state) {
                                        "process=sine encode=both"};
     (void)state;
     for (size_t w = 0; w < sizeof ways / sizeof ways[0]; w++) {
-        struct opened o;
+        struct test_events o;
         struct attn_stream_face face;
         open_job(&o, ways[w]);
         const struct attn_events *e = &o.task->events[2];
@@ -106,14 +77,14 @@ static void events_one_by_one_are_the_sequence_at_once(void **state) {
         free(state_numbers);
         free(at_once);
         free(out);
-        close_job(&o);
+        test_events_close(&o);
     }
 }
 
 /* Seconds since 1970 with their fractions, which a float has not. */
 static void streams_lose_nothing_of_times_far_from_zero(void **state) {
     enum { EVENTS = 6 };
-    struct opened o;
+    struct test_events o;
     struct attn_stream_face face;
     double out[EVENTS][2 + 5], far[2 + 5];
     (void)state;
@@ -130,7 +101,7 @@ static void streams_lose_nothing_of_times_far_from_zero(void **state) {
         }
         free(numbers);
     }
-    close_job(&o);
+    test_events_close(&o);
 }
 
 static void rows_that_cannot_follow_are_refused(void **state) {
@@ -143,7 +114,7 @@ static void rows_that_cannot_follow_are_refused(void **state) {
                {{2, 6}, "found the mark 6, expected one of the 5"},
                {{2, 1.5}, "found the mark 1.5"},
                {{HUGE_VAL, 1}, "expected a number within 1e30"}};
-    struct opened o;
+    struct test_events o;
     struct attn_stream_face face;
     double out[7];
     char text[1024];
@@ -155,14 +126,14 @@ static void rows_that_cannot_follow_are_refused(void **state) {
     assert_int_equal(o.job.task->push(&o.job, numbers, 10, 0, (double[]){1, 1}, out), ATTN_OK);
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         assert_int_equal(o.job.task->push(&o.job, numbers, 10, 1, bad[i].in, out), ATTN_EINVAL);
-        if (!strstr(attn_ctx_error(ctx, text, sizeof text), bad[i].sentence)) fail_msg("%s, expected %s", text, bad[i].sentence);
+        if (!strstr(attn_ctx_error(test_ctx, text, sizeof text), bad[i].sentence)) fail_msg("%s, expected %s", text, bad[i].sentence);
     }
     free(numbers);
-    close_job(&o);
+    test_events_close(&o);
 }
 
 static void pushing_allocates_nothing_after_the_first(void **state) {
-    struct opened o;
+    struct test_events o;
     struct attn_stream_face face;
     double out[7];
     int64_t before = 0;
@@ -177,12 +148,12 @@ static void pushing_allocates_nothing_after_the_first(void **state) {
     }
     assert_int_equal(attn_tape_allocations(attn_model_tape(o.job.model)), before);
     free(numbers);
-    close_job(&o);
+    test_events_close(&o);
 }
 
 /* --------------------------------------------------------------------------------------------------------- predictions */
 
-static char *say(struct opened *o, bool check, const char *input, struct attn_picture *picture, attn_status *status) {
+static char *say(struct test_events *o, bool check, const char *input, struct attn_picture *picture, attn_status *status) {
     char *text = NULL;
     size_t bytes = 0;
     FILE *in = fmemopen((void *)(uintptr_t)input, strlen(input), "r"), *out = open_memstream(&text, &bytes);
@@ -203,7 +174,7 @@ static int lines_of(const char *text) {
 }
 
 static void predictions_are_of_every_sequence(void **state) {
-    struct opened o;
+    struct test_events o;
     attn_status status;
     double n, last, mean, median, low, high, p[5];
     (void)state;
@@ -223,11 +194,11 @@ static void predictions_are_of_every_sequence(void **state) {
     assert_int_equal(sscanf(a, "\n\"a,b\",2,1.25,%lf,%lf,%lf,%lf", &mean, &median, &low, &high), 4);
     assert_true(low > 2 && median > low && mean > 2); /* nothing has come until 2 */
     free(text);
-    close_job(&o);
+    test_events_close(&o);
 }
 
 static void checks_are_of_every_event_but_the_first(void **state) {
-    struct opened o;
+    struct test_events o;
     attn_status status;
     (void)state;
     for (int cut = 0; cut < 2; cut++) {
@@ -239,7 +210,7 @@ static void checks_are_of_every_event_but_the_first(void **state) {
             strstr(text, "sequence_id,event,time,mark,expected_time,median_time,low_time,high_time,inside,likeliest_mark,p_mark\n"));
         assert_true(strstr(text, "\n\"a,b\",2,1.25,3,") && strstr(text, "\nc,2,1,2,") && strstr(text, "\nc,3,3.5,2,"));
         free(text);
-        close_job(&o);
+        test_events_close(&o);
     }
 }
 
@@ -248,7 +219,7 @@ static void tables_that_do_not_fit_the_model_are_refused(void **state) {
         {"", "the input: line 1: found the end of the file, expected a header"},
         {"sequence_id,time,mark\n1,2,9\n", "the input: line 2, column 3: found '9', expected one of 5 marks: 1, 2, 3, 4, 5"},
         {"sequence_id,time,mark\n1,2,1\n1,1,1\n", "the input: line 3, column 2: found '1', expected a time"}};
-    struct opened o;
+    struct test_events o;
     attn_status status;
     char text[1024];
     (void)state;
@@ -256,17 +227,17 @@ static void tables_that_do_not_fit_the_model_are_refused(void **state) {
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         char *said = say(&o, false, bad[i][0], NULL, &status);
         assert_int_equal(status, ATTN_EINVAL);
-        if (!strstr(attn_ctx_error(ctx, text, sizeof text), bad[i][1])) fail_msg("%s, expected %s", text, bad[i][1]);
+        if (!strstr(attn_ctx_error(test_ctx, text, sizeof text), bad[i][1])) fail_msg("%s, expected %s", text, bad[i][1]);
         assert_string_equal(said, "");
         free(said);
     }
-    close_job(&o);
+    test_events_close(&o);
 }
 
 /* ------------------------------------------------------------------------------------------------------------ pictures */
 
 static void pictures_show_the_models_intensity_and_the_true_one(void **state) {
-    struct opened o;
+    struct test_events o;
     (void)state;
     open_job(&o, "");
     for (int64_t i = 0; i < 4; i++) {
@@ -278,13 +249,13 @@ static void pictures_show_the_models_intensity_and_the_true_one(void **state) {
             assert_true(p.apart && p.points > 1 && p.line[0].role == ATTN_PICTURE_PREDICTED && p.line[1].role == ATTN_PICTURE_TRUTH);
             for (int64_t v = 0; v < p.vertices; v++) assert_true(p.vertex[2 * v + 1] > 0);
         }
-        attn_picture_free(ctx, &p);
+        attn_picture_free(test_ctx, &p);
     }
-    close_job(&o);
+    test_events_close(&o);
 }
 
 static void a_prediction_may_be_drawn(void **state) {
-    struct opened o;
+    struct test_events o;
     struct attn_picture p = {.points = 0};
     attn_status status;
     (void)state;
@@ -293,12 +264,12 @@ static void a_prediction_may_be_drawn(void **state) {
     assert_int_equal(status, ATTN_OK);
     assert_int_equal(p.lines, 1);
     assert_int_equal(p.points, 2);
-    attn_picture_free(ctx, &p);
-    close_job(&o);
+    attn_picture_free(test_ctx, &p);
+    test_events_close(&o);
 }
 
 static void generated_tables_are_read_again(void **state) {
-    struct opened o;
+    struct test_events o;
     struct attn_events again;
     struct attn_events_options options;
     char *text = NULL, error[1024];
@@ -310,15 +281,15 @@ static void generated_tables_are_read_again(void **state) {
     assert_int_equal(o.job.task->generate(&o.job, 16, out), ATTN_OK);
     fclose(out);
     attn_events_options_init(&options);
-    if (attn_events_parse(ctx, "generated", (const uint8_t *)text, bytes, &options, NULL, &again))
-        fail_msg("%s", attn_ctx_error(ctx, error, sizeof error));
+    if (attn_events_parse(test_ctx, "generated", (const uint8_t *)text, bytes, &options, NULL, &again))
+        fail_msg("%s", attn_ctx_error(test_ctx, error, sizeof error));
     const struct attn_events *e = &o.task->events[0];
     assert_int_equal(again.events, e->events);
     assert_memory_equal(again.time, e->time, (size_t)e->events * sizeof *e->time);
     assert_memory_equal(again.mark, e->mark, (size_t)e->events * sizeof *e->mark);
-    attn_events_free(ctx, &again);
+    attn_events_free(test_ctx, &again);
     free(text);
-    close_job(&o);
+    test_events_close(&o);
 }
 
 int main(void) {
@@ -334,5 +305,5 @@ int main(void) {
         cmocka_unit_test(a_prediction_may_be_drawn),
         cmocka_unit_test(generated_tables_are_read_again),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, test_setting_open, test_setting_close);
 }

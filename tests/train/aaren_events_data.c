@@ -1,81 +1,14 @@
 /* What the task aaren/events learns from, and what it refuses. */
-#include "support/training.h"
-#include "system/aaren/aaren.h"
-#include "system/aaren/events_task.h"
+#include "support/events.h"
 
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
-
-static const char small[] =
-    "train_sequences=24 test_sequences=6 horizon=20 width=16 ffn=16 batch=8 epochs=4 eval_every=0 patience=0 dropout=0";
-
-static char folder[64], path[96];
-static attn_ctx *ctx;
-
-static int set_up(void **state) {
-    (void)state;
-    test_folder_make(folder);
-    snprintf(path, sizeof path, "%s/events.csv", folder);
-    ctx = test_context(1);
-    return 0;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    attn_ctx_destroy(ctx);
-    test_folder_remove(folder);
-    return 0;
-}
-
-struct opened {
-    struct attn_recipe *recipe;
-    struct attn_job job;
-    struct attn_event_task *task;
-};
-
-static attn_status try_open(struct opened *o, const char *words, const char *extra) {
-    char all[1024];
-    snprintf(all, sizeof all, "%s%s%s", small, words[0] ? " " : "", words);
-    o->recipe = test_task_recipe(ctx, &attn_aaren_events, all);
-    const attn_status status = attn_job_open(ctx, &attn_aaren_events, o->recipe, NULL, 0, extra, &o->job);
-    o->task = o->job.self;
-    return status;
-}
-
-static void open_job(struct opened *o, const char *words, const char *extra) {
-    char text[1024];
-    if (try_open(o, words, extra)) fail_msg("%s: %s", words, attn_ctx_error(ctx, text, sizeof text));
-}
-
-static void close_job(struct opened *o) {
-    attn_job_close(&o->job);
-    attn_free(ctx, o->recipe);
-}
-
-static void put_file(const char *text) {
-    FILE *out = fopen(path, "w");
-    assert_non_null(out);
-    fputs(text, out);
-    assert_int_equal(fclose(out), 0);
-}
-
-/* Three sequences of ten events and one of two, with ties. */
-static void put_small_file(void) {
-    FILE *out = fopen(path, "w");
-    assert_non_null(out);
-    fputs("sequence_id,time,mark\n", out);
-    for (int s = 0; s < 8; s++)
-        for (int i = 0; i < (s == 7 ? 2 : 10); i++)
-            fprintf(out, "%d,%.17g,%s\n", 100 + s, 1.4e9 + 3600 * (i * i / 3 + s), i % 3 == 0 ? "a" : "b");
-    assert_int_equal(fclose(out), 0);
-}
 
 /* ------------------------------------------------------------------------------------------------------------- data */
 
@@ -83,10 +16,10 @@ static void every_event_but_the_first_is_predicted_once(void **state) {
     (void)state;
     for (int64_t length = 2; length <= 12; length++) {
         char words[192];
-        struct opened o;
-        put_small_file();
-        snprintf(words, sizeof words, "data=%s split=order length=%lld", path, (long long)length);
-        open_job(&o, words, NULL);
+        struct test_events o;
+        test_events_put_small();
+        snprintf(words, sizeof words, "data=%s split=order length=%lld", test_events_path, (long long)length);
+        test_events_open(&o, words, NULL);
         const struct attn_events *e = &o.task->events[0];
         int32_t seen[80] = {0};
         assert_true(e->events <= 80 && e->sequences == 8);
@@ -103,21 +36,21 @@ static void every_event_but_the_first_is_predicted_once(void **state) {
             }
         for (int64_t s = 0; s < e->sequences; s++)
             for (int64_t i = e->first[s]; i < e->first[s + 1]; i++) assert_int_equal(seen[i], i > e->first[s]);
-        close_job(&o);
+        test_events_close(&o);
     }
 }
 
 static void sequences_are_split_by_the_last_digits_of_their_names(void **state) {
     char words[192];
-    struct opened o;
+    struct test_events o;
     (void)state;
-    FILE *out = fopen(path, "w");
+    FILE *out = fopen(test_events_path, "w");
     assert_non_null(out);
     fputs("sequence_id,time,mark\n", out);
     for (int s = 0; s < 30; s++) fprintf(out, "%d,1,a\n%d,2.5,a\n%d,4,a\n", s, s, s);
     assert_int_equal(fclose(out), 0);
-    snprintf(words, sizeof words, "data=%s split=mod10", path);
-    open_job(&o, words, NULL);
+    snprintf(words, sizeof words, "data=%s split=mod10", test_events_path);
+    test_events_open(&o, words, NULL);
     for (int part = 0; part < ATTN_EVENT_PARTS; part++) {
         assert_int_equal(o.task->part[part].pieces, part == 0 ? 24 : 3);
         for (int64_t p = 0; p < o.task->part[part].pieces; p++) {
@@ -125,15 +58,15 @@ static void sequences_are_split_by_the_last_digits_of_their_names(void **state) 
             assert_int_equal(digit < 8 ? 0 : digit - 7, part);
         }
     }
-    close_job(&o);
+    test_events_close(&o);
 }
 
 /* Each epoch has all pieces; the order is the seed's and the epoch's. */
 static void an_epoch_has_every_piece(void **state) {
-    struct opened o;
+    struct test_events o;
     int64_t first[32] = {0};
     (void)state;
-    open_job(&o, "train_sequences=24 batch=8", NULL);
+    test_events_open(&o, "train_sequences=24 batch=8", NULL);
     assert_int_equal(o.job.epoch_steps, 3);
     for (int64_t epoch = 0; epoch < 3; epoch++) {
         int seen[32] = {0};
@@ -147,18 +80,18 @@ static void an_epoch_has_every_piece(void **state) {
     attn_tape_reset(attn_model_tape(o.job.model));
     assert_non_null(o.job.task->loss(&o.job, 0, 0, 1));
     assert_memory_equal(first, o.task->order, 24 * sizeof *first);
-    close_job(&o);
+    test_events_close(&o);
 }
 
 static void facts_are_those_of_trainings_times(void **state) {
     char words[192];
-    struct opened o;
+    struct test_events o;
     double logs = 0, sum = 0, least = HUGE_VAL;
     int apart = 0, targets = 0, densities = 0, marks[2] = {1, 1};
     (void)state;
-    put_small_file();
-    snprintf(words, sizeof words, "data=%s", path);
-    open_job(&o, words, NULL);
+    test_events_put_small();
+    snprintf(words, sizeof words, "data=%s", test_events_path);
+    test_events_open(&o, words, NULL);
     const struct attn_events *e = &o.task->events[0];
     for (int64_t s = 0; s < 4; s++)
         for (int64_t i = e->first[s] + 1; i < e->first[s + 1]; i++) {
@@ -177,7 +110,7 @@ static void facts_are_those_of_trainings_times(void **state) {
     assert_true(fabs(f->unit - exp(logs / apart)) < 1e-9 * f->unit && f->least == least);
     assert_true(fabs(f->mean - sum / targets) < 1e-9 * f->mean && fabs(f->rate - densities / sum) < 1e-12 * f->rate);
     for (int m = 0; m < 2; m++) assert_true(fabs(f->share[m] - (double)marks[m] / (marks[0] + marks[1])) < 1e-15);
-    close_job(&o);
+    test_events_close(&o);
 }
 
 static void tokens_carry_the_encodings_of_their_times(void **state) {
@@ -208,12 +141,12 @@ static void tokens_carry_the_encodings_of_their_times(void **state) {
 /* ------------------------------------------------------------------------------------------------------------ refusals */
 
 static void expect_refused(const char *words, const char *piece) {
-    struct opened o;
+    struct test_events o;
     char text[1024];
-    if (!try_open(&o, words, NULL)) fail_msg("%s was taken", words);
-    attn_ctx_error(ctx, text, sizeof text);
+    if (!test_events_try(&o, words, NULL)) fail_msg("%s was taken", words);
+    attn_ctx_error(test_ctx, text, sizeof text);
     if (!strstr(text, piece)) fail_msg("%s: \"%s\", expected \"%s\"", words, text, piece);
-    close_job(&o);
+    test_events_close(&o);
 }
 
 static void recipes_that_contradict_themselves_are_refused(void **state) {
@@ -231,19 +164,19 @@ static void recipes_that_contradict_themselves_are_refused(void **state) {
 static void files_that_do_not_serve_are_refused(void **state) {
     char words[256];
     (void)state;
-    snprintf(words, sizeof words, "data=%s", path);
-    put_file("sequence_id,time,mark\n1,1,a\n2,1,a\n3,1,a\n");
+    snprintf(words, sizeof words, "data=%s", test_events_path);
+    test_events_put("sequence_id,time,mark\n1,1,a\n2,1,a\n3,1,a\n");
     expect_refused(words, "found 3 sequences and none for training, expected at least one with two rows");
-    put_file("sequence_id,time,mark\n1,1,a\n1,1,a\n2,1,a\n2,1,a\n3,1,a\n3,1,a\n4,1,a\n4,2,a\n5,1,b\n5,2,a\n");
+    test_events_put("sequence_id,time,mark\n1,1,a\n1,1,a\n2,1,a\n2,1,a\n3,1,a\n3,1,a\n4,1,a\n4,2,a\n5,1,b\n5,2,a\n");
     expect_refused(words, "found no two events at different times to learn from");
-    put_file("sequence_id,time,mark\n1,1,a\n1,2,a\n1,3,a\n");
+    test_events_put("sequence_id,time,mark\n1,1,a\n1,2,a\n1,3,a\n");
     expect_refused(words, "found 1 sequences and none for training, expected at least one with two rows, or pieces of a smaller length=");
-    put_file("sequence_id,time,mark\n1,2,a\n1,1,a\n");
+    test_events_put("sequence_id,time,mark\n1,2,a\n1,1,a\n");
     expect_refused(words, "events.csv: line 3, column 2: found '1', expected a time");
-    snprintf(words, sizeof words, "data=%s split=mod10", path);
-    put_file("sequence_id,time,mark\na,1,x\na,2,x\n");
+    snprintf(words, sizeof words, "data=%s split=mod10", test_events_path);
+    test_events_put("sequence_id,time,mark\na,1,x\na,2,x\n");
     expect_refused(words, "found the sequence 'a', expected names that are whole numbers, as split=mod10");
-    snprintf(words, sizeof words, "data=%s/none.csv", folder);
+    snprintf(words, sizeof words, "data=%s/none.csv", test_folder);
     expect_refused(words, "none.csv");
 }
 
@@ -259,11 +192,11 @@ static void a_saved_text_that_no_training_wrote_is_refused(void **state) {
                                         "{\"unit\":1,\"least\":1,\"mean\":1,\"rate\":\"1\",\"marks\":[\"a\"],\"share\":[1]}"};
     (void)state;
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
-        struct opened o;
+        struct test_events o;
         char text[1024];
-        assert_int_equal(try_open(&o, "", texts[i]), ATTN_EINVAL);
-        assert_non_null(strstr(attn_ctx_error(ctx, text, sizeof text), "attn_extra"));
-        close_job(&o);
+        assert_int_equal(test_events_try(&o, "", texts[i]), ATTN_EINVAL);
+        assert_non_null(strstr(attn_ctx_error(test_ctx, text, sizeof text), "attn_extra"));
+        test_events_close(&o);
     }
 }
 
@@ -278,5 +211,5 @@ int main(void) {
         cmocka_unit_test(files_that_do_not_serve_are_refused),
         cmocka_unit_test(a_saved_text_that_no_training_wrote_is_refused),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, test_events_setting, test_setting_close);
 }

@@ -2,33 +2,18 @@
  * against what time rescaling says of them (Brown et al. 2002): integrals of an intensity between its events are Exp(1). */
 #include "system/aaren/events_process.h"
 
-#include "support/training.h"
+#include "support/setting.h"
 
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include <cmocka.h>
 
-static attn_ctx *ctx;
-
-static int set_up(void **state) {
-    (void)state;
-    ctx = test_context(1);
-    return 0;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    attn_ctx_destroy(ctx);
-    return 0;
-}
-
 static void draw(const struct attn_process *p, uint64_t seed, int64_t first, int64_t count, struct attn_events *out) {
-    assert_int_equal(attn_process_draw(ctx, p, seed, first, count, out), ATTN_OK);
+    assert_int_equal(attn_process_draw(test_ctx, p, seed, first, count, out), ATTN_OK);
 }
 
 /* lambda_m(t) of the events before t, by its definition. */
@@ -88,7 +73,7 @@ static void likelihoods_by_recursion_are_those_by_sums_over_all_pairs(void **sta
             for (int m = 0; m < p.marks && n > 0; m++) want -= integral(&p, m, time[0], time[n - 1], n, time, mark);
             assert_true(fabs(attn_process_log_likelihood(&p, n, time, mark) - want) <= 1e-11 * (1 + fabs(want)));
         }
-        attn_events_free(ctx, &e);
+        attn_events_free(test_ctx, &e);
     }
 }
 
@@ -168,7 +153,7 @@ static void drawn_events_are_of_the_process(void **state) {
             if (!(d < 1.95)) fail_msg("mark %d of %d: %lld events, distance %.2f", m, p.marks, (long long)n, d);
         }
         free(x);
-        attn_events_free(ctx, &e);
+        attn_events_free(test_ctx, &e);
     }
 }
 
@@ -189,9 +174,9 @@ static void a_sequence_depends_on_its_seed_and_number_alone(void **state) {
         assert_int_equal(all.mark[all.first[s + 1] - 1], ATTN_EVENTS_END);
         assert_true(all.time[all.first[s + 1] - 1] == 40);
     }
-    attn_events_free(ctx, &all);
-    attn_events_free(ctx, &part);
-    attn_events_free(ctx, &other);
+    attn_events_free(test_ctx, &all);
+    attn_events_free(test_ctx, &part);
+    attn_events_free(test_ctx, &other);
 }
 
 int main(void) {
@@ -202,5 +187,5 @@ int main(void) {
         cmocka_unit_test(drawn_events_are_of_the_process),
         cmocka_unit_test(a_sequence_depends_on_its_seed_and_number_alone),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, test_setting_open, test_setting_close);
 }

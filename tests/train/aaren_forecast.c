@@ -18,37 +18,11 @@
 
 enum { LENGTH = TEST_FORECAST_LENGTH, HORIZON = TEST_FORECAST_HORIZON, CHANNELS = TEST_FORECAST_CHANNELS, ROWS = TEST_FORECAST_ROWS };
 
-static attn_ctx *ctx;
-
-static int set_up(void **state) {
-    (void)state;
-    ctx = test_context(1);
-    return 0;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    attn_ctx_destroy(ctx);
-    return 0;
-}
-
-static void open_job(const char *words, struct attn_recipe **recipe, struct attn_job *job) {
-    test_forecast_open(ctx, words, recipe, job);
-}
-
-static void close_job(struct attn_recipe *recipe, struct attn_job *job) {
-    test_forecast_close(recipe, job);
-}
-
-static void expect_sentence(const char *piece) {
-    test_expect_sentence(ctx, piece);
-}
-
 static double loss_of(struct attn_job *job, int64_t step, int64_t micro, int64_t micros) {
     char error[1024];
     attn_tape_reset(attn_model_tape(job->model));
     attn_tensor *loss = job->task->loss(job, step, micro, micros);
-    if (!loss) fail_msg("%s", attn_ctx_error(ctx, error, sizeof error));
+    if (!loss) fail_msg("%s", attn_ctx_error(test_ctx, error, sizeof error));
     return (double)*attn_data(loss);
 }
 
@@ -62,10 +36,10 @@ static void the_task_opens_with_its_defaults(void **state) {
     struct attn_recipe *recipe;
     struct attn_job job;
     (void)state;
-    assert_int_equal(attn_task_recipe(ctx, &attn_aaren_forecast, &recipe), ATTN_OK);
-    assert_int_equal(attn_job_open(ctx, &attn_aaren_forecast, recipe, NULL, 0, NULL, &job), ATTN_OK);
+    assert_int_equal(attn_task_recipe(test_ctx, &attn_aaren_forecast, &recipe), ATTN_OK);
+    assert_int_equal(attn_job_open(test_ctx, &attn_aaren_forecast, recipe, NULL, 0, NULL, &job), ATTN_OK);
     assert_int_equal(job.epoch_steps, (7000 - 96 - 96 + 1) / 32);
-    close_job(recipe, &job);
+    test_forecast_close(recipe, &job);
 }
 
 static void three_steps_lower_the_loss_of_every_form(void **state) {
@@ -75,7 +49,7 @@ static void three_steps_lower_the_loss_of_every_form(void **state) {
         struct attn_job job;
         attn_optimizer *optimizer;
         attn_optimizer_config config;
-        open_job(models[i], &recipe, &job);
+        test_forecast_open(test_ctx, models[i], &recipe, &job);
         attn_optimizer_config_init(&config);
         assert_int_equal(attn_model_optimizer(job.model, &config, 0, &optimizer), ATTN_OK);
         const double before = loss_of(&job, 0, 0, 1);
@@ -87,7 +61,7 @@ static void three_steps_lower_the_loss_of_every_form(void **state) {
         const double after = loss_of(&job, 0, 0, 1);
         if (!(after < before)) fail_msg("%s: %g after %g", models[i], after, before);
         attn_optimizer_destroy(optimizer);
-        close_job(recipe, &job);
+        test_forecast_close(recipe, &job);
     }
 }
 
@@ -97,14 +71,14 @@ static void losses_of_micro_batches_add_up_to_that_of_the_batch(void **state) {
     for (int i = 0; i < MODELS; i++) {
         struct attn_recipe *recipe;
         struct attn_job job;
-        open_job(models[i], &recipe, &job);
+        test_forecast_open(test_ctx, models[i], &recipe, &job);
         const double whole = loss_of(&job, 30, 0, 1); /* of the second pass */
         for (int64_t micros = 2; micros <= 8; micros *= 2) {
             double sum = 0;
             for (int64_t m = 0; m < micros; m++) sum += loss_of(&job, 30, m, micros);
             if (!(fabs(sum - whole) <= 16 * 1.2e-7 * whole)) fail_msg("%s: %.9g of %d, %.9g", models[i], sum, (int)micros, whole);
         }
-        close_job(recipe, &job);
+        test_forecast_close(recipe, &job);
     }
 }
 
@@ -112,7 +86,7 @@ static void every_window_of_training_is_seen_once_a_pass(void **state) {
     struct attn_recipe *recipe;
     struct attn_job job;
     (void)state;
-    open_job("batch=1", &recipe, &job);
+    test_forecast_open(test_ctx, "batch=1", &recipe, &job);
     const struct attn_forecast_task *s = job.self;
     const int64_t windows = s->part[ATTN_FORECAST_TRAIN].windows;
     assert_int_equal(windows, 210 - LENGTH - HORIZON + 1);
@@ -127,7 +101,7 @@ static void every_window_of_training_is_seen_once_a_pass(void **state) {
         }
         for (int64_t i = 0; i < windows; i++) assert_int_equal(seen[i], 1);
     }
-    close_job(recipe, &job);
+    test_forecast_close(recipe, &job);
 }
 
 /* ------------------------------------------------------------------------------------------------------------- answers */
@@ -139,7 +113,7 @@ static char *table_of(int64_t begin, int64_t end) {
     size_t bytes = 0;
     FILE *out = open_memstream(&text, &bytes);
     assert_non_null(out);
-    assert_int_equal(attn_forecast_generate(ctx, 1, ROWS, &s), ATTN_OK);
+    assert_int_equal(attn_forecast_generate(test_ctx, 1, ROWS, &s), ATTN_OK);
     fputs("date,x1,x2,x3,x4,x5,x6,x7\n", out);
     for (int64_t i = begin; i < end; i++) {
         fprintf(out, "2020-01-%02d %02d:00:00", (int)(1 + i / 24), (int)(i % 24));
@@ -147,7 +121,7 @@ static char *table_of(int64_t begin, int64_t end) {
         fputc('\n', out);
     }
     fclose(out);
-    attn_forecast_series_free(ctx, &s);
+    attn_forecast_series_free(test_ctx, &s);
     return text;
 }
 
@@ -168,7 +142,7 @@ static char *say(struct attn_job *job, const char *table, bool check, struct att
 static void add_errors(const struct attn_forecast_units *u, const char *text, double *squares, double *absolutes, int64_t *count) {
     const struct attn_table_options options = {ATTN_TABLE_CSV, true, false};
     struct attn_table table;
-    assert_int_equal(attn_table_parse(ctx, "forecast", (const uint8_t *)text, strlen(text), &options, &table), ATTN_OK);
+    assert_int_equal(attn_table_parse(test_ctx, "forecast", (const uint8_t *)text, strlen(text), &options, &table), ATTN_OK);
     assert_int_equal(table.rows, HORIZON);
     assert_int_equal(table.columns, 1 + 2 * CHANNELS);
     for (size_t i = 0; i < HORIZON; i++)
@@ -179,7 +153,7 @@ static void add_errors(const struct attn_forecast_units *u, const char *text, do
             *absolutes += fabs(error);
             ++*count;
         }
-    attn_table_free(ctx, &table);
+    attn_table_free(test_ctx, &table);
 }
 
 /* Seven digits are printed, of numbers below 10. */
@@ -193,7 +167,7 @@ static void figures_are_errors_of_forecasts_asked_one_by_one(void **state) {
         struct attn_recipe *recipe;
         struct attn_job job;
         struct attn_figures figures = {.count = 0};
-        open_job(models[i], &recipe, &job);
+        test_forecast_open(test_ctx, models[i], &recipe, &job);
         attn_tape_record(attn_model_tape(job.model), false);
         assert_int_equal(job.task->evaluate(&job, NULL, &figures), ATTN_OK);
         assert_string_equal(figures.at[0].name, job.task->figure);
@@ -215,7 +189,7 @@ static void figures_are_errors_of_forecasts_asked_one_by_one(void **state) {
                     fail_msg("%s: %s %.9g, not %.9g", models[i], parts[part].figure[k], got, want[k]);
             }
         }
-        close_job(recipe, &job);
+        test_forecast_close(recipe, &job);
     }
 }
 
@@ -226,7 +200,7 @@ static void baselines_repeat_the_last_row_and_the_windows_mean(void **state) {
     double last = 0, mean = 0;
     int64_t count = 0;
     (void)state;
-    open_job("stride=3", &recipe, &job);
+    test_forecast_open(test_ctx, "stride=3", &recipe, &job);
     attn_tape_record(attn_model_tape(job.model), false);
     assert_int_equal(job.task->evaluate(&job, NULL, &figures), ATTN_OK);
     const double *x = ((const struct attn_forecast_task *)job.self)->data.series.value;
@@ -241,7 +215,7 @@ static void baselines_repeat_the_last_row_and_the_windows_mean(void **state) {
             }
     assert_true(fabs(attn_figures_get(&figures, "test_mse_of_last_row") - last / (double)count) < 1e-12);
     assert_true(fabs(attn_figures_get(&figures, "test_mse_of_mean") - mean / (double)count) < 1e-12);
-    close_job(recipe, &job);
+    test_forecast_close(recipe, &job);
 }
 
 static void a_forecast_goes_on_behind_the_tables_last_row(void **state) {
@@ -250,18 +224,18 @@ static void a_forecast_goes_on_behind_the_tables_last_row(void **state) {
     attn_status status;
     struct attn_picture picture = {.points = 0};
     (void)state;
-    open_job("", &recipe, &job);
+    test_forecast_open(test_ctx, "", &recipe, &job);
     attn_tape_record(attn_model_tape(job.model), false);
     char *table = table_of(20, 24), *longer = table_of(0, 24), *text = say(&job, longer, false, &picture, &status);
     assert_int_equal(status, ATTN_OK);
     assert_int_equal(strncmp(text, "date,x1,x2,x3,x4,x5,x6,x7\n2020-01-02 00:00:00,", 46), 0);
     assert_non_null(strstr(text, "\n2020-01-02 04:00:00,"));
     assert_int_equal(picture.lines, 2);
-    attn_picture_free(ctx, &picture);
+    attn_picture_free(test_ctx, &picture);
     free(text);
     text = say(&job, table, false, NULL, &status);
     assert_int_equal(status, ATTN_EINVAL);
-    expect_sentence("the input: found 4 rows, expected at least 12: the model looks at length=12");
+    test_expect_sentence(test_ctx, "the input: found 4 rows, expected at least 12: the model looks at length=12");
     free(text);
     free(table);
     table = table_of(0, LENGTH + 2); /* two rows are held out, three are not there */
@@ -275,18 +249,18 @@ static void a_forecast_goes_on_behind_the_tables_last_row(void **state) {
     table = table_of(0, LENGTH);
     text = say(&job, table, true, NULL, &status);
     assert_int_equal(status, ATTN_EINVAL);
-    expect_sentence("expected at least 13");
+    test_expect_sentence(test_ctx, "expected at least 13");
     free(text);
     text = say(&job, "a,b\n1,2\n", false, NULL, &status);
     assert_int_equal(status, ATTN_EINVAL);
-    expect_sentence("the input: found 2 columns of numbers, expected the model's 7");
+    test_expect_sentence(test_ctx, "the input: found 2 columns of numbers, expected the model's 7");
     free(text);
     text = say(&job, "", false, NULL, &status);
     assert_int_equal(status, ATTN_EINVAL);
     free(text);
     free(table);
     free(longer);
-    close_job(recipe, &job);
+    test_forecast_close(recipe, &job);
 }
 
 static void pictures_end_and_have_three_lines(void **state) {
@@ -294,7 +268,7 @@ static void pictures_end_and_have_three_lines(void **state) {
     struct attn_job job;
     int64_t index = 0;
     (void)state;
-    open_job("", &recipe, &job);
+    test_forecast_open(test_ctx, "", &recipe, &job);
     attn_tape_record(attn_model_tape(job.model), false);
     for (;; index++) {
         struct attn_picture picture = {.points = 0};
@@ -303,10 +277,10 @@ static void pictures_end_and_have_three_lines(void **state) {
         assert_int_equal(picture.lines, 3);
         assert_int_equal(picture.vertices, LENGTH + 2 * (HORIZON + 1));
         assert_true(picture.title[0] && picture.caption[0] && picture.description[0]);
-        attn_picture_free(ctx, &picture);
+        attn_picture_free(test_ctx, &picture);
     }
     assert_int_equal(index, 4);
-    close_job(recipe, &job);
+    test_forecast_close(recipe, &job);
 }
 
 static void generated_data_are_those_that_training_sees(void **state) {
@@ -317,17 +291,17 @@ static void generated_data_are_those_that_training_sees(void **state) {
     size_t bytes = 0;
     FILE *out = open_memstream(&text, &bytes);
     (void)state;
-    open_job("", &recipe, &job);
+    test_forecast_open(test_ctx, "", &recipe, &job);
     assert_int_equal(job.task->generate(&job, 50, out), ATTN_OK);
     fclose(out);
-    assert_int_equal(attn_forecast_parse(ctx, "t", (const uint8_t *)text, bytes, (double)NAN, &a), ATTN_OK);
-    assert_int_equal(attn_forecast_generate(ctx, 1, 50, &b), ATTN_OK);
+    assert_int_equal(attn_forecast_parse(test_ctx, "t", (const uint8_t *)text, bytes, (double)NAN, &a), ATTN_OK);
+    assert_int_equal(attn_forecast_generate(test_ctx, 1, 50, &b), ATTN_OK);
     assert_memory_equal(a.second, b.second, 50 * sizeof *a.second);
     for (int i = 0; i < 50 * CHANNELS; i++) assert_true(fabs(a.value[i] - b.value[i]) <= 1e-8 * fmax(1, fabs(b.value[i])));
-    attn_forecast_series_free(ctx, &a);
-    attn_forecast_series_free(ctx, &b);
+    attn_forecast_series_free(test_ctx, &a);
+    attn_forecast_series_free(test_ctx, &b);
     free(text);
-    close_job(recipe, &job);
+    test_forecast_close(recipe, &job);
 }
 
 /* ------------------------------------------------------------------------------------------------------------- models */
@@ -349,12 +323,13 @@ static void a_saved_model_answers_without_the_data_it_has_learned_from(void **st
     fputs(table, file);
     fclose(file);
     snprintf(words, sizeof words, "%s data=%s steps=6 epochs=0 eval_every=2", test_forecast_words, data);
-    struct attn_recipe *recipe = test_task_recipe(ctx, task, words);
-    if (test_train(ctx, recipe, store, folder, &training, &end)) fail_msg("%s", attn_ctx_error(ctx, error, sizeof error));
-    attn_free(ctx, recipe);
+    struct attn_recipe *recipe = test_task_recipe(test_ctx, task, words);
+    if (test_train(test_ctx, recipe, store, folder, &training, &end)) fail_msg("%s", attn_ctx_error(test_ctx, error, sizeof error));
+    attn_free(test_ctx, recipe);
     assert_int_equal(remove(data), 0);
     snprintf(path, sizeof path, "%s/model.safetensors", folder);
-    if (attn_work_open_model(ctx, attn_task_named, path, NULL, 0, &model)) fail_msg("%s", attn_ctx_error(ctx, error, sizeof error));
+    if (attn_work_open_model(test_ctx, attn_task_named, path, NULL, 0, &model))
+        fail_msg("%s", attn_ctx_error(test_ctx, error, sizeof error));
     char *text = say(&model.job, asked, false, NULL, &status);
     assert_int_equal(status, ATTN_OK);
     assert_non_null(strstr(text, "\n2020-01-05 16:00:00,"));
@@ -398,11 +373,11 @@ static void recipes_that_contradict_themselves_are_refused(void **state) {
         char all[512];
         struct attn_job job;
         snprintf(all, sizeof all, "%s %s", test_forecast_words, cases[i].words);
-        struct attn_recipe *recipe = test_task_recipe(ctx, &attn_aaren_forecast, all);
-        if (attn_job_open(ctx, &attn_aaren_forecast, recipe, NULL, 0, NULL, &job) == ATTN_OK)
+        struct attn_recipe *recipe = test_task_recipe(test_ctx, &attn_aaren_forecast, all);
+        if (attn_job_open(test_ctx, &attn_aaren_forecast, recipe, NULL, 0, NULL, &job) == ATTN_OK)
             fail_msg("%s was not refused", cases[i].words);
-        expect_sentence(cases[i].piece);
-        close_job(recipe, &job);
+        test_expect_sentence(test_ctx, cases[i].piece);
+        test_forecast_close(recipe, &job);
     }
 }
 
@@ -420,5 +395,5 @@ int main(void) {
         cmocka_unit_test(a_saved_model_answers_without_the_data_it_has_learned_from),
         cmocka_unit_test(recipes_that_contradict_themselves_are_refused),
     };
-    return cmocka_run_group_tests_name("aaren: forecasts", tests, set_up, tear_down);
+    return cmocka_run_group_tests_name("aaren: forecasts", tests, test_setting_open, test_setting_close);
 }

@@ -1,7 +1,7 @@
 /* Tables of forecasting benchmarks, their parts and windows counted by hand, units, marks of time, and the rows that a model sees, against loops. */
 #include "base/random.h"
 #include "io/date.h"
-#include "support/training.h"
+#include "support/setting.h"
 #include "system/aaren/forecast.h"
 
 #include <math.h>
@@ -14,25 +14,11 @@
 
 #include <cmocka.h>
 
-static attn_ctx *ctx;
-
-static int set_up(void **state) {
-    (void)state;
-    ctx = test_context(1);
-    return 0;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    attn_ctx_destroy(ctx);
-    return 0;
-}
-
 static struct attn_forecast_series parse(const char *text, double missing) {
     struct attn_forecast_series s;
     char error[1024];
-    if (attn_forecast_parse(ctx, "t.csv", (const uint8_t *)text, strlen(text), missing, &s))
-        fail_msg("%s: %s", text, attn_ctx_error(ctx, error, sizeof error));
+    if (attn_forecast_parse(test_ctx, "t.csv", (const uint8_t *)text, strlen(text), missing, &s))
+        fail_msg("%s: %s", text, attn_ctx_error(test_ctx, error, sizeof error));
     return s;
 }
 
@@ -57,7 +43,7 @@ static void columns_are_channels_with_or_without_header_and_dates(void **state) 
         assert_int_equal(s.titled, cases[i].titled);
         assert_string_equal(s.name[0], cases[i].first);
         assert_int_equal(attn_forecast_interval(&s), i == 0 ? 3600 : i == 3 ? 86400 : 0);
-        attn_forecast_series_free(ctx, &s);
+        attn_forecast_series_free(test_ctx, &s);
     }
 }
 
@@ -66,13 +52,13 @@ static void what_is_not_known_has_the_number_before_it(void **state) {
     struct attn_forecast_series s = parse("a,b\n,7\n3,-9999.0\nNaN,8\n5, \n", -9999);
     (void)state;
     for (int i = 0; i < 8; i++) assert_true(s.value[i] == whole[i]);
-    attn_forecast_series_free(ctx, &s);
+    attn_forecast_series_free(test_ctx, &s);
     s = parse("a\n-9999\n1\n", (double)NAN);
     assert_true(s.value[0] == -9999); /* a number like any other */
-    attn_forecast_series_free(ctx, &s);
+    attn_forecast_series_free(test_ctx, &s);
     s = parse("2016-07-01 00:00,1\n2016-07-01 01:00,2\n2016-07-01 01:00,2\n", (double)NAN);
     assert_int_equal(attn_forecast_interval(&s), 3600); /* a row that comes twice has no length */
-    attn_forecast_series_free(ctx, &s);
+    attn_forecast_series_free(test_ctx, &s);
 }
 
 static void bad_tables_are_refused_with_their_place(void **state) {
@@ -95,14 +81,15 @@ static void bad_tables_are_refused_with_their_place(void **state) {
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct attn_forecast_series s;
         char error[1024];
-        assert_int_equal(attn_forecast_parse(ctx, "t.csv", (const uint8_t *)cases[i].text, strlen(cases[i].text), (double)NAN, &s),
+        assert_int_equal(attn_forecast_parse(test_ctx, "t.csv", (const uint8_t *)cases[i].text, strlen(cases[i].text), (double)NAN, &s),
                          ATTN_EINVAL);
-        if (!strstr(attn_ctx_error(ctx, error, sizeof error), cases[i].piece)) fail_msg("expected \"%s\" in \"%s\"", cases[i].piece, error);
+        if (!strstr(attn_ctx_error(test_ctx, error, sizeof error), cases[i].piece))
+            fail_msg("expected \"%s\" in \"%s\"", cases[i].piece, error);
         assert_null(s.value);
     }
     struct attn_forecast_series none;
-    assert_int_equal(attn_forecast_read(ctx, "/nonexistent.csv", (double)NAN, &none), ATTN_EINVAL);
-    assert_int_equal(attn_forecast_parse(ctx, "t.csv", (const uint8_t *)"", 0, (double)NAN, &none), ATTN_EINVAL);
+    assert_int_equal(attn_forecast_read(test_ctx, "/nonexistent.csv", (double)NAN, &none), ATTN_EINVAL);
+    assert_int_equal(attn_forecast_parse(test_ctx, "t.csv", (const uint8_t *)"", 0, (double)NAN, &none), ATTN_EINVAL);
 }
 
 /* --------------------------------------------------------------------------------------------------------------- parts */
@@ -121,7 +108,8 @@ static void parts_and_windows_are_those_counted_by_hand(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct attn_forecast_segment part[ATTN_FORECAST_PARTS];
-        assert_int_equal(attn_forecast_divide(ctx, "t", cases[i].rows, cases[i].split, cases[i].length, cases[i].horizon, part), ATTN_OK);
+        assert_int_equal(attn_forecast_divide(test_ctx, "t", cases[i].rows, cases[i].split, cases[i].length, cases[i].horizon, part),
+                         ATTN_OK);
         assert_memory_equal(part, cases[i].part, sizeof part);
     }
 }
@@ -130,11 +118,12 @@ static void parts_without_a_window_are_refused(void **state) {
     struct attn_forecast_segment part[ATTN_FORECAST_PARTS];
     char error[1024];
     (void)state;
-    assert_int_equal(attn_forecast_divide(ctx, "t.csv", 19, ATTN_FORECAST_RATIO, 3, 4, part), ATTN_EINVAL);
-    assert_non_null(strstr(attn_ctx_error(ctx, error, sizeof error), "t.csv: found 19 rows, of which 6 are to validate, expected at least "
-                                                                     "length=3 and horizon=4 there"));
-    assert_int_equal(attn_forecast_divide(ctx, "t.csv", 14399, ATTN_FORECAST_ETT_H, 3, 3, part), ATTN_EINVAL);
-    assert_non_null(strstr(attn_ctx_error(ctx, error, sizeof error), "found 14399 rows, expected at least 14400, as split=ett-h has"));
+    assert_int_equal(attn_forecast_divide(test_ctx, "t.csv", 19, ATTN_FORECAST_RATIO, 3, 4, part), ATTN_EINVAL);
+    assert_non_null(strstr(attn_ctx_error(test_ctx, error, sizeof error),
+                           "t.csv: found 19 rows, of which 6 are to validate, expected at least "
+                           "length=3 and horizon=4 there"));
+    assert_int_equal(attn_forecast_divide(test_ctx, "t.csv", 14399, ATTN_FORECAST_ETT_H, 3, 3, part), ATTN_EINVAL);
+    assert_non_null(strstr(attn_ctx_error(test_ctx, error, sizeof error), "found 14399 rows, expected at least 14400, as split=ett-h has"));
 }
 
 static void units_are_mean_and_population_deviation_of_the_first_rows_alone(void **state) {
@@ -146,7 +135,7 @@ static void units_are_mean_and_population_deviation_of_the_first_rows_alone(void
     assert_true(fabs(deviation[0] - sqrt(14 / 3.0)) < 1e-15);
     attn_forecast_standardize(&s, mean, deviation);
     assert_true(fabs(s.value[6] - 997 / sqrt(14 / 3.0)) < 1e-12 && s.value[7] == 4);
-    attn_forecast_series_free(ctx, &s);
+    attn_forecast_series_free(test_ctx, &s);
 }
 
 static void units_come_back_from_their_text_bit_for_bit(void **state) {
@@ -154,17 +143,17 @@ static void units_come_back_from_their_text_bit_for_bit(void **state) {
     struct attn_forecast_units a, b;
     char *text;
     (void)state;
-    assert_int_equal(attn_forecast_units_of(ctx, &s, 3, &a), ATTN_OK);
-    assert_int_equal(attn_forecast_units_text(ctx, &a, &text), ATTN_OK);
-    assert_int_equal(attn_forecast_units_parse(ctx, text, &b), ATTN_OK);
+    assert_int_equal(attn_forecast_units_of(test_ctx, &s, 3, &a), ATTN_OK);
+    assert_int_equal(attn_forecast_units_text(test_ctx, &a, &text), ATTN_OK);
+    assert_int_equal(attn_forecast_units_parse(test_ctx, text, &b), ATTN_OK);
     assert_true(b.channels == 2 && b.interval == 86400 && b.titled);
     assert_memory_equal(a.mean, b.mean, sizeof(double[2]));
     assert_memory_equal(a.deviation, b.deviation, sizeof(double[2]));
     assert_string_equal(b.name[1], "b, \"c\"");
-    attn_free(ctx, text);
-    attn_forecast_units_free(ctx, &a);
-    attn_forecast_units_free(ctx, &b);
-    attn_forecast_series_free(ctx, &s);
+    attn_free(test_ctx, text);
+    attn_forecast_units_free(test_ctx, &a);
+    attn_forecast_units_free(test_ctx, &b);
+    attn_forecast_series_free(test_ctx, &s);
 }
 
 static void long_names_are_cut_between_letters(void **state) {
@@ -176,20 +165,20 @@ static void long_names_are_cut_between_letters(void **state) {
     strcat(text, "\n1\n2\n");
     struct attn_forecast_series s = parse(text, (double)NAN);
     assert_int_equal(strlen(s.name[0]), 63);
-    assert_int_equal(attn_forecast_units_of(ctx, &s, 2, &a), ATTN_OK);
-    assert_int_equal(attn_forecast_units_text(ctx, &a, &json), ATTN_OK);
-    assert_int_equal(attn_forecast_units_parse(ctx, json, &b), ATTN_OK);
+    assert_int_equal(attn_forecast_units_of(test_ctx, &s, 2, &a), ATTN_OK);
+    assert_int_equal(attn_forecast_units_text(test_ctx, &a, &json), ATTN_OK);
+    assert_int_equal(attn_forecast_units_parse(test_ctx, json, &b), ATTN_OK);
     assert_string_equal(b.name[0], s.name[0]);
     text[0] = '\xC3'; /* now it is the 63rd and 64th byte that make a letter */
     memmove(text + 2, text + 1, strlen(text));
     text[1] = '\xA9';
-    attn_forecast_series_free(ctx, &s);
+    attn_forecast_series_free(test_ctx, &s);
     s = parse(text, (double)NAN);
     assert_int_equal(strlen(s.name[0]), 62);
-    attn_free(ctx, json);
-    attn_forecast_units_free(ctx, &a);
-    attn_forecast_units_free(ctx, &b);
-    attn_forecast_series_free(ctx, &s);
+    attn_free(test_ctx, json);
+    attn_forecast_units_free(test_ctx, &a);
+    attn_forecast_units_free(test_ctx, &b);
+    attn_forecast_series_free(test_ctx, &s);
 }
 
 static void damaged_units_are_refused(void **state) {
@@ -207,8 +196,8 @@ static void damaged_units_are_refused(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         struct attn_forecast_units u;
-        if (attn_forecast_units_parse(ctx, texts[i], &u) != ATTN_EINVAL) fail_msg("%s was read", texts[i]);
-        attn_forecast_units_free(ctx, &u);
+        if (attn_forecast_units_parse(test_ctx, texts[i], &u) != ATTN_EINVAL) fail_msg("%s was read", texts[i]);
+        attn_forecast_units_free(test_ctx, &u);
     }
 }
 
@@ -219,18 +208,18 @@ static void columns_of_another_table_are_found_by_their_names(void **state) {
     struct attn_forecast_units u;
     char error[1024];
     (void)state;
-    assert_int_equal(attn_forecast_units_of(ctx, &own, 2, &u), ATTN_OK);
-    assert_int_equal(attn_forecast_units_match(ctx, &u, "o.csv", &other), ATTN_OK);
+    assert_int_equal(attn_forecast_units_of(test_ctx, &own, 2, &u), ATTN_OK);
+    assert_int_equal(attn_forecast_units_match(test_ctx, &u, "o.csv", &other), ATTN_OK);
     assert_int_equal(other.channels, 2);
     for (int i = 0; i < 4; i++) assert_true(other.value[i] == 10 * (i + 1));
-    assert_int_equal(attn_forecast_units_match(ctx, &u, "o.csv", &bare), ATTN_OK); /* no names: by place */
-    assert_int_equal(attn_forecast_units_match(ctx, &u, "o.csv", &few), ATTN_EINVAL);
-    assert_non_null(strstr(attn_ctx_error(ctx, error, sizeof error), "o.csv: found no column \"a\""));
-    assert_int_equal(attn_forecast_units_match(ctx, &u, "o.csv", &more), ATTN_EINVAL);
-    assert_non_null(strstr(attn_ctx_error(ctx, error, sizeof error), "o.csv: found 3 columns of numbers, expected the model's 2"));
+    assert_int_equal(attn_forecast_units_match(test_ctx, &u, "o.csv", &bare), ATTN_OK); /* no names: by place */
+    assert_int_equal(attn_forecast_units_match(test_ctx, &u, "o.csv", &few), ATTN_EINVAL);
+    assert_non_null(strstr(attn_ctx_error(test_ctx, error, sizeof error), "o.csv: found no column \"a\""));
+    assert_int_equal(attn_forecast_units_match(test_ctx, &u, "o.csv", &more), ATTN_EINVAL);
+    assert_non_null(strstr(attn_ctx_error(test_ctx, error, sizeof error), "o.csv: found 3 columns of numbers, expected the model's 2"));
     struct attn_forecast_series *const all[] = {&own, &other, &bare, &few, &more};
-    for (int i = 0; i < 5; i++) attn_forecast_series_free(ctx, all[i]);
-    attn_forecast_units_free(ctx, &u);
+    for (int i = 0; i < 5; i++) attn_forecast_series_free(test_ctx, all[i]);
+    attn_forecast_units_free(test_ctx, &u);
 }
 
 static void marks_go_from_least_to_greatest(void **state) {
@@ -329,27 +318,27 @@ static void windows_are_what_loops_say(void **state) {
         if (!shape.every) shape.label = attn_random_between(&random, -1, LENGTH);
         for (int i = 0; i < ROWS * CHANNELS; i++) x[i] = 3 * attn_random_normal(&random) + (round % 7 == 0 ? 50 : 0);
         for (int i = 0; i < ROWS * MARKS; i++) mark[i] = (attn_real)attn_random_uniform(&random);
-        assert_int_equal(attn_forecast_batch_open(ctx, &shape, 2, &b), ATTN_OK);
+        assert_int_equal(attn_forecast_batch_open(test_ctx, &shape, 2, &b), ATTN_OK);
         attn_forecast_fill(&b, 0, x, NULL, true); /* what another window leaves behind must not matter */
         attn_forecast_fill(&b, 1, x, mark, true);
         check_window(&shape, x, mark, &b);
-        attn_forecast_batch_close(ctx, &b);
+        attn_forecast_batch_close(test_ctx, &b);
     }
 }
 
 static void generated_rows_are_the_same_however_many(void **state) {
     struct attn_forecast_series a, b, c;
     (void)state;
-    assert_int_equal(attn_forecast_generate(ctx, 4, 300, &a), ATTN_OK);
-    assert_int_equal(attn_forecast_generate(ctx, 4, 200, &b), ATTN_OK);
-    assert_int_equal(attn_forecast_generate(ctx, 5, 200, &c), ATTN_OK);
+    assert_int_equal(attn_forecast_generate(test_ctx, 4, 300, &a), ATTN_OK);
+    assert_int_equal(attn_forecast_generate(test_ctx, 4, 200, &b), ATTN_OK);
+    assert_int_equal(attn_forecast_generate(test_ctx, 5, 200, &c), ATTN_OK);
     assert_int_equal(a.channels, 7);
     assert_memory_equal(a.value, b.value, 200 * 7 * sizeof *a.value);
     assert_memory_not_equal(b.value, c.value, 200 * 7 * sizeof *a.value);
     assert_int_equal(attn_forecast_interval(&a), 3600);
-    attn_forecast_series_free(ctx, &a);
-    attn_forecast_series_free(ctx, &b);
-    attn_forecast_series_free(ctx, &c);
+    attn_forecast_series_free(test_ctx, &a);
+    attn_forecast_series_free(test_ctx, &b);
+    attn_forecast_series_free(test_ctx, &c);
 }
 
 /* ----------------------------------------------------------------------------------------------------------- real sets */
@@ -374,13 +363,13 @@ static void published_tables_are_read_whole(void **state) {
         struct attn_forecast_series s;
         char path[TEST_PATH], error[1024];
         snprintf(path, sizeof path, "%s/%s", folder, sets[i].path);
-        if (attn_forecast_read(ctx, path, sets[i].missing, &s)) fail_msg("%s", attn_ctx_error(ctx, error, sizeof error));
+        if (attn_forecast_read(test_ctx, path, sets[i].missing, &s)) fail_msg("%s", attn_ctx_error(test_ctx, error, sizeof error));
         assert_int_equal(s.rows, sets[i].rows);
         assert_int_equal(s.channels, sets[i].channels);
         assert_int_equal(attn_forecast_interval(&s), sets[i].interval);
         assert_string_equal(s.name[s.channels - 1], sets[i].last);
         for (int64_t k = 0; k < s.rows * s.channels; k++) assert_true(s.value[k] != -9999);
-        attn_forecast_series_free(ctx, &s);
+        attn_forecast_series_free(test_ctx, &s);
     }
 }
 
@@ -401,5 +390,5 @@ int main(void) {
         cmocka_unit_test(generated_rows_are_the_same_however_many),
         cmocka_unit_test(published_tables_are_read_whole),
     };
-    return cmocka_run_group_tests_name("aaren: data of forecasts", tests, set_up, tear_down);
+    return cmocka_run_group_tests_name("aaren: data of forecasts", tests, test_setting_open, test_setting_close);
 }

@@ -13,20 +13,6 @@
 
 enum { LENGTH = TEST_FORECAST_LENGTH, HORIZON = TEST_FORECAST_HORIZON, CHANNELS = TEST_FORECAST_CHANNELS, ROWS = TEST_FORECAST_ROWS };
 
-static attn_ctx *ctx;
-
-static int set_up(void **state) {
-    (void)state;
-    ctx = test_context(1);
-    return 0;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    attn_ctx_destroy(ctx);
-    return 0;
-}
-
 /* A model of float beside itself in a batch; the state is saved and goes on elsewhere in the middle. */
 static void rows_one_by_one_give_a_batchs_forecasts_and_allocate_nothing(void **state) {
     struct attn_recipe *recipe;
@@ -35,10 +21,10 @@ static void rows_one_by_one_give_a_batchs_forecasts_and_allocate_nothing(void **
     struct attn_forecast_series series;
     struct attn_forecast_batch batch;
     (void)state;
-    test_forecast_open(ctx, "layers=3 length=100", &recipe, &job);
+    test_forecast_open(test_ctx, "layers=3 length=100", &recipe, &job);
     struct attn_forecast_task *s = job.self;
-    assert_int_equal(attn_forecast_generate(ctx, 1, ROWS, &series), ATTN_OK);
-    assert_int_equal(attn_forecast_batch_open(ctx, &s->shape, 1, &batch), ATTN_OK);
+    assert_int_equal(attn_forecast_generate(test_ctx, 1, ROWS, &series), ATTN_OK);
+    assert_int_equal(attn_forecast_batch_open(test_ctx, &s->shape, 1, &batch), ATTN_OK);
     attn_forecast_fill(&batch, 0, s->data.series.value, s->data.mark, true);
     batch.count = 1;
     attn_tensor *y = attn_forecast_model_forward(&s->model, &batch, false);
@@ -67,8 +53,8 @@ static void rows_one_by_one_give_a_batchs_forecasts_and_allocate_nothing(void **
     }
     assert_int_equal(attn_tape_allocations(attn_model_tape(job.model)), allocations);
     free(memory);
-    attn_forecast_batch_close(ctx, &batch);
-    attn_forecast_series_free(ctx, &series);
+    attn_forecast_batch_close(test_ctx, &batch);
+    attn_forecast_series_free(test_ctx, &series);
     test_forecast_close(recipe, &job);
 }
 
@@ -81,9 +67,9 @@ static void the_streams_figure_is_that_of_rows_pushed_one_by_one(void **state) {
     double squares = 0;
     int64_t count = 0;
     (void)state;
-    test_forecast_open(ctx, "stream_steps=5 stride=2", &recipe, &job);
+    test_forecast_open(test_ctx, "stream_steps=5 stride=2", &recipe, &job);
     const struct attn_forecast_task *s = job.self;
-    assert_int_equal(attn_forecast_generate(ctx, 1, ROWS, &series), ATTN_OK);
+    assert_int_equal(attn_forecast_generate(test_ctx, 1, ROWS, &series), ATTN_OK);
     assert_int_equal(job.task->evaluate(&job, NULL, &figures), ATTN_OK);
     assert_int_equal(job.task->stream(&job, 100, &face), ATTN_OK);
     attn_real *memory = calloc((size_t)face.state, sizeof *memory);
@@ -100,7 +86,7 @@ static void the_streams_figure_is_that_of_rows_pushed_one_by_one(void **state) {
     const double want = squares / (double)count, got = attn_figures_get(&figures, "test_mse_of_stream");
     if (!(fabs(got - want) <= 1e-6 * want)) fail_msg("%.9g, not %.9g", got, want);
     free(memory);
-    attn_forecast_series_free(ctx, &series);
+    attn_forecast_series_free(test_ctx, &series);
     test_forecast_close(recipe, &job);
 }
 
@@ -109,7 +95,7 @@ static void what_a_row_lacks_stays_as_it_was(void **state) {
     struct attn_job job;
     struct attn_stream_face face;
     (void)state;
-    test_forecast_open(ctx, "", &recipe, &job);
+    test_forecast_open(test_ctx, "", &recipe, &job);
     assert_int_equal(job.task->stream(&job, 10, &face), ATTN_OK);
     attn_real *memory = calloc(2, (size_t)face.state * sizeof *memory);
     double in[CHANNELS + 1] = {1, 2, 3, 4, 5, 6, 7, 0}, lacks[CHANNELS + 1], a[CHANNELS], b[CHANNELS];
@@ -126,11 +112,11 @@ static void what_a_row_lacks_stays_as_it_was(void **state) {
     }
     in[2] = (double)INFINITY;
     assert_int_equal(job.task->push(&job, memory, 10, 5, in, a), ATTN_EINVAL);
-    test_expect_sentence(ctx, "stream: x3: found inf, expected a finite number");
+    test_expect_sentence(test_ctx, "stream: x3: found inf, expected a finite number");
     in[2] = 3;
     in[CHANNELS] = 1e300;
     assert_int_equal(job.task->push(&job, memory, 10, 5, in, a), ATTN_EINVAL);
-    test_expect_sentence(ctx, "stream: unix_time: found 1e+300");
+    test_expect_sentence(test_ctx, "stream: unix_time: found 1e+300");
     free(memory);
     test_forecast_close(recipe, &job);
 }
@@ -143,9 +129,9 @@ static void models_that_need_their_whole_window_are_no_streams(void **state) {
         struct attn_recipe *recipe;
         struct attn_job job;
         struct attn_stream_face face;
-        test_forecast_open(ctx, words[i], &recipe, &job);
+        test_forecast_open(test_ctx, words[i], &recipe, &job);
         assert_int_equal(job.task->stream(&job, 10, &face), ATTN_EUNSUPPORTED);
-        test_expect_sentence(ctx, "expected form=encoder, normalize=running or none, and padding=causal");
+        test_expect_sentence(test_ctx, "expected form=encoder, normalize=running or none, and padding=causal");
         test_forecast_close(recipe, &job);
     }
 }
@@ -157,5 +143,5 @@ int main(void) {
         cmocka_unit_test(what_a_row_lacks_stays_as_it_was),
         cmocka_unit_test(models_that_need_their_whole_window_are_no_streams),
     };
-    return cmocka_run_group_tests_name("aaren: forecasts as streams", tests, set_up, tear_down);
+    return cmocka_run_group_tests_name("aaren: forecasts as streams", tests, test_setting_open, test_setting_close);
 }

@@ -58,3 +58,13 @@ void test_control_file(const char *path, uint64_t seed, int64_t count, int64_t l
     }
     assert_int_equal(fclose(file), 0);
 }
+
+char test_control_path[96], test_control_data[128];
+
+int test_control_setting(void **state) {
+    const int status = test_setting_open(state);
+    snprintf(test_control_path, sizeof test_control_path, "%s/e.csv", test_folder);
+    snprintf(test_control_data, sizeof test_control_data, "data=%s held=0.25", test_control_path);
+    test_control_file(test_control_path, 1, TEST_CONTROL_EPISODES, TEST_CONTROL_LONGEST);
+    return status;
+}

@@ -4,7 +4,6 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <string.h>
 
 #include <cmocka.h>
 
@@ -23,9 +22,4 @@ void test_forecast_close(struct attn_recipe *recipe, struct attn_job *job) {
     attn_ctx *ctx = job->ctx;
     attn_job_close(job);
     attn_free(ctx, recipe);
-}
-
-void test_expect_sentence(attn_ctx *ctx, const char *piece) {
-    char error[1024];
-    if (!strstr(attn_ctx_error(ctx, error, sizeof error), piece)) fail_msg("expected \"%s\" in \"%s\"", piece, error);
 }

@@ -27,6 +27,11 @@ int test_setting_close(void **state) {
     return 0;
 }
 
+void test_expect_sentence(attn_ctx *ctx, const char *piece) {
+    char sentence[1024];
+    if (!strstr(attn_ctx_error(ctx, sentence, sizeof sentence), piece)) fail_msg("expected \"%s\" in \"%s\"", piece, sentence);
+}
+
 attn_status test_job_try(struct test_job *job, attn_ctx *ctx, const struct attn_task *task, const char *words, const char *saved) {
     job->recipe = task ? test_task_recipe(ctx, task, words) : test_recipe(ctx, words);
     return attn_job_open(ctx, task ? task : &attn_zoology_mqar, job->recipe, NULL, 0, saved, &job->job);

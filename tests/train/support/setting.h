@@ -10,6 +10,9 @@ extern char test_folder[64];
 int test_setting_open(void **state);
 int test_setting_close(void **state);
 
+/* Fails the test unless the sentence of the context has this piece. */
+void test_expect_sentence(attn_ctx *ctx, const char *piece);
+
 /* A job of the task's defaults with these words over them, "hidden=8 steps=4"; task NULL: zoology/mqar, with the small recipe of test_recipe below them. */
 struct test_job {
     struct attn_recipe *recipe;
