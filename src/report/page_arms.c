@@ -152,6 +152,7 @@ static attn_status put_experiment(struct attn_page *page, const struct experimen
     attn_status status = bars && labels ? ATTN_OK : attn_no_memory(page->ctx, "a figure", count * (sizeof *bars + sizeof *labels));
     if (!status) fill_bars(e, bars);
     if (!status) status = draw_bars(page, e, &(struct attn_bars){about->task->figure, bars, about->arm_count}, labels);
+    if (!status) status = attn_page_arm_pictures(page, e->scale->r, e->number);
     attn_free(page->ctx, bars);
     attn_free(page->ctx, labels);
     return status;

@@ -81,6 +81,12 @@ void attn_picture_csv(FILE *file, const struct attn_picture *p) {
     for (int64_t k = 0; k < p->lines; k++)
         for (int64_t i = 0; i < p->line[k].count; i++) {
             const double *v = p->vertex + 2 * (p->line[k].first + i);
-            fprintf(file, "line,%lld,%s,%.17g,%.17g\n", (long long)k + 1, roles[p->line[k].role], v[0], v[1]);
+            const bool named = p->models > 0 && p->line[k].role == ATTN_PICTURE_PREDICTED;
+            fprintf(file, "line,%lld,", (long long)k + 1);
+            if (named)
+                put_cell(file, p->model[p->line[k].model]);
+            else
+                fputs(roles[p->line[k].role], file);
+            fprintf(file, ",%.17g,%.17g\n", v[0], v[1]);
         }
 }

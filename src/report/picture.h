@@ -14,7 +14,7 @@ attn_status attn_picture_svg(attn_ctx *ctx, const struct attn_picture *picture, 
 /* A file of its own, with title and description, for light and dark ground. The name shows the old file or the whole new one. */
 attn_status attn_picture_write(attn_ctx *ctx, const struct attn_picture *picture, const char *path);
 
-/* What is drawn, as CSV: "what,number,role,x,y" for points and the vertices of lines, or "row,column,value". */
+/* What is drawn, as CSV: "what,number,role,x,y" for points and the vertices of lines, where a named model's name is its lines' role, or "row,column,value". */
 void attn_picture_csv(FILE *file, const struct attn_picture *picture);
 
 #endif

@@ -12,6 +12,7 @@ enum {
     RIGHT = 8,
     TOP = 8,
     BELOW = 20, /* the numbers of the axis */
+    TITLE = 16, /* a line for an axis' title */
     LEGEND = 24,
     SAMPLE = 30,   /* the line beside a legend's word */
     TICS = 6,      /* at most */
@@ -111,7 +112,7 @@ static void lay_scales(struct frame *f, const struct attn_picture *p, const doub
 }
 
 static struct frame lay_out(const struct attn_picture *p) {
-    struct frame f = {.top = TOP, .low = {HUGE_VAL, HUGE_VAL}, .high = {-HUGE_VAL, -HUGE_VAL}};
+    struct frame f = {.top = TOP + (p->row_title[0] ? TITLE : 0), .low = {HUGE_VAL, HUGE_VAL}, .high = {-HUGE_VAL, -HUGE_VAL}};
     double spread[2];
     extend(&f, p->point, p->points);
     extend(&f, p->vertex, p->vertices);
@@ -127,31 +128,38 @@ static struct frame lay_out(const struct attn_picture *p) {
 
 /* ------------------------------------------------------------------------------------------------------------ lines */
 
-/* In the order in which they are drawn: what is true lies below what is predicted. */
+/* In the order in which they are drawn: what is true lies below what is predicted. Models are told apart by their dashes too. */
 static const struct look {
     enum attn_picture_role role;
+    int model;
     const char *word, *attributes;
 } looks[] = {
-    {ATTN_PICTURE_PLAIN, NULL, "stroke=\"rgb(1,2,3)\" stroke-width=\"1\" stroke-opacity=\"0.5\""},
-    {ATTN_PICTURE_BOTH, "predicted and true", "stroke=\"rgb(1,2,3)\" stroke-width=\"1.6\" stroke-opacity=\"0.75\""},
-    {ATTN_PICTURE_TRUTH, "truth",
+    {ATTN_PICTURE_PLAIN, 0, NULL, "stroke=\"rgb(1,2,3)\" stroke-width=\"1\" stroke-opacity=\"0.5\""},
+    {ATTN_PICTURE_BOTH, 0, "predicted and true", "stroke=\"rgb(1,2,3)\" stroke-width=\"1.6\" stroke-opacity=\"0.75\""},
+    {ATTN_PICTURE_TRUTH, 0, "truth",
      "stroke=\"" ATTN_PICTURE_TRUTH_COLOUR "\" stroke-width=\"6\" stroke-opacity=\"0.75\" stroke-dasharray=\"11 6\""},
-    {ATTN_PICTURE_PREDICTED, "predicted", "stroke=\"" ATTN_PICTURE_PREDICTED_COLOUR "\" stroke-width=\"2\""},
+    {ATTN_PICTURE_PREDICTED, 0, "predicted", "stroke=\"" ATTN_PICTURE_PREDICTED_COLOUR "\" stroke-width=\"2\""},
+    {ATTN_PICTURE_PREDICTED, 1, "predicted", "stroke=\"#8a63d2\" stroke-width=\"2\" stroke-dasharray=\"7 3\""},
+    {ATTN_PICTURE_PREDICTED, 2, "predicted", "stroke=\"#0e8fa0\" stroke-width=\"2\" stroke-dasharray=\"2 3\""},
 };
 enum { LOOKS = sizeof looks / sizeof looks[0] };
 
-static bool has_role(const struct attn_picture *p, enum attn_picture_role role) {
+static bool has_look(const struct attn_picture_line *line, const struct look *look) {
+    return line->role == look->role && line->model == look->model;
+}
+
+static bool is_used(const struct attn_picture *p, const struct look *look) {
     for (int64_t i = 0; i < p->lines; i++)
-        if (p->line[i].role == role) return true;
+        if (has_look(&p->line[i], look)) return true;
     return false;
 }
 
 static void put_lines(FILE *file, const struct attn_picture *p, const struct frame *f, const struct look *look) {
-    if (!has_role(p, look->role)) return;
+    if (!is_used(p, look)) return;
     fprintf(file, "<g fill=\"none\" stroke-linejoin=\"round\" %s>\n", look->attributes);
     for (int64_t k = 0; k < p->lines; k++) {
         const struct attn_picture_line *line = &p->line[k];
-        if (line->role != look->role || line->count < 2) continue;
+        if (!has_look(line, look) || line->count < 2) continue;
         fprintf(file, "<%s points=\"", line->closed ? "polygon" : "polyline");
         for (int64_t i = line->first; i < line->first + line->count; i++)
             fprintf(file, "%.1f,%.1f ", place_x(f, p->vertex[2 * i]), place_y(f, p->vertex[2 * i + 1]));
@@ -160,14 +168,35 @@ static void put_lines(FILE *file, const struct attn_picture *p, const struct fra
     fputs("</g>\n", file);
 }
 
-static void put_legend(FILE *file, const struct attn_picture *p, double left, double y) {
-    for (int k = LOOKS - 1; k >= 0; k--) {
-        if (!looks[k].word || !has_role(p, looks[k].role)) continue;
-        const char *word = looks[k].role == ATTN_PICTURE_TRUTH && p->truth ? p->truth : looks[k].word;
-        fprintf(file, "<g %s><path d=\"M%.1f %.1fh%d\"/></g>\n", looks[k].attributes, left, y, SAMPLE);
-        attn_picture_text(file, left + SAMPLE + 6, y + 4, "start", word);
-        left += SAMPLE + 6 + (double)strlen(word) * ATTN_PICTURE_LETTER + 14;
+/* NULL: the look has no place in the legend. */
+static const char *word_of(const struct attn_picture *p, const struct look *look) {
+    if (!look->word || !is_used(p, look)) return NULL;
+    if (look->role == ATTN_PICTURE_PREDICTED && look->model < p->models) return p->model[look->model];
+    return look->role == ATTN_PICTURE_TRUTH && p->truth ? p->truth : look->word;
+}
+
+/* Predicted lines first, then the truth, in as many rows as they need; returns how many. file NULL: nothing is written. */
+static int put_legend(FILE *file, const struct attn_picture *p, const struct frame *f, double y) {
+    static const int order[LOOKS] = {3, 4, 5, 2, 1, 0};
+    double left = f->left;
+    int rows = 0;
+    for (int k = 0; k < LOOKS; k++) {
+        const struct look *look = &looks[order[k]];
+        const char *word = word_of(p, look);
+        if (!word) continue;
+        const double width = SAMPLE + 6 + (double)strlen(word) * ATTN_PICTURE_LETTER;
+        if (rows == 0 || left + width > ATTN_PICTURE_WIDTH) {
+            left = f->left;
+            rows++;
+        }
+        const double middle = y + (rows - 0.5) * LEGEND;
+        if (file) {
+            fprintf(file, "<g %s><path d=\"M%.1f %.1fh%d\"/></g>\n", look->attributes, left, middle, SAMPLE);
+            attn_picture_text(file, left + SAMPLE + 6, middle + 4, "start", word);
+        }
+        left += width + 14;
     }
+    return rows;
 }
 
 /* ----------------------------------------------------------------------------------------------------------- points */
@@ -256,13 +285,20 @@ static void put_points(FILE *file, const struct attn_picture *p, const struct fr
     if (p->numbered && p->points <= LABELLED) put_numbers(file, p, f, radius);
 }
 
+static void put_titles(FILE *file, const struct attn_picture *p, const struct frame *f) {
+    if (p->row_title[0]) attn_picture_text(file, 2, ATTN_PICTURE_FONT, "start", p->row_title);
+    if (p->column_title[0])
+        attn_picture_text(file, f->left + f->width, f->top + f->height + BELOW + ATTN_PICTURE_FONT, "end", p->column_title);
+}
+
 void attn_picture_put_points(FILE *file, const struct attn_picture *p) {
     const struct frame f = lay_out(p);
-    bool legend = false;
-    for (int k = 0; k < LOOKS; k++) legend = legend || (looks[k].word && has_role(p, looks[k].role));
-    attn_picture_begin(file, f.top + f.height + BELOW + (legend ? LEGEND : 4));
+    const double below = f.top + f.height + BELOW + (p->column_title[0] ? TITLE : 0);
+    const int rows = put_legend(NULL, p, &f, below);
+    attn_picture_begin(file, below + (rows > 0 ? rows * LEGEND : 4));
     put_axes(file, &f);
+    put_titles(file, p, &f);
     for (int k = 0; k < LOOKS; k++) put_lines(file, p, &f, &looks[k]);
     put_points(file, p, &f);
-    if (legend) put_legend(file, p, f.left, f.top + f.height + BELOW + LEGEND / 2.0);
+    put_legend(file, p, &f, below);
 }

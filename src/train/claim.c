@@ -169,6 +169,7 @@ attn_status attn_experiment_read(attn_ctx *ctx, const struct attn_experiment *e,
     for (int i = 0; i < ATTN_CLAIM_SEEDS; i++) out->figure[i] = (double)NAN;
     attn_status status = arm_recipes(ctx, e, count, arm, &sweep);
     if (status) return status;
+    out->recipe = *attn_sweep_recipe(&sweep, 0);
     const size_t bytes = (size_t)sweep.count * sizeof(const struct attn_run_summary *);
     const struct attn_run_summary **found = attn_alloc(ctx, bytes);
     status = found ? find_runs(ctx, &sweep, runs, sources, found, out) : attn_no_memory(ctx, "the runs of an experiment", bytes);
@@ -179,7 +180,9 @@ attn_status attn_experiment_read(attn_ctx *ctx, const struct attn_experiment *e,
         if (best >= 0) out->figures[i] = found[i * tunings + best]->figures;
         if (best >= 0 && e->task->references)
             status = e->task->references(ctx, attn_sweep_recipe(&sweep, i * tunings + best), &out->figures[i]);
-        if (i == 0 && best >= 0) name_tuning(&sweep, best, out->best, sizeof out->best);
+        if (i > 0 || best < 0) continue;
+        name_tuning(&sweep, best, out->best, sizeof out->best);
+        memcpy(out->folder, found[best]->folder, sizeof out->folder);
     }
     out->interval = attn_interval_of(out->figure, count);
     attn_free(ctx, found);

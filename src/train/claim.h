@@ -75,7 +75,9 @@ struct attn_claim {
 struct attn_arm_result {
     double figure[ATTN_CLAIM_SEEDS];               /* the best over the tuning, of each seed; NaN: a run is missing, or all failed */
     struct attn_figures figures[ATTN_CLAIM_SEEDS]; /* all figures of that run, and attn_task.references */
-    char best[128];                                /* the tuning of the first seed's best */
+    char best[128];                                /* the tuning of the first seed's best, */
+    char folder[ATTN_FILE_PATH / 2];               /* and where that run is; "": none */
+    struct attn_recipe recipe;                     /* of its first run; without fields before runs have been read */
     struct attn_interval interval;
     int64_t parameters, runs, done, failed; /* the others are missing, or not at their end */
     double seconds;                         /* of all its runs */

@@ -98,6 +98,7 @@ struct attn_task {
     const char *along, *panel;  /* fields along the axis and of the panels of the paper's plot of it; NULL: those that vary most */
     const char *series;         /* figures by size, SERIES_N, as "accuracy" of accuracy_5 and accuracy_10; NULL: none */
     const char *series_axis;    /* what N counts, and the field that says of which sizes training's examples are, "10" or "5-10" */
+    bool beside;                /* reports show what the arms of an experiment answer beside each other (picture) */
     size_t bytes;
 
     /* Reads what the recipe names and makes the model's parameters. */

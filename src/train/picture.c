@@ -59,7 +59,7 @@ attn_status attn_picture_line(attn_ctx *ctx, struct attn_picture *p, enum attn_p
     for (int64_t i = 0; i < count && !status; i++)
         status = copy_pair(ctx, p->vertex + 2 * (p->vertices + i), xy + 2 * (index ? (int64_t)index[i] : i));
     if (status) return status;
-    p->line[p->lines++] = (struct attn_picture_line){role, closed, p->vertices, count};
+    p->line[p->lines++] = (struct attn_picture_line){role, closed, p->vertices, count, 0};
     p->vertices += count;
     return ATTN_OK;
 }
@@ -78,6 +78,59 @@ attn_status attn_picture_matrix(attn_ctx *ctx, struct attn_picture *p, const dou
     for (int64_t i = 0; i < rows + columns; i++)
         snprintf(p->label[i], sizeof p->label[i], "%lld", (long long)(i < rows ? i : i - rows) + 1);
     return ATTN_OK;
+}
+
+/* ------------------------------------------------------------------------------------------------------------ models */
+
+void attn_picture_name(struct attn_picture *p, const char *model) {
+    p->models = 1;
+    p->model[0][0] = '\0';
+    attn_append(p->model[0], sizeof p->model[0], "%s", model);
+}
+
+/* The number of the next line from `from` on that no model predicted; the picture's number of lines: there is none. */
+static int64_t next_given(const struct attn_picture *p, int64_t from) {
+    while (from < p->lines && p->line[from].role == ATTN_PICTURE_PREDICTED) from++;
+    return from;
+}
+
+static bool same_lines(const struct attn_picture *a, int64_t i, const struct attn_picture *b, int64_t k) {
+    const struct attn_picture_line *x = &a->line[i], *y = &b->line[k];
+    if (x->role != y->role || x->closed != y->closed || x->count != y->count) return false;
+    for (int64_t n = 0; n < 2 * x->count; n++)
+        if (a->vertex[2 * x->first + n] != b->vertex[2 * y->first + n]) return false;
+    return true;
+}
+
+static bool same_beside_models(const struct attn_picture *a, const struct attn_picture *b) {
+    if (a->cell || b->cell || a->apart != b->apart || strcmp(a->title, b->title) != 0) return false;
+    int64_t i = next_given(a, 0), k = next_given(b, 0);
+    for (; i < a->lines && k < b->lines; i = next_given(a, i + 1), k = next_given(b, k + 1))
+        if (!same_lines(a, i, b, k)) return false;
+    return i == a->lines && k == b->lines;
+}
+
+static bool same_points(const struct attn_picture *a, const struct attn_picture *b) {
+    bool same = a->points == b->points;
+    for (int64_t i = 0; same && i < 2 * a->points; i++) same = a->point[i] == b->point[i];
+    return same;
+}
+
+attn_status attn_picture_join(attn_ctx *ctx, struct attn_picture *p, const struct attn_picture *other, const char *model, bool *joined) {
+    attn_status status = ATTN_OK;
+    *joined = p->models < ATTN_PICTURE_MODELS && same_beside_models(p, other);
+    if (!*joined) return ATTN_OK;
+    for (int64_t i = 0; i < other->lines && !status; i++) {
+        const struct attn_picture_line *line = &other->line[i];
+        if (line->role != ATTN_PICTURE_PREDICTED) continue;
+        status = attn_picture_line(ctx, p, line->role, line->closed, other->vertex + 2 * line->first, NULL, line->count);
+        if (!status) p->line[p->lines - 1].model = p->models;
+    }
+    if (!status && !same_points(p, other)) status = attn_picture_points(ctx, p, other->point, other->points, p->numbered);
+    p->model[p->models][0] = '\0';
+    attn_append(p->model[p->models], sizeof p->model[0], "%s", model);
+    p->models++;
+    return status;
 }
 
 void attn_picture_free(attn_ctx *ctx, struct attn_picture *p) {

@@ -21,20 +21,23 @@ enum attn_picture_role {
     ATTN_PICTURE_BOTH /* predicted, and true */
 };
 
-enum { ATTN_PICTURE_LABEL = 24 };
+enum { ATTN_PICTURE_LABEL = 24, ATTN_PICTURE_MODELS = 3 };
 
 struct attn_picture_line {
     enum attn_picture_role role;
     bool closed;
     int64_t first, count; /* of attn_picture.vertex */
+    int model;            /* which one's, of predicted lines */
 };
 
 /* Zeros: nothing. x grows to the right, y upwards. */
 struct attn_picture {
     char title[160], caption[480];
-    char description[960]; /* read aloud in the picture's place: what can be seen in it */
-    const char *truth;     /* what lines of the truth are called, static; NULL: "truth" */
-    bool apart;            /* x and y have scales of their own, as of a curve over time; else they are of one plane */
+    char description[960];               /* read aloud in the picture's place: what can be seen in it */
+    const char *truth;                   /* what lines of the truth are called, static; NULL: "truth" */
+    char model[ATTN_PICTURE_MODELS][48]; /* what predicted lines are called, by their model */
+    int models;                          /* 0: there is one, without a name */
+    bool apart;                          /* x and y have scales of their own, as of a curve over time; else they are of one plane */
 
     double *point; /* [points][2] */
     int64_t points, point_room;
@@ -47,8 +50,8 @@ struct attn_picture {
 
     double *cell; /* [rows][columns], NULL: no matrix; NaN: a cell that is left empty */
     int64_t rows, columns;
-    char (*label)[ATTN_PICTURE_LABEL]; /* [rows + columns], to be filled in: rows first */
-    char row_title[48], column_title[48];
+    char (*label)[ATTN_PICTURE_LABEL];    /* [rows + columns], to be filled in: rows first */
+    char row_title[48], column_title[48]; /* without a matrix: of the axes y and x; "": none */
 };
 
 /* Nothing has been added. */
@@ -63,6 +66,14 @@ attn_status attn_picture_line(attn_ctx *ctx, struct attn_picture *picture, enum 
 
 /* The matrix: cell [rows][columns], none of them 0, and its labels, which are numbers from 1 until they are overwritten. A picture has one at most. */
 attn_status attn_picture_matrix(attn_ctx *ctx, struct attn_picture *picture, const double *cell, int64_t rows, int64_t columns);
+
+/* Gives the predicted lines, all of one model, its name. */
+void attn_picture_name(struct attn_picture *picture, const char *model);
+
+/* Adds what another model predicts, lines and the points that come with them, if both pictures show the same beside it: equal titles, and equal lines of all other
+ * roles. picture has a name, other has none yet. *joined: false where they do not, where one is a matrix, or where there is no room for one more model. */
+attn_status attn_picture_join(attn_ctx *ctx, struct attn_picture *picture, const struct attn_picture *other, const char *model,
+                              bool *joined);
 
 void attn_picture_free(attn_ctx *ctx, struct attn_picture *picture);
 

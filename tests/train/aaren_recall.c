@@ -261,6 +261,38 @@ static void a_trial_of_a_host_without_a_loss_looks_at_its_first_figure(void **st
     attn_ctx_destroy(ctx);
 }
 
+/* With all weights zero but one bias, whichever key comes, that value has the probability e^2 / (e^2 + 4), and every other one 1 / (e^2 + 4). */
+static void the_picture_has_the_probability_of_each_pairs_value_at_each_key(void **state) {
+    enum { VALUE = 3, BIAS = 2, PAIRS_HERE = 3, KEYS_HERE = 7 };
+    const struct attn_aaren_recall_size size = {KEYS_HERE, 5, PAIRS_HERE};
+    struct recall_job t;
+    struct attn_picture p = {.points = 0};
+    int32_t token[9], label[3], scratch[7];
+    (void)state;
+    assert_int_equal(open_job(&t, 1, "seed=11"), ATTN_OK);
+    for (int64_t k = 0; k < attn_model_count(t.job.model); k++)
+        memset(attn_data(attn_model_tensor(t.job.model, k)), 0, (size_t)attn_count(attn_model_tensor(t.job.model, k)) * sizeof(attn_real));
+    attn_tensor *bias = attn_model_tensor(t.job.model, attn_model_count(t.job.model) - 1);
+    assert_int_equal(attn_count(bias), 5);
+    attn_data(bias)[VALUE] = BIAS;
+    attn_aaren_recall_example(&size, ((uint64_t)1 << 31) + 11, 0, token, label, scratch);
+    assert_int_equal(attn_aaren_recall.picture(&t.job, 0, &p), ATTN_OK);
+    assert_int_equal(p.rows, PAIRS_HERE);
+    assert_int_equal(p.columns, PAIRS_HERE);
+    for (int i = 0; i < PAIRS_HERE; i++) {
+        assert_int_equal(atoi(p.label[i]), token[2 * i]);
+        assert_int_equal(atoi(p.label[PAIRS_HERE + i]), token[2 * i + 1] - KEYS_HERE);
+        for (int j = 0; j < PAIRS_HERE; j++) {
+            const double raised = token[2 * j + 1] - KEYS_HERE == VALUE ? exp(BIAS) : 1;
+            assert_true(fabs(p.cell[i * PAIRS_HERE + j] - raised / (exp(BIAS) + 4)) < 1e-6);
+        }
+    }
+    attn_picture_free(t.ctx, &p);
+    assert_int_equal(attn_aaren_recall.picture(&t.job, 1, &p), ATTN_OK);
+    assert_true(attn_picture_empty(&p));
+    close_job(&t);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_example_asks_for_each_of_its_different_keys_once),
@@ -274,6 +306,7 @@ int main(void) {
         cmocka_unit_test(more_pairs_than_keys_and_files_are_refused),
         cmocka_unit_test(every_task_of_the_system_is_found_by_its_short_name),
         cmocka_unit_test(the_check_finds_that_every_host_runs),
+        cmocka_unit_test(the_picture_has_the_probability_of_each_pairs_value_at_each_key),
         cmocka_unit_test(a_trial_of_a_host_without_a_loss_looks_at_its_first_figure),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -26,9 +26,10 @@ static attn_status draw_paths(struct attn_job *job, struct attn_picture *out) {
         if (!status) status = attn_picture_points(job->ctx, out, own, 1, false);
     }
     attn_free(job->ctx, path);
+    out->truth = "the best policy";
     attn_append(out->title, sizeof out->title, "%d episodes: %s", PATHS, s->world->plane);
     attn_append(out->caption, sizeof out->caption, "From the marked points on, for a return of %.4g.%s", s->scale.target,
-                s->world->best ? " True is the best policy's path under the same noise." : "");
+                s->world->best ? " The best policy's paths are under the same noise." : "");
     attn_append(out->description, sizeof out->description, "Paths of %d episodes that the model acted in.", PATHS);
     return status;
 }
@@ -63,9 +64,12 @@ static attn_status draw_returns(struct attn_job *job, struct attn_picture *out) 
     if (!status) status = attn_picture_points(job->ctx, out, attained, TARGETS, false);
     attn_append(out->title, sizeof out->title, "The return that is attained, against the one that was asked for");
     attn_append(out->caption, sizeof out->caption,
-                "Means of %d episodes; on the true line they are equal. Asked for is from the worst to the best return of "
+                "Means of %d episodes; on the dashed line they are equal. Asked for is from the worst to the best return of "
                 "the recorded episodes.",
                 TRIED);
+    out->truth = "equal";
+    strcpy(out->row_title, "attained");
+    strcpy(out->column_title, "asked for");
     attn_append(out->description, sizeof out->description, "Attained returns over %d wanted ones, from %.4g to %.4g.", TARGETS, low, high);
     return status;
 }

@@ -263,6 +263,7 @@ const struct attn_task attn_aaren_events = {
     .changes = changes,
     .figure = "validation_nll",
     .lower = true,
+    .beside = true,
     .bytes = sizeof(struct attn_event_task),
     .open = open_task,
     .loss = loss,

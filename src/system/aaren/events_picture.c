@@ -4,6 +4,7 @@
 #include "system/aaren/events_loss.h"
 
 #include <math.h>
+#include <string.h>
 
 enum { MOST_EVENTS = 40, STEPS = 600 };
 
@@ -87,6 +88,8 @@ static void describe(const struct drawing *d, int64_t sequence, struct attn_pict
                 d->truth ? " The truth is that of the process that the events were drawn from." : "");
     attn_append(out->description, sizeof out->description, "A curve over time that jumps at each of %lld events, from %.6g to %.6g.",
                 (long long)d->count - 1, d->begin, d->end);
+    strcpy(out->row_title, "events a time");
+    strcpy(out->column_title, "time");
     out->apart = true;
 }
 

@@ -1,23 +1,16 @@
 /* Pictures: one channel's past, what came, and what was forecast, over time. */
 #include "system/aaren/forecast.h"
 
-#include <math.h>
 #include <string.h>
 
 enum { PICTURES = 4 };
-static const double aspect = 2.2; /* width over height: as both axes have one scale, time is stretched to it */
 
-/* Points of rows first, first + 1, ... behind each other. */
+/* Points of rows first, first + 1, ... behind each other; row 0 is the last of the past. */
 static void lay_out(const double *value, int64_t channels, int64_t channel, int64_t rows, int64_t first, double *xy) {
     for (int64_t i = 0; i < rows; i++) {
         xy[2 * i] = (double)(first + i);
         xy[2 * i + 1] = value[i * channels + channel];
     }
-}
-
-/* Time in units of a row's share of the picture's width. */
-static void stretch(double *xy, int64_t points, int64_t rows, double height) {
-    for (int64_t i = 0; i < points; i++) xy[2 * i] *= aspect * (height > 0 ? height : 1) / (double)rows;
 }
 
 /* Each line begins at the last row of the past, so that it hangs together. */
@@ -41,27 +34,24 @@ static void describe(const struct attn_forecast_task *s, int64_t channel, bool t
     const char *name = s->units.name[channel], *column = s->units.titled ? "" : "column ";
     attn_append(out->title, sizeof out->title, "%s%s: %lld rows from the %lld before them", column, name, (long long)shape->horizon,
                 (long long)shape->length);
-    attn_append(out->caption, sizeof out->caption,
-                "To the right time, which is stretched to the picture: %lld rows of the past, then the forecast%s. Upwards %s%s.",
-                (long long)shape->length, truth ? " and what came" : "", column, name);
+    attn_append(out->caption, sizeof out->caption, "%lld rows of the past, the last of them 0, then the forecast%s.",
+                (long long)shape->length, truth ? " and what came" : "");
     attn_append(out->description, sizeof out->description, "A line of %lld rows of %s%s, and behind it a line of %lld forecast rows%s.",
                 (long long)shape->length, column, name, (long long)shape->horizon, truth ? " beside the true ones" : "");
+    attn_append(out->row_title, sizeof out->row_title, "%s%s", column, name);
+    strcpy(out->column_title, "row");
+    out->apart = true;
 }
 
 attn_status attn_forecast_draw(attn_ctx *ctx, const struct attn_forecast_task *s, int64_t channel, const double *past,
                                const double *forecast, const double *truth, struct attn_picture *out) {
     const struct attn_forecast_shape *shape = &s->shape;
     const int64_t length = shape->length, horizon = shape->horizon, points = length + (truth ? 2 : 1) * horizon;
-    double *xy = attn_alloc(ctx, (size_t)(2 * points) * sizeof *xy), low = (double)INFINITY, high = -(double)INFINITY;
+    double *xy = attn_alloc(ctx, (size_t)(2 * points) * sizeof *xy);
     if (!xy) return attn_no_memory(ctx, "a picture", (size_t)(2 * points) * sizeof *xy);
-    lay_out(past, shape->channels, channel, length, 0, xy);
-    if (truth) lay_out(truth, shape->channels, channel, horizon, length, xy + 2 * length);
-    lay_out(forecast, shape->channels, channel, horizon, length, xy + 2 * (points - horizon));
-    for (int64_t i = 0; i < points; i++) {
-        low = fmin(low, xy[2 * i + 1]);
-        high = fmax(high, xy[2 * i + 1]);
-    }
-    stretch(xy, points, length + horizon, high - low);
+    lay_out(past, shape->channels, channel, length, 1 - length, xy);
+    if (truth) lay_out(truth, shape->channels, channel, horizon, 1, xy + 2 * length);
+    lay_out(forecast, shape->channels, channel, horizon, 1, xy + 2 * (points - horizon));
     describe(s, channel, truth != NULL, out);
     const attn_status status = draw_lines(ctx, shape, xy, truth != NULL, out);
     attn_free(ctx, xy);

@@ -128,6 +128,62 @@ static attn_status evaluate(struct attn_job *job, const char *data, struct attn_
     return ATTN_OK;
 }
 
+/* ------------------------------------------------------------------------------------------------------------- picture */
+
+/* Of what is asked: the number of the pair that has this key. */
+static int64_t pair_of(const struct recall *s, int64_t asked) {
+    int64_t pair = 0;
+    while (s->token[2 * pair] != s->token[2 * s->size.pairs + asked]) pair++;
+    return pair;
+}
+
+/* cell [pairs, pairs]: the probability that the model gives each pair's value when a pair's key comes again. */
+static void fill_cells(const struct recall *s, const attn_real *probability, double *cell) {
+    const int64_t pairs = s->size.pairs;
+    for (int64_t asked = 0; asked < pairs; asked++)
+        for (int64_t j = 0; j < pairs; j++)
+            cell[pair_of(s, asked) * pairs + j] = (double)probability[asked * s->size.values + s->token[2 * j + 1] - (int32_t)s->size.keys];
+}
+
+static void describe(const struct recall *s, const double *cell, struct attn_picture *out) {
+    const int64_t pairs = s->size.pairs;
+    double right = 0;
+    for (int64_t i = 0; i < pairs; i++) {
+        right += cell[i * pairs + i] / (double)pairs;
+        snprintf(out->label[i], sizeof out->label[i], "%d", (int)s->token[2 * i]);
+        snprintf(out->label[pairs + i], sizeof out->label[i], "%d", (int)(s->token[2 * i + 1] - (int32_t)s->size.keys));
+    }
+    attn_append(out->row_title, sizeof out->row_title, "key that is asked for");
+    attn_append(out->column_title, sizeof out->column_title, "value");
+    attn_append(out->title, sizeof out->title, "Recall of %lld pairs", (long long)pairs);
+    attn_append(out->caption, sizeof out->caption,
+                "The probability of each pair's value, in a test example, when a key comes again. Right is the diagonal, and other columns "
+                "of the same value.");
+    attn_append(out->description, sizeof out->description, "A matrix of %lld pairs; the right values have the probability %.3g on average.",
+                (long long)pairs, right);
+}
+
+/* The first test example. */
+static attn_status draw(struct attn_job *job, int64_t index, struct attn_picture *out) {
+    struct recall *s = job->self;
+    enum { MOST = 64 /* pairs of a matrix that can be read */ };
+    const int64_t pairs = s->size.pairs;
+    if (index > 0 || pairs > MOST) return ATTN_OK;
+    const size_t bytes = (size_t)(pairs * pairs) * sizeof(double);
+    attn_tape_reset(attn_model_tape(job->model));
+    attn_tensor *probability = attn_softmax(logits_of(s, test_seeds + s->seed, 0, 1, false));
+    if (!probability) return attn_tape_status(attn_model_tape(job->model));
+    double *cell = attn_alloc(job->ctx, bytes);
+    if (!cell) return attn_no_memory(job->ctx, "a picture", bytes);
+    fill_cells(s, attn_data(probability), cell);
+    const attn_status status = attn_picture_matrix(job->ctx, out, cell, pairs, pairs);
+    if (!status) describe(s, cell, out);
+    attn_free(job->ctx, cell);
+    return status;
+}
+
+/* ---------------------------------------------------------------------------------------------------------------- data */
+
 static void write_numbers(const char *name, const int32_t *at, int64_t count, FILE *out) {
     fprintf(out, "\"%s\": [", name);
     for (int64_t i = 0; i < count; i++) fprintf(out, "%s%d", i > 0 ? ", " : "", at[i]);
@@ -153,9 +209,11 @@ const struct attn_task attn_aaren_recall = {.name = "aaren/recall",
                                             .field_count = sizeof fields / sizeof fields[0],
                                             .changes = changes,
                                             .figure = "accuracy",
+                                            .beside = true,
                                             .bytes = sizeof(struct recall),
                                             .open = open_task,
                                             .loss = loss,
                                             .evaluate = evaluate,
+                                            .picture = draw,
                                             .generate = generate,
                                             .close = close_task};
