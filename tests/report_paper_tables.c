@@ -117,7 +117,7 @@ static void the_page_has_them_behind_the_claims_and_in_files(void **state) {
     free(page);
     snprintf(path, sizeof path, "%s/pointer-table-1-quick.csv", figures);
     char *csv = test_read_file(path);
-    expect(csv, "record,system,scale,table,method,trained n,n,accuracy,area,column,experiment,arm,figure,value,error,seeds,shown\n");
+    expect(csv, "record,system,scale,table,method,trained n,n,accuracy,area,column,experiment,arm,figure,value,deviation,error,seeds,shown\n");
     expect(csv, "\ncell,pointer,quick,table-1,Ptr-Net,5-10,5,,,accuracy here,hulls,Ptr-Net,accuracy_5,0.75");
     free(csv);
 }

@@ -32,7 +32,7 @@ static void put_table(FILE *f, const struct table *t) {
     }
     fputs("</tr></thead>\n<tbody>\n", f);
     for (int row = 0; row < t->about->row_count; row++)
-        if (attn_paper_shows(t->r, &t->about->rows[row])) put_row(f, t, row);
+        if (attn_paper_shows(t->r, t->about, row)) put_row(f, t, row);
     fputs("</tbody>\n", f);
     attn_page_table_end(f);
     if (!t->about->note) return;

@@ -23,7 +23,7 @@ static int width_of(const struct attn_reproduction *r, const struct attn_paper_t
     for (int row = 0; row < table->row_count; row++) {
         struct attn_paper_value value;
         attn_paper_value(r, table, row, column, &value);
-        if (attn_paper_shows(r, &table->rows[row]) && characters(value.shown) > width) width = characters(value.shown);
+        if (attn_paper_shows(r, table, row) && characters(value.shown) > width) width = characters(value.shown);
     }
     return width;
 }
@@ -37,7 +37,7 @@ static void print_table(const struct attn_reproduction *r, const struct attn_pap
     }
     putchar('\n');
     for (int row = 0; row < table->row_count; row++) {
-        if (!attn_paper_shows(r, &table->rows[row])) continue;
+        if (!attn_paper_shows(r, table, row)) continue;
         for (int c = 0; c < table->column_count; c++) {
             struct attn_paper_value value;
             attn_paper_value(r, table, row, c, &value);

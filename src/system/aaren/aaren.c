@@ -1,6 +1,7 @@
 #include "system/aaren/aaren.h"
 
 #include "system/aaren/claims.h"
+#include "system/aaren/tables.h"
 
 static const struct attn_task *const tasks[] = {&attn_aaren_forecast, &attn_aaren_classify, &attn_aaren_events, &attn_aaren_control,
                                                 &attn_aaren_recall};
@@ -12,4 +13,6 @@ const struct attn_system attn_system_aaren = {.name = "aaren",
                                               .tasks = tasks,
                                               .task_count = sizeof tasks / sizeof tasks[0],
                                               .claims = attn_aaren_claims,
-                                              .claim_count = ATTN_AAREN_CLAIMS};
+                                              .claim_count = ATTN_AAREN_CLAIMS,
+                                              .tables = attn_aaren_tables,
+                                              .table_count = ATTN_AAREN_TABLES};
