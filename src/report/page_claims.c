@@ -297,6 +297,7 @@ static attn_status put_scale(struct attn_page *page, const struct attn_reproduct
         attn_page_name(page, name);
         status = attn_page_csv(page, title, claims_csv, &s);
     }
+    if (!status) status = attn_page_charts(page, r);
     if (!status) status = attn_page_paper_tables(page, r);
     if (!status) status = attn_page_arms(page, &s);
     attn_free(page->ctx, s.result);

@@ -20,6 +20,9 @@ attn_status attn_page_arms(struct attn_page *page, const struct attn_page_scale 
  * task has none, or wants none there. */
 attn_status attn_page_arm_pictures(struct attn_page *page, const struct attn_reproduction *r, int experiment);
 
+/* The system's charts at this scale. */
+attn_status attn_page_charts(struct attn_page *page, const struct attn_reproduction *r);
+
 /* The system's tables of which the scale measures something. */
 attn_status attn_page_paper_tables(struct attn_page *page, const struct attn_reproduction *r);
 

@@ -144,7 +144,7 @@ attn_status attn_page_plotted(struct attn_page *page, attn_status status, struct
     return status == ATTN_EUNSUPPORTED || status == ATTN_ESYSTEM ? ATTN_OK : status;
 }
 
-static attn_status put_drawing(struct attn_page *page, const struct attn_drawing *d) {
+attn_status attn_page_drawing(struct attn_page *page, const struct attn_drawing *d) {
     char *svg = NULL;
     struct attn_label labels[ATTN_PLOT_LABELS];
     struct attn_page_figure figure = {.name = d->name, .title = d->title, .caption = d->caption, .desc = d->desc, .labels = labels};
@@ -173,7 +173,7 @@ attn_status attn_page_figures(struct attn_page *page, const struct attn_page_tas
     attn_status status = attn_drawings_make(&t->runs, t->task, &drawings);
     if (status) return status;
     fputs("<h3>Figures</h3>\n<div class=\"figures\">\n", page->file);
-    for (int i = 0; i < drawings.count && !status; i++) status = put_drawing(page, &drawings.at[i]);
+    for (int i = 0; i < drawings.count && !status; i++) status = attn_page_drawing(page, &drawings.at[i]);
     fputs("</div>\n", page->file);
     attn_page_warn(page);
     attn_drawings_free(&drawings);

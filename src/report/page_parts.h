@@ -60,6 +60,9 @@ struct attn_page_figure {
     int label_count;
 };
 attn_status attn_page_figure_begin(struct attn_page *page, const struct attn_page_figure *figure);
+/* A plot as a whole figure, with its values in a fold where they are few, and its files. */
+struct attn_drawing; /* report/drawings.h */
+attn_status attn_page_drawing(struct attn_page *page, const struct attn_drawing *drawing);
 /* What came of drawing a plot: without gnuplot, or where it fails on one plot, the page goes on without a picture. */
 attn_status attn_page_plotted(struct attn_page *page, attn_status status, struct attn_page_figure *figure);
 /* Says once that there are no plots, if so. */

@@ -6,6 +6,7 @@
 
 struct attn_claim;       /* train/claim.h */
 struct attn_paper_table; /* train/paper_table.h */
+struct attn_chart;       /* train/chart.h */
 
 struct attn_system {
     const char *name;    /* "zoology" */
@@ -17,6 +18,8 @@ struct attn_system {
     int claim_count;
     const struct attn_paper_table *tables;
     int table_count;
+    const struct attn_chart *charts;
+    int chart_count;
 };
 
 #endif

@@ -5,6 +5,7 @@
 #include "base/nearest.h"
 #include "cli/cli.h"
 #include "cli/options.h"
+#include "cli/training/charts.h"
 #include "cli/training/paper_tables.h"
 #include "cli/training/training.h"
 #include "system/systems.h"
@@ -207,6 +208,7 @@ static attn_status reproduce_system(struct reproduce *p, const struct attn_syste
         status = attn_reproduction_read_store(p->ctx, &r, p->work.store);
         if (!status) print_arms(p, &r);
         if (!status) status = judge_all(p, &r);
+        if (!status) status = attn_cli_print_charts(p->ctx, &r, report_of(p, NULL, 0).form);
         if (!status) attn_cli_print_paper_tables(&r, report_of(p, NULL, 0).form);
         if (!status && !p->json && !p->csv) print_versions(&r);
     }
@@ -264,7 +266,7 @@ int attn_cmd_reproduce(int argc, char **argv) {
         {"threads", ATTN_OPTION_INTEGER, &p.threads, "N", "processors to use; default: all", 1, 4096},
         {"jobs", ATTN_OPTION_INTEGER, &p.jobs, "N", "runs at once; default: one a processor", 1, 256},
         {"quiet", ATTN_OPTION_FLAG, &p.quiet, NULL, "no progress", 0, 0},
-        {"json", ATTN_OPTION_FLAG, &p.json, NULL, "one JSON object an arm, a claim and a measured cell of a table", 0, 0},
+        {"json", ATTN_OPTION_FLAG, &p.json, NULL, "one JSON object an arm, a claim, a measured cell of a table and a point of a chart", 0, 0},
         {"csv", ATTN_OPTION_FLAG, &p.csv, NULL, "the claims as CSV", 0, 0},
     };
     const struct attn_usage usage = {"reproduce",

@@ -33,6 +33,7 @@ double attn_aaren_cost_slope(int count, const double *x, const double *y);
 
 /* The specification's sec. 10.2: width 128, 4 layers, 4 heads, 256 to 8192 tokens, one thread. Of each the value should be at least what stands behind it. The
  * streams of the last three are timed once in a process, by the first that is asked; they are not for two threads at once. */
+enum { ATTN_AAREN_COST_FIGURES = 6 };
 attn_status attn_aaren_check_state(attn_ctx *ctx,
                                    double *value); /* 1: the least bytes of Aaren, with its working memory, over the greatest */
 attn_status attn_aaren_check_cache(attn_ctx *ctx,
@@ -41,5 +42,8 @@ attn_status attn_aaren_check_slope(attn_ctx *ctx, double *value);       /* -0.1:
 attn_status attn_aaren_check_cache_slope(attn_ctx *ctx, double *value); /* 1.6: the slope of the Transformer's mixers */
 attn_status attn_aaren_check_faster(attn_ctx *ctx,
                                     double *value); /* 1: the Transformer's seconds over Aaren's, all in all, at 8192 tokens */
+
+/* That measurement itself, at 256, 512, ..., 8192 tokens: [ATTN_AAREN_COST_FIGURES], for as long as the process lives. */
+attn_status attn_aaren_cost_both(attn_ctx *ctx, const struct attn_aaren_cost **aaren, const struct attn_aaren_cost **transformer);
 
 #endif

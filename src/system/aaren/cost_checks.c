@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-enum { WIDTH = 128, FFN = 512, LAYERS = 4, FIRST = 256, FIGURES = 6 }; /* 256, 512, ..., 8192 tokens */
+enum { WIDTH = 128, FFN = 512, LAYERS = 4, FIRST = 256, FIGURES = ATTN_AAREN_COST_FIGURES }; /* 256, 512, ..., 8192 tokens */
 enum { AAREN, TRANSFORMER, MIXERS };
 
 static struct attn_aaren_cost_spec stream_of(int mixer, struct attn_aaren_cost cost[FIGURES]) {
@@ -81,10 +81,14 @@ attn_status attn_aaren_check_cache_slope(attn_ctx *ctx, double *value) {
     return slope_of(ctx, TRANSFORMER, value);
 }
 
+attn_status attn_aaren_cost_both(attn_ctx *ctx, const struct attn_aaren_cost **aaren, const struct attn_aaren_cost **transformer) {
+    const attn_status status = seconds_of(ctx, AAREN, aaren);
+    return status ? status : seconds_of(ctx, TRANSFORMER, transformer);
+}
+
 attn_status attn_aaren_check_faster(attn_ctx *ctx, double *value) {
     const struct attn_aaren_cost *ours, *theirs;
-    attn_status status = seconds_of(ctx, AAREN, &ours);
-    if (!status) status = seconds_of(ctx, TRANSFORMER, &theirs);
+    const attn_status status = attn_aaren_cost_both(ctx, &ours, &theirs);
     *value = status ? (double)NAN : theirs[FIGURES - 1].seconds / ours[FIGURES - 1].seconds;
     return status;
 }
