@@ -258,4 +258,12 @@ const struct attn_claim attn_aaren_claims[ATTN_AAREN_CLAIMS] = {
      .figure = "accuracy",
      .threshold = 0.2,
      .at = QUICK_AND_FULL(recall, 0)},
+    {.name = "attention-recalls-16",
+     .sentence = "and of those of 16 keys, all that there are",
+     .place = "-",
+     .kind = ATTN_CLAIM_ABOVE,
+     .arms = {"Transformer", "Aaren"},
+     .figure = "accuracy",
+     .threshold = 0.2,
+     .at = FULL(recall_16)},
 };

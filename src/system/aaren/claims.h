@@ -3,7 +3,7 @@
 
 #include "train/claim.h"
 
-enum { ATTN_AAREN_CLAIMS = 44 };
+enum { ATTN_AAREN_CLAIMS = 45 };
 extern const struct attn_claim attn_aaren_claims[ATTN_AAREN_CLAIMS];
 
 #endif

@@ -35,6 +35,7 @@ DECLARE_FULL(exchange);
 DECLARE_FULL(etth1_decoder);
 DECLARE_QUICK(recall);
 DECLARE_FULL(recall);
+DECLARE_FULL(recall_16);
 extern const struct attn_experiment attn_aaren_etth1_horizons_night, attn_aaren_etth2_horizons_night, attn_aaren_ettm1_horizons_night,
     attn_aaren_ettm2_horizons_night, attn_aaren_weather_horizons_night, attn_aaren_exchange_horizons_night;
 #undef DECLARE_FULL
