@@ -46,8 +46,13 @@ void attn_reproduction_close(attn_ctx *ctx, struct attn_reproduction *r) {
 
 /* ---------------------------------------------------------------------------------------------------------------- cost */
 
+static bool stopped(const struct attn_work *work) {
+    return work->options.stop && work->options.stop(work->options.user);
+}
+
 /* Seconds of one run: a micro-batch as it is after the first two. */
-static attn_status time_run(attn_ctx *ctx, const struct attn_task *task, const struct attn_recipe *recipe, double *seconds) {
+static attn_status time_run(attn_ctx *ctx, const struct attn_work *work, const struct attn_task *task, const struct attn_recipe *recipe,
+                            double *seconds) {
     enum { BEFORE = 2, TIMED = 2 };
     struct attn_job job;
     int64_t steps = 0;
@@ -55,7 +60,7 @@ static attn_status time_run(attn_ctx *ctx, const struct attn_task *task, const s
     attn_status status = attn_job_open(ctx, task, recipe, NULL, 0, NULL, &job);
     if (!status) status = attn_train_steps(&job, &steps);
     const int64_t micros = attn_recipe_whole(recipe, "micro_batches");
-    for (int64_t i = 0; i < BEFORE + TIMED && !status; i++) {
+    for (int64_t i = 0; i < BEFORE + TIMED && !status && !stopped(work); i++) {
         if (i == BEFORE) begun = attn_clock();
         attn_tape_reset(attn_model_tape(job.model));
         attn_tensor *loss = task->loss(&job, i / micros, i % micros, micros);
@@ -66,20 +71,20 @@ static attn_status time_run(attn_ctx *ctx, const struct attn_task *task, const s
     return status;
 }
 
-static attn_status add_cost(attn_ctx *ctx, const struct attn_experiment *e, const struct attn_sweep *sweep, const char *store,
+static attn_status add_cost(attn_ctx *ctx, const struct attn_experiment *e, const struct attn_sweep *sweep, const struct attn_work *work,
                             struct attn_sources *sources, struct attn_reproduction_cost *out) {
     const int64_t each = sweep->count / e->arm_count;
     attn_status status = ATTN_OK;
-    for (int arm = 0; arm < e->arm_count && !status; arm++) {
+    for (int arm = 0; arm < e->arm_count && !status && !stopped(work); arm++) {
         int64_t missing = 0;
         double seconds = 0;
         for (int64_t i = 0; i < each && !status; i++) {
             struct attn_run_summary run;
             bool found;
-            status = attn_store_find(ctx, store, attn_sweep_recipe(sweep, arm * each + i), sources, &run, &found);
+            status = attn_store_find(ctx, work->store, attn_sweep_recipe(sweep, arm * each + i), sources, &run, &found);
             missing += !found || run.state != ATTN_RUN_DONE;
         }
-        if (!status && missing > 0) status = time_run(ctx, e->task, attn_sweep_recipe(sweep, arm * each), &seconds);
+        if (!status && missing > 0) status = time_run(ctx, work, e->task, attn_sweep_recipe(sweep, arm * each), &seconds);
         out->runs += each;
         out->missing += missing;
         out->seconds += (double)missing * seconds;
@@ -87,14 +92,15 @@ static attn_status add_cost(attn_ctx *ctx, const struct attn_experiment *e, cons
     return status;
 }
 
-attn_status attn_reproduction_cost(attn_ctx *ctx, struct attn_reproduction *r, const char *store, struct attn_reproduction_cost *out) {
+attn_status attn_reproduction_cost(attn_ctx *ctx, struct attn_reproduction *r, const struct attn_work *work,
+                                   struct attn_reproduction_cost *out) {
     attn_status status = ATTN_OK;
     *out = (struct attn_reproduction_cost){0, 0, 0};
-    for (int i = 0; i < r->count && !status; i++) {
+    for (int i = 0; i < r->count && !status && !stopped(work); i++) {
         struct attn_sweep sweep;
         status = attn_experiment_recipes(ctx, r->experiment[i], r->seeds, &sweep);
         if (status) break;
-        status = add_cost(ctx, r->experiment[i], &sweep, store, &r->sources, out);
+        status = add_cost(ctx, r->experiment[i], &sweep, work, &r->sources, out);
         attn_sweep_free(ctx, &sweep);
     }
     return status;
@@ -109,7 +115,7 @@ attn_status attn_reproduction_train(attn_ctx *ctx, struct attn_reproduction *r, 
     for (int i = 0; i < r->count && !status; i++) {
         struct attn_sweep sweep;
         struct attn_work_count some;
-        if (work->options.stop && work->options.stop(work->options.user)) break;
+        if (stopped(work)) break;
         status = attn_experiment_recipes(ctx, r->experiment[i], r->seeds, &sweep);
         if (status) break;
         work->task = r->experiment[i]->task;

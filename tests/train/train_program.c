@@ -283,6 +283,37 @@ static void the_cost_of_claims_is_told_to_programs_too(void **state) {
     expect(run("reproduce", "zoology --scale smoke --dry-run"), 0, "claims are checked by the program alone; no runs are made or kept\n");
 }
 
+/* Until the process marks the signal and does not die of it: bit `number` - 1 of SigCgt. */
+static void wait_until_caught(pid_t child, int number) {
+    char name[64], row[128];
+    unsigned long long caught = 0;
+    snprintf(name, sizeof name, "/proc/%d/status", (int)child);
+    for (int i = 0; i < 6000 && !(caught >> (number - 1) & 1); i++) { /* a busy machine takes its time */
+        FILE *file = fopen(name, "r");
+        if (!file) skip();
+        while (fgets(row, sizeof row, file))
+            if (strncmp(row, "SigCgt:", 7) == 0) caught = strtoull(row + 7, NULL, 16);
+        fclose(file);
+        pause_for(1000);
+    }
+    assert_true(caught >> (number - 1) & 1);
+}
+
+/* Seconds of micro-batches are left out, and no estimate is told. */
+static void signals_stop_the_timing_of_what_claims_cost(void **state) {
+    static const int signals[] = {SIGTERM, SIGINT};
+    (void)state;
+    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
+        const pid_t child = test_start(output, line("reproduce", "zoology --scale full --dry-run"));
+        wait_until_caught(child, signals[i]);
+        kill(child, signals[i]);
+        assert_int_equal(test_end(child), 130);
+        char *said = test_file(store, "output.txt", NULL);
+        assert_null(strstr(said, "runs, of which"));
+        free(said);
+    }
+}
+
 static void a_recipe_that_is_refused_leaves_no_run(void **state) {
     attn_ctx *ctx = test_context(1);
     struct attn_run_list list;
@@ -403,6 +434,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_sweep_is_stopped_and_goes_on, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_recipe_that_is_refused_leaves_no_run, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_cost_of_claims_is_told_to_programs_too, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(signals_stop_the_timing_of_what_claims_cost, set_up, tear_down),
         cmocka_unit_test_setup_teardown(answers_are_of_a_file_and_checked_and_drawn_only_where_the_task_can, set_up, tear_down),
         cmocka_unit_test_setup_teardown(answers_name_the_line_and_the_stream_that_fails, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_language_model_is_measured_beside_another, set_up, tear_down),

@@ -155,8 +155,8 @@ static void say_checks(const struct reproduce *p, const struct attn_reproduction
 static attn_status say_cost(struct reproduce *p, struct attn_reproduction *r, int cores) {
     struct attn_reproduction_cost cost;
     char text[32], load[64] = "";
-    const attn_status status = attn_reproduction_cost(p->ctx, r, p->work.store, &cost);
-    if (status) return status;
+    const attn_status status = attn_reproduction_cost(p->ctx, r, &p->work, &cost);
+    if (status || attn_stop_asked()) return status;
     p->wanted = cost.runs;
     p->ready = 0;
     if ((p->json || p->csv) && p->dry_run) print_cost(p, r, &cost, cores);
@@ -242,7 +242,7 @@ static int run(struct reproduce *p, const struct attn_words *words) {
     attn_stop_catch();
     p->work = (struct attn_work){.store = attn_cli_store(p->store), .options = {.checkpoint_seconds = 60, .stop = stop_asked, .user = p}};
     attn_status done = ATTN_OK;
-    for (int i = 0; i < count && !done; i++) done = reproduce_system(p, chosen[i]);
+    for (int i = 0; i < count && !done && !attn_stop_asked(); i++) done = reproduce_system(p, chosen[i]);
     status = done ? attn_complain_status(p->ctx, done) : ATTN_EXIT_DONE;
     attn_ctx_destroy(p->ctx);
     if (done) return status;
