@@ -28,14 +28,26 @@ static attn_status count_flops(struct attn_job *job, struct attn_cost *cost) {
     return status == ATTN_ENOMEM || status == ATTN_ESYSTEM ? status : ATTN_OK;
 }
 
+/* What refuses to be a stream has no state; what the machine refuses is said. */
+static attn_status stream_state(struct attn_job *job, int64_t *bytes) {
+    struct attn_stream_face face;
+    const attn_status status = job->task->stream(job, job->length, &face);
+    if (status == ATTN_ENOMEM || status == ATTN_ESYSTEM) return status;
+    *bytes = status ? -1 : bytes_of(face.state);
+    return ATTN_OK;
+}
+
 attn_status attn_job_cost(struct attn_job *job) {
     if (job->costed) return ATTN_OK;
     job->cost = attn_cost_unknown;
+    attn_status status = ATTN_OK;
     if (job->sequence) {
         job->cost.state_bytes = bytes_of(attn_sequence_state(job->sequence, job->length));
         job->cost.paper_state_bytes = bytes_of(attn_sequence_paper_state(job->sequence, job->length));
+    } else if (job->task->stream && job->length > 0) {
+        status = stream_state(job, &job->cost.state_bytes);
     }
-    const attn_status status = count_flops(job, &job->cost);
+    if (!status) status = count_flops(job, &job->cost);
     job->costed = !status;
     return status;
 }

@@ -48,7 +48,8 @@ struct attn_loss_bins {
 struct attn_cost {
     double forward_flops, step_flops; /* of one example: forward alone, and with its gradients; as attn_tape_flops counts. NaN: not known */
     int64_t state_bytes, paper_state_bytes; /* of one sequence of `length` tokens, token by token, in floats: attn_sequence_state,
-                                               attn_sequence_paper_state. -1: it has no such form */
+                                               attn_sequence_paper_state; of a stream of as many rows: attn_stream_face.state. -1: it has no such
+                                               form */
 };
 
 struct attn_job {
@@ -61,8 +62,8 @@ struct attn_job {
     const char *saved;       /* in open: attn_task.extra of the saved model, "" where it has none; NULL: a new model */
     int64_t epoch_steps;     /* set by attn_task.open: batches of one pass over the data; 0: data do not repeat */
     void *self;              /* the task's own, of attn_task.bytes, zeros before open */
-    attn_sequence *sequence; /* set by attn_sequence_from_recipe, with its greatest length; NULL: another kind of model */
-    int64_t length;
+    attn_sequence *sequence; /* set by attn_sequence_from_recipe, with length; NULL: another kind of model */
+    int64_t length; /* set by attn_task.open: tokens that a sequence has at most, or rows of a stream that are seen at once; 0: neither */
     struct attn_cost cost; /* where costed */
     bool costed;
 };

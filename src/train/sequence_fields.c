@@ -7,12 +7,18 @@ const char *const attn_position_words[] = {"auto", "yes", "no", NULL};
 const char *const attn_norm_words[] = {"layer", "rms", NULL};
 enum { AUTO, YES };
 
-/* Attention alone does not know the order of tokens. */
-static bool all_attention(const char *mixer) {
-    static const char name[] = "attention";
+/* Attention does not know the order of the tokens that it sees, be its query the token's or a learned one. */
+static bool knows_no_order(const char *name, size_t length) {
+    static const char *const names[] = {"attention", "aaren"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strlen(names[i]) == length && strncmp(name, names[i], length) == 0) return true;
+    return false;
+}
+
+static bool none_knows_order(const char *mixer) {
     for (const char *part = mixer; part; part = strchr(part, '+')) {
         if (*part == '+') part++;
-        if (strcspn(part, ":+") != sizeof name - 1 || strncmp(part, name, sizeof name - 1) != 0) return false;
+        if (!knows_no_order(part, strcspn(part, ":+"))) return false;
     }
     return true;
 }
@@ -30,7 +36,7 @@ attn_status attn_sequence_from_recipe(struct attn_job *job, int64_t vocabulary, 
     config.kinds = job->kinds;
     config.kind_count = job->kind_count;
     config.state = (attn_state_mixer)attn_recipe_whole(r, "state");
-    config.positions = positions == YES || (positions == AUTO && all_attention(config.mixer));
+    config.positions = positions == YES || (positions == AUTO && none_knows_order(config.mixer));
     config.rms = attn_recipe_whole(r, "norm") == 1;
     config.dropout = attn_recipe_number(r, "dropout");
     config.untied = attn_recipe_whole(r, "untied") != 0;

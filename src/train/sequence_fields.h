@@ -12,7 +12,12 @@ extern const char *const attn_state_words[], *const attn_position_words[], *cons
         {"width", "numbers of a token in the model (d)", ATTN_WHOLE, width_, 1, 65536, NULL},                                              \
         {"layers", "blocks", ATTN_WHOLE, layers_, 1, 1024, NULL},                                                                          \
         {"state", "what follows the mixer in a block", ATTN_WORD, state_, 0, 0, attn_state_words},                                         \
-        {"positions",        "learned positions are added to the tokens; auto: where every mixer is attention", ATTN_WORD, "auto", 0, 0,   \
+        {"positions",                                                                                                                      \
+         "learned positions are added to the tokens; auto: where every mixer is attention or aaren",                                       \
+         ATTN_WORD,                                                                                                                        \
+         "auto",                                                                                                                           \
+         0,                                                                                                                                \
+         0,                                                                                                                                \
          attn_position_words},                                                                                                             \
         {"norm", "of the blocks", ATTN_WORD, "layer", 0, 0, attn_norm_words},                                                              \
         {"dropout", "of the embedding, and of the branches of blocks with an MLP", ATTN_NUMBER, "0", 0, 0.99, NULL}, {                     \

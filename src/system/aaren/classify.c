@@ -92,6 +92,7 @@ static attn_status open_task(struct attn_job *job) {
     s->batch = attn_recipe_whole(job->recipe, "batch");
     s->nearest = (double)NAN;
     attn_status status = open_data(job, s);
+    job->length = s->data.kind.length;
     if (!status) status = open_order(job, s);
     if (!status)
         status = attn_aaren_classify_model_make(job, s->data.kind.scale.channels, s->data.kind.classes, s->data.kind.length,

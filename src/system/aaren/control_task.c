@@ -139,6 +139,7 @@ static attn_status open_task(struct attn_job *job) {
     s->seed = (uint64_t)attn_recipe_whole(r, "seed");
     s->examples = attn_recipe_whole(r, "batch");
     s->context = attn_recipe_whole(r, "context");
+    job->length = s->context;
     attn_status status = check_batch(job);
     if (!status) status = job->saved ? attn_aaren_control_scale_parse(job->ctx, job->saved, &s->scale) : measure(job);
     if (!status) status = fits(job);

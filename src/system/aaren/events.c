@@ -94,6 +94,7 @@ static attn_status read_recipe(struct attn_job *job, struct attn_event_task *s) 
     s->compat = compat;
     s->generated = !attn_recipe_words(r, "data")[0];
     s->length = attn_recipe_whole(r, "length");
+    job->length = s->length;
     s->jitter = attn_recipe_number(r, "jitter");
     s->batch_size = attn_recipe_whole(r, "batch");
     s->seed = (uint64_t)attn_recipe_whole(r, "seed");
