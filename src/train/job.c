@@ -57,6 +57,28 @@ attn_status attn_task_recipe(attn_ctx *ctx, const struct attn_task *task, struct
     return attn_recipe_create(ctx, task->name, lists, counts, 2, task->changes, out);
 }
 
+/* Whether a text is one of those with '+' between. */
+static bool is_one_of(const char *text, const char *list) {
+    const size_t length = strlen(text);
+    for (const char *at = list;; at++) {
+        const size_t n = strcspn(at, "+");
+        if (n == length && memcmp(at, text, n) == 0) return true;
+        at += n;
+        if (*at == '\0') return false;
+    }
+}
+
+const struct attn_recipe_value *attn_task_unread(const struct attn_task *task, const struct attn_recipe *recipe, const char *field) {
+    for (const struct attn_field_condition *c = task->conditions; c && c->fields; c++) {
+        char text[ATTN_RECIPE_TEXT];
+        int by;
+        if (!is_one_of(field, c->fields) || attn_recipe_field_of(recipe, "recipe", c->by, &by)) continue;
+        const struct attn_recipe_value *value = &recipe->value[by];
+        if (!is_one_of(attn_recipe_value_text(value, text, sizeof text), c->values)) return value;
+    }
+    return NULL;
+}
+
 attn_status attn_job_open(attn_ctx *ctx, const struct attn_task *task, const struct attn_recipe *recipe,
                           const attn_mixer_kind *const *kinds, int kind_count, const char *extra, struct attn_job *out) {
     *out = (struct attn_job){.ctx = ctx, .task = task, .recipe = recipe, .kinds = kinds, .kind_count = kind_count, .saved = extra};

@@ -88,18 +88,26 @@ struct attn_stream_face {
     bool constant; /* state does not depend on `tokens`: rows may come for ever */
 };
 
+/* Fields that a model reads only where another field has one of some values. */
+struct attn_field_condition {
+    const char *fields; /* "hidden+init" */
+    const char *by;     /* the other field */
+    const char *values; /* "lstm+attention"; "": where it is empty */
+};
+
 struct attn_task {
     const char *name;    /* "zoology/mqar" */
     const char *summary; /* one line */
     const struct attn_recipe_field *fields;
     int field_count;
-    const char *const *changes; /* "lr=0.001": defaults of its own for the trainer's fields; NULL behind the last */
-    const char *figure;         /* the first of evaluate's figures */
-    bool lower;                 /* it is the better the lower it is */
-    const char *along, *panel;  /* fields along the axis and of the panels of the paper's plot of it; NULL: those that vary most */
-    const char *series;         /* figures by size, SERIES_N, as "accuracy" of accuracy_5 and accuracy_10; NULL: none */
-    const char *series_axis;    /* what N counts, and the field that says of which sizes training's examples are, "10" or "5-10" */
-    bool beside;                /* reports show what the arms of an experiment answer beside each other (picture) */
+    const char *const *changes;                    /* "lr=0.001": defaults of its own for the trainer's fields; NULL behind the last */
+    const struct attn_field_condition *conditions; /* the last one has NULLs; NULL: none */
+    const char *figure;                            /* the first of evaluate's figures */
+    bool lower;                                    /* it is the better the lower it is */
+    const char *along, *panel; /* fields along the axis and of the panels of the paper's plot of it; NULL: those that vary most */
+    const char *series;        /* figures by size, SERIES_N, as "accuracy" of accuracy_5 and accuracy_10; NULL: none */
+    const char *series_axis;   /* what N counts, and the field that says of which sizes training's examples are, "10" or "5-10" */
+    bool beside;               /* reports show what the arms of an experiment answer beside each other (picture) */
     size_t bytes;
 
     /* Reads what the recipe names and makes the model's parameters. */
@@ -144,6 +152,9 @@ extern const int attn_trainer_field_count;
 
 /* The recipe of a task with its defaults. */
 attn_status attn_task_recipe(attn_ctx *ctx, const struct attn_task *task, struct attn_recipe **out);
+
+/* Where by the task's conditions a recipe's field is not read: the value of the other field that says so; NULL: it is read. */
+const struct attn_recipe_value *attn_task_unread(const struct attn_task *task, const struct attn_recipe *recipe, const char *field);
 
 /* Makes the model and opens the task. `extra`: the text of a saved model, or NULL. Closed by attn_job_close, also after a failure. */
 attn_status attn_job_open(attn_ctx *ctx, const struct attn_task *task, const struct attn_recipe *recipe,

@@ -237,6 +237,18 @@ static void say_replaced(const struct train *t, const char *word) {
     }
 }
 
+/* A field of the command line that no recipe reads: with its default the same would be trained. */
+static void say_unread(const struct train *t, const char *word) {
+    const struct attn_recipe_value *by = NULL;
+    char name[64], text[ATTN_RECIPE_TEXT];
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(word, "="), word);
+    for (int64_t i = 0; i < t->sweep.count; i++) {
+        by = attn_task_unread(t->task, attn_sweep_recipe(&t->sweep, i), name);
+        if (!by) return;
+    }
+    attn_complain("train: %s is not read with %s=%s", name, by->field->name, attn_recipe_value_text(by, text, sizeof text));
+}
+
 /* The task, or the file's, and what is assigned: in the sweep's file, then on the command line. */
 static attn_status make_sweep(struct train *t, const struct attn_words *words) {
     struct attn_recipe *base = NULL;
@@ -259,6 +271,7 @@ static attn_status make_sweep(struct train *t, const struct attn_words *words) {
     if (!status && t->sweep_file)
         for (int i = first; i < words->count; i++) say_replaced(t, words->item[i]);
     for (int i = first; i < words->count && !status; i++) status = attn_sweep_assign(t->ctx, &t->sweep, words->item[i]);
+    for (int i = first; i < words->count && !status; i++) say_unread(t, words->item[i]);
     t->work.task = t->task;
     return status;
 }

@@ -34,6 +34,11 @@ static const char *const changes[] = {"mixer=aaren:heads=8", "ffn=256",     "lay
                                       "optimizer=radam",     "lr=0.001",    "decay=0",  "clip=4",     "schedule=constant",
                                       "eval_every=15",       "patience=10", NULL};
 
+static const struct attn_field_condition conditions[] = {
+    {"length+channels+noise+train_examples+test_examples", "data", ""},
+    {NULL, NULL, NULL},
+};
+
 /* ------------------------------------------------------------------------------------------------------ setting up */
 
 static void read_source(const struct attn_recipe *r, struct attn_aaren_classify_source *out) {
@@ -156,6 +161,7 @@ const struct attn_task attn_aaren_classify = {.name = "aaren/classify",
                                               .fields = fields,
                                               .field_count = sizeof fields / sizeof fields[0],
                                               .changes = changes,
+                                              .conditions = conditions,
                                               .figure = "validation_score",
                                               .beside = true,
                                               .bytes = sizeof(struct attn_aaren_classify_task),

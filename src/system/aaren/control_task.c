@@ -35,6 +35,11 @@ static const char *const changes[] = {"mixer=aaren:heads=1", "width=128",    "ff
                                       "optimizer=adamw",     "decay=0.0001", "lr=0.001",   "clip=0.25",  "batch=64",
                                       "schedule=linear",     "warmup=100",   "steps=2000", "floor=0.05", NULL};
 
+static const struct attn_field_condition conditions[] = {
+    {"behaviour+episodes", "data", ""},
+    {NULL, NULL, NULL},
+};
+
 /* ------------------------------------------------------------------------------------------------------ setting up */
 
 static bool generated(const struct attn_job *job) {
@@ -226,6 +231,7 @@ const struct attn_task attn_aaren_control = {.name = "aaren/control",
                                              .fields = fields,
                                              .field_count = sizeof fields / sizeof fields[0],
                                              .changes = changes,
+                                             .conditions = conditions,
                                              .figure = "validation_mse",
                                              .lower = true,
                                              .beside = true,

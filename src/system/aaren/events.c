@@ -64,6 +64,14 @@ static const char *const changes[] = {"mixer=aaren:heads=1", "width=64",        
                                       "epochs=40",           "batch=16",          "lr=0.001",       "optimizer=adam", "epsilon=1e-5",
                                       "decay=0.0001",        "schedule=constant", "eval_every=250", "patience=10",    NULL};
 
+static const struct attn_field_condition conditions[] = {
+    {"mixer+width+ffn+layers+dropout+encode", "encoder", "stack"},
+    {"hidden+mark_width", "encoder", "gru"},
+    {"process+marks+horizon+train_sequences+test_sequences", "data", ""},
+    {"marks", "process", "hawkes"},
+    {NULL, NULL, NULL},
+};
+
 /* ------------------------------------------------------------------------------------------------------ setting up */
 
 static attn_status read_columns(struct attn_job *job, struct attn_event_task *s) {
@@ -262,6 +270,7 @@ const struct attn_task attn_aaren_events = {
     .fields = fields,
     .field_count = sizeof fields / sizeof fields[0],
     .changes = changes,
+    .conditions = conditions,
     .figure = "validation_nll",
     .lower = true,
     .beside = true,

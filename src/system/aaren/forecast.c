@@ -44,6 +44,12 @@ static const struct attn_recipe_field fields[] = {
 static const char *const changes[] = {"width=64", "ffn=256",        "layers=2",  "epochs=10",      "batch=32",   "optimizer=adam",
                                       "decay=0",  "schedule=steps", "gamma=0.5", "eval_every=200", "patience=3", NULL};
 
+static const struct attn_field_condition conditions[] = {
+    {"label+decoder_layers+cross_heads", "form", "encoder-decoder"},
+    {"rows", "data", ""},
+    {NULL, NULL, NULL},
+};
+
 /* ---------------------------------------------------------------------------------------------------------- setting up */
 
 static attn_status refuse(const struct attn_job *job, const char *what, const char *expected) {
@@ -191,6 +197,7 @@ const struct attn_task attn_aaren_forecast = {.name = "aaren/forecast",
                                               .fields = fields,
                                               .field_count = sizeof fields / sizeof fields[0],
                                               .changes = changes,
+                                              .conditions = conditions,
                                               .figure = "validation_mse",
                                               .lower = true,
                                               .along = "horizon",

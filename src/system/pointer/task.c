@@ -97,6 +97,14 @@ static const struct attn_recipe_field sort_fields[] = {MODEL_FIELDS(nets, ""), D
 static const char *const changes[] = {"steps=10000", "optimizer=adam",  "lr=0.004", "decay=0",    "batch=64",
                                       "clip=2",      "schedule=linear", "hold=0.6", "floor=0.05", NULL};
 
+static const struct attn_field_condition conditions[] = {
+    {"hidden+init+loss", "model", "ptrnet+lstm+attention"},
+    {"width+layers+heads+logit_clip+baseline+baseline_steps+baseline_tests+augment", "model", "transformer"},
+    {"baseline_steps+baseline_tests", "baseline", "rollout"},
+    {"train_examples", "data", ""},
+    {NULL, NULL, NULL},
+};
+
 /* ------------------------------------------------------------------------------------------------------ setting up */
 
 static attn_status bad_points(const struct attn_job *job, const char *field, const char *text, const char *expected) {
@@ -286,7 +294,7 @@ static attn_status generate(struct attn_job *job, int64_t count, FILE *out) {
 #define TASK(name_, summary_, fields_, figure_, lower_, open_, references_)                                                                \
     {                                                                                                                                      \
         .name = name_, .summary = summary_, .fields = fields_, .field_count = sizeof(fields_) / sizeof(fields_)[0], .changes = changes,    \
-        .figure = figure_, .lower = lower_, .along = "points", .series = figure_, .series_axis = "points",                                 \
+        .conditions = conditions, .figure = figure_, .lower = lower_, .along = "points", .series = figure_, .series_axis = "points",       \
         .bytes = sizeof(struct attn_pointer_task), .open = open_, .loss = loss, .evaluate = attn_pointer_evaluate,                         \
         .predict = attn_pointer_predict, .picture = attn_pointer_picture, .generate = generate, .references = references_,                 \
         .close = close_task                                                                                                                \
