@@ -1,7 +1,8 @@
 /* attn bench stream: what a token costs behind many others, with Aaren and with a cache of keys and values. */
+#include "base/folder.h"
 #include "cli/bench_rows.h"
 #include "cli/cli.h"
-#include "system/aaren/cost.h"
+#include "cli/stream_charts.h"
 
 #include <string.h>
 
@@ -23,8 +24,10 @@ struct suite {
     char words[2][64];
     int64_t tokens, cache_tokens, dim, layers, heads, ffn, seed;
     bool json, csv;
+    const char *figures; /* a folder; NULL: none are wanted */
     attn_ctx *ctx;
     struct attn_bench_output out;
+    struct attn_stream_charts *charts;
 };
 
 /* The slopes are those of the last decade up to the row. */
@@ -63,9 +66,10 @@ static attn_status measure(struct suite *s, const char *mixer) {
     for (int64_t tokens = FIRST; tokens < most; tokens *= 2) cost[count++].tokens = tokens;
     cost[count++].tokens = most;
     attn_progress(mixer);
-    const attn_status status = attn_aaren_cost_measure(s->ctx, &spec, cost, count, &done);
+    attn_status status = attn_aaren_cost_measure(s->ctx, &spec, cost, count, &done);
     attn_progress(NULL);
     for (int i = 0; i < done && !status; i++) print(s, mixer, cost, i);
+    if (!status && done > 0) status = attn_stream_charts_add(s->ctx, &s->charts, mixer, cost, done);
     return status;
 }
 
@@ -74,10 +78,20 @@ static int run(struct suite *s) {
     s->ctx = attn_cli_context(1, &status);
     if (s->ctx == NULL) return status;
     attn_stop_catch();
+    if (s->figures) { /* hours may come before they are written */
+        bool fresh;
+        const attn_status made = attn_folder_make(s->ctx, NULL, s->figures, &fresh);
+        if (made != ATTN_OK) status = attn_complain_status(s->ctx, made);
+    }
     for (int i = 0; i < s->mixers.count && status < 0 && !attn_stop_asked(); i++) {
         const attn_status done = measure(s, s->mixers.item[i]);
         if (done != ATTN_OK) status = attn_complain_status(s->ctx, done);
     }
+    if (s->figures && status < 0) {
+        const attn_status written = attn_stream_charts_write(s->ctx, s->charts, s->figures);
+        if (written != ATTN_OK) status = attn_complain_status(s->ctx, written);
+    }
+    attn_free(s->ctx, s->charts);
     attn_ctx_destroy(s->ctx);
     return status >= 0 ? status : attn_stop_asked() ? ATTN_EXIT_STOPPED : ATTN_EXIT_DONE;
 }
@@ -105,6 +119,7 @@ int attn_cmd_bench_stream(int argc, char **argv) {
         {"heads", ATTN_OPTION_INTEGER, &s.heads, "H", "heads (default 4)", 1, 1024},
         {"ffn", ATTN_OPTION_INTEGER, &s.ffn, "F", "hidden numbers of the feed-forward networks (default 4 times the width)", 1, 1 << 20},
         {"seed", ATTN_OPTION_INTEGER, &s.seed, "N", "of weights and tokens (default 42)", 0, 9e18},
+        {"figures", ATTN_OPTION_TEXT, &s.figures, "DIR", "write state.svg and seconds.svg, drawn by gnuplot, and their data as CSV", 0, 0},
         {"json", ATTN_OPTION_FLAG, &s.json, NULL, "one JSON object a line", 0, 0},
         {"csv", ATTN_OPTION_FLAG, &s.csv, NULL, "comma-separated values with a header", 0, 0},
     };
@@ -117,7 +132,7 @@ int attn_cmd_bench_stream(int argc, char **argv) {
                                      "of a token there; the slopes of the logarithms of both times over the last decade of tokens: 1 where "
                                      "a token costs the same everywhere, 2 where it\n"
                                      "costs as much as there were before it.",
-                                     "attn bench stream --tokens 1000000",
+                                     "attn bench stream --tokens 1000000 --figures figures",
                                      options,
                                      sizeof options / sizeof options[0]};
     int status = attn_options_parse(&usage, argc, argv, NULL);

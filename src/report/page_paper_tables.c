@@ -24,7 +24,7 @@ static void put_row(FILE *f, const struct table *t, int row) {
 
 static void put_table(FILE *f, const struct table *t) {
     attn_page_table_begin(f, t->about->title);
-    fputs("<thead><tr>", f);
+    fputs("<thead class=\"wide\"><tr>", f);
     for (int c = 0; c < t->about->column_count; c++) {
         fputs(c == 0 ? "<th scope=\"col\">" : "<th scope=\"col\" class=\"n\">", f);
         attn_html_text(f, t->about->columns[c].title);

@@ -1,5 +1,5 @@
-/* Pictures of tasks (train/picture.h) as SVG, without any program beside this one. Points lie on axes with equal units; what is true is a wide dashed
- * line, what is predicted a narrow one, so that both are seen where they agree and are told apart without colours. A matrix is a heat map with its scale. */
+/* Pictures of tasks (train/picture.h) as SVG, without any program beside this one. Points lie on axes with equal units; what is true is a wide line, dashed but
+ * for curves over time, what is predicted a narrow one, so that both are seen where they agree and are told apart without colours. A matrix is a heat map with its scale. */
 #ifndef ATTN_REPORT_PICTURE_H
 #define ATTN_REPORT_PICTURE_H
 

@@ -54,6 +54,7 @@ static struct layout lay_out(const struct attn_picture *p) {
         l.low = fmin(l.low, p->cell[i]);
         l.high = fmax(l.high, p->cell[i]);
     }
+    if (p->full > 0) l.high = p->full;
     return l;
 }
 
@@ -102,7 +103,7 @@ void attn_picture_put_matrix(FILE *file, const struct attn_picture *p) {
     put_labels(file, p, &l);
     fputs("<g fill=\"" ATTN_PICTURE_TRUTH_COLOUR "\">\n", file);
     for (int64_t i = 0; i < p->rows * p->columns; i++) {
-        const double share = l.high > l.low ? (p->cell[i] - l.low) / (l.high - l.low) : 0;
+        const double share = l.high > l.low ? fmin(1, (p->cell[i] - l.low) / (l.high - l.low)) : 0;
         const int64_t row = i / p->columns, column = i % p->columns;
         if (isfinite(p->cell[i]) && share > 0.0005)
             put_square(file, l.left + (double)column * l.side, l.top + (double)row * l.side, l.side, l.side, share);

@@ -144,6 +144,12 @@ static const struct look {
 };
 enum { LOOKS = sizeof looks / sizeof looks[0] };
 
+/* Curves over time jump: a wide line without dashes is followed more easily. */
+static const char *attributes_of(const struct attn_picture *p, const struct look *look) {
+    static const char curve[] = "stroke=\"" ATTN_PICTURE_TRUTH_COLOUR "\" stroke-width=\"5\" stroke-opacity=\"0.45\"";
+    return p->apart && look->role == ATTN_PICTURE_TRUTH ? curve : look->attributes;
+}
+
 static bool has_look(const struct attn_picture_line *line, const struct look *look) {
     return line->role == look->role && line->model == look->model;
 }
@@ -156,7 +162,7 @@ static bool is_used(const struct attn_picture *p, const struct look *look) {
 
 static void put_lines(FILE *file, const struct attn_picture *p, const struct frame *f, const struct look *look) {
     if (!is_used(p, look)) return;
-    fprintf(file, "<g fill=\"none\" stroke-linejoin=\"round\" %s>\n", look->attributes);
+    fprintf(file, "<g fill=\"none\" stroke-linejoin=\"round\" %s>\n", attributes_of(p, look));
     for (int64_t k = 0; k < p->lines; k++) {
         const struct attn_picture_line *line = &p->line[k];
         if (!has_look(line, look) || line->count < 2) continue;
@@ -191,7 +197,7 @@ static int put_legend(FILE *file, const struct attn_picture *p, const struct fra
         }
         const double middle = y + (rows - 0.5) * LEGEND;
         if (file) {
-            fprintf(file, "<g %s><path d=\"M%.1f %.1fh%d\"/></g>\n", look->attributes, left, middle, SAMPLE);
+            fprintf(file, "<g %s><path d=\"M%.1f %.1fh%d\"/></g>\n", attributes_of(p, look), left, middle, SAMPLE);
             attn_picture_text(file, left + SAMPLE + 6, middle + 4, "start", word);
         }
         left += width + 14;

@@ -143,6 +143,18 @@ static void put_band(FILE *file, const struct attn_plot *p) {
             p->band_low, p->band_high);
 }
 
+/* Numbers of a logarithmic axis that would be written with powers of ten. */
+static bool has_large_y(const struct attn_plot *p) {
+    double low = greatest, high = 0;
+    for (int n = 0; n < p->line_count; n++)
+        for (int64_t i = 0; i < p->line[n].count; i++) {
+            if (!drawable(p->line[n].x[i], p->line[n].y[i], p)) continue;
+            low = fmin(low, p->line[n].y[i]);
+            high = fmax(high, p->line[n].y[i]);
+        }
+    return low >= 1 && high >= 100000;
+}
+
 static void put_script(FILE *file, const struct attn_plot *p) {
     int drawn = 0;
     int64_t rows[ATTN_PLOT_LINES];
@@ -158,6 +170,7 @@ static void put_script(FILE *file, const struct attn_plot *p) {
     fputs(" textcolor rgb '" ATTN_SVG_INK "'\n", file);
     if (p->log_x) fputs("set logscale x\n", file);
     if (p->log_y) fputs("set logscale y\n", file);
+    if (p->log_y && has_large_y(p)) fputs("set format y '%.0s%c'\n", file); /* 10M */
     if (p->points)
         put_tics(file, p);
     else

@@ -50,6 +50,7 @@ struct attn_picture {
 
     double *cell; /* [rows][columns], NULL: no matrix; NaN: a cell that is left empty */
     int64_t rows, columns;
+    double full;                          /* what is drawn in full colour; 0: the greatest cell */
     char (*label)[ATTN_PICTURE_LABEL];    /* [rows + columns], to be filled in: rows first */
     char row_title[48], column_title[48]; /* without a matrix: of the axes y and x; "": none */
 };

@@ -44,15 +44,30 @@ attn_status attn_aaren_check_cache(attn_ctx *ctx, double *value) {
 
 /* -------------------------------------------------------------------------------------------------------------- seconds */
 
+/* On one thread, however many the context has. */
+static attn_status measure_alone(attn_ctx *ctx, int mixer, struct attn_aaren_cost cost[FIGURES]) {
+    const struct attn_aaren_cost_spec spec = stream_of(mixer, cost);
+    attn_ctx_config config;
+    attn_ctx *alone;
+    char error[512] = "";
+    int done;
+    attn_ctx_config_init(&config);
+    config.threads = 1;
+    attn_status status = attn_ctx_create(&config, &alone, error, sizeof error);
+    if (status) return attn_fail(ctx, status, "%s", error);
+    status = attn_aaren_cost_measure(alone, &spec, cost, FIGURES, &done);
+    if (status) attn_fail(ctx, status, "%s", attn_ctx_error(alone, error, sizeof error));
+    attn_ctx_destroy(alone);
+    return status;
+}
+
 /* One measurement of each stream serves all checks: it takes up to a minute, and ratios are then those of the same seconds. */
 static attn_status seconds_of(attn_ctx *ctx, int mixer, const struct attn_aaren_cost **cost) {
     static struct attn_aaren_cost kept[MIXERS][FIGURES];
     static bool measured[MIXERS];
-    int done;
     attn_status status = ATTN_OK;
     if (!measured[mixer]) {
-        const struct attn_aaren_cost_spec spec = stream_of(mixer, kept[mixer]);
-        status = attn_aaren_cost_measure(ctx, &spec, kept[mixer], FIGURES, &done);
+        status = measure_alone(ctx, mixer, kept[mixer]);
         measured[mixer] = !status;
     }
     *cost = kept[mixer];

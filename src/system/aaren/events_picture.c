@@ -82,8 +82,11 @@ static attn_status put_lines(const struct drawing *d, struct attn_picture *out) 
 static void describe(const struct drawing *d, int64_t sequence, struct attn_picture *out) {
     size_t length;
     const char *name = attn_vocabulary_get(&d->events->names, (int32_t)sequence, &length);
-    attn_append(out->title, sizeof out->title, "Sequence %.*s: intensity of its first %lld events", (int)attn_min64((int64_t)length, 64),
-                name, (long long)d->count - 1);
+    if (d->truth) /* generated ones have numbers for names */
+        attn_append(out->title, sizeof out->title, "Generated sequence %lld", (long long)sequence + 1);
+    else
+        attn_append(out->title, sizeof out->title, "Sequence %.*s", (int)attn_min64((int64_t)length, 64), name);
+    attn_append(out->title, sizeof out->title, ": intensity of its first %lld events", (long long)d->count - 1);
     attn_append(out->caption, sizeof out->caption, "Events a time that are expected, given the events before; points are events.%s",
                 d->truth ? " The truth is that of the process that the events were drawn from." : "");
     attn_append(out->description, sizeof out->description, "A curve over time that jumps at each of %lld events, from %.6g to %.6g.",

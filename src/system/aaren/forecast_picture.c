@@ -88,6 +88,8 @@ attn_status attn_forecast_picture(struct attn_job *job, int64_t index, struct at
     double *rows = attn_alloc(job->ctx, (past + next) * sizeof *rows);
     if (!rows) return attn_no_memory(job->ctx, "a picture", (past + next) * sizeof *rows);
     status = draw_window(job, begin, index < PICTURES - 1 ? channels - 1 : 0, rows, rows + past, out);
+    static const char *const where[] = {"beginning", "middle", "end", "beginning"};
+    attn_append(out->title, sizeof out->title, ", at the test's %s", where[index]);
     attn_free(job->ctx, rows);
     return status;
 }

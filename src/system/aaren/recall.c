@@ -148,6 +148,7 @@ static void fill_cells(const struct recall *s, const attn_real *probability, dou
 static void describe(const struct recall *s, const double *cell, struct attn_picture *out) {
     const int64_t pairs = s->size.pairs;
     double right = 0;
+    out->full = 1;
     for (int64_t i = 0; i < pairs; i++) {
         right += cell[i * pairs + i] / (double)pairs;
         snprintf(out->label[i], sizeof out->label[i], "%d", (int)s->token[2 * i]);
