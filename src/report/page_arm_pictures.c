@@ -39,14 +39,15 @@ static void picture_csv(FILE *file, const void *picture) {
 }
 
 static attn_status put_picture(struct attn_page *page, const struct answering *a, int index, struct attn_picture *picture) {
-    char name[160] = "", *svg = NULL;
+    char name[160] = "", caption[1024] = "", *svg = NULL;
     /* A matrix has no legend that could name its model. */
     if (picture->cell) attn_append(picture->title, sizeof picture->title, " (%s)", picture->model[0]);
     attn_append(picture->description, sizeof picture->description, " Predicted by");
     for (int i = 0; i < picture->models; i++)
         attn_append(picture->description, sizeof picture->description, "%s %s", i > 0 ? "," : "", picture->model[i]);
     attn_append(picture->description, sizeof picture->description, ".");
-    struct attn_page_figure figure = {.name = name, .title = picture->title, .caption = picture->caption, .desc = picture->description};
+    struct attn_page_figure figure = {.name = name, .title = picture->title, .caption = caption, .desc = picture->description};
+    attn_append(caption, sizeof caption, "%s. %s", a->about->title, picture->caption);
     attn_append(name, sizeof name, "%s-%s-%s-picture-%d", a->r->system->name, attn_scale_names[a->r->scale], a->about->name, index + 1);
     attn_status status = attn_picture_svg(page->ctx, picture, &svg, &figure.svg_bytes);
     figure.svg = svg;

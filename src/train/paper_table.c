@@ -94,7 +94,9 @@ bool attn_paper_shows(const struct attn_reproduction *r, const struct attn_paper
 
 /* --------------------------------------------------------------------------------------------------------------- values */
 
+/* `digits` behind the point, fewer of great numbers. */
 static void show_spread(int digits, double times, const struct attn_paper_value *of, char *shown, size_t size) {
+    while (digits > 0 && fabs(times * of->value) * pow(10, digits) >= 1e5) digits--;
     if (isnan(of->deviation))
         snprintf(shown, size, "%.*f", digits, times * of->value);
     else

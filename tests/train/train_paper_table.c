@@ -284,8 +284,12 @@ static void cells_of_a_task_find_arms_by_their_recipes(void **state) {
     assert_string_equal(value.shown, "42.2 ± 3.0");
     assert_string_equal(value.experiment, "short");
     assert_string_equal(found_value(SHORT, 3).shown, "4220.0 ± 297.0");
+    attn_ctx *ctx = test_context(1);
+    set_found(ctx, 2, 0, "data=ETTh1.csv.gz mixer=attention", 2, 966480.0, 966490.0);
+    attn_ctx_destroy(ctx);
+    assert_string_equal(found_value(SHORT, 2).shown, "966485 ± 7"); /* great numbers have no digits behind the point */
     found_results[2][0].interval.count = 1;
-    assert_string_equal(found_value(SHORT, 2).shown, "40.1");
+    assert_string_equal(found_value(SHORT, 2).shown, "966480");
 }
 
 static void of_arms_that_meet_the_conditions_the_first_that_has_run_counts(void **state) {

@@ -157,9 +157,11 @@ static void describe(const struct recall *s, const double *cell, struct attn_pic
     attn_append(out->row_title, sizeof out->row_title, "key that is asked for");
     attn_append(out->column_title, sizeof out->column_title, "value");
     attn_append(out->title, sizeof out->title, "Recall of %lld pairs", (long long)pairs);
-    attn_append(out->caption, sizeof out->caption,
-                "The probability of each pair's value, in a test example, when a key comes again. Right is the diagonal, and other columns "
-                "of the same value.");
+    attn_append(
+        out->caption, sizeof out->caption,
+        "The probability of each pair's value, in a test example, when a key comes again: %.3g on average of the right ones. Right is the "
+        "diagonal, and other columns of the same value.",
+        right);
     attn_append(out->description, sizeof out->description, "A matrix of %lld pairs; the right values have the probability %.3g on average.",
                 (long long)pairs, right);
 }

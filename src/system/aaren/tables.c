@@ -228,23 +228,23 @@ const struct attn_paper_table attn_aaren_tables[ATTN_AAREN_TABLES] = {
     TABLE("control",
           "Sequential decisions, normalised scores: 0 as at random, 100 as the best policy; mean and standard deviation over the seeds",
           "Scores of trials that see a window, as the paper's, and that go on from the state (stream); MSE: of the actions of episodes "
-          "that are held out. There is no "
-          "MuJoCo here, so the paper's sets have no scores here; its values are recalled, not read, and decide nothing.",
+          "that are held out. There is no MuJoCo here, so the paper's sets have no scores here; its values are recalled, not read, and "
+          "decide nothing. The sets from the point mass on are not the paper's.",
           attn_aaren_control, control_columns, control_rows),
     TABLE("events",
           "Events, on the tests: negative log-likelihood an event, error of the time, marks that were right; mean and standard deviation "
           "over the seeds",
           "NLL: times in units of training's geometric mean; RMSE: in the file's unit. Poisson: a constant rate and the frequencies of the "
-          "marks; truth: the process "
-          "that the events were drawn from. The paper's values are not known here.",
+          "marks; truth: the process that the events were drawn from. Hawkes, Taobao and earthquakes are not the paper's; its values are "
+          "not known here.",
           attn_aaren_events, event_columns, event_rows),
     TABLE("classification", "Classes of series, right answers on the tests; mean and standard deviation over the seeds",
-          "Nearest case: that of training by Euclidean distance. The paper's values are not known here.", attn_aaren_classify,
-          classify_columns, classify_rows),
+          "Nearest case: that of training by Euclidean distance. The sets behind UWaveGestureLibrary are not the paper's; its values are "
+          "not known here.",
+          attn_aaren_classify, classify_columns, classify_rows),
     TABLE("forecasting", "Forecasts, errors on the tests' standardised numbers; mean and standard deviation over the seeds",
           "Of the network without a decoder, and of the one with it (decoder). Stream: one pass over all rows. Last row: it is repeated. "
-          "Other horizons are shown where "
-          "they are measured. The paper's values are not known here.",
+          "Other horizons are shown where they are measured. Illness and waves are not the paper's; its values are not known here.",
           attn_aaren_forecast, forecast_columns, forecast_rows),
     TABLE("recall",
           "Not in the paper, its limit: values that are named when their keys come again; mean and standard deviation over the seeds",
