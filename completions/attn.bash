@@ -36,6 +36,7 @@ _attn() {
     eval) options="--data --against --bins --plugin --store --threads --json --csv --help" ;;
     predict) options="--input --check --svg --tokens --temperature --seed --data --logits --plugin --store --threads --help" ;;
     stream) options="--tokens --save --save-every --restore --every --allow-missing --strict --describe --quiet --json --store --plugin --threads --help" ;;
+    export) options="--c --name --int8 --data --no-libm --force --plugin --store --threads --json --help" ;;
     data) options="zoology/mqar zoology/ar_single zoology/stacked --count --help" ;;
     reproduce) options="zoology --scale --seeds --strict --dry-run --store --threads --jobs --quiet --json --csv --help" ;;
     runs) options="--store --task --state --where --compare --sort --reverse --json --csv --help" ;;
@@ -44,7 +45,7 @@ _attn() {
     bench) options="--kernel --dtype --pass --mask --batch --instances --tokens --together --heads --kv-heads --len --kv-len --queries --cache-dtype --block-tokens --dim --v-dim --threads --repeat --budget --seconds --limit
         --gain --seed --effort --wisdom --corpus --protocol --peer --python --json --csv --help --queries --top --case --cache-tokens --mixer --layers --ffn" ;;
     doctor) options="--python --effort --wisdom --json --help" ;;
-    *) options="apply metric systems train eval predict stream data reproduce runs report mask bench doctor --version --help" ;;
+    *) options="apply metric systems train eval predict stream export data reproduce runs report mask bench doctor --version --help" ;;
     esac
     COMPREPLY=($(compgen -W "$options" -- "$word"))
 }

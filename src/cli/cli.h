@@ -23,6 +23,7 @@ int attn_cmd_train(int argc, char **argv);
 int attn_cmd_eval(int argc, char **argv);
 int attn_cmd_predict(int argc, char **argv);
 int attn_cmd_stream(int argc, char **argv);
+int attn_cmd_export(int argc, char **argv);
 int attn_cmd_data(int argc, char **argv);
 int attn_cmd_runs(int argc, char **argv);
 int attn_cmd_reproduce(int argc, char **argv);

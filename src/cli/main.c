@@ -21,6 +21,7 @@ static const struct {
     {"eval", attn_cmd_eval, "the figures of a saved model"},
     {"predict", attn_cmd_predict, "answers of a saved model to what it reads"},
     {"stream", attn_cmd_stream, "answers of a saved model to rows as they come, in constant memory"},
+    {"export", attn_cmd_export, "write a saved model as C for a microcontroller"},
     {"data", attn_cmd_data, "write a task's generated examples"},
     {"runs", attn_cmd_runs, "list the runs of a store"},
     {"metric", attn_cmd_metric, "accuracy, AUC, perplexity, of columns of files"},

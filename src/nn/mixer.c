@@ -31,6 +31,10 @@ const attn_mixer_kind *attn_mixer_at(int index) {
     return index >= 0 && index < OWN ? own[index] : NULL;
 }
 
+const void *attn_mixer_self(const attn_mixer *mixer) {
+    return mixer->self;
+}
+
 /* -------------------------------------------------------------------------------------------------------- text */
 
 /* The part of layer `layer` in "a:x=1+b". False: longer than TEXT. */

@@ -7,6 +7,9 @@
 /* Refuses what attn_mixer_make would refuse in a text before it makes anything: names and values. tape: for the sentence. */
 attn_status attn_mixer_check(attn_tape *tape, const char *text, const attn_mixer_kind *const *kinds, int count);
 
+/* The mixer's own memory, of bytes that its kind says. */
+const void *attn_mixer_self(const attn_mixer *mixer);
+
 extern const attn_mixer_kind attn_mixer_attention;
 extern const attn_mixer_kind attn_mixer_baseconv;
 extern const attn_mixer_kind attn_mixer_shortconv;

@@ -95,6 +95,7 @@ struct attn_field_condition {
     const char *values; /* "lstm+attention"; "": where it is empty */
 };
 
+struct attn_c_source;
 struct attn_task {
     const char *name;    /* "zoology/mqar" */
     const char *summary; /* one line */
@@ -133,6 +134,9 @@ struct attn_task {
      * several tokens inside. state: zeros before the first. Allocates nothing after the first; the rows one by one are what loss sees at once, up to
      * roundings. */
     attn_status (*push)(struct attn_job *job, attn_real *state, int64_t tokens, int64_t position, const double *in, double *out);
+    /* Describes the model as C for microcontrollers: what a push computes of a row (train/c_source.h). ATTN_EUNSUPPORTED: this model cannot be written so, with what
+     * can. NULL: no model of the task can. */
+    attn_status (*export_c)(struct attn_job *job, struct attn_c_source *out);
     /* Writes the data that training would see as text, `count` examples; NULL: none are generated. */
     attn_status (*generate)(struct attn_job *job, int64_t count, FILE *out);
     /* A text that belongs to the model, as the tokenizer's, freed by attn_free; NULL, or *text NULL: none. */

@@ -1,21 +1,16 @@
 /* Aaren (Feng et al. 2024, "Attention as an RNN", sec. 3.3): softmax attention whose query is one learned token of the layer, the same at
  * every position, so that a sequence needs a state of constant size: of each head the greatest score m, the sum c of e^(s - m), and the output o.
  * Forgoing the dropout of weights, which such a state cannot follow, values are dropped. */
-#include "nn/mixer/heads.h"
+#include "nn/mixer/aaren.h"
 
-struct aaren {
-    attn_tensor *query; /* [D], a token */
-    attn_projection q, kv, out;
-    int64_t heads, width;
-    double dropout;
-};
+#include "nn/mixer/heads.h"
 
 enum { HEADS, DROPOUT };
 static const attn_mixer_option options[] = {
     [HEADS] = ATTN_HEADS_OPTION, [DROPOUT] = {"dropout", "share of the values that are dropped in training", 0, 0, 0.99, false, NULL}};
 
 static void make(void *mixer, attn_model *model, const attn_mixer_place *place, const double *option) {
-    struct aaren *a = mixer;
+    struct attn_aaren *a = mixer;
     const int64_t width = a->width = place->width;
     a->heads = (int64_t)option[HEADS];
     a->dropout = option[DROPOUT];
@@ -27,25 +22,24 @@ static void make(void *mixer, attn_model *model, const attn_mixer_place *place, 
     a->out = attn_projection_make(model, "out_proj", width, width, true, 0.02 / sqrt(2.0 * (double)place->layers));
 }
 
-/* q [H, d] */
-static attn_tensor *query_of(const struct aaren *a) {
+attn_tensor *attn_aaren_query(const struct attn_aaren *a) {
     attn_tensor *q = attn_project(&a->q, attn_reshape(a->query, 2, (const int64_t[]){1, a->width}));
     return attn_reshape(q, 2, (const int64_t[]){a->heads, a->width / a->heads});
 }
 
 /* [B, T, 2 H, d]: keys and values. */
-static attn_tensor *keys_and_values(const struct aaren *a, attn_tensor *u) {
+static attn_tensor *keys_and_values(const struct attn_aaren *a, attn_tensor *u) {
     return attn_reshape(attn_project(&a->kv, u), 4, (const int64_t[]){attn_size(u, 0), attn_size(u, 1), 2 * a->heads, a->width / a->heads});
 }
 
-static attn_tensor *join(const struct aaren *a, attn_tensor *o) {
+static attn_tensor *join(const struct attn_aaren *a, attn_tensor *o) {
     return attn_project(&a->out, attn_reshape(o, 3, (const int64_t[]){attn_size(o, 0), attn_size(o, 1), a->width}));
 }
 
 static attn_tensor *mix(void *mixer, attn_mixer_call *call) {
-    const struct aaren *a = mixer;
+    const struct attn_aaren *a = mixer;
     attn_tensor *kv = keys_and_values(a, call->u), *v = attn_dropout(attn_narrow(kv, 2, a->heads, a->heads), a->dropout);
-    return join(a, attn_prefix_attention(query_of(a), attn_narrow(kv, 2, 0, a->heads), v));
+    return join(a, attn_prefix_attention(attn_aaren_query(a), attn_narrow(kv, 2, 0, a->heads), v));
 }
 
 /* ---------------------------------------------------------------------------------------------- token by token */
@@ -64,14 +58,14 @@ static void pair_set(attn_real *pair, double x) {
 }
 
 static int64_t state_size(const void *mixer, int64_t tokens) {
-    const struct aaren *a = mixer;
+    const struct attn_aaren *a = mixer;
     (void)tokens;
     return PAIR * a->width + (1 + PAIR) * a->heads;
 }
 
 /* a, c and m of each head. */
 static int64_t paper_size(const void *mixer, int64_t tokens) {
-    const struct aaren *a = mixer;
+    const struct attn_aaren *a = mixer;
     (void)tokens;
     return a->width + 2 * a->heads;
 }
@@ -94,9 +88,9 @@ static void push(int64_t d, const attn_real *q, const attn_real *k, const attn_r
 }
 
 static attn_tensor *step(void *mixer, attn_mixer_call *call, attn_real *state, int64_t tokens, int64_t position) {
-    const struct aaren *a = mixer;
+    const struct attn_aaren *a = mixer;
     const int64_t stride = state_size(a, tokens), d = a->width / a->heads, one = stride / a->heads;
-    attn_tensor *q = query_of(a), *kv = keys_and_values(a, call->u), *y = attn_tensor_like(call->u);
+    attn_tensor *q = attn_aaren_query(a), *kv = keys_and_values(a, call->u), *y = attn_tensor_like(call->u);
     (void)position;
     if (!q || !kv || !y) return NULL;
     for (int64_t b = 0; b < y->size[0]; b++)
@@ -112,7 +106,7 @@ const attn_mixer_kind attn_mixer_aaren = {.size = sizeof(attn_mixer_kind),
                                           .summary = "softmax attention of a learned query, in constant memory (Feng et al. 2024)",
                                           .options = options,
                                           .option_count = sizeof options / sizeof options[0],
-                                          .bytes = sizeof(struct aaren),
+                                          .bytes = sizeof(struct attn_aaren),
                                           .make = make,
                                           .mix = mix,
                                           .state_size = state_size,

@@ -172,6 +172,7 @@ const struct attn_task attn_aaren_classify = {.name = "aaren/classify",
                                               .picture = attn_aaren_classify_picture,
                                               .stream = attn_aaren_classify_stream,
                                               .push = attn_aaren_classify_push,
+                                              .export_c = attn_aaren_classify_export,
                                               .generate = generate,
                                               .extra = extra,
                                               .close = close_task};

@@ -30,6 +30,9 @@ attn_status attn_aaren_classify_stream(struct attn_job *job, int64_t tokens, str
 attn_status attn_aaren_classify_push(struct attn_job *job, attn_real *state, int64_t tokens, int64_t position, const double *in,
                                      double *out);
 
+/* attn_task.export_c: classify_export.c. */
+attn_status attn_aaren_classify_export(struct attn_job *job, struct attn_c_source *c);
+
 /* Reads the data of a saved model, where that has not been done. */
 attn_status attn_aaren_classify_load(struct attn_job *job);
 

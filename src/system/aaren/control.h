@@ -31,5 +31,7 @@ attn_status attn_aaren_control_picture(struct attn_job *job, int64_t index, stru
 attn_status attn_aaren_control_stream(struct attn_job *job, int64_t tokens, struct attn_stream_face *out);
 attn_status attn_aaren_control_push(struct attn_job *job, attn_real *state, int64_t tokens, int64_t position, const double *in,
                                     double *out);
+/* attn_task.export_c: control_export.c. */
+attn_status attn_aaren_control_export(struct attn_job *job, struct attn_c_source *c);
 
 #endif

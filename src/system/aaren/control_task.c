@@ -243,6 +243,7 @@ const struct attn_task attn_aaren_control = {.name = "aaren/control",
                                              .picture = attn_aaren_control_picture,
                                              .stream = attn_aaren_control_stream,
                                              .push = attn_aaren_control_push,
+                                             .export_c = attn_aaren_control_export,
                                              .generate = generate,
                                              .extra = extra,
                                              .close = close_task};

@@ -21,6 +21,7 @@ struct attn_aaren_world {
     void (*observe)(const double *state, double *observation);
     /* What of an action the world takes, in place. */
     void (*allow)(double *action);
+    const char *allow_c; /* the same as lines of C about one number, `value`; NULL: any is taken */
     /* One step with an allowed action: the reward; *over: the episode ends here. */
     double (*step)(double *state, const double *action, struct attn_random *random, bool *over);
     void (*any)(struct attn_random *random, double *action); /* an action of one who knows nothing */

@@ -282,6 +282,7 @@ const struct attn_task attn_aaren_events = {
     .picture = attn_event_picture,
     .stream = attn_event_stream,
     .push = attn_event_push,
+    .export_c = attn_event_export,
     .generate = generate,
     .extra = extra,
     .close = close_task};

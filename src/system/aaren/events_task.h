@@ -59,6 +59,7 @@ attn_status attn_event_predict(struct attn_job *job, const struct attn_predict_o
 attn_status attn_event_picture(struct attn_job *job, int64_t index, struct attn_picture *out);
 attn_status attn_event_stream(struct attn_job *job, int64_t tokens, struct attn_stream_face *out);
 attn_status attn_event_push(struct attn_job *job, attn_real *state, int64_t tokens, int64_t position, const double *in, double *out);
+attn_status attn_event_export(struct attn_job *job, struct attn_c_source *c);
 void attn_event_face_close(attn_ctx *ctx, struct attn_event_face *face);
 
 #endif

@@ -210,6 +210,7 @@ const struct attn_task attn_aaren_forecast = {.name = "aaren/forecast",
                                               .picture = attn_forecast_picture,
                                               .stream = attn_forecast_stream_face,
                                               .push = attn_forecast_push,
+                                              .export_c = attn_forecast_export,
                                               .generate = attn_forecast_write,
                                               .extra = extra,
                                               .close = close_task};

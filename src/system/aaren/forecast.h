@@ -77,6 +77,7 @@ attn_status attn_forecast_picture(struct attn_job *job, int64_t index, struct at
 attn_status attn_forecast_write(struct attn_job *job, int64_t count, FILE *out);
 attn_status attn_forecast_stream_face(struct attn_job *job, int64_t tokens, struct attn_stream_face *out);
 attn_status attn_forecast_push(struct attn_job *job, attn_real *state, int64_t tokens, int64_t position, const double *in, double *out);
+attn_status attn_forecast_export(struct attn_job *job, struct attn_c_source *c);
 /* Whether the recipe's model has a form that goes row by row; numbers of state of at most `tokens` rows, -1: a mixer has none; attn_forecast_push with another number
  * of steps, up to the horizon. */
 bool attn_forecast_streams(const struct attn_forecast_task *s);

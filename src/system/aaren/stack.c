@@ -1,23 +1,11 @@
 #include "system/aaren/stack.h"
 
+#include "system/aaren/stack_parts.h"
 #include "tape/tape.h"
-
-struct block {
-    attn_norm mixer_norm, ffn_norm;
-    attn_mixer *mixer;
-    attn_projection in, out;
-};
-
-struct attn_aaren_stack {
-    attn_tape *tape;
-    struct attn_aaren_stack_config config;
-    struct block *blocks;
-    attn_norm norm;
-};
 
 /* --------------------------------------------------------------------------------------------------- making it */
 
-static void make_block(attn_model *model, const struct attn_aaren_stack_config *c, int64_t index, struct block *b) {
+static void make_block(attn_model *model, const struct attn_aaren_stack_config *c, int64_t index, struct attn_aaren_block *b) {
     const attn_mixer_place place = {c->width, c->length, index, c->layers};
     attn_model_enter(model, "blocks.%lld", (long long)index);
     b->mixer_norm = attn_norm_make(model, "mixer_norm", c->width, c->epsilon, false);
@@ -35,7 +23,7 @@ static void make_block(attn_model *model, const struct attn_aaren_stack_config *
 struct attn_aaren_stack *attn_aaren_stack_make(attn_model *model, const struct attn_aaren_stack_config *config) {
     attn_tape *tape = attn_model_tape(model);
     struct attn_aaren_stack *s = attn_model_memory(model, sizeof *s);
-    struct block *blocks = attn_model_memory(model, (size_t)config->layers * sizeof *blocks);
+    struct attn_aaren_block *blocks = attn_model_memory(model, (size_t)config->layers * sizeof *blocks);
     if (!s || !blocks) return NULL;
     *s = (struct attn_aaren_stack){.tape = tape, .config = *config, .blocks = blocks};
     for (int64_t i = 0; i < config->layers; i++) make_block(model, config, i, &blocks[i]);
@@ -50,7 +38,7 @@ static attn_tensor *dropped(const struct attn_aaren_stack *s, attn_tensor *x, bo
     return training ? attn_dropout(x, s->config.dropout) : x;
 }
 
-static attn_tensor *ffn(const struct attn_aaren_stack *s, const struct block *b, attn_tensor *x, bool training) {
+static attn_tensor *ffn(const struct attn_aaren_stack *s, const struct attn_aaren_block *b, attn_tensor *x, bool training) {
     attn_tensor *hidden = attn_project(&b->in, x);
     hidden = s->config.relu ? attn_relu(hidden) : attn_gelu(hidden);
     if (!s->config.pre_norm) hidden = dropped(s, hidden, training);
@@ -64,12 +52,12 @@ struct way {
     int64_t tokens, position;
 };
 
-static attn_tensor *mixed(const struct block *b, attn_tensor *x, const struct way *way) {
+static attn_tensor *mixed(const struct attn_aaren_block *b, attn_tensor *x, const struct way *way) {
     attn_mixer_call call = {.u = x, .training = way->training, .share = (double)NAN};
     return way->alone ? attn_mixer_step(b->mixer, &call, way->state, way->tokens, way->position) : attn_mix(b->mixer, &call);
 }
 
-static attn_tensor *through(const struct attn_aaren_stack *s, const struct block *b, attn_tensor *r, const struct way *way) {
+static attn_tensor *through(const struct attn_aaren_stack *s, const struct attn_aaren_block *b, attn_tensor *r, const struct way *way) {
     const bool pre = s->config.pre_norm;
     r = attn_add(r, dropped(s, mixed(b, pre ? attn_normalize(&b->mixer_norm, r) : r, way), way->training));
     if (!pre) r = attn_normalize(&b->mixer_norm, r);
@@ -79,7 +67,7 @@ static attn_tensor *through(const struct attn_aaren_stack *s, const struct block
 
 static attn_tensor *run(const struct attn_aaren_stack *s, attn_tensor *r, attn_tensor *each, struct way way) {
     for (int64_t i = 0; i < s->config.layers; i++) {
-        const struct block *b = &s->blocks[i];
+        const struct attn_aaren_block *b = &s->blocks[i];
         if (each) r = attn_add(r, each);
         r = through(s, b, r, &way);
         if (!r) return NULL;

@@ -37,6 +37,12 @@ bool attn_aaren_stack_constant(const struct attn_aaren_stack *s);
 attn_tensor *attn_aaren_stack_step(struct attn_aaren_stack *s, attn_tensor *x, attn_tensor *each, attn_real *state, int64_t tokens,
                                    int64_t position);
 
+/* Adds the stack to the C of a model (train/c_source.h), as blocks(s, each), and activate(n, x), what stands within the feed-forward networks: the token s->x [WIDTH] goes through it in place; each (0: none) is added before every block.
+ * Its members of the state: x, y, z, hidden, memory. ATTN_EUNSUPPORTED, with what to do: a mixer is not aaren, whose state alone has a constant size that
+ * is known here. */
+struct attn_c_source;
+attn_status attn_aaren_stack_export(const struct attn_aaren_stack *s, struct attn_c_source *c);
+
 /* For a task's list of fields; defaults of its own are changes of the task. */
 #define ATTN_AAREN_STACK_FIELDS                                                                                                            \
     {"mixer", "aaren, attention, or any mixers: \"aaren:heads=4\", layer by layer with '+'", ATTN_TEXT, "aaren:heads=4", 0, 0, NULL},      \
