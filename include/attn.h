@@ -530,8 +530,11 @@ typedef struct attn_gradients {
     attn_output dsink;      /* the same */
 
     /* ATTN_SCORE_LEARNED_QUERY: gradients of args.state_o, in grad_dtype, and state_lse, shaped as those; NULL: not wanted. To go on backward in
-     * the piece before, add them to dO and dLSE of its last row. */
+     * the piece before, give them to it as d_last_o and d_last_lse. */
     attn_output dstate_o, dstate_lse;
+    /* ATTN_SCORE_LEARNED_QUERY: what comes in from the piece behind: added to d_o and d_lse of each sequence's last row. Types, shapes and strides
+     * are those of dstate_o and dstate_lse; NULL: 0. A sequence without a token does not read them. */
+    attn_input d_last_o, d_last_lse;
 
     attn_input d_weights; /* ATTN_SCORE_ADDITIVE: gradient of args.weights, as those; of excluded pairs not read. NULL: 0 */
     attn_output dw;       /* as w; batch stride 0: summed over sequences. NULL: not wanted */

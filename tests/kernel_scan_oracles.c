@@ -31,7 +31,7 @@ struct scan {
     const char *kernel;
     bool backward;
     void *q, *k, *v, *o, *lse, *d_o, *d_lse, *dq, *dk, *dv;
-    void *state_o, *state_lse, *dstate_o, *dstate_lse; /* NULL: absent */
+    void *state_o, *state_lse, *dstate_o, *dstate_lse, *d_last_o, *d_last_lse; /* NULL: absent */
 };
 
 static void execute(attn_ctx *ctx, const struct scan *s) {
@@ -63,6 +63,8 @@ static void execute(attn_ctx *ctx, const struct scan *s) {
     g.dv.data = s->dv;
     g.dstate_o.data = s->dstate_o;
     g.dstate_lse.data = s->dstate_lse;
+    g.d_last_o.data = s->d_last_o;
+    g.d_last_lse.data = s->d_last_lse;
     must(ctx, attn_run(ctx, &p, &args, s->backward ? &g : NULL));
 }
 
@@ -242,6 +244,7 @@ enum { N = 37, D = 3 };
 struct wide {
     double q[D], k[N * D], v[N * D], state_o[D], state_lse[1];
     double o[N * D], lse[N], d_o[N * D], d_lse[N], dq[D], dk[N * D], dv[N * D], dstate_o[D], dstate_lse[1];
+    double d_last_o[D], d_last_lse[1];
 };
 
 static void run_wide(attn_ctx *ctx, struct wide *w, bool backward) {
@@ -263,7 +266,9 @@ static void run_wide(attn_ctx *ctx, struct wide *w, bool backward) {
                            .state_o = w->state_o,
                            .state_lse = w->state_lse,
                            .dstate_o = w->dstate_o,
-                           .dstate_lse = w->dstate_lse};
+                           .dstate_lse = w->dstate_lse,
+                           .d_last_o = w->d_last_o,
+                           .d_last_lse = w->d_last_lse};
     execute(ctx, &s);
 }
 
@@ -272,15 +277,16 @@ static double loss_of(attn_ctx *ctx, struct wide *w) {
     run_wide(ctx, w, false);
     for (int i = 0; i < N * D; i++) loss += w->d_o[i] * w->o[i];
     for (int i = 0; i < N; i++) loss += w->d_lse[i] * w->lse[i];
-    return loss;
+    for (int i = 0; i < D; i++) loss += w->d_last_o[i] * w->o[(N - 1) * D + i];
+    return loss + w->d_last_lse[0] * w->lse[N - 1];
 }
 
-/* `size`: of the query, whose product with a step moves a score. */
+/* `size`: of what a step is multiplied by where it moves a score: of a key's, the query. */
 static void check_differences(attn_ctx *ctx, struct wide *w, double *x, const double *gradient, int count, double size) {
     double most = 0.0;
     for (int i = 0; i < count; i++) most = fmax(most, fabs(gradient[i]));
     for (int i = 0; i < count; i++) {
-        const double old = x[i], step = 1e-5 / fmax(size, fabs(old));
+        const double old = x[i], step = 1e-5 / size;
         x[i] = old + step;
         const double high = loss_of(ctx, w);
         x[i] = old - step;
@@ -298,17 +304,17 @@ static void gradients_of_the_double_kernel_are_central_differences(void **state)
     struct attn_random r;
     attn_random_init(&r, 8);
     for (int round = 0; round < 5; round++) { /* scores up to some hundreds */
-        double *const inputs[] = {w.q, w.k, w.v, w.state_o, w.state_lse, w.d_o, w.d_lse};
-        const int counts[] = {D, N * D, N * D, D, 1, N * D, N};
-        for (int n = 0; n < 7; n++)
+        double *const inputs[] = {w.q, w.k, w.v, w.state_o, w.state_lse, w.d_o, w.d_lse, w.d_last_o, w.d_last_lse};
+        const int counts[] = {D, N * D, N * D, D, 1, N * D, N, D, 1};
+        for (int n = 0; n < 9; n++)
             for (int i = 0; i < counts[n]; i++) inputs[n][i] = attn_random_normal(&r) * (n == 0 ? sizes[round] : 1.0);
         run_wide(ctx, &w, true);
         g = w;
-        check_differences(ctx, &w, w.q, g.dq, D, sizes[round]);
+        check_differences(ctx, &w, w.q, g.dq, D, 1.0);
         check_differences(ctx, &w, w.k, g.dk, N * D, sizes[round]);
-        check_differences(ctx, &w, w.v, g.dv, N * D, sizes[round]);
-        check_differences(ctx, &w, w.state_o, g.dstate_o, D, sizes[round]);
-        check_differences(ctx, &w, w.state_lse, g.dstate_lse, 1, sizes[round]);
+        check_differences(ctx, &w, w.v, g.dv, N * D, 1.0);
+        check_differences(ctx, &w, w.state_o, g.dstate_o, D, 1.0);
+        check_differences(ctx, &w, w.state_lse, g.dstate_lse, 1, 1.0);
     }
     attn_ctx_destroy(ctx);
 }
@@ -431,8 +437,8 @@ static void no_later_token_changes_a_bit_of_an_earlier_row(void **state) {
     test_scans_close(scans, count);
 }
 
-/* A sequence in two pieces: O and LSE of the first one's last row are the state of the second, whose gradients of the state are added to
- * dO and dLSE of that row. */
+/* A sequence in two pieces: O and LSE of the first one's last row are the state of the second, whose gradients of the state are more gradient
+ * of that row: given as such, or, at every other cut, added to its dO and dLSE. */
 static void two_pieces_with_a_carried_state_are_the_whole(void **state) {
     (void)state;
     static struct narrow w, got;
@@ -483,8 +489,13 @@ static void two_pieces_with_a_carried_state_are_the_whole(void **state) {
                                         .dstate_lse = &dstate_lse};
             execute(scans[i].ctx, &first);
             execute(scans[i].ctx, &second);
-            for (int c = 0; c < LONG_D; c++) d_o[last + c] += dstate_o[c];
-            d_lse[cut - 1] += dstate_lse;
+            if (cut % 2) {
+                first.d_last_o = dstate_o;
+                first.d_last_lse = &dstate_lse;
+            } else {
+                for (int c = 0; c < LONG_D; c++) d_o[last + c] += dstate_o[c];
+                d_lse[cut - 1] += dstate_lse;
+            }
             first.backward = true;
             execute(scans[i].ctx, &first);
             for (int c = 0; c < LONG_D; c++) got.dq[c] += dq[c];

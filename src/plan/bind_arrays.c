@@ -277,6 +277,11 @@ static int list_gradients(const attn_plan *plan, const attn_gradients *g, struct
     list[n] = array_of("gradients.d_weights", g->d_weights.data, g->d_weights.stride, e->weights, WEIGHTS, additive ? OPTIONAL : FORBIDDEN);
     announced_by_score(&list[n], "ATTN_SCORE_ADDITIVE");
     list[n++].in = &x->d_weights;
+    list[n] = array_of("gradients.d_last_o", g->d_last_o.data, g->d_last_o.stride, e->state, STATE, state_need);
+    list[n++].in = &x->d_last_o;
+    list[n] = array_of("gradients.d_last_lse", g->d_last_lse.data, g->d_last_lse.stride, e->head, STATE, state_need);
+    list[n++].in = &x->d_last_lse;
+    for (int i = n - 2; i < n && !learned; i++) announced_by_score(&list[i], "ATTN_SCORE_LEARNED_QUERY");
     const int first_output = n;
     list[n] = array_of("gradients.dq", g->dq.data, g->dq.stride, e->q, learned ? QUERY : TENSOR, REQUIRED);
     list[n++].out = &x->dq;
@@ -307,12 +312,12 @@ static int list_gradients(const attn_plan *plan, const attn_gradients *g, struct
 }
 
 static attn_dtype type_of(const struct attn_shape *shape, const struct attn_exec *x, const struct array *a) {
-    const bool state_lse = a->in == &x->state_lse || a->out == &x->dstate_lse;
+    const bool state_lse = a->in == &x->state_lse || a->in == &x->d_last_lse || a->out == &x->dstate_lse;
     if (a->kind == LSE || a->kind == WEIGHTS || state_lse) return shape->dtype == ATTN_F64 ? ATTN_F64 : ATTN_F32;
     if (a->kind != TENSOR && a->kind != QUERY && a->kind != STATE) return ATTN_F32;
     if (a->in == &x->k || a->in == &x->v) return shape->kv_dtype;
     if (a->in == &x->state_o || a->out == &x->o) return shape->o_dtype;
-    return a->in ? shape->dtype : shape->grad_dtype;
+    return a->in && a->in != &x->d_last_o ? shape->dtype : shape->grad_dtype;
 }
 
 static attn_status check_additive(const attn_plan *plan, const attn_args *args, const attn_gradients *gradients,

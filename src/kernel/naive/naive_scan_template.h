@@ -17,14 +17,14 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A worker's memory: logits of a head's keys, O of a row or of the state, and, backward, sums of the gradients of all heads' queries, of one
- * key/value head's keys and values, of a state. */
+/* A worker's memory: logits of a head's keys, O of a row or of the state, dO of a row, and, backward, sums of the gradients of all heads' queries,
+ * of one key/value head's keys and values, of a state. */
 struct memory {
-    real *score, *o, *state_o, *q, *k, *v, *state;
+    real *score, *o, *state_o, *d_o, *q, *k, *v, *state;
 };
 
 static size_t row_reals(const struct attn_shape *p) {
-    return (size_t)p->kv_len + 2 * (size_t)p->v_dim;
+    return (size_t)p->kv_len + 3 * (size_t)p->v_dim;
 }
 
 static size_t worker_bytes(const struct attn_shape *p) {
@@ -36,7 +36,9 @@ static size_t worker_bytes(const struct attn_shape *p) {
 static struct memory memory_of(const struct attn_exec *x, int worker) {
     const struct attn_shape *p = x->shape;
     real *at = (real *)((char *)x->workspace + (size_t)worker * worker_bytes(p)), *sums = at + row_reals(p);
-    struct memory m = {.score = at, .o = at + p->kv_len, .state_o = at + p->kv_len + p->v_dim, .q = sums};
+    struct memory m = {.score = at, .o = at + p->kv_len, .q = sums};
+    m.state_o = m.o + p->v_dim;
+    m.d_o = m.state_o + p->v_dim;
     m.k = m.q + (int64_t)p->heads * p->dim;
     m.v = m.k + p->kv_len * p->dim;
     m.state = m.v + p->kv_len * p->v_dim;
@@ -89,8 +91,18 @@ static real dot_real(int64_t n, const stored *a, const real *b) {
     return sum;
 }
 
+static real dot_reals(int64_t n, const real *a, const real *b) {
+    real sum = 0;
+    for (int64_t c = 0; c < n; c++) sum += a[c] * b[c];
+    return sum;
+}
+
 static void add(int64_t n, real factor, const stored *from, real *to) {
     for (int64_t c = 0; c < n; c++) to[c] += factor * NUMBER(from[c]);
+}
+
+static void add_reals(int64_t n, real factor, const real *from, real *to) {
+    for (int64_t c = 0; c < n; c++) to[c] += factor * from[c];
 }
 
 /* One query head of one sequence, with the scores of all its keys. */
@@ -142,25 +154,39 @@ static void forward(const struct attn_exec *x) {
 
 /* ----------------------------------------------------------------------------------------------- backward */
 
-static void row_backward(const struct head *a, int64_t i) {
+/* O and dO of row i into memory; returns delta. */
+static real read_gradient(const struct head *a, int64_t i) {
     const struct attn_exec *x = a->x;
     const struct memory *m = &a->m;
     const int64_t row = a->s.q_row + i, at = a->b * x->o.b + a->h * x->o.h + row * x->o.t;
-    const real lse = *lse_at(&x->lse, a->b, a->h, row), scale = (real)x->shape->scale;
+    const int64_t last = a->b * x->d_last_o.b + a->h * x->d_last_o.h;
+    const bool is_last = i == a->s.q_len - 1;
     const stored *d_o = row_in(&x->d_o, a->b, a->h, row);
+    real d_lse = x->d_lse.data ? ((const real *)x->d_lse.data)[a->b * x->d_lse.b + a->h * x->d_lse.h + row * x->d_lse.t] : 0;
+    for (int64_t c = 0; c < a->width; c++) {
+        m->o[c] = get(x->o.type, x->o.data, at + c);
+        m->d_o[c] = NUMBER(d_o[c]);
+        if (is_last && x->d_last_o.data) m->d_o[c] += get(x->d_last_o.type, x->d_last_o.data, last + c);
+    }
+    if (is_last && x->d_last_lse.data) d_lse += ((const real *)x->d_last_lse.data)[a->b * x->d_last_lse.b + a->h * x->d_last_lse.h];
+    return dot_reals(a->width, m->d_o, m->o) - d_lse;
+}
+
+static void row_backward(const struct head *a, int64_t i) {
+    const struct attn_exec *x = a->x;
+    const struct memory *m = &a->m;
+    const real lse = *lse_at(&x->lse, a->b, a->h, a->s.q_row + i), scale = (real)x->shape->scale;
     if (lse == -(real)INFINITY) return;
-    for (int64_t c = 0; c < a->width; c++) m->o[c] = get(x->o.type, x->o.data, at + c);
-    real delta = dot_real(a->width, d_o, m->o);
-    if (x->d_lse.data) delta -= ((const real *)x->d_lse.data)[a->b * x->d_lse.b + a->h * x->d_lse.h + row * x->d_lse.t];
+    const real delta = read_gradient(a, i);
     if (a->state != -(real)INFINITY) {
         const real p = real_exp(a->state - lse);
-        if (x->dstate_lse.data) *lse_at(&x->dstate_lse, a->b, a->h, 0) += p * (dot_real(a->width, d_o, m->state_o) - delta);
-        add(a->width, p, d_o, m->state);
+        if (x->dstate_lse.data) *lse_at(&x->dstate_lse, a->b, a->h, 0) += p * (dot_reals(a->width, m->d_o, m->state_o) - delta);
+        add_reals(a->width, p, m->d_o, m->state);
     }
     for (int64_t j = 0; j <= i; j++) {
         const stored *k = row_in(&x->k, a->b, a->g, a->s.k_row + j), *v = row_in(&x->v, a->b, a->g, a->s.k_row + j);
-        const real p = real_exp(m->score[j] - lse), ds = p * (dot(a->width, d_o, v) - delta);
-        add(a->width, p, d_o, m->v + j * a->width);
+        const real p = real_exp(m->score[j] - lse), ds = p * (dot_real(a->width, v, m->d_o) - delta);
+        add_reals(a->width, p, m->d_o, m->v + j * a->width);
         add(a->dim, scale * ds, k, m->q + a->h * a->dim);
         add(a->dim, scale * ds, a->q, m->k + j * a->dim);
     }

@@ -60,6 +60,20 @@ size_t attn_scan_backward_workspace(const struct attn_shape *shape) {
     return total;
 }
 
+/* More gradient of the last row is as if a row of the same l stood behind it. */
+static void open_right(const struct attn_exec *x, int64_t b, int32_t h, const struct attn_scan_right *right) {
+    const struct attn_seq s = attn_exec_seq(x, b);
+    const int64_t last = s.q_row + s.q_len - 1, at = b * x->o.b + h * x->o.h + last * x->o.t;
+    const float lse = s.q_len ? *attn_scan_row_out(&x->lse, b, h, last) : -INFINITY;
+    if (lse == -INFINITY) return;
+    *right->lse = lse;
+    if (x->d_last_lse.data) *right->d = -*attn_scan_row(&x->d_last_lse, b, h, 0);
+    if (!x->d_last_o.data) return;
+    attn_flash_read_rows(x->convert, right->g, attn_scan_pad(x->shape->v_dim), &x->d_last_o, b * x->d_last_o.b + h * x->d_last_o.h, 1,
+                         x->shape->v_dim);
+    for (int32_t c = 0; c < x->shape->v_dim; c++) *right->d += right->g[c] * attn_element_f32(x->o.type, x->o.data, at + c);
+}
+
 static void open_head(const struct attn_scan_back *f, int64_t b, int32_t h, const struct head *head) {
     const struct attn_scan_right *right = &head->state.right;
     attn_scan_query(f->x, b, h, head->q);
@@ -67,6 +81,7 @@ static void open_head(const struct attn_scan_back *f, int64_t b, int32_t h, cons
     memset(right->g, 0, (size_t)f->v * sizeof *right->g);
     *right->lse = INFINITY;
     *right->d = 0.0f;
+    if (f->x->d_last_o.data || f->x->d_last_lse.data) open_right(f->x, b, h, right);
 }
 
 static void add_share(const struct attn_scan_back *f, const float *dq, const struct head *head) {
