@@ -1,10 +1,11 @@
 # Installation: headers, libraries, program, manual pages, completions, pkg-config files, CMake package. attn::attn is the shared library and needs nothing
-# else; find_package(attn COMPONENTS static) adds attn::static, and COMPONENTS train, where the training library was built, attn::train.
+# else; find_package(attn COMPONENTS static) adds attn::static, COMPONENTS train, where the training library was built, attn::train, and COMPONENTS
+# mpi, where MPI was found, attn::mpi.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/attn)
 file(GLOB headers CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/include/attn_*.h)
-list(FILTER headers EXCLUDE REGEX "attn_(train|model_stream)") # of a library of its own
+list(FILTER headers EXCLUDE REGEX "attn_(train|model_stream|mpi)") # of a library of its own
 list(PREPEND headers ${CMAKE_CURRENT_SOURCE_DIR}/include/attn.h)
 install(FILES ${headers} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(TARGETS attn_shared EXPORT attnTargets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
@@ -28,6 +29,16 @@ if(TARGET attn_train_shared)
   install(FILES $<TARGET_FILE:attn_train> $<TARGET_FILE:attn_io> DESTINATION ${CMAKE_INSTALL_LIBDIR})
   configure_file(cmake/attn_train.pc.in attn_train.pc @ONLY)
   install(FILES ${CMAKE_CURRENT_BINARY_DIR}/attn_train.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+endif()
+if(TARGET attn_mpi_shared)
+  install(FILES include/attn_mpi.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+  install(TARGETS attn_mpi_shared EXPORT attnMpiTargets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
+    INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+  set_target_properties(attn_mpi_shared PROPERTIES EXPORT_NAME mpi)
+  install(EXPORT attnMpiTargets NAMESPACE attn:: DESTINATION ${package_dir})
+  install(FILES $<TARGET_FILE:attn_mpi> DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  configure_file(cmake/attn_mpi.pc.in attn_mpi.pc @ONLY)
+  install(FILES ${CMAKE_CURRENT_BINARY_DIR}/attn_mpi.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 endif()
 if(TARGET attn_program)
   install(TARGETS attn_program RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})

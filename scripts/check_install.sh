@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # check_install.sh BUILD: installs into a temporary DESTDIR, then builds and runs a consumer five ways, as users do: pkg-config
-# (shared and static), find_package (shared and static), FetchContent; and, where the training library was built, a program that trains, by the first three.
+# (shared and static), find_package (shared and static), FetchContent; and, where the training library was built, a program that trains, by the first three;
+# where MPI was found, a program over ranks.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
@@ -11,7 +12,7 @@ quiet() { "$@" >"$temp/log" 2>&1 || { cat "$temp/log"; echo "failed: $*"; exit 1
 
 prefix=$temp/root/usr/local
 quiet env DESTDIR="$temp/root" cmake --install "$build" --prefix /usr/local
-for file in $(cd "$root" && ls include/*.h | grep -vE "attn_(train|model_stream).h") lib/libattn.a lib/libattn.so bin/attn lib/pkgconfig/attn.pc lib/cmake/attn/attnConfig.cmake \
+for file in $(cd "$root" && ls include/*.h | grep -vE "attn_(train|model_stream|mpi).h") lib/libattn.a lib/libattn.so bin/attn lib/pkgconfig/attn.pc lib/cmake/attn/attnConfig.cmake \
     share/man/man1/attn.1 share/man/man7/attn-mask.7 share/man/man3/libattn.3 share/bash-completion/completions/attn share/zsh/site-functions/_attn; do
     [ -e "$prefix/$file" ] || { echo "not installed: $file"; exit 1; }
 done
@@ -93,6 +94,30 @@ END
     trains package/train/build/trainer
 fi
 
+if [ -f "$build/libattn_mpi.a" ]; then
+    for file in include/attn_mpi.h lib/libattn_mpi.a lib/libattn_mpi.so lib/pkgconfig/attn_mpi.pc; do
+        [ -e "$prefix/$file" ] || { echo "not installed: $file"; exit 1; }
+    done
+    cp "$root/examples/prefix_over_ranks.c" over_ranks.c
+    export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_btl=self,vader,tcp OMPI_MCA_plm_rsh_agent=false
+    runs() { [ "$(mpirun --oversubscribe -n 2 "$1")" = "$(cat "$root/examples/prefix_over_ranks.expected")" ] || { echo "$1: not what is expected"; exit 1; }; }
+    quiet cc over_ranks.c $(pkg-config --cflags --libs attn_mpi) -lm -o ranks_shared
+    runs ./ranks_shared
+    quiet cc over_ranks.c $(pkg-config --cflags attn_mpi) "$prefix"/lib/lib{attn_mpi,attn}.a $(pkg-config --static --libs attn_mpi | sed 's/-lattn[a-z_]*//g') -o ranks_static
+    runs ./ranks_static
+    mkdir package/mpi
+    cat >package/mpi/CMakeLists.txt <<END
+cmake_minimum_required(VERSION 3.20)
+project(ranks C)
+find_package(attn 0.1 REQUIRED COMPONENTS mpi)
+add_executable(ranks ../../over_ranks.c)
+target_link_libraries(ranks PRIVATE attn::mpi m)
+END
+    quiet cmake -S package/mpi -B package/mpi/build -DCMAKE_PREFIX_PATH="$prefix"
+    quiet cmake --build package/mpi/build
+    runs package/mpi/build/ranks
+fi
+
 # As a subproject: libattn alone is built, and nothing but the executor is probed.
 cat >subproject/CMakeLists.txt <<END
 cmake_minimum_required(VERSION 3.20)
@@ -108,7 +133,7 @@ grep -rq --include=flags.make -e '-O3' subproject/build/_deps || { echo "a subpr
 [ -n "${ATTN_TEST_LONG:-}" ] || quiet cmake -DCMAKE_BUILD_TYPE=Plain subproject/build # sooner compiled
 quiet cmake --build subproject/build --parallel 2
 quiet subproject/build/consumer
-if grep -iE 'PNG|CBLAS|cmocka' subproject/build/CMakeCache.txt; then
+if grep -iE 'PNG|CBLAS|cmocka|MPI_C' subproject/build/CMakeCache.txt; then
     echo "a subproject probes more than it needs"
     exit 1
 fi

@@ -41,12 +41,12 @@ FILE *attn_cli_errors(void) {
 /* What all have failed by, the first process has said. Where an answer is missing, each process says whose: the one that is named and says
  * nothing is lost. Then all are ended, as they may wait for this one. */
 static void fail(int exit_status) {
-    if (!mpi.lost && attn_mpi_together(GRACE)) {
+    if (!mpi.link.lost && attn_mpi_together(GRACE)) {
         attn_mpi_end();
         return;
     }
     if (kept) fprintf(stderr, "%s", kept_text);
-    if (mpi.lost) sleep(GRACE);
+    if (mpi.link.lost) sleep(GRACE);
     attn_mpi_abort(exit_status);
 }
 

@@ -2,12 +2,12 @@
 #ifndef ATTN_DIST_MPI_H
 #define ATTN_DIST_MPI_H
 
+#include "dist/link.h"
 #include "dist/ranks.h"
 
 struct attn_mpi {
     struct attn_ranks ranks;
-    double deadline; /* seconds that a peer may take to answer */
-    bool lost;       /* one has taken longer */
+    struct attn_link link;
 };
 
 /* Begins MPI and fills *out, which must stay where it is. The error text is for a caller without a context. */

@@ -55,6 +55,10 @@ struct attn_exec {
     struct attn_array state_o, state_lse; /* ATTN_SCORE_LEARNED_QUERY: what lies before each sequence; strides b, h, d */
     struct attn_array_out dstate_o, dstate_lse;
     struct attn_array d_last_o, d_last_lse; /* more gradient of the last row of each sequence */
+    /* Of a scan over ranks, whose states keep m and c apart (kernel/scan/scan_ops.h), as an LSE of 1e4 would lose what c says: state_lse is m,
+     * state_c c, of the type of lse; end_m, end_c and end_o are the state behind each sequence. Else absent. */
+    struct attn_array state_c;
+    struct attn_array_out end_o, end_m, end_c;
     int64_t batch;
     int64_t q_len, kv_len;
     const int32_t *q_lens, *kv_lens, *q_starts, *kv_starts, *cu_q, *cu_kv;
@@ -99,7 +103,7 @@ void attn_dropout_words(uint64_t seed, double p, int64_t sequence, int32_t head,
  *
  * ATTN_SCORE_LEARNED_QUERY: the token strides of q and dq are 0, there is no mask (attn_exec_view gives the causal one), and a sequence
  * has as many keys as queries. dq (batch stride 0: summed over sequences) and dstate are treated as dbias is: kernels ADD.
- * d_last_o is of the type of the gradients.
+ * d_last_o is of the type of the gradients. o may be absent forward, where only end_o, end_m and end_c are wanted; lse is then absent too.
  *
  * ATTN_SCORE_ADDITIVE: dw (batch stride 0: summed over sequences) likewise. v, o, d_o and dv are absent together; rows of weights have kv_len
  * columns. */
@@ -180,8 +184,9 @@ struct attn_kernel {
     X(attn_naive_scan_f64__portable)                                                                                                       \
     X(attn_naive_scan_bf16__portable)                                                                                                      \
     X(attn_naive_scan_f16__portable)                                                                                                       \
-    X(attn_scan_f32__portable) X(attn_scan_bf16__portable) X(attn_scan_f16__portable) X(attn_scan_serial_f32__portable)                    \
-        X(attn_scan_hillis_steele_f32__portable) X(attn_scan_blelloch_f32__portable)
+    X(attn_scan_f32__portable)                                                                                                             \
+    X(attn_scan_bf16__portable) X(attn_scan_f16__portable) X(attn_scan_serial_f32__portable) X(attn_scan_hillis_steele_f32__portable)      \
+        X(attn_scan_blelloch_f32__portable)
 #define ATTN_KERNEL_LIST_POINTER(X) X(attn_naive_additive_f32__portable) X(attn_naive_additive_f64__portable) X(attn_pointer_f32__portable)
 #define ATTN_KERNEL_LIST(X)                                                                                                                \
     ATTN_KERNEL_LIST_NAIVE(X)                                                                                                              \

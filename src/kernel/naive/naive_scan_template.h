@@ -51,7 +51,7 @@ struct head {
     int64_t b, dim, width;
     int32_t h, g;
     const stored *q;
-    real state; /* its logit; -inf: none */
+    real state, weight; /* its logit, -inf: none; how often it counts */
     struct memory m;
 };
 
@@ -113,6 +113,7 @@ static struct head open_head(const struct attn_exec *x, int64_t b, int32_t h, co
     a.g = h / (p->heads / p->kv_heads);
     a.q = row_in(&x->q, b, h, 0);
     a.state = x->state_lse.data ? ((const real *)x->state_lse.data)[b * x->state_lse.b + h * x->state_lse.h] : -(real)INFINITY;
+    a.weight = x->state_c.data ? ((const real *)x->state_c.data)[b * x->state_c.b + h * x->state_c.h] : 1;
     for (int64_t c = 0; c < a.width && a.state != -(real)INFINITY; c++) m->state_o[c] = get(x->state_o.type, x->state_o.data, state + c);
     for (int64_t j = 0; j < a.s.k_len; j++) m->score[j] = (real)p->scale * dot(a.dim, a.q, row_in(&x->k, b, a.g, a.s.k_row + j));
     return a;
@@ -120,32 +121,48 @@ static struct head open_head(const struct attn_exec *x, int64_t b, int32_t h, co
 
 /* ------------------------------------------------------------------------------------------------ forward */
 
+/* O of the keys before `end` and of the state goes into memory; the sum of exp(s - high). Without a weight: 0. */
+static real prefix(const struct head *a, int64_t end, real *high) {
+    const real *score = a->m.score;
+    real *o = a->m.o;
+    *high = a->state;
+    for (int64_t j = 0; j < end; j++) *high = score[j] > *high || isnan(score[j]) ? score[j] : *high;
+    for (int64_t c = 0; c < a->width; c++) o[c] = 0;
+    if (*high == -(real)INFINITY) return 0;
+    real sum = a->state != -(real)INFINITY ? a->weight * real_exp(a->state - *high) : 0;
+    for (int64_t c = 0; c < a->width && a->state != -(real)INFINITY; c++) o[c] = sum * a->m.state_o[c];
+    for (int64_t j = 0; j < end; j++) {
+        const real p = real_exp(score[j] - *high);
+        sum += p;
+        add(a->width, p, row_in(&a->x->v, a->b, a->g, a->s.k_row + j), o);
+    }
+    for (int64_t c = 0; c < a->width; c++) o[c] /= sum;
+    return sum;
+}
+
 static void row_forward(const struct head *a, int64_t i) {
     const struct attn_exec *x = a->x;
-    const real *score = a->m.score;
-    real *o = a->m.o, high = a->state, lse = -(real)INFINITY;
-    for (int64_t j = 0; j <= i; j++) high = score[j] > high || isnan(score[j]) ? score[j] : high;
-    for (int64_t c = 0; c < a->width; c++) o[c] = 0;
-    if (high != -(real)INFINITY) {
-        real sum = a->state != -(real)INFINITY ? real_exp(a->state - high) : 0;
-        for (int64_t c = 0; c < a->width && a->state != -(real)INFINITY; c++) o[c] = sum * a->m.state_o[c];
-        for (int64_t j = 0; j <= i; j++) {
-            const real p = real_exp(score[j] - high);
-            sum += p;
-            add(a->width, p, row_in(&x->v, a->b, a->g, a->s.k_row + j), o);
-        }
-        for (int64_t c = 0; c < a->width; c++) o[c] /= sum;
-        lse = high + real_log(sum);
-    }
-    write_row(&x->o, a->b, a->h, a->s.q_row + i, o, a->width, false);
-    if (x->lse.data) *lse_at(&x->lse, a->b, a->h, a->s.q_row + i) = lse;
+    real high;
+    const real sum = prefix(a, i + 1, &high);
+    write_row(&x->o, a->b, a->h, a->s.q_row + i, a->m.o, a->width, false);
+    if (x->lse.data) *lse_at(&x->lse, a->b, a->h, a->s.q_row + i) = high == -(real)INFINITY ? high : high + real_log(sum);
+}
+
+static void end_forward(const struct head *a) {
+    const struct attn_exec *x = a->x;
+    real high;
+    const real sum = prefix(a, a->s.q_len, &high);
+    write_row(&x->end_o, a->b, a->h, 0, a->m.o, a->width, false);
+    *lse_at(&x->end_m, a->b, a->h, 0) = high;
+    *lse_at(&x->end_c, a->b, a->h, 0) = sum;
 }
 
 static void forward_task(void *arg, int64_t index, int worker) {
     const struct attn_exec *x = arg;
     const struct memory m = memory_of(x, worker);
     const struct head a = open_head(x, index / x->shape->heads, (int32_t)(index % x->shape->heads), &m);
-    for (int64_t i = 0; i < a.s.q_len; i++) row_forward(&a, i);
+    for (int64_t i = 0; i < a.s.q_len && x->o.data; i++) row_forward(&a, i);
+    if (x->end_o.data) end_forward(&a);
 }
 
 static void forward(const struct attn_exec *x) {

@@ -63,9 +63,17 @@ void attn_scan_begin(const struct attn_exec *x, int64_t b, int32_t h, const stru
     *carry->m = lse;
     *carry->c = 0.0f;
     if (lse == -INFINITY) return;
-    *carry->c = 1.0f;
+    *carry->c = x->state_c.data ? *attn_scan_row(&x->state_c, b, h, 0) : 1.0f;
     attn_flash_read_rows(x->convert, carry->o, attn_scan_pad(x->shape->v_dim), &x->state_o, b * x->state_o.b + h * x->state_o.h, 1,
                          x->shape->v_dim);
+}
+
+void attn_scan_end(const struct attn_exec *x, int64_t b, int32_t h, const struct attn_scan_carry *carry) {
+    if (!x->end_o.data) return;
+    *attn_scan_row_out(&x->end_m, b, h, 0) = *carry->m;
+    *attn_scan_row_out(&x->end_c, b, h, 0) = *carry->c;
+    attn_flash_write_rows(x->convert, &x->end_o, b * x->end_o.b + h * x->end_o.h, carry->o, attn_scan_pad(x->shape->v_dim), 1,
+                          x->shape->v_dim, false);
 }
 
 void attn_scan_store_lse(const struct attn_exec *x, int64_t b, int32_t h, int64_t row, const float *lse, int64_t n) {

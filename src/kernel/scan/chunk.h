@@ -79,6 +79,9 @@ void attn_scan_query(const struct attn_exec *x, int64_t b, int32_t h, float *q);
 /* The carry before a sequence: the state that was given, or nothing. o has pad columns. */
 void attn_scan_begin(const struct attn_exec *x, int64_t b, int32_t h, const struct attn_scan_carry *carry);
 
+/* The carry behind a sequence, where it is wanted. */
+void attn_scan_end(const struct attn_exec *x, int64_t b, int32_t h, const struct attn_scan_carry *carry);
+
 void attn_scan_store_lse(const struct attn_exec *x, int64_t b, int32_t h, int64_t row, const float *lse, int64_t n);
 
 #endif

@@ -139,9 +139,13 @@ static void close_output(const struct forward *f, const struct attn_scan_piece *
 
 static void emit(const struct forward *f, const struct attn_scan_piece *p, int32_t r, struct attn_scan_rows *rows,
                  const struct attn_scan_sums *own, const struct attn_scan_carry *carry, const struct worker *w) {
-    open_output(f, p, r, rows, w);
-    f->ops->emit(rows, p->n, own, carry);
-    close_output(f, p, r, rows);
+    if (!f->x->o.data) {
+        f->ops->sum(rows, p->n, own);
+    } else {
+        open_output(f, p, r, rows, w);
+        f->ops->emit(rows, p->n, own, carry);
+        close_output(f, p, r, rows);
+    }
     rows->k_ahead = rows->v_ahead = 0; /* the other heads of the group find the rows in cache */
 }
 
@@ -151,11 +155,16 @@ static void unit_task(void *arg, int64_t unit, int worker) {
     const struct forward *f = arg;
     const struct worker w = worker_at(f, worker);
     char *heads = f->workers + (size_t)(worker + 1) * f->worker - (size_t)f->group * f->head;
+    const int64_t b = unit / f->x->shape->kv_heads;
+    const int32_t h = (int32_t)(unit % f->x->shape->kv_heads) * f->group;
     struct attn_scan_piece chunk;
+    for (int32_t r = 0; r < f->group; r++) {
+        const struct head head = head_at(f, heads + (size_t)r * f->head);
+        open_head(f, b, h + r, &head);
+    }
     for (int64_t n = 0; attn_scan_chunk_of(f->x, unit, n, &chunk); n++) {
         for (int32_t r = 0; r < f->group; r++) {
             const struct head head = head_at(f, heads + (size_t)r * f->head);
-            if (n == 0) open_head(f, chunk.b, chunk.g * f->group + r, &head);
             clear(f, &head.own);
         }
         for (int64_t first = 0; first < chunk.n; first += f->piece) {
@@ -171,6 +180,10 @@ static void unit_task(void *arg, int64_t unit, int worker) {
             const struct head head = head_at(f, heads + (size_t)r * f->head);
             f->ops->join(&head.own, f->x->shape->v_dim, &head.carry);
         }
+    }
+    for (int32_t r = 0; r < f->group; r++) {
+        const struct head head = head_at(f, heads + (size_t)r * f->head);
+        attn_scan_end(f->x, b, h + r, &head.carry);
     }
     f->ops->fence();
 }
@@ -259,10 +272,10 @@ static void passes_together(const struct forward *f, const struct attn_scan_piec
 
 /* The second pass over the run before, whose carries are known, and the first over this one. */
 static void both_passes(const struct forward *f, const struct run *before, const struct run *now, const struct worker *w) {
-    const bool whole = f->group == 1 && f->piece == ATTN_SCAN_CHUNK;
+    const bool whole = f->group == 1 && f->piece == ATTN_SCAN_CHUNK, rows = f->x->o.data != NULL;
     for (int64_t n = 0; n < f->run; n++) {
-        struct attn_scan_piece a, b;
-        const bool emitted = chunk_of_run(f, before, n, &a), summed = chunk_of_run(f, now, n, &b);
+        struct attn_scan_piece a = {0}, b;
+        const bool emitted = rows && chunk_of_run(f, before, n, &a), summed = chunk_of_run(f, now, n, &b);
         if (whole && emitted && summed && a.n == b.n) {
             passes_together(f, &a, before, &b, now, n, w);
             continue;
@@ -309,17 +322,22 @@ static void runs_task(void *arg, int64_t index, int worker) {
 }
 
 static void runs(const struct forward *f, int64_t units, int64_t chunks) {
-    const int32_t kv_heads = f->x->shape->kv_heads;
+    const int32_t kv_heads = f->x->shape->kv_heads, group = f->group;
     struct queue queue = {.f = f, .units = units, .runs = attn_div_up(chunks, f->run)};
     atomic_init(&queue.next, 0);
     for (int64_t unit = 0; unit < units; unit++) {
         atomic_init(&f->turns[unit].chunk, 0);
         for (int32_t r = 0; r < f->group; r++) {
             const struct head head = unit_head(f, unit, r);
-            open_head(f, unit / kv_heads, (int32_t)(unit % kv_heads) * f->group + r, &head);
+            open_head(f, unit / kv_heads, (int32_t)(unit % kv_heads) * group + r, &head);
         }
     }
     attn_parallel(f->x->ctx, f->x->shape->threads, f->x->shape->threads, runs_task, &queue);
+    for (int64_t unit = 0; unit < units; unit++)
+        for (int32_t r = 0; r < group; r++) {
+            const struct head head = unit_head(f, unit, r);
+            attn_scan_end(f->x, unit / kv_heads, (int32_t)(unit % kv_heads) * group + r, &head.carry);
+        }
 }
 
 void attn_scan_forward(const struct attn_exec *x, const struct attn_scan_ops *ops) {

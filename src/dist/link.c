@@ -1,0 +1,141 @@
+/* Calls of MPI that have a deadline. */
+#include "dist/link.h"
+
+#include "base/clock.h"
+
+#include <string.h>
+#include <time.h>
+
+enum { TAG = 7, SPINS = 200, PAUSE = 20000 /* nanoseconds */ };
+static const size_t most_bytes = (size_t)1 << 28; /* of one message: MPI counts in int */
+static const int64_t most_numbers = 1 << 25;      /* of one sum */
+
+static attn_status fail(const struct attn_link *link, const struct attn_link_call *call, int peer, const char *what) {
+    if (peer < 0)
+        return attn_fail(call->ctx, ATTN_ESYSTEM, "rank %d: step %lld: %s: %s", link->rank, (long long)call->step, call->name, what);
+    return attn_fail(call->ctx, ATTN_ESYSTEM, "rank %d: step %lld: %s with rank %d: %s", link->rank, (long long)call->step, call->name,
+                     peer, what);
+}
+
+static const char failed[] = "MPI failed", late[] = "no answer within the deadline (ATTN_MPI_DEADLINE, attn_mpi_config.deadline)";
+
+/* NULL, or what went wrong; those that are done are MPI_REQUEST_NULL then. */
+static const char *wait_for(struct attn_link *link, MPI_Request *request, int count) {
+    const double begun = attn_clock();
+    const struct timespec pause = {0, PAUSE};
+    for (int64_t spins = 0;; spins++) {
+        int left = 0;
+        for (int i = 0; i < count; i++) {
+            int done = 0;
+            if (MPI_Test(&request[i], &done, MPI_STATUS_IGNORE) != MPI_SUCCESS) return failed;
+            left += !done;
+        }
+        if (left == 0) return NULL;
+        if (spins < SPINS) continue;
+        if (attn_clock() - begun > link->deadline) {
+            link->lost = true;
+            return late;
+        }
+        nanosleep(&pause, NULL);
+    }
+}
+
+/* ---------------------------------------------------------------------------------------------- between two */
+
+static void give_up(MPI_Request *request) {
+    for (int i = 0; i < 2; i++)
+        if (request[i] != MPI_REQUEST_NULL) {
+            MPI_Cancel(&request[i]);
+            MPI_Request_free(&request[i]);
+        }
+}
+
+static attn_status pass_piece(struct attn_link *link, const struct attn_link_call *call, int to, const char *send, int from, char *receive,
+                              int bytes) {
+    MPI_Request request[2] = {MPI_REQUEST_NULL, MPI_REQUEST_NULL};
+    bool begun = from < 0 || MPI_Irecv(receive, bytes, MPI_BYTE, from, TAG, link->comm, &request[0]) == MPI_SUCCESS;
+    begun = begun && (to < 0 || MPI_Isend(send, bytes, MPI_BYTE, to, TAG, link->comm, &request[1]) == MPI_SUCCESS);
+    const char *wrong = begun ? wait_for(link, request, 2) : failed;
+    if (wrong) {
+        const int peer = from >= 0 && request[0] != MPI_REQUEST_NULL ? from : to;
+        give_up(request);
+        return fail(link, call, peer, wrong); // NOLINT(clang-analyzer-optin.mpi.MPI-Checker): never waited for
+    }
+    return ATTN_OK; // NOLINT(clang-analyzer-optin.mpi.MPI-Checker): tested until both were done
+}
+
+attn_status attn_link_pass(struct attn_link *link, const struct attn_link_call *call, int to, const void *send, int from, void *receive,
+                           size_t bytes) {
+    attn_status status = link->lost ? fail(link, call, -1, "a rank was lost before") : ATTN_OK;
+    for (size_t at = 0; at < bytes && !status; at += most_bytes) {
+        const int n = (int)(bytes - at < most_bytes ? bytes - at : most_bytes);
+        status = pass_piece(link, call, to, (const char *)send + at, from, (char *)receive + at, n);
+    }
+    return status;
+}
+
+/* ------------------------------------------------------------------------------------------------- of all */
+
+/* A call of all ranks that has begun, or not, is waited for. MPI lets nobody give it up: what it writes to stays. */
+static attn_status finish(struct attn_link *link, const struct attn_link_call *call, int begun, MPI_Request *request) {
+    const char *wrong = begun == MPI_SUCCESS ? wait_for(link, request, 1) : failed;
+    if (!wrong) return ATTN_OK;
+    link->lost = true;
+    return fail(link, call, -1, wrong);
+}
+
+attn_status attn_link_open(struct attn_link *link, attn_ctx *ctx, MPI_Comm comm, double deadline) {
+    const struct attn_link_call call = {ctx, "meeting of all ranks", 0};
+    MPI_Request request = MPI_REQUEST_NULL;
+    *link = (struct attn_link){.comm = MPI_COMM_NULL, .deadline = deadline};
+    MPI_Comm_rank(comm, &link->rank);
+    MPI_Comm_size(comm, &link->count);
+    const attn_status status = finish(link, &call, MPI_Comm_idup(comm, &link->comm, &request), &request);
+    if (!status) MPI_Comm_set_errhandler(link->comm, MPI_ERRORS_RETURN);
+    return status;
+}
+
+void attn_link_close(struct attn_link *link) {
+    if (!link->lost && link->comm != MPI_COMM_NULL) MPI_Comm_free(&link->comm);
+}
+
+static attn_status spread_verdict(struct attn_link *link, const struct attn_link_call *call, int first, attn_status own) {
+    struct attn_verdict *v = &link->verdict;
+    MPI_Request request = MPI_REQUEST_NULL;
+    *v = (struct attn_verdict){.status = (int32_t)own, .rank = link->rank};
+    if (link->rank == first) attn_ctx_error(call->ctx, v->text, sizeof v->text);
+    const attn_status status = finish(link, call, MPI_Ibcast(v, (int)sizeof *v, MPI_BYTE, first, link->comm, &request), &request);
+    if (status) return status;
+    v->text[sizeof v->text - 1] = '\0';
+    return attn_fail(call->ctx, (attn_status)v->status, "rank %d: %.900s", (int)v->rank, v->text);
+}
+
+attn_status attn_link_agree(struct attn_link *link, const struct attn_link_call *call, attn_status status, const char *what, int64_t same) {
+    MPI_Request request = MPI_REQUEST_NULL;
+    if (link->lost) return fail(link, call, -1, "a rank was lost before");
+    link->least[0] = status ? link->rank : link->count;
+    link->least[1] = same;
+    link->least[2] = -same;
+    const attn_status met =
+        finish(link, call, MPI_Iallreduce(MPI_IN_PLACE, link->least, 3, MPI_INT64_T, MPI_MIN, link->comm, &request), &request);
+    if (met) return met;
+    if (link->least[0] < link->count) return spread_verdict(link, call, (int)link->least[0], status);
+    if (link->least[1] == -link->least[2]) return ATTN_OK;
+    return attn_fail(call->ctx, ATTN_EINVAL, "%s: %s is %lld on one rank and %lld on another, %lld here; expected the same on all",
+                     call->name, what, (long long)link->least[1], (long long)-link->least[2], (long long)same);
+}
+
+attn_status attn_link_share(struct attn_link *link, const struct attn_link_call *call, double *numbers, int count) {
+    MPI_Request request = MPI_REQUEST_NULL;
+    return finish(link, call, MPI_Ibcast(numbers, count, MPI_DOUBLE, 0, link->comm, &request), &request);
+}
+
+attn_status attn_link_sum(struct attn_link *link, const struct attn_link_call *call, double *numbers, int64_t count) {
+    attn_status status = ATTN_OK;
+    for (int64_t at = 0; at < count && !status; at += most_numbers) {
+        MPI_Request request = MPI_REQUEST_NULL;
+        const int n = (int)attn_min64(most_numbers, count - at);
+        status = finish(link, call, MPI_Iallreduce(MPI_IN_PLACE, numbers + at, n, MPI_DOUBLE, MPI_SUM, link->comm, &request), &request);
+    }
+    return status;
+}

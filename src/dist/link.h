@@ -1,0 +1,47 @@
+/* Calls of MPI that have a deadline: MPI promises nothing once a process has died or hangs, and a blocking call might never return. So calls do not
+ * block; they are asked again and again until they are done or the deadline has passed, which names the call, the step and whom it waits for. */
+#ifndef ATTN_DIST_LINK_H
+#define ATTN_DIST_LINK_H
+
+#include "base/context.h"
+
+#include <mpi.h>
+
+struct attn_verdict {
+    int32_t status, rank;
+    char text[1024];
+};
+
+/* It stays where it is, as calls that are under way when a rank is lost write to it. */
+struct attn_link {
+    MPI_Comm comm;
+    int rank, count;
+    double deadline; /* seconds that another rank may take to come to a call */
+    bool lost;       /* one has taken longer: every later call fails */
+    int64_t least[3];
+    struct attn_verdict verdict;
+};
+
+/* A duplicate of the communicator, which close frees. */
+attn_status attn_link_open(struct attn_link *link, attn_ctx *ctx, MPI_Comm comm, double deadline);
+void attn_link_close(struct attn_link *link);
+
+/* What sentences begin with: call and step say what is done, and how many times it was done before. */
+struct attn_link_call {
+    attn_ctx *ctx;
+    const char *name;
+    int64_t step;
+};
+
+/* Sends `bytes` to one rank and receives as many from another; -1: to none, from none. */
+attn_status attn_link_pass(struct attn_link *link, const struct attn_link_call *call, int to, const void *send, int from, void *receive,
+                           size_t bytes);
+
+/* Any rank's failure becomes that of all, with its sentence; so does a number that is not the same on all, `what` it is. */
+attn_status attn_link_agree(struct attn_link *link, const struct attn_link_call *call, attn_status status, const char *what, int64_t same);
+
+/* Numbers of rank 0, for all; sums over all ranks. */
+attn_status attn_link_share(struct attn_link *link, const struct attn_link_call *call, double *numbers, int count);
+attn_status attn_link_sum(struct attn_link *link, const struct attn_link_call *call, double *numbers, int64_t count);
+
+#endif
