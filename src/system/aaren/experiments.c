@@ -77,18 +77,18 @@ FULL_AND_NIGHT(gestures, "uwave-gestures", "UWaveGestureLibrary, 8 classes", cla
 
 static const char *const hours_96[] = {"split=ett-h", "horizon=96", "epochs=3", NULL};
 static const char *const hours[] = {"split=ett-h", "horizon=192", "epochs=3", NULL};
-static const char *const quarters[] = {"split=ett-m", "horizon=192", "epochs=1", NULL};
-static const char *const weather[] = {"horizon=192", "epochs=1", NULL};
+static const char *const quarters[] = {"split=ett-m", "horizon=192", "steps=600", "stride=4", NULL};
+static const char *const weather[] = {"horizon=192", "steps=600", "stride=4", NULL};
 static const char *const exchange[] = {"horizon=192", "epochs=3", NULL};
 #define ETTH1_96 "ETTh1, 96 rows from 96, 3 passes"
 #define ETT(set) FILES("data=ett/" set ".csv.gz")
 QUICK_TOO(etth1_96, "etth1-96", ETTH1_96, forecast, hours_96, ETT("ETTh1"), rate, heads_4);
 FULL_AND_NIGHT(etth1, "etth1", "ETTh1, 192 rows from 96, 3 passes", forecast, hours, ETT("ETTh1"), rate, heads_4);
 FULL_AND_NIGHT(etth2, "etth2", "ETTh2, 192 rows from 96, 3 passes", forecast, hours, ETT("ETTh2"), rate, heads_4);
-FULL_AND_NIGHT(ettm1, "ettm1", "ETTm1, 192 rows from 96, one pass", forecast, quarters, ETT("ETTm1"), rate, heads_4);
-FULL_AND_NIGHT(ettm2, "ettm2", "ETTm2, 192 rows from 96, one pass", forecast, quarters, ETT("ETTm2"), rate, heads_4);
-FULL_AND_NIGHT(weather, "weather", "Weather, 192 rows from 96, one pass", forecast, weather, FILES("data=forecast-misc/weather.csv.gz"),
-               rate, heads_4);
+FULL_AND_NIGHT(ettm1, "ettm1", "ETTm1, 192 rows from 96, 600 steps, every fourth window", forecast, quarters, ETT("ETTm1"), rate, heads_4);
+FULL_AND_NIGHT(ettm2, "ettm2", "ETTm2, 192 rows from 96, 600 steps, every fourth window", forecast, quarters, ETT("ETTm2"), rate, heads_4);
+FULL_AND_NIGHT(weather, "weather", "Weather, 192 rows from 96, 600 steps, every fourth window", forecast, weather,
+               FILES("data=forecast-misc/weather.csv.gz"), rate, heads_4);
 FULL_AND_NIGHT(exchange, "exchange", "Exchange, 192 rows from 96, 3 passes", forecast, exchange,
                FILES("data=forecast-misc/exchange_rate.txt.gz"), rate, heads_4);
 
