@@ -47,9 +47,8 @@ struct attn_paper_table {
     const struct attn_task
         *task; /* whose arms are found by conditions, where several meet them the first that has run; NULL: rows name experiments */
     const struct attn_paper_column *columns;
-    int column_count;
     const struct attn_paper_row *rows;
-    int row_count;
+    int column_count, row_count;
 };
 
 /* What a cell shows. */

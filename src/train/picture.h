@@ -35,13 +35,13 @@ struct attn_picture {
     char title[160], caption[480];
     char description[960];               /* read aloud in the picture's place: what can be seen in it */
     const char *truth;                   /* what lines of the truth are called, static; NULL: "truth" */
-    char model[ATTN_PICTURE_MODELS][48]; /* what predicted lines are called, by their model */
     int models;                          /* 0: there is one, without a name */
     bool apart;                          /* x and y have scales of their own, as of a curve over time; else they are of one plane */
+    bool numbered;                       /* points show their numbers, from 1 */
+    char model[ATTN_PICTURE_MODELS][48]; /* what predicted lines are called, by their model */
 
     double *point; /* [points][2] */
     int64_t points, point_room;
-    bool numbered; /* points show their numbers, from 1 */
 
     double *vertex; /* [vertices][2] */
     int64_t vertices, vertex_room;
