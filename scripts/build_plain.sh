@@ -43,7 +43,7 @@ objects_of() { for source in "$@"; do ls "$objects/$(echo "$source" | tr / _).o"
 
 library=$(list src/base src/mask src/kernel src/plan src/cache)
 # Without the training engine, whose commands say so, and without MPI.
-program=$(list src/io src/metric src/cli bench | grep -v -e '^src/cli/training/' -e '^src/cli/bench_\(train\|tour\|answer\|stream\)' -e '^src/cli/ranks_mpi' -e '^bench/\(train\|tour\|answer\)')
+program=$(list src/io src/metric src/cli bench | grep -v -e '^src/cli/training/' -e '^src/cli/bench_\(train\|tour\|answer\|stream\)' -e '^src/cli/[a-z_]*_mpi' -e '^bench/\(train\|tour\|answer\)')
 program+=" src/cli/training/missing.c"
 rm -f "$objects"/*.o build/libattn.a
 run $library

@@ -3,6 +3,7 @@
 
 #include "cli/bench_rows.h"
 #include "cli/cli.h"
+#include "cli/ranks.h"
 #include "plan/plan.h"
 
 #include <stdlib.h>
@@ -17,8 +18,10 @@ static const struct attn_column columns[] = {
     {"heads", "heads", 5, 0, 0},
     {"dim", "dim", 4, 0, 0},
     {"threads", "thr", 3, 0, 0},
+    {"ranks", "ranks", 5, 0, 0},
     {"status", "status", 11, 0, 0},
     {"seconds_median", "ms", 9, 2, 1e-3},
+    {"tokens_per_second", "Mtok/s", 7, 2, 1e6},
     {"gb_per_second", "GB/s", 7, 1, 0},
     {"fraction_of_memory", "of memory", 9, 3, 0},
     {"times_ours", "x ours", 7, 2, 0},
@@ -47,6 +50,7 @@ static void print_figures(struct scan *s, const struct attn_scan_spec *spec, con
     attn_record_integer(&r, "kv_heads", spec->spec.kv_heads);
     attn_record_integer(&r, "dim", spec->spec.dim);
     attn_record_integer(&r, "threads", spec->spec.threads);
+    attn_record_integer(&r, "ranks", attn_cli_ranks() ? attn_cli_ranks()->count : 1);
     attn_record_text(&r, "status", status);
     attn_record_integer(&r, "repeats", f->repeats);
     const struct {
@@ -55,6 +59,7 @@ static void print_figures(struct scan *s, const struct attn_scan_spec *spec, con
     } numbers[] = {{"seconds_median", f->median},
                    {"seconds_min", f->min},
                    {"seconds_p80", f->p80},
+                   {"tokens_per_second", (double)(spec->spec.batch * spec->spec.q_len) / f->median},
                    {"bytes", f->bytes},
                    {"gb_per_second", f->rate * 1e-9},
                    {"triad_gb_per_second", f->triad * 1e-9},
@@ -76,7 +81,8 @@ static void print_figures(struct scan *s, const struct attn_scan_spec *spec, con
 
 static int run_one(attn_ctx *ctx, struct scan *s, struct attn_scan_spec *spec) {
     struct attn_scan_figures f;
-    const attn_status status = attn_scan_measure(ctx, spec, &f);
+    const attn_scan_measure_fn shared = attn_cli_ranks_scan();
+    const attn_status status = shared ? shared(ctx, spec, &f) : attn_scan_measure(ctx, spec, &f);
     if (status == ATTN_ENOMEM || status == ATTN_EUNSUPPORTED) {
         print_figures(s, spec, &f, status == ATTN_ENOMEM ? ATTN_STATUS_OOM : ATTN_STATUS_UNSUPPORTED);
         return -1;
@@ -123,7 +129,7 @@ static int predict(attn_ctx *ctx, const struct scan *s, struct attn_scan_spec *s
         if (status >= 0) return status;
         seconds += attn_scan_guess(ctx, spec);
     }
-    attn_predict("bench scan", combinations(s), seconds);
+    if (!attn_cli_ranks() || attn_cli_ranks()->rank == 0) attn_predict("bench scan", combinations(s), seconds);
     return -1;
 }
 
@@ -195,7 +201,8 @@ int attn_cmd_bench_scan(int argc, char **argv) {
         "bench scan",
         NULL,
         "Attention of one learned query for each head over all prefixes: seconds, the bytes that must be moved, GB/s, and\n"
-        "what share that is of memory bandwidth, measured beside each run by a triad that reads two arrays and writes a third.",
+        "what share that is of memory bandwidth, measured beside each run by a triad that reads two arrays and writes a third.\n"
+        "Under mpirun with attn-mpi the tokens are split over the processes, and a run ends with the last of them.",
         "attn bench scan --len 1M --heads 8 --pass fwd --threads 2",
         options,
         sizeof options / sizeof options[0]};

@@ -2,6 +2,7 @@
 #ifndef ATTN_CLI_RANKS_H
 #define ATTN_CLI_RANKS_H
 
+#include "bench/scan.h"
 #include "dist/ranks.h"
 
 #include <stdio.h>
@@ -11,6 +12,10 @@ int attn_cli_ranks_begin(int *argc, char ***argv);
 
 /* NULL: there is one process. */
 const struct attn_ranks *attn_cli_ranks(void);
+
+/* attn_scan_measure for a scan whose tokens the processes share; NULL: there is one process. All processes must call it. */
+typedef attn_status (*attn_scan_measure_fn)(attn_ctx *ctx, const struct attn_scan_spec *scan, struct attn_scan_figures *figures);
+attn_scan_measure_fn attn_cli_ranks_scan(void);
 
 /* Where complaints go: those of other processes than the first are kept until it is known that the first has none of its own. */
 FILE *attn_cli_errors(void);

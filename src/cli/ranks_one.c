@@ -11,6 +11,10 @@ const struct attn_ranks *attn_cli_ranks(void) {
     return NULL;
 }
 
+attn_scan_measure_fn attn_cli_ranks_scan(void) {
+    return NULL;
+}
+
 FILE *attn_cli_errors(void) {
     return stderr;
 }

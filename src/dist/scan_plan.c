@@ -1,8 +1,7 @@
 /* Prefix attention over ranks: made, checked against the other ranks, freed. */
 #include "dist/scan.h"
 
-#include <math.h>
-#include <stdio.h>
+#include <assert.h>
 #include <string.h>
 
 void attn_mpi_config_init(attn_mpi_config *config) {
@@ -140,6 +139,7 @@ attn_status attn_mpi_scan_create(attn_ctx *ctx, const attn_problem *problem, con
     if (!link) return attn_no_memory(ctx, "scan over ranks", sizeof *link);
     status = attn_link_open(link, ctx, config->comm, config->deadline > 0.0 ? config->deadline : defaults.deadline);
     if (!status) status = attn_link_agree(link, &call, make(ctx, problem, config, &scan), "nothing", 0);
+    assert(status || scan); /* none has failed: this one has not */
     if (!status) status = compare(link, &call, scan->plan);
     if (status) {
         if (scan) attn_plan_destroy(scan->plan);

@@ -110,7 +110,7 @@ static void make_cuts(struct whole *w, struct attn_random *r, bool even) {
     }
 }
 
-/* The query is the first unit vector times 1, or in `loose` problems anything: then scores are what they come to. */
+/* The query is the first unit vector, so that scores are exact; of normal scores it is anything. */
 static void make_whole(struct whole *w, struct attn_random *r, int64_t batch, int64_t longest, enum scores kind) {
     w->batch = batch;
     w->kind = kind;
