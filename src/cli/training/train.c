@@ -246,7 +246,7 @@ static void say_unread(const struct train *t, const char *word) {
         by = attn_task_unread(t->task, attn_sweep_recipe(&t->sweep, i), name);
         if (!by) return;
     }
-    attn_complain("train: %s is not read with %s=%s", name, by->field->name, attn_recipe_value_text(by, text, sizeof text));
+    if (by) attn_complain("train: %s is not read with %s=%s", name, by->field->name, attn_recipe_value_text(by, text, sizeof text));
 }
 
 /* The task, or the file's, and what is assigned: in the sweep's file, then on the command line. */
