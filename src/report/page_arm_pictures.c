@@ -13,6 +13,7 @@ enum { PICTURES = 3 /* of an arm at most */, ARMS = 4 /* further ones are not sh
 
 /* The arms that have a saved model. */
 struct answering {
+    attn_ctx *ctx; /* of one thread: answers are one example after the other, for which others would only wait */
     const struct attn_reproduction *r;
     const struct attn_experiment *about;
     int number, count;
@@ -21,13 +22,13 @@ struct answering {
 };
 
 /* A page is worth having without them: an arm whose model or data cannot be read is passed over. */
-static attn_status open_arms(attn_ctx *ctx, struct answering *a) {
+static attn_status open_arms(struct answering *a) {
     for (int arm = 0; arm < a->about->arm_count && a->count < ARMS; arm++) {
         char path[ATTN_FILE_PATH];
         const struct attn_arm_result *result = &a->r->result[a->number][arm];
         snprintf(path, sizeof path, "%s/%s", result->folder, ATTN_MODEL_FILE);
         if (!result->folder[0] || !attn_path_exists(path)) continue;
-        const attn_status status = attn_work_open_model(ctx, attn_task_named, path, NULL, 0, &a->model[a->count]);
+        const attn_status status = attn_work_open_model(a->ctx, attn_task_named, path, NULL, 0, &a->model[a->count]);
         if (status == ATTN_ENOMEM) return status;
         if (!status) a->name[a->count++] = a->about->arms[arm].name;
     }
@@ -82,22 +83,35 @@ static attn_status put_pictures(struct attn_page *page, struct answering *a, int
         const attn_status described = a->about->task->picture(&a->model[i].job, index, &picture);
         if (described == ATTN_ENOMEM) status = described;
         if (described || attn_picture_empty(&picture))
-            attn_picture_free(page->ctx, &picture);
+            attn_picture_free(a->ctx, &picture);
         else
-            status = gather(page->ctx, kept, &count, &picture, a->name[i]);
+            status = gather(a->ctx, kept, &count, &picture, a->name[i]);
     }
     for (int i = 0; i < count && !status; i++) status = put_picture(page, a, index, &kept[i]);
-    for (int i = 0; i < count; i++) attn_picture_free(page->ctx, &kept[i]);
+    for (int i = 0; i < count; i++) attn_picture_free(a->ctx, &kept[i]);
     *any = count > 0;
+    return status;
+}
+
+static attn_status put_all(struct attn_page *page, struct answering *a) {
+    attn_status status = open_arms(a);
+    bool any = !status;
+    for (int i = 0; i < PICTURES && any && !status; i++) status = put_pictures(page, a, i, &any);
+    for (int i = 0; i < a->count; i++) attn_work_close_model(&a->model[i]);
     return status;
 }
 
 attn_status attn_page_arm_pictures(struct attn_page *page, const struct attn_reproduction *r, int experiment) {
     struct answering a = {.r = r, .about = r->experiment[experiment], .number = experiment};
+    attn_ctx_config config;
+    char error[512] = "";
     if (!a.about->task->beside || !a.about->task->picture) return ATTN_OK;
-    attn_status status = open_arms(page->ctx, &a);
-    bool any = !status;
-    for (int i = 0; i < PICTURES && any && !status; i++) status = put_pictures(page, &a, i, &any);
-    for (int i = 0; i < a.count; i++) attn_work_close_model(&a.model[i]);
+    attn_ctx_config_init(&config);
+    config.threads = 1;
+    attn_status status = attn_ctx_create(&config, &a.ctx, error, sizeof error);
+    if (status) return attn_fail(page->ctx, status, "%s", error);
+    status = put_all(page, &a);
+    if (status == ATTN_ENOMEM) attn_no_memory(page->ctx, "pictures", 0);
+    attn_ctx_destroy(a.ctx);
     return status;
 }
