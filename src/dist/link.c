@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 
+#include <assert.h>
 #include <string.h>
 #include <time.h>
 
@@ -20,7 +21,7 @@ static attn_status fail(const struct attn_link *link, const struct attn_link_cal
 static const char failed[] = "MPI failed", late[] = "no answer within the deadline (ATTN_MPI_DEADLINE, attn_mpi_config.deadline)";
 
 /* NULL, or what went wrong; those that are done are MPI_REQUEST_NULL then. */
-static const char *wait_for(struct attn_link *link, MPI_Request *request, int count) {
+static const char *wait_for(const struct attn_link *link, MPI_Request *request, int count) {
     const double begun = attn_clock();
     const struct timespec pause = {0, PAUSE};
     for (int64_t spins = 0;; spins++) {
@@ -32,10 +33,7 @@ static const char *wait_for(struct attn_link *link, MPI_Request *request, int co
         }
         if (left == 0) return NULL;
         if (spins < SPINS) continue;
-        if (attn_clock() - begun > link->deadline) {
-            link->lost = true;
-            return late;
-        }
+        if (attn_clock() - begun > link->deadline) return late;
         nanosleep(&pause, NULL);
     }
 }
@@ -60,6 +58,7 @@ static attn_status pass_piece(struct attn_link *link, const struct attn_link_cal
     const char *wrong = begun ? wait_for(link, request, 2) : failed;
     if (wrong) {
         const int peer = from >= 0 && request[0] != MPI_REQUEST_NULL ? from : to;
+        link->lost = true;
         give_up(request);
         return fail(link, call, peer, wrong);
     }
@@ -129,7 +128,12 @@ attn_status attn_link_agree(struct attn_link *link, const struct attn_link_call 
 
 attn_status attn_link_share(struct attn_link *link, const struct attn_link_call *call, double *numbers, int count) {
     MPI_Request request = MPI_REQUEST_NULL;
-    return finish(link, call, MPI_Ibcast(numbers, count, MPI_DOUBLE, 0, link->comm, &request), &request);
+    const size_t bytes = (size_t)count * sizeof *numbers;
+    assert(count <= ATTN_LINK_SHARED);
+    memcpy(link->shared, numbers, bytes);
+    const attn_status status = finish(link, call, MPI_Ibcast(link->shared, count, MPI_DOUBLE, 0, link->comm, &request), &request);
+    if (!status) memcpy(numbers, link->shared, bytes);
+    return status;
 }
 
 attn_status attn_link_sum(struct attn_link *link, const struct attn_link_call *call, double *numbers, int64_t count) {

@@ -7,6 +7,8 @@
 
 #include <mpi.h>
 
+enum { ATTN_LINK_SHARED = 16 };
+
 struct attn_verdict {
     int32_t status, rank;
     char text[1024];
@@ -17,8 +19,9 @@ struct attn_link {
     MPI_Comm comm;
     int rank, count;
     double deadline; /* seconds that another rank may take to come to a call */
-    bool lost;       /* one has taken longer: every later call fails */
+    bool lost;       /* one has taken longer, or MPI has failed: every later call fails */
     int64_t least[3];
+    double shared[ATTN_LINK_SHARED];
     struct attn_verdict verdict;
 };
 
@@ -40,7 +43,7 @@ attn_status attn_link_pass(struct attn_link *link, const struct attn_link_call *
 /* Any rank's failure becomes that of all, with its sentence; so does a number that is not the same on all, `what` it is. */
 attn_status attn_link_agree(struct attn_link *link, const struct attn_link_call *call, attn_status status, const char *what, int64_t same);
 
-/* Numbers of rank 0, for all; sums over all ranks. */
+/* Numbers of rank 0, ATTN_LINK_SHARED at most, for all; sums over all ranks, of an array that stays where it is. */
 attn_status attn_link_share(struct attn_link *link, const struct attn_link_call *call, double *numbers, int count);
 attn_status attn_link_sum(struct attn_link *link, const struct attn_link_call *call, double *numbers, int64_t count);
 
