@@ -118,7 +118,7 @@ static void rows_that_are_none_are_passed_over(void **state) {
     (void)state;
     open_job(&t, "marks=2");
     test_export_write(&t.job, false, false, &report);
-    const float with[][2] = {{0, 1}, {1, 2}, {-1, 1}, {NAN, 1}, {INFINITY, 2}, {1, 0}, {1, 3}, {1, NAN}, {2, 1}},
+    const float with[][2] = {{0, 1}, {1, 2}, {-1, 1}, {NAN, 1}, {INFINITY, 2}, {1, 0}, {1, 3}, {1, 1.5f}, {1, NAN}, {2, 1}},
                 without[][2] = {{0, 1}, {1, 2}, {2, 1}};
     enum { WITH = sizeof with / sizeof with[0], WITHOUT = sizeof without / sizeof without[0], OUTPUTS = TIMES + 2 };
     float a[WITH * OUTPUTS], b[WITHOUT * OUTPUTS];

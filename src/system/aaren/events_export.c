@@ -53,7 +53,7 @@ static const char expect[] =
 
 static const char begin[] = "    const float span = in[0];\n"
                             "    if (!(span <= MOST) || (s->events && span < 0.0f)) return;\n";
-static const char marked[] = "    if (!(in[1] >= 1.0f && in[1] <= (float)MARKS)) return;\n";
+static const char marked[] = "    if (!(in[1] >= 1.0f && in[1] <= (float)MARKS) || in[1] != (float)(int)in[1]) return;\n";
 static const char first_is_zero[] = "    if (s->events) s->time += (double)span;\n";
 static const char first_is_own[] = "    if (span < -MOST) return;\n"
                                    "    s->time += (double)span;\n";
@@ -98,9 +98,9 @@ static void put_code(struct attn_c_source *c, const struct attn_event_code *code
 static void name_columns(struct attn_c_source *c, const struct attn_event_task *s, bool has_marks) {
     attn_c_input(c, "span",
                  s->model.code.clock.absolute ? "the time since the event before; of the first event, its time; a row with a negative one "
-                                                "is passed over, as are those with no number"
+                                                "is passed over, as are those with no number: out stays as it was"
                                               : "the time since the event before, of the first event any; a row with a negative one is "
-                                                "passed over, as are those with no number");
+                                                "passed over, as are those with no number: out stays as it was");
     if (has_marks)
         attn_c_input(c, "mark_number", "the mark's place among the outputs p_, from 1 on; a row with another number is passed over");
     attn_c_output(c, "expected_time", "from this event until the next");
