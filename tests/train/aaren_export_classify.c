@@ -21,16 +21,21 @@ static const struct test_trial trials[] = {{"head=mean", false, false},
                                            {"head=last", true, true}};
 enum { TRIALS = sizeof trials / sizeof trials[0] };
 
+/* A number that is not known here and there. */
+static void make_rows(float in[ROWS * CHANNELS]) {
+    struct attn_random random;
+    attn_random_init(&random, 4);
+    for (int i = 0; i < ROWS * CHANNELS; i++) in[i] = attn_random_below(&random, 15) == 0 ? NAN : (float)(2 * attn_random_normal(&random));
+}
+
 static void compare(const struct test_trial *trial, enum test_machine machine) {
     static const double scale[CLASSES] = {1, 1, 1};
     struct test_series_job t;
-    struct attn_random random;
     float in[ROWS * CHANNELS];
     test_series_job_open(&t, 1, trial->words, NULL);
     attn_tape_record(attn_model_tape(t.job.model), false);
     test_export_stir(&t.job, 2, 0.2);
-    attn_random_init(&random, 4);
-    for (int i = 0; i < ROWS * CHANNELS; i++) in[i] = attn_random_below(&random, 15) == 0 ? NAN : (float)(2 * attn_random_normal(&random));
+    make_rows(in);
     test_export_agree(&t.job, trial, machine, ROWS, in, scale);
     test_series_job_close(&t);
 }
@@ -43,6 +48,16 @@ static void the_written_program_has_the_models_probabilities(void **state) {
 static void on_a_cortex_m4f_too(void **state) {
     (void)state;
     for (int i = 0; i < (test_thinned() ? 1 : TRIALS); i++) compare(&trials[i], TEST_BOARD);
+}
+
+static void infinite_numbers_are_not_known(void **state) {
+    struct test_series_job t;
+    float in[ROWS * CHANNELS];
+    (void)state;
+    test_series_job_open(&t, 1, "head=mean", NULL);
+    make_rows(in);
+    test_export_infinite(&t.job, ROWS, in);
+    test_series_job_close(&t);
 }
 
 static void models_that_need_whole_series_are_refused(void **state) {
@@ -70,6 +85,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_written_program_has_the_models_probabilities),
         cmocka_unit_test(on_a_cortex_m4f_too),
+        cmocka_unit_test(infinite_numbers_are_not_known),
         cmocka_unit_test(models_that_need_whole_series_are_refused),
     };
     return cmocka_run_group_tests_name("aaren: classifiers as C", tests, test_setting_open, test_setting_close);

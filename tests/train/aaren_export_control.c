@@ -52,6 +52,39 @@ static void on_a_cortex_m4f_too(void **state) {
     for (int i = 0; i < (test_thinned() ? 1 : TRIALS); i++) compare(&trials[i], TEST_BOARD);
 }
 
+/* Rewards as in the stream, which refuses such an observation: the program takes training's mean in its place. */
+static void infinite_numbers_are_not_known_and_then_a_mean_is_seen(void **state) {
+    struct test_control t;
+    struct attn_random random;
+    (void)state;
+    test_control_open(&t, test_ctx, "", NULL);
+    test_control_stir(&t, 0.3);
+    const int64_t inputs = 1 + t.s->scale.observations, actions = t.s->scale.actions;
+    float *in = calloc((size_t)(ROWS * inputs), sizeof *in), *got = calloc((size_t)(ROWS * actions), sizeof *got);
+    double *mean = calloc((size_t)(ROWS * inputs), sizeof *mean), *want = calloc((size_t)(ROWS * actions), sizeof *want);
+    double *scale = calloc((size_t)actions, sizeof *scale);
+    assert_true(in && got && mean && want && scale);
+    attn_random_init(&random, 10);
+    for (int64_t i = 0; i < ROWS * inputs; i++) {
+        const bool known = attn_random_below(&random, 9) > 0;
+        in[i] = known ? (float)attn_random_normal(&random) : NAN;
+        mean[i] = known || i % inputs == 0 ? (double)in[i] : t.s->scale.mean[i % inputs - 1];
+    }
+    for (int64_t i = 0; i < actions; i++) scale[i] = test_export_scale(t.s->scale.middle[i], t.s->scale.half[i]);
+    test_export_infinite(&t.job, ROWS, in);
+    struct attn_export_report report;
+    test_export_write(&t.job, false, false, &report);
+    test_export_push(&t.job, ROWS, mean, want);
+    test_export_run(TEST_DESK, &report, false, ROWS, in, got);
+    test_export_compare("observations that are not known", ROWS, actions, want, got, scale);
+    free(in);
+    free(got);
+    free(mean);
+    free(want);
+    free(scale);
+    test_control_close(&t);
+}
+
 /* Episodes of one action, for worlds that see so many numbers. */
 static void write_episodes(const char *path, int observations) {
     struct attn_random random;
@@ -87,6 +120,7 @@ static void what_a_world_takes_of_an_action_is_written_too(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_written_program_acts_as_the_model_does),
+        cmocka_unit_test(infinite_numbers_are_not_known_and_then_a_mean_is_seen),
         cmocka_unit_test(what_a_world_takes_of_an_action_is_written_too),
         cmocka_unit_test(on_a_cortex_m4f_too),
     };

@@ -99,6 +99,18 @@ static void after_many_rows_too(void **state) {
     compare(&(struct test_trial){"stream_steps=1 marks=false normalize=none", false, false}, TEST_DESK, 1000);
 }
 
+/* Nor are infinite days and seconds. */
+static void infinite_numbers_are_not_known(void **state) {
+    struct attn_recipe *recipe;
+    struct attn_job job;
+    (void)state;
+    test_forecast_open(test_ctx, "", &recipe, &job);
+    struct rows r = make_rows(job.self, ROWS, 13);
+    test_export_infinite(&job, ROWS, r.program);
+    free_rows(&r);
+    test_forecast_close(recipe, &job);
+}
+
 static void of_one_channel_too(void **state) {
     char path[96], words[256];
     (void)state;
@@ -139,6 +151,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_written_program_forecasts_as_the_model_does),
         cmocka_unit_test(after_many_rows_too),
+        cmocka_unit_test(infinite_numbers_are_not_known),
         cmocka_unit_test(of_one_channel_too),
         cmocka_unit_test(on_a_cortex_m4f_too),
         cmocka_unit_test(models_that_are_no_small_streams_are_refused),

@@ -100,6 +100,25 @@ void test_export_run(enum test_machine machine, const struct attn_export_report 
     }
 }
 
+void test_export_infinite(struct attn_job *job, int64_t rows, const float *in) {
+    struct attn_export_report report;
+    int64_t replaced = 0;
+    test_export_write(job, false, false, &report);
+    const int64_t inputs = rows * report.inputs;
+    const size_t bytes = (size_t)(rows * report.outputs) * sizeof(float);
+    float *other = calloc((size_t)inputs, sizeof *other), *want = calloc(1, bytes), *got = calloc(1, bytes);
+    assert_true(other && want && got);
+    for (int64_t i = 0; i < inputs; i++) other[i] = !isnan(in[i]) ? in[i] : replaced++ % 2 == 0 ? INFINITY : -INFINITY;
+    assert_true(replaced > 0);
+    test_export_run(TEST_DESK, &report, false, rows, in, want);
+    test_export_run(TEST_DESK, &report, false, rows, other, got);
+    assert_memory_equal(got, want, bytes);
+    for (int64_t i = 0; i < rows * report.outputs; i++) assert_true(isfinite(got[i]));
+    free(other);
+    free(want);
+    free(got);
+}
+
 double test_export_scale(double mean, double deviation) {
     return deviation + (double)FLT_EPSILON / 1e-5 * fabs(mean);
 }

@@ -21,6 +21,9 @@ void test_export_write(struct attn_job *job, bool int8, bool no_libm, struct att
 void test_export_run(enum test_machine machine, const struct attn_export_report *report, bool no_libm, int64_t rows, const float *in,
                      float *out);
 
+/* Writes the job's model and fails the test unless infinite numbers do to its program, to the bit, what NaN does where they stand in `in` [rows, inputs]; one must. */
+void test_export_infinite(struct attn_job *job, int64_t rows, const float *in);
+
 /* Prints its sizes. */
 void test_export_print(const struct attn_export_report *report);
 
