@@ -67,15 +67,16 @@ typedef struct attn_mpi_scan attn_mpi_scan;
  * lengths, kernel and threads need not. ctx must outlive *out, which the caller owns: attn_mpi_scan_destroy. config NULL: all defaults.
  * Statuses, the same on all ranks: those of attn_plan_create; ATTN_EUNSUPPORTED for another score or dtype, or a kernel other than scan and naive
  * (NULL: scan, of ATTN_F64 naive); ATTN_EINVAL for a field that is not rank
- * 0's; ATTN_ESYSTEM. Not told to others: ctx or out NULL, a config that attn_mpi_config_init has not set, MPI that has not been begun. */
+ * 0's; ATTN_ESYSTEM. Not told to others: ctx or out NULL, a config that attn_mpi_config_init has not set or without a communicator, MPI that has not
+ * been begun or has been ended, no memory for what waits for the others (ATTN_ENOMEM). */
 ATTN_API attn_status attn_mpi_scan_create(attn_ctx *ctx, const attn_problem *problem, const attn_mpi_config *config,
                                           attn_mpi_scan **out) ATTN_CHECKED;
 
 /* Frees it, before MPI_Finalize. NULL is allowed, on all ranks alike. After a rank was lost nothing is freed: its messages may still come. */
 ATTN_API void attn_mpi_scan_destroy(attn_mpi_scan *scan);
 
-/* Bytes of workspace that an execution needs, a multiple of 64: attn_plan_workspace of the part and about 8 B H (3 (E + 2)) bytes, with
- * ATTN_BACKWARD 8 B H (12 (E + 2) + 2 D). Not collective. */
+/* Bytes of workspace that an execution needs, a multiple of 64: attn_plan_workspace of the part and at most 8 B H (4 (E + 2)) bytes, with
+ * ATTN_BACKWARD 8 B H (12 (E + 2) + 2 D), and what rounds nine arrays to 64. Not collective. */
 ATTN_API size_t attn_mpi_scan_workspace(const attn_mpi_scan *scan);
 
 /* Computes O and LSE of this rank's rows, as attn_forward over the whole sequences would. args is of this rank: q the same on all ranks; lengths, starts and
