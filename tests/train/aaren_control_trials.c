@@ -207,6 +207,36 @@ static void pictures_are_of_paths_and_of_returns(void **state) {
     }
 }
 
+/* Its angle is between -pi and pi: a step that leaves that comes in on the other side, and no line leads there. */
+static void a_pendulums_paths_do_not_cross_the_picture_where_it_turns_over(void **state) {
+    const double pi = acos(-1);
+    char path[128], words[192];
+    struct test_control t;
+    struct attn_picture p = {.points = 0};
+    int64_t pieces = 0;
+    (void)state;
+    snprintf(path, sizeof path, "%s/pendulum.csv", test_folder);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs("trajectory,step,obs0,obs1,obs2,act0,reward\n", file);
+    for (int i = 0; i < 8; i++) fprintf(file, "%d,%d,%g,%g,%g,%g,-1\n", i / 2, i % 2, cos(i), sin(i), 0.5 * i, i % 2 ? 2.0 : -2.0);
+    fclose(file);
+    snprintf(words, sizeof words, "data=%s world=pendulum held=0.5", path);
+    test_control_open(&t, test_ctx, words, NULL);
+    attn_tape_record(t.tape, false);
+    test_control_stir(&t, 2);
+    assert_int_equal(t.job.task->picture(&t.job, 0, &p), ATTN_OK);
+    for (int64_t k = 0; k < p.lines; k++) {
+        pieces += p.line[k].count;
+        for (int64_t i = 1; i < p.line[k].count; i++)
+            assert_true(fabs(p.vertex[2 * (p.line[k].first + i)] - p.vertex[2 * (p.line[k].first + i - 1)]) <= pi);
+    }
+    assert_int_equal(pieces, 4 * 201); /* all places of four episodes of 200 steps */
+    assert_true(p.lines > 4 && p.apart);
+    attn_picture_free(test_ctx, &p);
+    test_control_close(&t);
+}
+
 /* ------------------------------------------------------------------------------------------------------------ answers */
 
 static char *say(struct test_control *t, const char *input, attn_status *status) {
@@ -469,6 +499,7 @@ int main(void) {
         cmocka_unit_test(scores_are_0_for_drawn_actions_and_100_for_the_best),
         cmocka_unit_test(a_model_without_steps_has_no_stream),
         cmocka_unit_test(pictures_are_of_paths_and_of_returns),
+        cmocka_unit_test(a_pendulums_paths_do_not_cross_the_picture_where_it_turns_over),
         cmocka_unit_test(answers_are_the_streams_within_the_context),
         cmocka_unit_test(the_window_of_answers_moves_on),
         cmocka_unit_test(bad_rows_are_refused_with_line_and_column),

@@ -54,4 +54,6 @@ const struct attn_aaren_world attn_aaren_cartpole = {.name = "cartpole",
                                                      .step = step,
                                                      .any = any,
                                                      .place = place,
-                                                     .plane = "the cart's place, and the pole's angle"};
+                                                     .across = "place of the cart",
+                                                     .up = "angle of the pole",
+                                                     .apart = true};

@@ -56,4 +56,7 @@ const struct attn_aaren_world attn_aaren_pendulum = {.name = "pendulum",
                                                      .step = step,
                                                      .any = any,
                                                      .place = place,
-                                                     .plane = "angle from upright, and speed"};
+                                                     .across = "angle from upright",
+                                                     .up = "speed",
+                                                     .apart = true,
+                                                     .round = 6.28318530717958648};

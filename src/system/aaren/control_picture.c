@@ -1,11 +1,25 @@
 /* Pictures for a report: paths of trials, beside the best policy's from the same beginnings under the same noise; what is attained against what was asked for. */
 #include "system/aaren/control_rollout.h"
 
+#include <math.h>
 #include <string.h>
 
 enum { PATHS = 4, TARGETS = 6, TRIED = 20 };
 enum { PATH, RETURNS };
 static const uint64_t picture_seeds = (uint64_t)3 << 31; /* apart from those of training and of evaluations */
+
+/* In pieces: a pendulum that swings over the bottom goes on at the other side. */
+static attn_status draw_path(struct attn_job *job, enum attn_picture_role role, const double *xy, int count, struct attn_picture *out) {
+    const struct attn_aaren_control *s = job->self;
+    attn_status status = ATTN_OK;
+    for (int first = 0, i = 1; i <= count && !status; i++) {
+        const bool jumps = i < count && s->world->round > 0 && fabs(xy[2 * i] - xy[2 * i - 2]) > s->world->round / 2;
+        if (i < count && !jumps) continue;
+        status = attn_picture_line(job->ctx, out, role, false, xy + (size_t)2 * (size_t)first, NULL, i - first);
+        first = i;
+    }
+    return status;
+}
 
 static attn_status draw_paths(struct attn_job *job, struct attn_picture *out) {
     const struct attn_aaren_control *s = job->self;
@@ -19,15 +33,18 @@ static attn_status draw_paths(struct attn_job *job, struct attn_picture *out) {
     for (int i = 0; i < PATHS && !status; i++) {
         if (s->world->best) {
             attn_aaren_world_return(s->world, trial.seed, i, true, best, &longest);
-            status = attn_picture_line(job->ctx, out, ATTN_PICTURE_TRUTH, false, best, NULL, longest);
+            status = draw_path(job, ATTN_PICTURE_TRUTH, best, longest, out);
         }
         const double *own = path + (size_t)i * numbers;
-        if (!status) status = attn_picture_line(job->ctx, out, ATTN_PICTURE_PREDICTED, false, own, NULL, length[i]);
+        if (!status) status = draw_path(job, ATTN_PICTURE_PREDICTED, own, length[i], out);
         if (!status) status = attn_picture_points(job->ctx, out, own, 1, false);
     }
     attn_free(job->ctx, path);
     out->truth = "the best policy";
-    attn_append(out->title, sizeof out->title, "%d episodes: %s", PATHS, s->world->plane);
+    attn_append(out->title, sizeof out->title, "Paths of %d episodes", PATHS);
+    strcpy(out->row_title, s->world->up);
+    strcpy(out->column_title, s->world->across);
+    out->apart = s->world->apart;
     attn_append(out->caption, sizeof out->caption, "From the marked points on, for a return of %.4g.%s", s->scale.target,
                 s->world->best ? " The best policy's paths are under the same noise." : "");
     attn_append(out->description, sizeof out->description, "Paths of %d episodes that the model acted in.", PATHS);

@@ -98,7 +98,8 @@ const struct attn_aaren_world attn_aaren_point = {.name = "point",
                                                   .any = any,
                                                   .best = best,
                                                   .place = place,
-                                                  .plane = "places in the plane"};
+                                                  .across = "x",
+                                                  .up = "y"};
 
 /* ------------------------------------------------------------------------------------------------------- behaviours */
 

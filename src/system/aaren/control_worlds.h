@@ -27,7 +27,9 @@ struct attn_aaren_world {
     void (*any)(struct attn_random *random, double *action); /* an action of one who knows nothing */
     void (*best)(const double *state, double *action);       /* of the best policy; NULL: none is written down */
     void (*place)(const double *state, double xy[2]);        /* of a picture */
-    const char *plane;                                       /* what the picture's axes are */
+    const char *across, *up;                                 /* what its axes are */
+    bool apart;                                              /* they have other units */
+    double round;                                            /* places that are so far apart across are the same; 0: none are */
 };
 extern const struct attn_aaren_world attn_aaren_point, attn_aaren_pendulum, attn_aaren_cartpole;
 
