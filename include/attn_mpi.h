@@ -22,8 +22,8 @@
  * so what a rank needs of the later ones is (l, G, D) at the row behind its part: an exclusive scan from the last rank to the first by
  * (l_A, G_A + exp(l_A - l_B) G_B, D_A + exp(l_A - l_B) D_B). No factor is above 1, whatever the scores. dq is summed over the ranks.
  *
- * Cost: a rank's rows are computed as by one rank, and before that, for the state, keys and values are read once (not by the first and the last
- * rank; backward dO and O). Each scan takes ceil(log2 P) messages one after the other, of 8 B H (E + 2) bytes: all sequences and heads together. Memory is that of a rank's own part
+ * Cost: a rank's rows are computed as by one rank, and before that, for the state, keys and values are read once (not by the last rank; backward
+ * dO and O, not by the first). Each scan takes ceil(log2 P) messages one after the other, of 8 B H (E + 2) bytes: all sequences and heads together. Memory is that of a rank's own part
  * and attn_mpi_scan_workspace, which does not grow with P.
  *
  * The scan goes by messages between pairs of ranks in log2 P steps (Hillis and Steele 1986) rather than by MPI_Exscan: its order is then fixed, so

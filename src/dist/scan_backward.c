@@ -21,16 +21,16 @@ static void sums_task(void *arg, int64_t index, int worker) {
                         piece_of(pass, index));
 }
 
-/* The pieces of each head together, from the last one on. */
-static void open_sums(const struct attn_scan_pass *pass) {
+/* The pieces of each head together, from the last one on, if any were summed. */
+static void open_sums(const struct attn_scan_pass *pass, bool any) {
     const size_t bytes = (size_t)pass->width * sizeof(double);
     for (int64_t n = 0; n < pass->heads; n++) {
         double *first = piece_of(pass, n * ATTN_SCAN_PIECES), *beyond = pass->m.beyond + n * pass->width;
-        for (int64_t piece = ATTN_SCAN_PIECES - 2; piece >= 0; piece--)
+        for (int64_t piece = ATTN_SCAN_PIECES - 2; piece >= 0 && any; piece--)
             attn_scan_join_sums(first + piece * pass->width, first + (piece + 1) * pass->width, pass->width);
-        memcpy(pass->m.own + n * pass->width, first, bytes);
         memset(beyond, 0, bytes);
         beyond[0] = (double)INFINITY;
+        memcpy(pass->m.own + n * pass->width, any ? first : beyond, bytes);
     }
 }
 
@@ -67,8 +67,9 @@ attn_status attn_mpi_scan_backward(attn_mpi_scan *scan, const attn_args *args, c
     if (status) return status;
     attn_gradients own = *gradients;
     const struct attn_shape *p = &scan->plan->shape;
-    attn_parallel(scan->ctx, pass.heads * ATTN_SCAN_PIECES, p->threads, sums_task, &pass);
-    open_sums(&pass);
+    const bool first = scan->link->rank == 0; /* whose sums nobody needs */
+    attn_parallel(scan->ctx, first ? 0 : pass.heads * ATTN_SCAN_PIECES, p->threads, sums_task, &pass);
+    open_sums(&pass, !first);
     status = attn_scan_pass_exchange(&pass, -1, attn_scan_join_sums);
     if (status) return status;
     open_last(&pass, &own);

@@ -1,9 +1,9 @@
 /* Prefix attention over ranks, forward: the state behind each rank's rows, as if nothing lay before them; these states scanned over the ranks; then
  * the rows, from what lies before.
  *
- * So keys and values are read twice, but by the first rank, whose rows need nothing, and the last one, whose state nobody needs. Rows that were
- * computed at once and corrected afterwards would read O a second time instead, and their LSE in float would not do: beside a score of 1e4 it
- * keeps 1e-3 of what a part weighs. */
+ * So keys and values are read twice, but by the last rank, whose state nobody needs. The first one could find its state on the way of its rows; then
+ * the others would have to wait for these. Rows that were computed at once and corrected afterwards would read O a second time instead, and their LSE
+ * in float would not do: beside a score of 1e4 it keeps 1e-3 of what a part weighs. */
 #include "dist/scan.h"
 #include "kernel/scan/cell.h"
 
@@ -26,11 +26,14 @@ static struct attn_array_out heads_array(const struct attn_scan_pass *pass, void
     return (struct attn_array_out){data, heads * numbers, numbers, 0, 1, pass->x.o.type};
 }
 
-/* Where the execution writes the state behind its rows. */
-static void want_end(const struct attn_scan_pass *pass, struct attn_exec *x) {
-    x->end_o = heads_array(pass, pass->m.carry_o, pass->width - 2);
-    x->end_m = heads_array(pass, pass->m.carry_lse, 1);
-    x->end_c = heads_array(pass, pass->m.carry_c, 1);
+/* The state behind this rank's rows, as if nothing lay before them. */
+static void find_end(const struct attn_scan_pass *pass) {
+    struct attn_exec x = pass->x;
+    x.end_o = heads_array(pass, pass->m.carry_o, pass->width - 2);
+    x.end_m = heads_array(pass, pass->m.carry_lse, 1);
+    x.end_c = heads_array(pass, pass->m.carry_c, 1);
+    x.o.data = x.lse.data = NULL;
+    pass->scan->plan->kernel->forward(&x);
 }
 
 /* That state is this rank's element; beyond is nothing yet. */
@@ -67,17 +70,12 @@ attn_status attn_mpi_scan_forward(attn_mpi_scan *scan, const attn_args *args) {
     attn_status status = attn_scan_pass_open(scan, ATTN_PASS_FORWARD, args, NULL, &pass);
     if (status) return status;
     const bool first = scan->link->rank == 0, last = scan->link->rank == scan->link->count - 1;
-    struct attn_exec x = pass.x, end = pass.x;
-    want_end(&pass, first ? &x : &end);
-    end.o.data = end.lse.data = NULL;
-    if (first)
-        scan->plan->kernel->forward(&x);
-    else if (!last)
-        scan->plan->kernel->forward(&end);
-    open_elements(&pass, first || !last);
+    struct attn_exec x = pass.x;
+    if (!last) find_end(&pass);
+    open_elements(&pass, !last);
     status = attn_scan_pass_exchange(&pass, 1, join);
-    if (status || first) return status;
-    go_on(&pass, &x);
+    if (status) return status;
+    if (!first) go_on(&pass, &x);
     scan->plan->kernel->forward(&x);
     return ATTN_OK;
 }
