@@ -183,10 +183,8 @@ struct attn_kernel {
     X(attn_naive_scan_f32__portable)                                                                                                       \
     X(attn_naive_scan_f64__portable)                                                                                                       \
     X(attn_naive_scan_bf16__portable)                                                                                                      \
-    X(attn_naive_scan_f16__portable)                                                                                                       \
-    X(attn_scan_f32__portable)                                                                                                             \
-    X(attn_scan_bf16__portable) X(attn_scan_f16__portable) X(attn_scan_serial_f32__portable) X(attn_scan_hillis_steele_f32__portable)      \
-        X(attn_scan_blelloch_f32__portable)
+    X(attn_naive_scan_f16__portable) X(attn_scan_f32__portable) X(attn_scan_bf16__portable) X(attn_scan_f16__portable)                     \
+        X(attn_scan_serial_f32__portable) X(attn_scan_hillis_steele_f32__portable) X(attn_scan_blelloch_f32__portable)
 #define ATTN_KERNEL_LIST_POINTER(X) X(attn_naive_additive_f32__portable) X(attn_naive_additive_f64__portable) X(attn_pointer_f32__portable)
 #define ATTN_KERNEL_LIST(X)                                                                                                                \
     ATTN_KERNEL_LIST_NAIVE(X)                                                                                                              \
