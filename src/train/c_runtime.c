@@ -7,10 +7,6 @@ struct part {
     const char *libm, *own; /* own NULL: the same without libm */
 };
 
-static const char finite_test[] = "static int is_finite(float x) {\n"
-                                  "    return x - x == 0.0f;\n"
-                                  "}\n\n";
-
 static const char own_bits[] = "/* A float and its bits. */\n"
                                "union bits {\n"
                                "    float number;\n"
@@ -195,11 +191,10 @@ static const char shares[] = "/* e^x over their sum. */\n"
                              "}\n\n";
 
 /* In an order in which each finds what it calls. */
-static const struct part parts[] = {{ATTN_C_FINITE, finite_test, NULL}, {ATTN_C_EXP, libm_exp, own_exp},
-                                    {ATTN_C_ROOT, libm_root, own_root}, {ATTN_C_ERF, libm_erf, own_erf},
-                                    {ATTN_C_TANH, libm_tanh, own_tanh}, {ATTN_C_LOG, libm_log, own_log},
-                                    {ATTN_C_SINE, libm_sine, own_sine}, {ATTN_C_COMPENSATED, compensated, NULL},
-                                    {ATTN_C_NORM, norm, NULL},          {ATTN_C_SHARES, shares, NULL}};
+static const struct part parts[] = {
+    {ATTN_C_EXP, libm_exp, own_exp},         {ATTN_C_ROOT, libm_root, own_root}, {ATTN_C_ERF, libm_erf, own_erf},
+    {ATTN_C_TANH, libm_tanh, own_tanh},      {ATTN_C_LOG, libm_log, own_log},    {ATTN_C_SINE, libm_sine, own_sine},
+    {ATTN_C_COMPENSATED, compensated, NULL}, {ATTN_C_NORM, norm, NULL},          {ATTN_C_SHARES, shares, NULL}};
 
 /* What the functions call themselves. */
 static unsigned with_callees(const struct attn_c_source *c) {

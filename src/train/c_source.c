@@ -74,7 +74,7 @@ void attn_c_add(struct attn_c_source *c, struct attn_c_text *to, const char *for
 static void name_column(struct attn_c_source *c, struct attn_c_text *to, int64_t number, const char *name, const char *note) {
     char safe[96];
     size_t i = 0;
-    for (; name[i] && i < sizeof safe - 1; i++) {
+    for (; i < sizeof safe - 1 && name[i]; i++) {
         const unsigned char byte = (unsigned char)name[i];
         safe[i] = byte < ' ' || byte == 0x7F || byte == '*' || byte == '\\' || byte == '?' ? '_' : name[i];
     }
@@ -164,12 +164,13 @@ static int rounded(attn_real weight, float scale) {
 static void put_bytes(struct attn_c_source *c, const char *name, const struct attn_c_matrix *m) {
     enum { LINE = 24 };
     const attn_real *row = attn_data(m->weight) + m->first * m->columns;
+    const int64_t count = m->rows * m->columns;
     attn_c_add(c, &c->weights, "static const float %s_scale[%lld] = {", name, (long long)m->rows);
     for (int64_t r = 0; r < m->rows; r++) {
         separate(c, r, FLOATS_IN_LINE);
         attn_c_add(c, &c->weights, "%af", (double)scale_of(row + r * m->columns, m->columns));
     }
-    attn_c_add(c, &c->weights, "};\nstatic const int8_t %s_weight[%lld] = {", name, (long long)(m->rows * m->columns));
+    attn_c_add(c, &c->weights, "};\nstatic const int8_t %s_weight[%lld] = {", name, (long long)count);
     for (int64_t r = 0; r < m->rows && !c->status; r++, row += m->columns) {
         const float scale = scale_of(row, m->columns);
         for (int64_t i = 0; i < m->columns; i++) {
@@ -197,10 +198,11 @@ void attn_c_linear(struct attn_c_source *c, const char *name, const attn_project
         keep_matrix(c, &m);
         put_bytes(c, name, &m);
     } else {
-        attn_c_add(c, &c->weights, "static const float %s_weight[%lld] = {", name, (long long)(rows * m.columns));
-        put_floats(c, rows * m.columns, attn_data(m.weight) + first * m.columns, 1);
+        const int64_t count = rows * m.columns;
+        attn_c_add(c, &c->weights, "static const float %s_weight[%lld] = {", name, (long long)count);
+        put_floats(c, count, attn_data(m.weight) + first * m.columns, 1);
         attn_c_add_text(c, &c->weights, "};\n");
-        c->weight_bytes += 4 * rows * m.columns;
+        c->weight_bytes += 4 * count;
     }
     if (layer->bias) {
         attn_c_add(c, &c->weights, "static const float %s_bias[%lld] = {", name, (long long)rows);

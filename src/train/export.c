@@ -118,13 +118,26 @@ static void measure_state(struct writing *w) {
 
 /* ------------------------------------------------------------------------------------------------------------ the files */
 
+/* Whether NAME.h would stand in the way of a header of the C library. */
+static bool is_library_header(const char *name) {
+    static const char *const headers[] = {"assert", "complex", "ctype",  "errno",  "fenv",   "float",  "inttypes", "iso646",
+                                          "limits", "locale",  "math",   "setjmp", "signal", "stdarg", "stdbool",  "stddef",
+                                          "stdint", "stdio",   "stdlib", "string", "tgmath", "time",   "wchar",    "wctype"};
+    for (size_t i = 0; i < sizeof headers / sizeof headers[0]; i++)
+        if (strcmp(name, headers[i]) == 0) return true;
+    return false;
+}
+
 static attn_status check_name(attn_ctx *ctx, const char *name) {
     const size_t length = strlen(name);
     bool good = isalpha((unsigned char)name[0]) != 0;
     for (const char *at = name; *at && good; at++) good = isalnum((unsigned char)*at) || *at == '_';
-    if (good && length <= NAME) return ATTN_OK;
-    return attn_fail(ctx, ATTN_EINVAL, "export: the name '%.60s': expected a C identifier that begins with a letter, of at most %d bytes",
-                     name, NAME);
+    if (!good || length > NAME)
+        return attn_fail(ctx, ATTN_EINVAL,
+                         "export: the name '%.60s': expected a C identifier that begins with a letter, of at most %d bytes", name, NAME);
+    if (is_library_header(name))
+        return attn_fail(ctx, ATTN_EINVAL, "export: the name '%s': %s.h is a header of the C library, expected another name", name, name);
+    return ATTN_OK;
 }
 
 static attn_status check_files(attn_ctx *ctx, const struct attn_export_options *o, struct attn_export_report *r) {

@@ -43,6 +43,7 @@ static void names_that_are_no_identifiers_are_refused(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         expect(&(struct attn_export_options){.folder = test_folder, .name = names[i]}, ATTN_EINVAL, "expected a C identifier");
+    expect(&(struct attn_export_options){.folder = test_folder, .name = "math"}, ATTN_EINVAL, "math.h is a header of the C library");
     char name[64];
     memset(name, 'a', 49);
     name[49] = '\0';

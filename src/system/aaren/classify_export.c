@@ -2,14 +2,15 @@
 #include "system/aaren/classify_task.h"
 #include "system/aaren/waves_export.h"
 
-static const char take_row[] =
-    "/* The row, by mean and deviation of training, as the last of the window's steps. A number that is not finite is as it was. */\n"
-    "static void take_row(state *s, const float *in) {\n"
-    "    for (int i = 0; i < (TAPS - 1) * CHANNELS; i++) s->window[i] = s->window[i + CHANNELS];\n"
-    "    for (int c = 0; c < CHANNELS; c++)\n"
-    "        if (is_finite(in[c]))\n"
-    "            s->window[(TAPS - 1) * CHANNELS + c] = (float)(((double)in[c] - channel_mean[c]) / channel_deviation[c]);\n"
-    "}\n\n";
+static const char take_row[] = "/* The row, by mean and deviation of training, as the last of the window's steps. A number that is none, "
+                               "or beyond all measure, is as it was. */\n"
+                               "static void take_row(state *s, const float *in) {\n"
+                               "    for (int i = 0; i < (TAPS - 1) * CHANNELS; i++) s->window[i] = s->window[i + CHANNELS];\n"
+                               "    for (int c = 0; c < CHANNELS; c++) {\n"
+                               "        const double x = ((double)in[c] - channel_mean[c]) / channel_deviation[c];\n"
+                               "        if (x > -1e9 && x < 1e9) s->window[(TAPS - 1) * CHANNELS + c] = (float)x;\n"
+                               "    }\n"
+                               "}\n\n";
 
 static const char push_begin[] = "    take_row(s, in);\n"
                                  "    linear(&embedding, s->window, s->x);\n"
@@ -47,7 +48,7 @@ attn_status attn_aaren_classify_export(struct attn_job *job, struct attn_c_sourc
     attn_c_linear(c, "embedding", &m->embedding, 0, m->width, 1);
     attn_c_narrow(c, "float", "window", ATTN_AAREN_CLASSIFY_TAPS * m->channels);
     attn_c_narrow(c, "uint32_t", "position", 0);
-    attn_c_use(c, ATTN_C_FINITE | ATTN_C_SHARES);
+    attn_c_use(c, ATTN_C_SHARES);
     attn_c_add_text(c, &c->functions, take_row);
     attn_aaren_waves_export(c, m->width);
     if (attn_aaren_stack_export(m->stack, c)) return c->status;

@@ -9,23 +9,25 @@ static const char token[] = "/* The token s->x, a step's part with the vector of
                             "    blocks(s, 0);\n"
                             "}\n\n";
 
-static const char push_begin[] =
-    "    const int number = s->position < HORIZON ? s->position : HORIZON - 1;\n"
-    "    if (s->position > 0) {\n"
-    "        if (is_finite(in[0])) s->to_go = (float)((double)s->to_go - (double)in[0]);\n"
-    "        linear(&action, s->before, s->x);\n"
-    "        token(s, s->position - 1);\n"
-    "    }\n"
-    "    if (s->position < HORIZON) s->position++;\n"
-    "    s->seen[0] = (float)((double)s->to_go / RETURNS);\n"
-    "    linear(&to_go, s->seen, s->x);\n"
-    "    token(s, number);\n"
-    "    for (int i = 0; i < INPUTS - 1; i++)\n"
-    "        s->seen[i] = is_finite(in[i + 1]) ? (float)(((double)in[i + 1] - observation_mean[i]) / observation_deviation[i]) : 0.0f;\n"
-    "    linear(&observation, s->seen, s->x);\n"
-    "    token(s, number);\n"
-    "    linear(&head, s->x, out);\n"
-    "    for (int i = 0; i < OUTPUTS; i++) {\n";
+static const char push_begin[] = "    const int number = s->position < HORIZON ? s->position : HORIZON - 1;\n"
+                                 "    if (s->position > 0) {\n"
+                                 "        const double left = (double)s->to_go - (double)in[0];\n"
+                                 "        if (left > -1e9 * RETURNS && left < 1e9 * RETURNS) s->to_go = (float)left;\n"
+                                 "        linear(&action, s->before, s->x);\n"
+                                 "        token(s, s->position - 1);\n"
+                                 "    }\n"
+                                 "    if (s->position < HORIZON) s->position++;\n"
+                                 "    s->seen[0] = (float)((double)s->to_go / RETURNS);\n"
+                                 "    linear(&to_go, s->seen, s->x);\n"
+                                 "    token(s, number);\n"
+                                 "    for (int i = 0; i < INPUTS - 1; i++) {\n"
+                                 "        const double x = ((double)in[i + 1] - observation_mean[i]) / observation_deviation[i];\n"
+                                 "        s->seen[i] = x > -1e9 && x < 1e9 ? (float)x : 0.0f;\n"
+                                 "    }\n"
+                                 "    linear(&observation, s->seen, s->x);\n"
+                                 "    token(s, number);\n"
+                                 "    linear(&head, s->x, out);\n"
+                                 "    for (int i = 0; i < OUTPUTS; i++) {\n";
 static const char push_bounded[] = "        out[i] = hyperbolic_tangent(out[i]);\n";
 static const char push_value[] = "        double value = action_middle[i] + action_half[i] * (double)out[i];\n";
 static const char push_end[] = "        s->before[i] = (float)((value - action_middle[i]) / action_half[i]);\n"
@@ -36,7 +38,7 @@ static void name_columns(struct attn_c_source *c, const struct attn_aaren_contro
     const int64_t inputs = 1 + s->scale.observations;
     attn_c_input(c, s->name[0], "of the action before; the first row's is not read, and NaN is none: the return to go stays");
     for (int64_t i = 1; i < inputs; i++)
-        attn_c_input(c, s->name[i], i == 1 ? "what is seen; one that is not finite is training's mean" : "");
+        attn_c_input(c, s->name[i], i == 1 ? "what is seen; one that is no number is training's mean" : "");
     for (int64_t i = 0; i < s->scale.actions; i++) attn_c_output(c, s->name[inputs + i], i == 0 ? "the next action" : "");
 }
 
@@ -68,7 +70,7 @@ attn_status attn_aaren_control_export(struct attn_job *job, struct attn_c_source
     attn_c_narrow(c, "float", "to_go", 0);
     attn_c_narrow(c, "float", "seen", attn_max64(1, m->observations));
     attn_c_narrow(c, "float", "before", m->actions);
-    attn_c_use(c, ATTN_C_FINITE | ATTN_C_ROW | (m->bounded ? ATTN_C_TANH : 0));
+    attn_c_use(c, ATTN_C_ROW | (m->bounded ? ATTN_C_TANH : 0));
     attn_c_add_text(c, &c->functions, token);
     attn_c_add_text(c, &c->init, "    s->to_go = (float)TARGET;\n");
     attn_c_add_text(c, &c->push, push_begin);

@@ -73,7 +73,8 @@ static void compile_and_run(enum test_machine machine, bool no_libm, char text[T
                  attn_export_compiler, strict, test_folder, test_folder, test_folder, no_libm ? "" : "-lm -lc ");
     } else {
         snprintf(command, sizeof command, "cc %s %s -I%s tests/embedded/main.c %s/model.c tests/embedded/desk.c -o %s/desk%s",
-                 machine == TEST_DESK ? "-O2" : "-O0", strict, test_folder, test_folder, test_folder, no_libm ? "" : " -lm");
+                 machine == TEST_DESK ? "-O2" : "-O0 -fsanitize=address,undefined -fno-sanitize-recover=all", strict, test_folder,
+                 test_folder, test_folder, no_libm ? "" : " -lm");
     }
     run_command(command, text);
     if (machine == TEST_BOARD)

@@ -7,7 +7,7 @@
 
 enum test_machine {
     TEST_DESK,      /* cc -O2 */
-    TEST_DESK_SLOW, /* cc -O0 */
+    TEST_DESK_SLOW, /* cc -O0, with its sanitizers */
     TEST_BOARD      /* arm-none-eabi-gcc and qemu-system-arm; the test is skipped where either is missing */
 };
 
