@@ -1,11 +1,14 @@
 /* Models as C, whatever their task: the names and places that are refused, what is told, the header from C++, the functions that take libm's place. */
 #include "support/exports.h"
+#include "support/failing_memory.h"
+#include "support/faulty_files.h"
 #include "support/forecasts.h"
 #include "support/program.h"
 
 #include "system/zoology/zoology.h"
 #include "train/c_source.h"
 
+#include <limits.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -187,6 +190,65 @@ static void functions_in_libms_place_err_no_more_than_is_stated(void **state) {
     }
 }
 
+/* The recipe, for a context whose memory fails. */
+static attn_status export_once(attn_ctx *ctx) {
+    struct attn_job own;
+    struct attn_export_report report;
+    const struct attn_export_options options = {.folder = test_folder, .name = "memory", .int8 = true, .no_libm = true, .force = true};
+    attn_status status = attn_job_open(ctx, &attn_aaren_forecast, recipe, NULL, 0, NULL, &own);
+    if (!status) attn_tape_record(attn_model_tape(own.model), false);
+    if (!status) status = attn_export(&own, &options, &report);
+    attn_job_close(&own);
+    return status;
+}
+
+/* Figures, and what a compiler says, are done without where there is no memory for them: there is no compiler here, which would take its time. */
+static void memory_that_fails_is_said(void **state) {
+    char path[4096];
+    (void)state;
+    snprintf(path, sizeof path, "%s", getenv("PATH") ? getenv("PATH") : "");
+    setenv("PATH", test_folder, 1);
+    test_survives(export_once, true);
+    setenv("PATH", path, 1);
+}
+
+/* Exports over the files of a model that is changed a little; the call fail_at of the file system fails. */
+static attn_status export_over(int fail_at, int *calls) {
+    struct attn_export_report report;
+    struct test_faults faults = {.fail_at = fail_at};
+    const struct attn_file_system system = test_faulty_files(&faults);
+    const struct attn_export_options options = {.folder = test_folder, .name = "disk", .force = true, .system = &system};
+    attn_data(attn_model_tensor(job.model, 0))[0] += (attn_real)0.5;
+    const attn_status status = attn_export(&job, &options, &report);
+    *calls = faults.calls;
+    return status;
+}
+
+/* The calls that open and rename are the first and the last; between them the text is written. A failure that is not told, as of a copy that was to be gone back to, has
+ * done no harm: the new source is there. */
+static void a_disk_that_fails_leaves_the_old_files_or_the_new_ones(void **state) {
+    enum { NEAR = 20, STRIDE = 301 };
+    static const char *const names[] = {"disk.c", "disk.h"};
+    char *old[2];
+    size_t size[2], length;
+    int all, calls;
+    (void)state;
+    assert_int_equal(export_over(INT_MAX, &all), ATTN_OK);
+    for (int i = 0; i < 2; i++) old[i] = test_file(test_folder, names[i], &size[i]);
+    for (int n = 0; n < all; n += n < NEAR || n >= all - NEAR ? 1 : n + STRIDE < all - NEAR ? STRIDE : all - NEAR - n) {
+        const bool done = export_over(n, &calls) == ATTN_OK;
+        for (int i = 0; i < 2; i++) { /* of the header nothing differs */
+            char *now = test_file(test_folder, names[i], &length);
+            if ((length == size[i] && memcmp(now, old[i], length) == 0) != (i == 1 || !done))
+                fail_msg("call %d of %d: %s", n, all, names[i]);
+            free(old[i]);
+            old[i] = now;
+            size[i] = length;
+        }
+    }
+    for (int i = 0; i < 2; i++) free(old[i]);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_that_are_no_identifiers_are_refused),
@@ -194,6 +256,8 @@ int main(void) {
         cmocka_unit_test(tasks_without_such_a_form_and_weights_that_are_not_finite_are_refused),
         cmocka_unit_test(the_header_is_of_c_and_of_cpp_and_says_what_is_there),
         cmocka_unit_test(functions_in_libms_place_err_no_more_than_is_stated),
+        cmocka_unit_test(memory_that_fails_is_said),
+        cmocka_unit_test(a_disk_that_fails_leaves_the_old_files_or_the_new_ones),
         cmocka_unit_test(rounding_weights_is_told_by_the_models_own_figures),
     };
     return cmocka_run_group_tests_name("train: models as C", tests, open_all, close_all);
