@@ -7,6 +7,10 @@ struct part {
     const char *libm, *own; /* own NULL: the same without libm */
 };
 
+static const char known_test[] = "static int is_known(double x) {\n"
+                                 "    return x > -FARTHEST && x < FARTHEST;\n"
+                                 "}\n\n";
+
 static const char own_bits[] = "/* A float and its bits. */\n"
                                "union bits {\n"
                                "    float number;\n"
@@ -191,10 +195,11 @@ static const char shares[] = "/* e^x over their sum. */\n"
                              "}\n\n";
 
 /* In an order in which each finds what it calls. */
-static const struct part parts[] = {
-    {ATTN_C_EXP, libm_exp, own_exp},         {ATTN_C_ROOT, libm_root, own_root}, {ATTN_C_ERF, libm_erf, own_erf},
-    {ATTN_C_TANH, libm_tanh, own_tanh},      {ATTN_C_LOG, libm_log, own_log},    {ATTN_C_SINE, libm_sine, own_sine},
-    {ATTN_C_COMPENSATED, compensated, NULL}, {ATTN_C_NORM, norm, NULL},          {ATTN_C_SHARES, shares, NULL}};
+static const struct part parts[] = {{ATTN_C_KNOWN, known_test, NULL},   {ATTN_C_EXP, libm_exp, own_exp},
+                                    {ATTN_C_ROOT, libm_root, own_root}, {ATTN_C_ERF, libm_erf, own_erf},
+                                    {ATTN_C_TANH, libm_tanh, own_tanh}, {ATTN_C_LOG, libm_log, own_log},
+                                    {ATTN_C_SINE, libm_sine, own_sine}, {ATTN_C_COMPENSATED, compensated, NULL},
+                                    {ATTN_C_NORM, norm, NULL},          {ATTN_C_SHARES, shares, NULL}};
 
 /* What the functions call themselves. */
 static unsigned with_callees(const struct attn_c_source *c) {

@@ -18,17 +18,18 @@ struct attn_c_text {
 
 /* Functions of the written source, of float, beside `linear(const struct linear *l, const float *x, float *y)`, which is y = weight x + bias. */
 enum attn_c_function {
-    ATTN_C_DOT = 1 << 0,         /* dot(n, a, x) */
-    ATTN_C_ROW = 1 << 1,         /* add_row(l, r, y): row r of a table is added to y */
-    ATTN_C_EXP = 1 << 2,         /* exponential(x) */
-    ATTN_C_ROOT = 1 << 3,        /* root(x) */
-    ATTN_C_ERF = 1 << 4,         /* error_function(x) */
-    ATTN_C_TANH = 1 << 5,        /* hyperbolic_tangent(x) */
-    ATTN_C_LOG = 1 << 6,         /* logarithm(x) */
-    ATTN_C_SINE = 1 << 7,        /* sine(turns): of 2 pi turns, within a half of 0 */
-    ATTN_C_NORM = 1 << 8,        /* layer_norm(gain, bias, epsilon, x, y) of WIDTH numbers */
-    ATTN_C_COMPENSATED = 1 << 9, /* add(pair, x): to a number that is the sum of two */
-    ATTN_C_SHARES = 1 << 10      /* shares(n, x): e^x over their sum, in place */
+    ATTN_C_DOT = 1 << 0,          /* dot(n, a, x) */
+    ATTN_C_ROW = 1 << 1,          /* add_row(l, r, y): row r of a table is added to y */
+    ATTN_C_EXP = 1 << 2,          /* exponential(x) */
+    ATTN_C_ROOT = 1 << 3,         /* root(x) */
+    ATTN_C_ERF = 1 << 4,          /* error_function(x) */
+    ATTN_C_TANH = 1 << 5,         /* hyperbolic_tangent(x) */
+    ATTN_C_LOG = 1 << 6,          /* logarithm(x) */
+    ATTN_C_SINE = 1 << 7,         /* sine(turns): of 2 pi turns, within a half of 0 */
+    ATTN_C_KNOWN = 1 << 8,        /* is_known(x), double: no NaN, and within FARTHEST of 0 */
+    ATTN_C_NORM = 1 << 9,         /* layer_norm(gain, bias, epsilon, x, y) of WIDTH numbers */
+    ATTN_C_COMPENSATED = 1 << 10, /* add(pair, x): to a number that is the sum of two */
+    ATTN_C_SHARES = 1 << 11       /* shares(n, x): e^x over their sum, in place */
 };
 
 /* A matrix of the model that is written as 8-bit numbers: rows of a parameter. */

@@ -101,7 +101,7 @@ static void long_streams_keep_their_state_and_allocate_nothing(void **state) {
 }
 
 /* At first the mean of training, then the value before; a row that is refused changes nothing. */
-static void missing_values_are_those_before_and_infinite_ones_are_refused(void **state) {
+static void missing_values_are_those_before_and_those_that_are_too_great_are_refused(void **state) {
     struct test_series_job t;
     struct attn_stream_face face;
     (void)state;
@@ -110,7 +110,7 @@ static void missing_values_are_those_before_and_infinite_ones_are_refused(void *
     const double *mean = t.task->data.kind.scale.mean;
     const double holes[3][2] = {{(double)NAN, 2}, {0.5, (double)NAN}, {(double)NAN, (double)NAN}},
                  full[3][2] = {{mean[0], 2}, {0.5, 2}, {0.5, 2}};
-    const double infinite[2] = {1, (double)INFINITY};
+    const double infinite[2] = {1, (double)INFINITY}, far[2] = {mean[0] - 1.001e12 * t.task->data.kind.scale.deviation[0], 1};
     attn_real *a = calloc((size_t)face.state, sizeof *a), *b = calloc((size_t)face.state, sizeof *b);
     assert_true(a && b);
     for (int64_t step = 0; step < 3; step++) {
@@ -118,6 +118,8 @@ static void missing_values_are_those_before_and_infinite_ones_are_refused(void *
         char sentence[1024];
         assert_int_equal(attn_aaren_classify.push(&t.job, a, 11, step, infinite, x), ATTN_EINVAL);
         assert_non_null(strstr(attn_ctx_error(t.ctx, sentence, sizeof sentence), "channel 2: found an infinite value"));
+        assert_int_equal(attn_aaren_classify.push(&t.job, a, 11, step, far, x), ATTN_EINVAL);
+        assert_non_null(strstr(attn_ctx_error(t.ctx, sentence, sizeof sentence), "within 1e+12 deviations of training's mean"));
         assert_int_equal(attn_aaren_classify.push(&t.job, a, 11, step, holes[step], x), ATTN_OK);
         assert_int_equal(attn_aaren_classify.push(&t.job, b, 11, step, full[step], y), ATTN_OK);
         assert_memory_equal(x, y, sizeof x);
@@ -278,7 +280,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_one_by_one_are_answered_as_prefixes_are),
         cmocka_unit_test(long_streams_keep_their_state_and_allocate_nothing),
-        cmocka_unit_test(missing_values_are_those_before_and_infinite_ones_are_refused),
+        cmocka_unit_test(missing_values_are_those_before_and_those_that_are_too_great_are_refused),
         cmocka_unit_test(models_that_are_no_streams_say_so),
         cmocka_unit_test(series_are_answered_by_a_line_of_csv_each),
         cmocka_unit_test(pictures_show_confusion_and_probabilities_over_time),

@@ -351,6 +351,10 @@ static void a_row_without_an_observation_is_refused(void **state) {
     test_expect_sentence(test_ctx, "obs2: found an infinite number, expected a finite number");
     assert_int_equal(t.job.task->push(&t.job, memory, 9, 0, (double[]){HUGE_VAL, 1, 1, 1}, out), ATTN_EINVAL);
     test_expect_sentence(test_ctx, "reward: found an infinite number, expected a finite one, or none");
+    assert_int_equal(t.job.task->push(&t.job, memory, 9, 0, (double[]){0, 1, 1, -1e300}, out), ATTN_EINVAL);
+    test_expect_sentence(test_ctx, "obs2: found -1e+300, expected a number within 1e+12 deviations of training's mean");
+    assert_int_equal(t.job.task->push(&t.job, memory, 9, 0, (double[]){1e300, 1, 1, 1}, out), ATTN_EINVAL);
+    test_expect_sentence(test_ctx, "reward: found 1e+300, expected one within");
     for (int64_t i = 0; i < face.state; i++) assert_true(memory[i] == 0);
     free(memory);
     test_control_close(&t);

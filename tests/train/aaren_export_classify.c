@@ -50,7 +50,7 @@ static void on_a_cortex_m4f_too(void **state) {
     for (int i = 0; i < (test_thinned() ? 1 : TRIALS); i++) compare(&trials[i], TEST_BOARD);
 }
 
-static void infinite_numbers_are_not_known(void **state) {
+static void numbers_that_are_too_great_are_not_known(void **state) {
     struct test_series_job t;
     float in[ROWS * CHANNELS];
     (void)state;
@@ -85,7 +85,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_written_program_has_the_models_probabilities),
         cmocka_unit_test(on_a_cortex_m4f_too),
-        cmocka_unit_test(infinite_numbers_are_not_known),
+        cmocka_unit_test(numbers_that_are_too_great_are_not_known),
         cmocka_unit_test(models_that_need_whole_series_are_refused),
     };
     return cmocka_run_group_tests_name("aaren: classifiers as C", tests, test_setting_open, test_setting_close);

@@ -53,7 +53,7 @@ static void on_a_cortex_m4f_too(void **state) {
 }
 
 /* Rewards as in the stream, which refuses such an observation: the program takes training's mean in its place. */
-static void infinite_numbers_are_not_known_and_then_a_mean_is_seen(void **state) {
+static void numbers_that_are_too_great_are_not_known_and_then_a_mean_is_seen(void **state) {
     struct test_control t;
     struct attn_random random;
     (void)state;
@@ -120,7 +120,7 @@ static void what_a_world_takes_of_an_action_is_written_too(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_written_program_acts_as_the_model_does),
-        cmocka_unit_test(infinite_numbers_are_not_known_and_then_a_mean_is_seen),
+        cmocka_unit_test(numbers_that_are_too_great_are_not_known_and_then_a_mean_is_seen),
         cmocka_unit_test(what_a_world_takes_of_an_action_is_written_too),
         cmocka_unit_test(on_a_cortex_m4f_too),
     };

@@ -99,8 +99,8 @@ static void after_many_rows_too(void **state) {
     compare(&(struct test_trial){"stream_steps=1 marks=false normalize=none", false, false}, TEST_DESK, 1000);
 }
 
-/* Nor are infinite days and seconds. */
-static void infinite_numbers_are_not_known(void **state) {
+/* Nor are such days and seconds. */
+static void numbers_that_are_too_great_are_not_known(void **state) {
     struct attn_recipe *recipe;
     struct attn_job job;
     (void)state;
@@ -172,7 +172,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_written_program_forecasts_as_the_model_does),
         cmocka_unit_test(after_many_rows_too),
-        cmocka_unit_test(infinite_numbers_are_not_known),
+        cmocka_unit_test(numbers_that_are_too_great_are_not_known),
         cmocka_unit_test(of_one_channel_too),
         cmocka_unit_test(numbers_beyond_all_measure_are_not_known),
         cmocka_unit_test(on_a_cortex_m4f_too),

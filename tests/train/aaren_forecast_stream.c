@@ -121,6 +121,35 @@ static void what_a_row_lacks_stays_as_it_was(void **state) {
     test_forecast_close(recipe, &job);
 }
 
+/* What is just near enough leaves no trace but a poor forecast; what is further is refused, and changes nothing. */
+static void a_number_that_would_leave_a_float_is_refused(void **state) {
+    static const char *const words[] = {"", "normalize=none"};
+    (void)state;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        struct attn_recipe *recipe;
+        struct attn_job job;
+        struct attn_stream_face face;
+        test_forecast_open(test_ctx, words[i], &recipe, &job);
+        const struct attn_forecast_task *s = job.self;
+        assert_int_equal(job.task->stream(&job, 10, &face), ATTN_OK);
+        attn_real *memory = calloc(2, (size_t)face.state * sizeof *memory), *kept = memory + face.state;
+        double in[CHANNELS + 1] = {1, 2, 3, 4, 5, 6, 7, 0}, out[CHANNELS];
+        assert_non_null(memory);
+        for (int t = 0; t < 5; t++) {
+            in[2] = t == 1 ? s->units.mean[2] - 0.999e12 * s->units.deviation[2] : 3;
+            assert_int_equal(job.task->push(&job, memory, 10, t, in, out), ATTN_OK);
+            for (int c = 0; c < CHANNELS; c++) assert_true(isfinite(out[c]));
+        }
+        memcpy(kept, memory, (size_t)face.state * sizeof *memory);
+        in[2] = s->units.mean[2] + 1.001e12 * s->units.deviation[2];
+        assert_int_equal(job.task->push(&job, memory, 10, 5, in, out), ATTN_EINVAL);
+        test_expect_sentence(test_ctx, "expected a number within 1e+12 deviations of training's mean");
+        assert_memory_equal(kept, memory, (size_t)face.state * sizeof *memory);
+        free(memory);
+        test_forecast_close(recipe, &job);
+    }
+}
+
 static void models_that_need_their_whole_window_are_no_streams(void **state) {
     static const char *const words[] = {"normalize=window supervise=last padding=circular",
                                         "form=encoder-decoder supervise=last normalize=window", "padding=circular supervise=last"};
@@ -141,6 +170,7 @@ int main(void) {
         cmocka_unit_test(rows_one_by_one_give_a_batchs_forecasts_and_allocate_nothing),
         cmocka_unit_test(the_streams_figure_is_that_of_rows_pushed_one_by_one),
         cmocka_unit_test(what_a_row_lacks_stays_as_it_was),
+        cmocka_unit_test(a_number_that_would_leave_a_float_is_refused),
         cmocka_unit_test(models_that_need_their_whole_window_are_no_streams),
     };
     return cmocka_run_group_tests_name("aaren: forecasts as streams", tests, test_setting_open, test_setting_close);

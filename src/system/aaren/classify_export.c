@@ -2,15 +2,15 @@
 #include "system/aaren/classify_task.h"
 #include "system/aaren/waves_export.h"
 
-static const char take_row[] = "/* The row, by mean and deviation of training, as the last of the window's steps. A number that is none, "
-                               "or beyond all measure, is as it was. */\n"
-                               "static void take_row(state *s, const float *in) {\n"
-                               "    for (int i = 0; i < (TAPS - 1) * CHANNELS; i++) s->window[i] = s->window[i + CHANNELS];\n"
-                               "    for (int c = 0; c < CHANNELS; c++) {\n"
-                               "        const double x = ((double)in[c] - channel_mean[c]) / channel_deviation[c];\n"
-                               "        if (x > -1e9 && x < 1e9) s->window[(TAPS - 1) * CHANNELS + c] = (float)x;\n"
-                               "    }\n"
-                               "}\n\n";
+static const char take_row[] =
+    "/* The row, by mean and deviation of training, as the last of the window's steps. A number that is not known is as it was. */\n"
+    "static void take_row(state *s, const float *in) {\n"
+    "    for (int i = 0; i < (TAPS - 1) * CHANNELS; i++) s->window[i] = s->window[i + CHANNELS];\n"
+    "    for (int c = 0; c < CHANNELS; c++) {\n"
+    "        const double number = ((double)in[c] - channel_mean[c]) / channel_deviation[c];\n"
+    "        if (is_known(number)) s->window[(TAPS - 1) * CHANNELS + c] = (float)number;\n"
+    "    }\n"
+    "}\n\n";
 
 static const char push_begin[] = "    take_row(s, in);\n"
                                  "    linear(&embedding, s->window, s->x);\n"
@@ -39,7 +39,7 @@ attn_status attn_aaren_classify_export(struct attn_job *job, struct attn_c_sourc
     const attn_status status = refuse(job, s);
     if (status) return status;
     for (int64_t d = 0; d < m->channels; d++)
-        attn_c_input(c, s->input[d], d == 0 ? "a number that is not known, NaN, is as in the row before" : "");
+        attn_c_input(c, s->input[d], d == 0 ? "a number that is not known, NaN, or too far off is as in the row before" : "");
     for (int64_t k = 0; k < m->classes; k++) attn_c_output(c, s->output[k], k == 0 ? "the probability of this class" : "");
     attn_c_size(c, "CHANNELS", m->channels);
     attn_c_size(c, "TAPS", ATTN_AAREN_CLASSIFY_TAPS);
@@ -48,6 +48,7 @@ attn_status attn_aaren_classify_export(struct attn_job *job, struct attn_c_sourc
     attn_c_linear(c, "embedding", &m->embedding, 0, m->width, 1);
     attn_c_narrow(c, "float", "window", ATTN_AAREN_CLASSIFY_TAPS * m->channels);
     attn_c_narrow(c, "uint32_t", "position", 0);
+    attn_aaren_known_export(c);
     attn_c_use(c, ATTN_C_SHARES);
     attn_c_add_text(c, &c->functions, take_row);
     attn_aaren_waves_export(c, m->width);

@@ -45,7 +45,11 @@ static attn_status take_row(struct attn_job *job, const struct attn_aaren_classi
         if (isinf(in[d]))
             return attn_fail(job->ctx, ATTN_EINVAL, "channel %lld: found an infinite value, expected a finite one, or none",
                              (long long)d + 1);
-        row[d] = isnan(in[d]) ? before[d] : (attn_real)((in[d] - scale->mean[d]) / scale->deviation[d]);
+        const double number = isnan(in[d]) ? (double)before[d] : (in[d] - scale->mean[d]) / scale->deviation[d];
+        if (!(fabs(number) < ATTN_AAREN_FARTHEST))
+            return attn_fail(job->ctx, ATTN_EINVAL, "channel %lld: found %g, expected a number within %g deviations of training's mean, %g",
+                             (long long)d + 1, in[d], ATTN_AAREN_FARTHEST, scale->mean[d]);
+        row[d] = (attn_real)number;
     }
     return ATTN_OK;
 }

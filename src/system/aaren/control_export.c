@@ -11,8 +11,7 @@ static const char token[] = "/* The token s->x, a step's part with the vector of
 
 static const char push_begin[] = "    const int number = s->position < HORIZON ? s->position : HORIZON - 1;\n"
                                  "    if (s->position > 0) {\n"
-                                 "        const double left = (double)s->to_go - (double)in[0];\n"
-                                 "        if (left > -1e9 * RETURNS && left < 1e9 * RETURNS) s->to_go = (float)left;\n"
+                                 "        if (is_known((double)in[0] / RETURNS)) s->to_go = (float)((double)s->to_go - (double)in[0]);\n"
                                  "        linear(&action, s->before, s->x);\n"
                                  "        token(s, s->position - 1);\n"
                                  "    }\n"
@@ -21,8 +20,8 @@ static const char push_begin[] = "    const int number = s->position < HORIZON ?
                                  "    linear(&to_go, s->seen, s->x);\n"
                                  "    token(s, number);\n"
                                  "    for (int i = 0; i < INPUTS - 1; i++) {\n"
-                                 "        const double x = ((double)in[i + 1] - observation_mean[i]) / observation_deviation[i];\n"
-                                 "        s->seen[i] = x > -1e9 && x < 1e9 ? (float)x : 0.0f;\n"
+                                 "        const double part = ((double)in[i + 1] - observation_mean[i]) / observation_deviation[i];\n"
+                                 "        s->seen[i] = is_known(part) ? (float)part : 0.0f;\n"
                                  "    }\n"
                                  "    linear(&observation, s->seen, s->x);\n"
                                  "    token(s, number);\n"
@@ -36,9 +35,10 @@ static const char push_end[] = "        s->before[i] = (float)((value - action_m
 
 static void name_columns(struct attn_c_source *c, const struct attn_aaren_control *s) {
     const int64_t inputs = 1 + s->scale.observations;
-    attn_c_input(c, s->name[0], "of the action before; the first row's is not read, and NaN is none: the return to go stays");
+    attn_c_input(c, s->name[0],
+                 "of the action before; the first row's is not read, and of NaN or one that is too great the return to go stays");
     for (int64_t i = 1; i < inputs; i++)
-        attn_c_input(c, s->name[i], i == 1 ? "what is seen; one that is no number is training's mean" : "");
+        attn_c_input(c, s->name[i], i == 1 ? "what is seen; NaN, and what is too far off, is training's mean" : "");
     for (int64_t i = 0; i < s->scale.actions; i++) attn_c_output(c, s->name[inputs + i], i == 0 ? "the next action" : "");
 }
 
@@ -70,6 +70,7 @@ attn_status attn_aaren_control_export(struct attn_job *job, struct attn_c_source
     attn_c_narrow(c, "float", "to_go", 0);
     attn_c_narrow(c, "float", "seen", attn_max64(1, m->observations));
     attn_c_narrow(c, "float", "before", m->actions);
+    attn_aaren_known_export(c);
     attn_c_use(c, ATTN_C_ROW | (m->bounded ? ATTN_C_TANH : 0));
     attn_c_add_text(c, &c->functions, token);
     attn_c_add_text(c, &c->init, "    s->to_go = (float)TARGET;\n");

@@ -24,10 +24,18 @@ attn_status attn_aaren_control_stream(struct attn_job *job, int64_t tokens, stru
 static attn_status check(const struct attn_job *job, const double *in) {
     const struct attn_aaren_control *s = job->self;
     if (isinf(in[0])) return attn_fail(job->ctx, ATTN_EINVAL, "reward: found an infinite number, expected a finite one, or none");
-    for (int64_t i = 1; i <= s->scale.observations; i++)
+    if (fabs(in[0] / s->scale.returns) >= ATTN_AAREN_FARTHEST)
+        return attn_fail(job->ctx, ATTN_EINVAL, "reward: found %g, expected one within %g of 0", in[0],
+                         ATTN_AAREN_FARTHEST * s->scale.returns);
+    for (int64_t i = 1; i <= s->scale.observations; i++) {
+        const double mean = s->scale.mean[i - 1];
         if (!isfinite(in[i]))
             return attn_fail(job->ctx, ATTN_EINVAL, "%s: found %s, expected a finite number", s->name[i],
                              isnan(in[i]) ? "none" : "an infinite number");
+        if (!(fabs((in[i] - mean) / s->scale.deviation[i - 1]) < ATTN_AAREN_FARTHEST))
+            return attn_fail(job->ctx, ATTN_EINVAL, "%s: found %g, expected a number within %g deviations of training's mean, %g",
+                             s->name[i], in[i], ATTN_AAREN_FARTHEST, mean);
+    }
     return ATTN_OK;
 }
 

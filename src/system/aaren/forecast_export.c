@@ -23,11 +23,11 @@ static const char running[] =
 
 /* The row into the window, the newest first. */
 static const char take_row[] = "/* The row, by mean and deviation of training, into the window, whose newest row is its first. A number "
-                               "that is none, or beyond all measure, is as it was. */\n"
+                               "that is not known is as it was. */\n"
                                "static void take_row(state *s, const float *in) {\n"
                                "    for (int c = 0; c < CHANNELS; c++) {\n"
-                               "        const double x = ((double)in[c] - channel_mean[c]) / channel_deviation[c];\n"
-                               "        if (x > -1e9 && x < 1e9) s->last[c] = x;\n"
+                               "        const double number = ((double)in[c] - channel_mean[c]) / channel_deviation[c];\n"
+                               "        if (is_known(number)) s->last[c] = number;\n"
                                "    }\n"
                                "%s"
                                "    for (int i = KERNEL * CHANNELS - 1; i >= CHANNELS; i--) s->window[i] = s->window[i - CHANNELS];\n"
@@ -54,6 +54,7 @@ static void put_rows(struct attn_c_source *c, const struct attn_forecast_task *s
     attn_c_doubles(c, "channel_mean", s->shape.channels, s->units.mean);
     attn_c_doubles(c, "channel_deviation", s->shape.channels, s->units.deviation);
     attn_c_wide(c, "double", "last", s->shape.channels);
+    attn_aaren_known_export(c);
     if (!plain) {
         attn_c_wide(c, "double", "weight", 0);
         attn_c_wide(c, "double", "mean", s->shape.channels);
@@ -143,7 +144,7 @@ static void put_push(struct attn_c_source *c, const struct attn_forecast_task *s
 
 static void name_columns(struct attn_c_source *c, struct attn_forecast_task *s) {
     for (int64_t i = 0; i < s->shape.channels; i++)
-        attn_c_input(c, s->units.name[i], i == 0 ? "a number that is not known, NaN, is as in the row before" : "");
+        attn_c_input(c, s->units.name[i], i == 0 ? "a number that is not known, NaN, or too far off is as in the row before" : "");
     for (int64_t i = 0; i < s->stream_steps * s->shape.channels; i++) {
         const int64_t channel = i % s->shape.channels, step = i / s->shape.channels + 1;
         char name[ATTN_FORECAST_NAME + 24] = "";

@@ -139,6 +139,9 @@ static attn_status take_row(const struct attn_job *job, const double *in, struct
             return attn_fail(job->ctx, ATTN_EINVAL, "stream: %s: found %g, expected a finite number, or none where it is not known",
                              s->units.name[c], in[c]);
         x->row[c] = isnan(in[c]) ? x->last[c] : (in[c] - s->units.mean[c]) / s->units.deviation[c];
+        if (!(fabs(x->row[c]) < ATTN_AAREN_FARTHEST))
+            return attn_fail(job->ctx, ATTN_EINVAL, "stream: %s: found %g, expected a number within %g deviations of training's mean, %g",
+                             s->units.name[c], in[c], ATTN_AAREN_FARTHEST, s->units.mean[c]);
     }
     memcpy(x->last, x->row, (size_t)s->shape.channels * sizeof *x->row);
     return ATTN_OK;

@@ -20,6 +20,7 @@ struct attn_aaren_stack_config {
 };
 
 struct attn_aaren_stack;
+struct attn_c_source;
 
 /* Makes it among the model's parameters, "blocks.I...", "norm"; lives as long as the model. NULL: the tape is spoiled. */
 struct attn_aaren_stack *attn_aaren_stack_make(attn_model *model, const struct attn_aaren_stack_config *config);
@@ -37,10 +38,16 @@ bool attn_aaren_stack_constant(const struct attn_aaren_stack *s);
 attn_tensor *attn_aaren_stack_step(struct attn_aaren_stack *s, attn_tensor *x, attn_tensor *each, attn_real *state, int64_t tokens,
                                    int64_t position);
 
+/* A stream refuses a row with a number that lies as far from training's mean as so many deviations: squares of what layers make of more would leave a float, and NaN would stay
+ * in the state for ever. */
+#define ATTN_AAREN_FARTHEST 1e12
+
+/* Adds is_known(x) of a standardised number to the C of a model: it is no NaN and nearer than that. */
+void attn_aaren_known_export(struct attn_c_source *c);
+
 /* Adds the stack to the C of a model (train/c_source.h), as blocks(s, each), and activate(n, x), what stands within the feed-forward networks: the token s->x [WIDTH] goes through it in place; each (0: none) is added before every block.
  * Its members of the state: x, y, z, hidden, memory. ATTN_EUNSUPPORTED, with what to do: a mixer is not aaren, whose state alone has a constant size that
  * is known here. */
-struct attn_c_source;
 attn_status attn_aaren_stack_export(const struct attn_aaren_stack *s, struct attn_c_source *c);
 
 /* For a task's list of fields; defaults of its own are changes of the task. */

@@ -180,6 +180,11 @@ static void put_functions(struct attn_c_source *c, const struct attn_aaren_stack
     attn_c_add_text(c, &c->functions, "}\n\n");
 }
 
+void attn_aaren_known_export(struct attn_c_source *c) {
+    attn_c_use(c, ATTN_C_KNOWN);
+    attn_c_add(c, &c->weights, "#define FARTHEST %a\n\n", ATTN_AAREN_FARTHEST);
+}
+
 /* The mixers' memory is what the mixer aaren keeps token by token: as many numbers. */
 attn_status attn_aaren_stack_export(const struct attn_aaren_stack *s, struct attn_c_source *c) {
     const struct attn_aaren_stack_config *config = &s->config;

@@ -109,7 +109,8 @@ void test_export_infinite(struct attn_job *job, int64_t rows, const float *in) {
     const size_t bytes = (size_t)(rows * report.outputs) * sizeof(float);
     float *other = calloc((size_t)inputs, sizeof *other), *want = calloc(1, bytes), *got = calloc(1, bytes);
     assert_true(other && want && got);
-    for (int64_t i = 0; i < inputs; i++) other[i] = !isnan(in[i]) ? in[i] : replaced++ % 2 == 0 ? INFINITY : -INFINITY;
+    static const float far[] = {INFINITY, -INFINITY, FLT_MAX, -FLT_MAX};
+    for (int64_t i = 0; i < inputs; i++) other[i] = isnan(in[i]) ? far[replaced++ % 4] : in[i];
     assert_true(replaced > 0);
     test_export_run(TEST_DESK, &report, false, rows, in, want);
     test_export_run(TEST_DESK, &report, false, rows, other, got);

@@ -21,7 +21,8 @@ void test_export_write(struct attn_job *job, bool int8, bool no_libm, struct att
 void test_export_run(enum test_machine machine, const struct attn_export_report *report, bool no_libm, int64_t rows, const float *in,
                      float *out);
 
-/* Writes the job's model and fails the test unless infinite numbers do to its program, to the bit, what NaN does where they stand in `in` [rows, inputs]; one must. */
+/* Writes the job's model and fails the test unless infinite numbers and the greatest ones do to its program, to the bit, what NaN does, which stands in some places of
+ * `in` [rows, inputs]. */
 void test_export_infinite(struct attn_job *job, int64_t rows, const float *in);
 
 /* Prints its sizes. */
