@@ -225,7 +225,7 @@ static void a_rank_that_does_not_come_is_an_error_of_the_others(void **state) {
     attn_mpi_config config;
     attn_mpi_scan *scan;
     attn_mpi_config_init(&config);
-    config.deadline = 0.5;
+    config.deadline = 4.0; /* longer than a busy machine keeps a process from its turn */
     if (ranks == 1) return;
     expect(ctx, attn_mpi_scan_create(ctx, &p, NULL, &scan), ATTN_OK, "");
     attn_mpi_scan_destroy(scan);
@@ -235,7 +235,7 @@ static void a_rank_that_does_not_come_is_an_error_of_the_others(void **state) {
     if (rank < ranks - 1) {
         const double begun = attn_clock();
         expect(ctx, attn_mpi_scan_forward(scan, &r->args), ATTN_ESYSTEM, "step 0: forward over ranks: no answer within the deadline");
-        assert_true(attn_clock() - begun >= 0.5);
+        assert_true(attn_clock() - begun >= 4.0);
         expect(ctx, attn_mpi_scan_forward(scan, &r->args), ATTN_ESYSTEM, "a rank was lost before");
     }
     MPI_Barrier(MPI_COMM_WORLD);

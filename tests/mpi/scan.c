@@ -351,6 +351,7 @@ static void every_kind_of_score_is_as_on_one_rank(void **state) {
                 for (int type = 0; type < 2; type++) {
                     struct whole w = {.heads = 1, .kv_heads = 1, .dim = widths[d], .width = widths[d]};
                     if (type == 1 && lengths[n] * widths[d] > 8000) continue; /* all pairs */
+                    if (lengths[n] < 64 && widths[d] != 8) continue;
                     make_whole(&w, &r, 1, lengths[n], (enum scores)kind);
                     check_problem(ctx, &w, type ? ATTN_F64 : ATTN_F32, ATTN_BHTD, 0.0);
                     free_whole(&w);
