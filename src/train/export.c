@@ -241,9 +241,9 @@ attn_status attn_export(struct attn_job *job, const struct attn_export_options *
     attn_c_open(job->ctx, o->int8, o->no_libm, &c);
     status = job->task->export_c(job, &c);
     if (!status) status = c.status;
+    if (!status && o->int8) status = measure(job, o, &c, out); /* before anything is written: what it fails at leaves no files */
     if (!status) status = write_all(&w, o, out);
     if (!status) out->flash_bytes = compiled_bytes(job->ctx, out);
-    if (!status && o->int8) status = measure(job, o, &c, out);
     attn_free(job->ctx, w.source.at);
     attn_free(job->ctx, w.header.at);
     attn_c_close(&c);

@@ -123,27 +123,6 @@ static void of_one_channel_too(void **state) {
     compare(&(struct test_trial){words, false, false}, TEST_DESK, ROWS);
 }
 
-static void numbers_beyond_all_measure_are_not_known(void **state) {
-    static const float none[] = {NAN, INFINITY, -INFINITY, 3e38f, -3e38f};
-    enum { KINDS = sizeof none / sizeof none[0], SOME = 12, OUTPUTS = SOME * CHANNELS };
-    static float first[OUTPUTS], got[OUTPUTS];
-    struct attn_recipe *recipe;
-    struct attn_job job;
-    struct attn_export_report report;
-    (void)state;
-    test_forecast_open(test_ctx, "", &recipe, &job);
-    test_export_write(&job, false, false, &report);
-    for (int kind = 0; kind < KINDS; kind++) {
-        struct rows r = make_rows(job.self, SOME, 13);
-        for (int64_t i = 0; i < SOME; i += 3) r.program[i * report.inputs + i % report.inputs] = none[kind]; /* of times, too */
-        test_export_run(TEST_DESK_SLOW, &report, false, SOME, r.program, kind == 0 ? first : got);
-        if (kind > 0) assert_memory_equal(first, got, sizeof got);
-        for (int i = 0; i < OUTPUTS; i++) assert_true(isfinite(first[i]));
-        free_rows(&r);
-    }
-    test_forecast_close(recipe, &job);
-}
-
 static void on_a_cortex_m4f_too(void **state) {
     (void)state;
     const size_t count = test_thinned() ? 1 : sizeof trials / sizeof trials[0]; /* the program is the same in every configuration */
@@ -174,7 +153,6 @@ int main(void) {
         cmocka_unit_test(after_many_rows_too),
         cmocka_unit_test(numbers_that_are_too_great_are_not_known),
         cmocka_unit_test(of_one_channel_too),
-        cmocka_unit_test(numbers_beyond_all_measure_are_not_known),
         cmocka_unit_test(on_a_cortex_m4f_too),
         cmocka_unit_test(models_that_are_no_small_streams_are_refused),
     };
