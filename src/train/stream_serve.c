@@ -45,6 +45,14 @@ attn_status attn_serve_save(attn_ctx *ctx, const attn_model_stream *stream, cons
     return status;
 }
 
+/* Whether a state can be written at all: a temporary file beside it comes and goes, the state that is there stays. */
+static attn_status try_to_save(attn_ctx *ctx, const struct attn_serve_options *options) {
+    struct attn_file_writer writer;
+    const attn_status status = attn_file_begin(ctx, options->files, options->save, &writer);
+    attn_file_abort(&writer);
+    return status;
+}
+
 attn_status attn_serve_restore(attn_ctx *ctx, attn_model_stream *stream, const struct attn_file_system *files, const char *path) {
     uint8_t *state;
     size_t bytes;
@@ -202,6 +210,8 @@ static attn_status open_serve(struct serve *s) {
 attn_status attn_serve(attn_ctx *ctx, attn_model_stream *stream, const struct attn_serve_options *options, struct attn_serve_counts *out) {
     char sentence[1024];
     *out = (struct attn_serve_counts){.rows = 0};
+    const attn_status writable = options->save ? try_to_save(ctx, options) : ATTN_OK; /* not after days, when the rows are gone */
+    if (writable) return writable;
     struct serve *s = attn_alloc(ctx, sizeof *s);
     if (!s) return attn_no_memory(ctx, "a stream's lines", sizeof *s);
     *s = (struct serve){.ctx = ctx, .stream = stream, .options = options, .counts = out, .pipe = {.ctx = ctx}};

@@ -29,7 +29,7 @@ struct attn_serve_counts {
 };
 
 /* Goes on to the end of what comes in. ATTN_EINVAL: a header that does not name what the model asks for, or with `strict` a bad row; the state is saved all
- * the same. */
+ * the same. A `save` that cannot be written is told before the first row is taken. */
 attn_status attn_serve(attn_ctx *ctx, attn_model_stream *stream, const struct attn_serve_options *options, struct attn_serve_counts *out);
 
 /* A stream's state in a file: written so that the name shows the old state or the new one, and read. files: as above. */

@@ -275,6 +275,15 @@ static void a_saved_state_goes_on_as_if_nothing_had_been(void **state) {
     assert_string_equal(whole, parts);
 }
 
+static void a_state_that_cannot_be_written_is_told_before_the_first_row(void **state) {
+    (void)state;
+    options.header = true;
+    options.save = "/nowhere/state";
+    expect(serve("1,2\n3,4\n"), ATTN_EINVAL, "/nowhere/state: cannot be written");
+    assert_int_equal(counts.rows, 0);
+    assert_string_equal(answered, "");
+}
+
 static void what_is_no_state_is_refused_with_its_name(void **state) {
     FILE *file = fopen(state_path, "w");
     (void)state;
@@ -422,6 +431,7 @@ int main(void) {
         cmocka_unit_test_setup(a_header_that_lacks_what_the_model_asks_for_is_refused, begin),
         cmocka_unit_test_setup(answers_have_names_objects_and_gaps, begin),
         cmocka_unit_test_setup(a_saved_state_goes_on_as_if_nothing_had_been, begin),
+        cmocka_unit_test_setup(a_state_that_cannot_be_written_is_told_before_the_first_row, begin),
         cmocka_unit_test_setup(what_is_no_state_is_refused_with_its_name, begin),
         cmocka_unit_test_setup(each_failing_call_of_saving_is_told_and_keeps_the_old_state, begin),
         cmocka_unit_test_setup(a_row_is_answered_before_the_next_one_comes, begin),

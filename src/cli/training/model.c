@@ -251,7 +251,9 @@ static attn_status answer(struct predict *p) {
     const struct attn_watch watch = {show_wait, &wait};
     struct attn_text text = {NULL, 0};
     FILE *in;
-    if (!job->task->predict) return attn_fail(p->c.ctx, ATTN_EUNSUPPORTED, "predict: %s has no such use", job->task->name);
+    if (!job->task->predict)
+        return attn_fail(p->c.ctx, ATTN_EUNSUPPORTED, "predict: %s answers no input of one's own; attn eval measures its models",
+                         job->task->name);
     options.input = p->input ? p->input : "standard input";
     options.picture = p->svg ? &picture : NULL;
     options.watch = &watch;
