@@ -1,7 +1,6 @@
 /* What is claimed of the system: what streams cost; that Aaren is as good as attention, on sets that are generated and sets of the paper; and what its state
  * cannot hold. "As good" is by section 10 of the rebuild's plan: a mean square of an error within 5% of attention's, .05 nats for an event, 5 points of a score, 3 points
- * of accuracy. Of Hawkes processes, of scores and of generated classes both directions count, as in the plan; elsewhere being better by more is no failure, which of
- * ETTh1's 96 rows is weaker than the plan. */
+ * of accuracy. On generated sets and ETTh1's 96 rows both directions count, as in the plan; on the sets that it leaves open being better by more is no failure. */
 #include "system/aaren/claims.h"
 
 #include "system/aaren/aaren.h"
@@ -54,23 +53,27 @@ static attn_status check_hosts(attn_ctx *ctx, double *value) {
 
 /* ---------------------------------------------------------------------------------------------------------------- claims */
 
-#define FULL(what)                                                                                                                         \
+#define FULL(what, ...)                                                                                                                    \
     {                                                                                                                                      \
-        [ATTN_FULL] = {.experiment = &attn_aaren_##what##_full}, [ATTN_NIGHT] = {.experiment = &attn_aaren_##what##_night }                \
+        [ATTN_FULL] = {.experiment = &attn_aaren_##what##_full, __VA_ARGS__}, [ATTN_NIGHT] = {.experiment = &attn_aaren_##what##_night }   \
     }
-/* between: what figures differ by from seed to seed, by the full scale. */
-#define QUICK_AND_FULL(what, between)                                                                                                      \
+/* between: the deviation of the claim's number from seed to seed, by the full scale. `quick` and what follows are what these scales expect. */
+#define QUICK_AND_FULL(what, between, quick, ...)                                                                                          \
     {                                                                                                                                      \
-        [ATTN_QUICK] = {.experiment = &attn_aaren_##what##_quick, .spread = between},                                                      \
-        [ATTN_FULL] = {.experiment = &attn_aaren_##what##_full}, [ATTN_NIGHT] = {                                                          \
+        [ATTN_QUICK] = {.experiment = &attn_aaren_##what##_quick, .spread = between, quick},                                               \
+        [ATTN_FULL] = {.experiment = &attn_aaren_##what##_full, __VA_ARGS__}, [ATTN_NIGHT] = {                                             \
             .experiment = &attn_aaren_##what##_night                                                                                       \
         }                                                                                                                                  \
     }
+/* Seen at the full scale before this was written down. */
+#define HOLDS    .expected = ATTN_HOLDS
+#define TOO_FEW  .expected = ATTN_INCONCLUSIVE, .reason = "seeds differ by more than three can tell"
+#define ONE_SEED .expected = ATTN_INCONCLUSIVE, .reason = "one seed, of figures that differ from seed to seed"
 
-#define FORECAST(name_, what, set)                                                                                                         \
+#define FORECAST(name_, what, set, ...)                                                                                                    \
     {                                                                                                                                      \
         .name = name_, .sentence = set ": 192 rows are forecast with a mean square error at most 5% above the Transformer's",              \
-        .place = "sec. 4", .kind = ATTN_CLAIM_SUMS, .sums = NO_WORSE("test_mse", 1.05), .threshold = 0, .at = FULL(what)                   \
+        .place = "sec. 4", .kind = ATTN_CLAIM_SUMS, .sums = NO_WORSE("test_mse", 1.05), .threshold = 0, .at = FULL(what, __VA_ARGS__)      \
     }
 #define HORIZONS(name_, what, set)                                                                                                         \
     {                                                                                                                                      \
@@ -82,30 +85,30 @@ static attn_status check_hosts(attn_ctx *ctx, double *value) {
             [ATTN_NIGHT] = {.experiment = &attn_aaren_##what##_horizons_night}                                                             \
         }                                                                                                                                  \
     }
-#define CLASSIFY(name_, what, set)                                                                                                         \
+#define CLASSIFY(name_, what, set, ...)                                                                                                    \
     {                                                                                                                                      \
         .name = name_, .sentence = set ": accuracy is no more than 3 points behind the Transformer's", .place = "sec. 4",                  \
         .kind = ATTN_CLAIM_SUMS, .sums = SUMS(SUM({1, "Aaren", "accuracy"}, {-1, "Transformer", "accuracy"})), .threshold = -0.03,         \
-        .at = FULL(what)                                                                                                                   \
+        .at = FULL(what, __VA_ARGS__)                                                                                                      \
     }
-#define EVENTS(name_, what, set)                                                                                                           \
+#define EVENTS(name_, what, set, ...)                                                                                                      \
     {                                                                                                                                      \
         .name = name_, .sentence = set ": at most .05 nats for an event behind the Transformer", .place = "sec. 4",                        \
-        .kind = ATTN_CLAIM_SUMS, .sums = NO_WORSE("test_nll", 1), .threshold = -0.05, .at = FULL(what)                                     \
+        .kind = ATTN_CLAIM_SUMS, .sums = NO_WORSE("test_nll", 1), .threshold = -0.05, .at = FULL(what, __VA_ARGS__)                        \
     }
-#define SCORE(name_, what, set)                                                                                                            \
+#define SCORE(name_, what, set, ...)                                                                                                       \
     {                                                                                                                                      \
         .name = name_, .sentence = set ": scores of trials are within 5 points of the Transformer's", .place = "sec. 4",                   \
-        .kind = ATTN_CLAIM_SUMS, .sums = ALIKE("score_window"), .threshold = -5, .at = FULL(what)                                          \
+        .kind = ATTN_CLAIM_SUMS, .sums = ALIKE("score_window"), .threshold = -5, .at = FULL(what, __VA_ARGS__)                             \
     }
 /* Scores of these sets all lie near 100; returns tell more, and are below 0. */
-#define RETURN(name_, what, set)                                                                                                           \
+#define RETURN(name_, what, set, ...)                                                                                                      \
     {                                                                                                                                      \
         .name = name_, .sentence = set ": returns are within 5% of the Transformer's (stricter than the plan)", .place = "-",              \
         .kind = ATTN_CLAIM_SUMS,                                                                                                           \
         .sums = SUMS(SUM({1, "Aaren", "return_window"}, {-1.05, "Transformer", "return_window"}),                                          \
                      SUM({1, "Transformer", "return_window"}, {-1.05, "Aaren", "return_window"})),                                         \
-        .threshold = 0, .at = FULL(what)                                                                                                   \
+        .threshold = 0, .at = FULL(what, __VA_ARGS__)                                                                                      \
     }
 
 #define MEASURED                                                                                                                           \
@@ -163,14 +166,14 @@ const struct attn_claim attn_aaren_claims[ATTN_AAREN_CLAIMS] = {
      .arms = {"Aaren", "Transformer"},
      .figure = "test_poisson_errors",
      .threshold = 3,
-     .at = QUICK_AND_FULL(hawkes, 0)},
+     .at = QUICK_AND_FULL(hawkes, 2, HOLDS, HOLDS)},
     {.name = "events-are-alike",
      .sentence = "They differ by at most .05 nats for an event",
      .place = "sec. 4",
      .kind = ATTN_CLAIM_SUMS,
      .sums = ALIKE("test_nll"),
      .threshold = -0.05,
-     .at = QUICK_AND_FULL(hawkes, 0)},
+     .at = QUICK_AND_FULL(hawkes, 0.004, HOLDS, HOLDS)},
     {.name = "events-stay-above-the-truth",
      .sentence = "and neither is below what the process itself says of its events",
      .place = "-",
@@ -178,14 +181,14 @@ const struct attn_claim attn_aaren_claims[ATTN_AAREN_CLAIMS] = {
      .sums =
          SUMS(LESS("Aaren", "test_true_nll", 1, "Aaren", "test_nll"), LESS("Transformer", "test_true_nll", 1, "Transformer", "test_nll")),
      .threshold = 0,
-     .at = QUICK_AND_FULL(hawkes, 0)},
-    EVENTS("sine", sine, "Events with the rate of a sine"),
-    EVENTS("stackoverflow", stackoverflow, "Stack Overflow"),
-    EVENTS("taobao", taobao, "Taobao (not the paper's)"),
-    EVENTS("earthquakes", earthquakes, "Earthquakes (not the paper's)"),
-    SCORE("point-mass-medium", medium, "The point mass, medium"),
-    SCORE("point-mass-medium-replay", replay, "medium-replay"),
-    SCORE("point-mass-medium-expert", expert, "medium-expert"),
+     .at = QUICK_AND_FULL(hawkes, 0.004, HOLDS, HOLDS)},
+    EVENTS("sine", sine, "Events with the rate of a sine", HOLDS),
+    EVENTS("stackoverflow", stackoverflow, "Stack Overflow", HOLDS),
+    EVENTS("taobao", taobao, "Taobao (not the paper's)", TOO_FEW),
+    EVENTS("earthquakes", earthquakes, "Earthquakes (not the paper's)", HOLDS),
+    SCORE("point-mass-medium", medium, "The point mass, medium", HOLDS),
+    SCORE("point-mass-medium-replay", replay, "medium-replay", HOLDS),
+    SCORE("point-mass-medium-expert", expert, "medium-expert", HOLDS),
     {.name = "control-beats-its-data",
      .sentence = "Both have higher returns than the episodes of medium-expert in the mean",
      .place = "sec. 4",
@@ -193,19 +196,19 @@ const struct attn_claim attn_aaren_claims[ATTN_AAREN_CLAIMS] = {
      .sums = SUMS(LESS("Aaren", "return_data", 1, "Aaren", "return_window"),
                   LESS("Transformer", "return_data", 1, "Transformer", "return_window")),
      .threshold = 0,
-     .at = FULL(expert)},
-    RETURN("returns-medium", medium, "The point mass, medium"),
-    RETURN("returns-medium-replay", replay, "medium-replay"),
-    RETURN("returns-medium-expert", expert, "medium-expert"),
-    SCORE("pendulum", pendulum, "Pendulum (not the paper's)"),
-    SCORE("cartpole", cartpole, "Cart and pole (not the paper's)"),
+     .at = FULL(expert, HOLDS)},
+    RETURN("returns-medium", medium, "The point mass, medium", HOLDS),
+    RETURN("returns-medium-replay", replay, "medium-replay", HOLDS),
+    RETURN("returns-medium-expert", expert, "medium-expert", HOLDS),
+    SCORE("pendulum", pendulum, "Pendulum (not the paper's)", TOO_FEW),
+    SCORE("cartpole", cartpole, "Cart and pole (not the paper's)", HOLDS),
     {.name = "door",
      .sentence = "A hand at a door (not the paper's): actions have a mean square error at most 5% above the Transformer's",
      .place = "-",
      .kind = ATTN_CLAIM_SUMS,
      .sums = NO_WORSE("validation_mse", 1.05),
      .threshold = 0,
-     .at = FULL(door)},
+     .at = FULL(door, TOO_FEW)},
     {.name = "series-are-classified",
      .sentence = "Chirps, steps and bursts are told apart by both in at least .9 of the cases",
      .place = "sec. 4",
@@ -213,44 +216,44 @@ const struct attn_claim attn_aaren_claims[ATTN_AAREN_CLAIMS] = {
      .arms = {"Aaren", "Transformer"},
      .figure = "accuracy",
      .threshold = 0.9,
-     .at = QUICK_AND_FULL(waves, 0)},
+     .at = QUICK_AND_FULL(waves, 0.011, HOLDS, HOLDS)},
     {.name = "classes-are-alike",
      .sentence = "with a difference of at most 3 points",
      .place = "sec. 4",
      .kind = ATTN_CLAIM_SUMS,
      .sums = ALIKE("accuracy"),
      .threshold = -0.03,
-     .at = QUICK_AND_FULL(waves, 0)},
-    CLASSIFY("handwriting", handwriting, "Handwriting"),
-    CLASSIFY("japanese-vowels", vowels, "JapaneseVowels"),
-    CLASSIFY("uwave-gestures", gestures, "UWaveGestureLibrary"),
+     .at = QUICK_AND_FULL(waves, 0.026, ONE_SEED, TOO_FEW)},
+    CLASSIFY("handwriting", handwriting, "Handwriting", HOLDS),
+    CLASSIFY("japanese-vowels", vowels, "JapaneseVowels", HOLDS),
+    CLASSIFY("uwave-gestures", gestures, "UWaveGestureLibrary", HOLDS),
     {.name = "forecasts-are-as-good",
-     .sentence = "ETTh1: 96 rows are forecast with a mean square error at most 5% above the Transformer's",
+     .sentence = "ETTh1: 96 rows are forecast with a mean square error within 5% of the Transformer's",
      .place = "sec. 4",
      .kind = ATTN_CLAIM_SUMS,
-     .sums = NO_WORSE("test_mse", 1.05),
+     .sums = SUMS(LESS("Aaren", "test_mse", 1.05, "Transformer", "test_mse"), LESS("Transformer", "test_mse", 1.05, "Aaren", "test_mse")),
      .threshold = 0,
-     .at = QUICK_AND_FULL(etth1_96, 0)},
+     .at = QUICK_AND_FULL(etth1_96, 0.021, ONE_SEED, TOO_FEW)},
     {.name = "forecasts-beat-the-last-row",
      .sentence = "and both are better than the last row repeated",
      .place = "-",
      .kind = ATTN_CLAIM_SUMS,
      .sums = BOTH_BELOW("test_mse", "test_mse_of_last_row"),
      .threshold = 0,
-     .at = QUICK_AND_FULL(etth1_96, 0)},
-    FORECAST("etth1", etth1, "ETTh1"),
+     .at = QUICK_AND_FULL(etth1_96, 0.03, HOLDS, HOLDS)},
+    FORECAST("etth1", etth1, "ETTh1", TOO_FEW),
     HORIZONS("etth1-horizons", etth1, "ETTh1"),
-    FORECAST("etth2", etth2, "ETTh2"),
+    FORECAST("etth2", etth2, "ETTh2", TOO_FEW),
     HORIZONS("etth2-horizons", etth2, "ETTh2"),
-    FORECAST("ettm1", ettm1, "ETTm1"),
+    FORECAST("ettm1", ettm1, "ETTm1", HOLDS),
     HORIZONS("ettm1-horizons", ettm1, "ETTm1"),
-    FORECAST("ettm2", ettm2, "ETTm2"),
+    FORECAST("ettm2", ettm2, "ETTm2", HOLDS),
     HORIZONS("ettm2-horizons", ettm2, "ETTm2"),
-    FORECAST("weather", weather, "Weather"),
+    FORECAST("weather", weather, "Weather", TOO_FEW),
     HORIZONS("weather-horizons", weather, "Weather"),
-    FORECAST("exchange", exchange, "Exchange"),
+    FORECAST("exchange", exchange, "Exchange", TOO_FEW),
     HORIZONS("exchange-horizons", exchange, "Exchange"),
-    FORECAST("etth1-decoder", etth1_decoder, "ETTh1, encoder and decoder"),
+    FORECAST("etth1-decoder", etth1_decoder, "ETTh1, encoder and decoder", HOLDS),
     {.name = "attention-recalls-more",
      .sentence = "The limit: of the values of 8 keys that are asked for in another order a Transformer names at least 20 points more",
      .place = "-",
@@ -258,7 +261,7 @@ const struct attn_claim attn_aaren_claims[ATTN_AAREN_CLAIMS] = {
      .arms = {"Transformer", "Aaren"},
      .figure = "accuracy",
      .threshold = 0.2,
-     .at = QUICK_AND_FULL(recall, 0)},
+     .at = QUICK_AND_FULL(recall, 0.05, HOLDS, HOLDS)},
     {.name = "attention-recalls-16",
      .sentence = "and of those of 16 keys, all that there are",
      .place = "-",
@@ -266,5 +269,5 @@ const struct attn_claim attn_aaren_claims[ATTN_AAREN_CLAIMS] = {
      .arms = {"Transformer", "Aaren"},
      .figure = "accuracy",
      .threshold = 0.2,
-     .at = FULL(recall_16)},
+     .at = FULL(recall_16, HOLDS)},
 };
