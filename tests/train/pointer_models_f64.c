@@ -53,7 +53,7 @@ static void point(const struct attn_pointer_model *m, double (*e)[HIDDEN], int64
         u[j] = 0;
         for (int i = 0; i < HIDDEN; i++) u[j] += attn_data(m->v)[i] * tanh(sum[i]);
     }
-    if (m->config.no_end) u[0] = -INFINITY;
+    if (m->config.no_end) u[0] = -(double)INFINITY;
 }
 
 /* What the decoder takes after token `last` (-1: first): its coordinates or its word. */

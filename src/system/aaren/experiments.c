@@ -1,6 +1,6 @@
 /* Aaren and the Transformer of the same size, with the same rates and passes. Sizes and steps are those at which short trials of both came to rest on one
- * core in seconds to minutes; rates are the tasks' own, for both alike, but of recall, where each has two to choose from. Forecasts of 96 rows, Hawkes processes, generated classes and point masses are those
- * of section 10 of the rebuild's plan; sets from files are the paper's, and what else there is of their kind. */
+ * core in seconds to minutes; rates are the tasks' own, for both alike, but of recall, where each has two to choose from. Sets from files are the paper's, and what
+ * else there is of their kind. */
 #include "system/aaren/experiments.h"
 
 #include "system/aaren/aaren.h"
