@@ -361,7 +361,7 @@ static void a_reproduction_that_cannot_be_opened_leaves_nothing(void **state) {
     assert_int_equal(attn_reproduction_open(ctx, &system, ATTN_QUICK, 0, &r), ATTN_EINVAL);
     assert_int_equal(r.count, 0);
     assert_string_equal(attn_ctx_error(ctx, text, sizeof text),
-                        "system s: found more than 32 experiments at scale quick, expected at most so many");
+                        "system s: found more than 48 experiments at scale quick, expected at most so many");
     attn_ctx_destroy(ctx);
 }
 

@@ -276,9 +276,9 @@ static void the_cost_of_claims_is_told_to_programs_too(void **state) {
     (void)state;
     expect(run("reproduce", "zoology --scale smoke --dry-run --json"), 0, "\"record\":\"cost\",\"system\":\"zoology\",\"scale\":\"smoke\"");
     expect(run("reproduce", "zoology --scale smoke --json"), 0, "\"verdict\":\"holds\"");
-    expect(run("reproduce", "aaren --scale night --dry-run"), 2,
-           "attn: reproduce: aaren has no claims at scale night; it has smoke, quick, full");
-    expect(run("reproduce", "aaren --scale night"), 2, "aaren has no claims at scale night");
+    expect(run("reproduce", "aaren --scale paper --dry-run"), 2,
+           "attn: reproduce: aaren has no claims at scale paper; it has smoke, quick, full, night");
+    expect(run("reproduce", "aaren --scale paper"), 2, "aaren has no claims at scale paper");
     expect(run("reproduce", "zoology --scale smoke"), 0, "claims:\n  attention-recalls-at-any-width, others-fall-short, ");
     expect(run("reproduce", "zoology --scale smoke --dry-run"), 0, "claims are checked by the program alone; no runs are made or kept\n");
 }
