@@ -2,7 +2,7 @@
 #include "base/folder.h"
 #include "cli/bench_rows.h"
 #include "cli/cli.h"
-#include "cli/stream_charts.h"
+#include "cli/bench_stream_charts.h"
 
 #include <string.h>
 

@@ -1,4 +1,4 @@
-#include "cli/stream_charts.h"
+#include "cli/bench_stream_charts.h"
 
 #include "report/chart.h"
 #include "system/aaren/cost_charts.h"

@@ -1,6 +1,6 @@
 /* Charts of what attn bench stream measured. They are apart from it as charts include claims, whose structs have names that benchmarks have too. */
-#ifndef ATTN_CLI_STREAM_CHARTS_H
-#define ATTN_CLI_STREAM_CHARTS_H
+#ifndef ATTN_CLI_BENCH_STREAM_CHARTS_H
+#define ATTN_CLI_BENCH_STREAM_CHARTS_H
 
 #include "system/aaren/cost.h"
 
