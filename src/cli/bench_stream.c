@@ -1,8 +1,8 @@
 /* attn bench stream: what a token costs behind many others, with Aaren and with a cache of keys and values. */
 #include "base/folder.h"
 #include "cli/bench_rows.h"
-#include "cli/cli.h"
 #include "cli/bench_stream_charts.h"
+#include "cli/cli.h"
 
 #include <string.h>
 

@@ -6,7 +6,6 @@
 #include "train/work.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { PICTURES = 3 /* of an arm at most */, ARMS = 4 /* further ones are not shown */ };
@@ -35,28 +34,17 @@ static attn_status open_arms(struct answering *a) {
     return ATTN_OK;
 }
 
-static void picture_csv(FILE *file, const void *picture) {
-    attn_picture_csv(file, picture);
-}
-
 static attn_status put_picture(struct attn_page *page, const struct answering *a, int index, struct attn_picture *picture) {
-    char name[160] = "", caption[1024] = "", *svg = NULL;
+    char name[160] = "", caption[1024] = "";
     /* A matrix has no legend that could name its model. */
     if (picture->cell) attn_append(picture->title, sizeof picture->title, " (%s)", picture->model[0]);
     attn_append(picture->description, sizeof picture->description, " Predicted by");
     for (int i = 0; i < picture->models; i++)
         attn_append(picture->description, sizeof picture->description, "%s %s", i > 0 ? "," : "", picture->model[i]);
     attn_append(picture->description, sizeof picture->description, ".");
-    struct attn_page_figure figure = {.name = name, .title = picture->title, .caption = caption, .desc = picture->description};
     attn_append(caption, sizeof caption, "%s. %s", a->about->title, picture->caption);
     attn_append(name, sizeof name, "%s-%s-%s-picture-%d", a->r->system->name, attn_scale_names[a->r->scale], a->about->name, index + 1);
-    attn_status status = attn_picture_svg(page->ctx, picture, &svg, &figure.svg_bytes);
-    figure.svg = svg;
-    if (!status) status = attn_page_figure_begin(page, &figure);
-    free(svg);
-    if (status) return status;
-    fputs("</figure>\n", page->file);
-    return attn_page_csv(page, picture->title, picture_csv, picture);
+    return attn_page_picture(page, name, caption, picture);
 }
 
 /* Lays a picture over the first of those before it that shows the same, or keeps it as one of its own. */

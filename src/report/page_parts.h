@@ -70,6 +70,10 @@ void attn_page_warn(struct attn_page *page);
 /* Where files are wanted, writes what `put` prints of `what` to the CSV file of the last name. */
 attn_status attn_page_csv(struct attn_page *page, const char *title, void (*put)(FILE *file, const void *what), const void *what);
 
+/* What a task shows of its answers (train/picture.h) as a whole figure, with its files. */
+struct attn_picture;
+attn_status attn_page_picture(struct attn_page *page, const char *name, const char *caption, const struct attn_picture *picture);
+
 /* Begin and end of a table that scrolls by itself where the screen is narrow. */
 void attn_page_table_begin(FILE *file, const char *caption);
 void attn_page_table_end(FILE *file);

@@ -33,10 +33,9 @@ static void picture_csv(FILE *file, const void *picture) {
     attn_picture_csv(file, picture);
 }
 
-static attn_status put_picture(struct attn_page *page, const struct attn_page_task *t, int64_t index, const struct attn_picture *picture) {
-    char name[160] = "", *svg = NULL;
-    struct attn_page_figure figure = {.name = name, .title = picture->title, .caption = picture->caption, .desc = picture->description};
-    attn_append(name, sizeof name, "%s-picture-%lld", t->name, (long long)index + 1);
+attn_status attn_page_picture(struct attn_page *page, const char *name, const char *caption, const struct attn_picture *picture) {
+    char *svg = NULL;
+    struct attn_page_figure figure = {.name = name, .title = picture->title, .caption = caption, .desc = picture->description};
     attn_status status = attn_picture_svg(page->ctx, picture, &svg, &figure.svg_bytes);
     figure.svg = svg;
     if (!status) status = attn_page_figure_begin(page, &figure);
@@ -44,6 +43,12 @@ static attn_status put_picture(struct attn_page *page, const struct attn_page_ta
     if (status) return status;
     fputs("</figure>\n", page->file);
     return attn_page_csv(page, picture->title, picture_csv, picture);
+}
+
+static attn_status put_picture(struct attn_page *page, const struct attn_page_task *t, int64_t index, const struct attn_picture *picture) {
+    char name[160] = "";
+    attn_append(name, sizeof name, "%s-picture-%lld", t->name, (long long)index + 1);
+    return attn_page_picture(page, name, picture->caption, picture);
 }
 
 static void put_head(struct attn_page *page, const struct attn_report_run *run) {

@@ -10,10 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define TEXT_OF(x) #x
-#define TEXT(x)    TEXT_OF(x)
-#define VERSION    TEXT(ATTN_VERSION_MAJOR) "." TEXT(ATTN_VERSION_MINOR) "." TEXT(ATTN_VERSION_PATCH)
-
 enum { NAME = 48 };
 const char attn_export_compiler[] = "arm-none-eabi-gcc -mcpu=cortex-m4 -mthumb -mfpu=fpv4-sp-d16 -mfloat-abi=hard -O2";
 
@@ -44,7 +40,8 @@ static void add_recipe(struct writing *w, struct attn_c_text *to) {
 static void add_comment(struct writing *w) {
     struct attn_c_source *c = w->c;
     struct attn_c_text *to = &w->header;
-    attn_c_add(c, to, "/* %s.h - a trained model of %s, written by attn " VERSION ".\n *\n * Model: ", w->name, w->job->task->name);
+    attn_c_add(c, to, "/* %s.h - a trained model of %s, written by attn %d.%d.%d.\n *\n * Model: ", w->name, w->job->task->name,
+               ATTN_VERSION_MAJOR, ATTN_VERSION_MINOR, ATTN_VERSION_PATCH);
     add_recipe(w, to);
     attn_c_add(c, to, "; %lld parameters.\n *\n", (long long)attn_model_elements(w->job->model));
     attn_c_add(c, to, " *   %s_state s;\n *   float in[%s_INPUTS], out[%s_OUTPUTS];\n", w->name, w->upper, w->upper);
@@ -87,8 +84,7 @@ static void add_header(struct writing *w) {
 static void add_source(struct writing *w) {
     struct attn_c_source *c = w->c;
     struct attn_c_text *to = &w->source;
-    attn_c_add(c, to, "/* %s.c - see %s.h. Written by attn %s. */\n#include \"%s.h\"\n\n", w->name, w->name, attn_version_string(),
-               w->name);
+    attn_c_add(c, to, "/* %s.c - see %s.h. */\n#include \"%s.h\"\n\n", w->name, w->name, w->name);
     if (!c->no_libm) attn_c_add_text(c, to, "#include <math.h>\n\n");
     attn_c_add(c, to, "typedef %s_state state;\n", w->name);
     attn_c_add(c, to, "typedef char state_is_as_large_as_stated[sizeof(state) == %s_STATE_BYTES ? 1 : -1];\n\n", w->upper);

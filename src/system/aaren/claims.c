@@ -57,7 +57,7 @@ static attn_status check_hosts(attn_ctx *ctx, double *value) {
     {                                                                                                                                      \
         [ATTN_FULL] = {.experiment = &attn_aaren_##what##_full, __VA_ARGS__}, [ATTN_NIGHT] = {.experiment = &attn_aaren_##what##_night }   \
     }
-/* between: the deviation of the claim's number from seed to seed, by the full scale. `quick` and what follows are what these scales expect. */
+/* between: no less than the deviation of the claim's number from seed to seed by the full scale, most of them rounded up. `quick` and what follows are what these scales expect. */
 #define QUICK_AND_FULL(what, between, quick, ...)                                                                                          \
     {                                                                                                                                      \
         [ATTN_QUICK] = {.experiment = &attn_aaren_##what##_quick, .spread = between, quick},                                               \
