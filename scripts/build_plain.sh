@@ -41,7 +41,7 @@ run() { # sources...: compiles them on all processors
 list() { { find "$@" -name '*.c' 2>/dev/null || true; } | LC_ALL=C sort; }
 objects_of() { for source in "$@"; do ls "$objects/$(echo "$source" | tr / _).o" 2>/dev/null || true; done; }
 
-library=$(list src/base src/mask src/kernel src/plan src/cache)
+library=$(list src/base src/mask src/kernel src/plan src/cache src/dist/cp)
 # Without the training engine, whose commands say so, and without MPI.
 program=$(list src/io src/metric src/cli bench | grep -v -e '^src/cli/training/' -e '^src/cli/bench_\(train\|tour\|answer\|stream\)' -e '^src/cli/[a-z_]*_mpi' -e '^bench/\(train\|tour\|answer\)')
 program+=" src/cli/training/missing.c"

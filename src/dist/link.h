@@ -3,7 +3,7 @@
 #ifndef ATTN_DIST_LINK_H
 #define ATTN_DIST_LINK_H
 
-#include "base/context.h"
+#include "dist/cp/transport.h"
 
 #include <mpi.h>
 
@@ -28,13 +28,6 @@ struct attn_link {
 /* A duplicate of the communicator, which close frees. */
 attn_status attn_link_open(struct attn_link *link, attn_ctx *ctx, MPI_Comm comm, double deadline);
 void attn_link_close(struct attn_link *link);
-
-/* What sentences begin with: call and step say what is done, and how many times it was done before. */
-struct attn_link_call {
-    attn_ctx *ctx;
-    const char *name;
-    int64_t step;
-};
 
 /* Sends `bytes` to one rank and receives as many from another; -1: to none, from none. */
 attn_status attn_link_pass(struct attn_link *link, const struct attn_link_call *call, int to, const void *send, int from, void *receive,

@@ -1,0 +1,31 @@
+/* Groups of ranks for documents (hybrid context parallelism; benchmark specification, sec. 7.7): each document gets a power of two of ranks, in rounds
+ * that all ranks begin together. The same on all ranks: a function of its arguments. */
+#ifndef ATTN_DIST_CP_HYBRID_H
+#define ATTN_DIST_CP_HYBRID_H
+
+#include "dist/cp/shard.h"
+
+struct attn_hybrid_group {
+    int first, count;            /* ranks [first, first + count) */
+    int64_t document, documents; /* documents[document ..] of the schedule, in the order in which they were given to the group */
+};
+
+struct attn_hybrid {
+    attn_ctx *ctx;
+    int64_t rounds;
+    int64_t *round;                  /* [rounds + 1]: first group of each round */
+    struct attn_hybrid_group *group; /* groups of a round are disjoint, by rising first rank */
+    int64_t *document;               /* numbers of documents */
+};
+
+/* capacity: tokens of a document that one rank takes alone. ATTN_EINVAL, ATTN_ENOMEM. */
+attn_status attn_hybrid_open(attn_ctx *ctx, int ranks, const struct attn_document *document, int64_t documents, int64_t capacity,
+                             struct attn_hybrid *out);
+void attn_hybrid_close(struct attn_hybrid *hybrid);
+
+/* The finest cut of [0, T) that no allowed pair crosses: documents of a mask. At most `most` (fewer, larger ones then); document in memory of the
+ * context: attn_free. NULL mask: one document. */
+attn_status attn_mask_documents(attn_ctx *ctx, const attn_mask *mask, int64_t mask_len, struct attn_document **document,
+                                int64_t *documents);
+
+#endif
