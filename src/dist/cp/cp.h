@@ -17,22 +17,24 @@ struct attn_cp_config {
     int64_t chunks;   /* ATTN_SHARD_MINHEAP */
     int64_t capacity; /* hybrid: tokens of a document that one rank takes alone; 0: 8192 */
     int exchanges;    /* all-to-all in so many pieces by heads, each exchanged while the one before is computed. 1: none */
-    bool sparse;      /* keys and values that no rank further on needs are not passed on */
+    bool sparse;      /* ring, usp: keys and values that no rank further on needs are not passed on */
+    bool keep;        /* backward follows forward with the same workspace, left as it is: what forward has exchanged is not sent again */
 };
 
-/* A part of the work: a ring of some ranks over some documents. Without hybrid there is one, of all. */
-struct attn_cp_stage;
+struct attn_cp_stage; /* stage.h: a ring of some ranks over some documents. Without hybrid there is one, of all */
 
 struct attn_cp {
-    attn_ctx *ctx;
-    attn_problem problem; /* of the whole: q_len = kv_len = T */
-    struct attn_cp_config config;
+    attn_ctx *ctx, *child;        /* child: whose loops let messages go on */
+    attn_problem problem;         /* of the whole, defaults filled in: q_len = kv_len = T */
+    struct attn_cp_config config; /* documents and their number are not kept */
     struct attn_transport *transport;
+    struct attn_cp_stage *stage;
+    int64_t stages;
     int64_t places;        /* tokens of this rank's arrays, padding and all */
     double area, own_area; /* allowed pairs of all query heads and sequences; of this rank */
     size_t workspace;
+    int64_t step; /* executions so far */
 };
-
 /* mask: of T x T, compiled, one band, or a stack with batch 1; NULL: full. It and the documents may be freed afterwards. problem: layout ATTN_BHTD or
  * ATTN_BTHD, q_len = kv_len = T, scores of dot products, float32, bfloat16 or float16; features ATTN_BACKWARD and ATTN_SINK at most; softcap as it is.
  * The transport must outlive *out. Collective: a mistake on one rank becomes that of all. */

@@ -19,6 +19,7 @@ struct attn_link_call {
 /* What is sent, by what it is for. */
 enum attn_traffic_kind {
     ATTN_TRAFFIC_HEADS,     /* all-to-all of q, k, v, o and their gradients */
+    ATTN_TRAFFIC_ROWS,      /* all-to-all of one float for each row and head: LSE, and backward LSE and delta */
     ATTN_TRAFFIC_KEYS,      /* k and v along a ring, or gathered; within a window of the double ring */
     ATTN_TRAFFIC_GRADIENTS, /* dk and dv along a ring, or scattered; within a window */
     ATTN_TRAFFIC_LONG_KEYS, /* of the double ring: from window to window */
