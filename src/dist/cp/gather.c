@@ -1,0 +1,94 @@
+/* All keys and values are gathered while the own ones are computed, then comes one call on all others: no merging step by step, but memory for all of
+ * them. Every rank sends to every other directly. Backward gathers again; gradients of others' keys go to their ranks, which add them up in a fixed order.
+ *
+ * Gathered: K [B, (R - 1) tokens, kv_heads, D], then V; slot i - 1 of the tokens has the position i before. */
+#include "dist/cp/stage.h"
+
+#include <string.h>
+
+static int peer_of(const struct attn_cp_stage *s, int distance) {
+    const int ring = s->grid.ring;
+    return attn_grid_rank(&s->grid, s->u, ((s->y + distance) % ring + ring) % ring);
+}
+
+/* A sequence's keys (part 0) or values (1) of a slot of `slots`, of elements of so many bytes. */
+static char *slot_of(const struct attn_cp_stage *s, char *base, size_t element, int64_t slots, int part, int64_t b, int64_t slot,
+                     size_t *bytes) {
+    const int64_t k = attn_cp_k_count(s), each = (part ? attn_cp_v_count(s) : k) / s->cp->problem.batch;
+    *bytes = (size_t)each * element;
+    return base ? base + (size_t)((part ? k * slots : 0) + (b * slots + slot) * each) * element : NULL;
+}
+
+static attn_status gather(struct attn_cp_pass *p, int chunk) {
+    struct attn_cp_stage *s = p->stage;
+    const size_t element = attn_dtype_bytes(s->cp->problem.dtype);
+    const int others = s->grid.ring - 1;
+    char *own = attn_cp_at(p, ATTN_CP_KV, chunk), *all = attn_cp_at(p, ATTN_CP_RING_KV, 0);
+    attn_status status = ATTN_OK;
+    size_t bytes;
+    for (int i = 1; i <= others && !status; i++)
+        for (int64_t n = 0; n < 2 * s->cp->problem.batch && !status; n++) {
+            char *to = slot_of(s, all, element, others, (int)(n % 2), n / 2, i - 1, &bytes);
+            status = attn_cp_receive(p, &s->around, ATTN_TRAFFIC_KEYS, peer_of(s, -i), to, bytes);
+            const char *from = slot_of(s, own, element, 1, (int)(n % 2), n / 2, 0, &bytes);
+            if (!status) status = attn_cp_send(p, &s->around, ATTN_TRAFFIC_KEYS, peer_of(s, i), from, bytes);
+        }
+    return status;
+}
+
+attn_status attn_cp_gather_forward(struct attn_cp_pass *p, int chunk) {
+    struct attn_cp_stage *s = p->stage;
+    const bool own = s->mask[chunk], others = s->mask[s->chunks + chunk];
+    attn_status status = gather(p, chunk);
+    if (!status && own) status = attn_cp_attend(p, chunk, 0, attn_cp_at(p, ATTN_CP_KV, chunk), s->tokens, false);
+    if (!status) status = attn_cp_wait(p, &s->around);
+    if (!status && others) status = attn_cp_attend(p, chunk, 1, attn_cp_at(p, ATTN_CP_RING_KV, 0), (s->grid.ring - 1) * s->tokens, own);
+    if (!own && !others) attn_cp_nothing(p, chunk, false);
+    return status;
+}
+
+/* -------------------------------------------------------------------------------------------------- backward */
+
+static attn_status scatter(struct attn_cp_pass *p, int chunk) {
+    struct attn_cp_stage *s = p->stage;
+    const int others = s->grid.ring - 1;
+    char *all = attn_cp_at(p, ATTN_CP_RING_DKV, 0);
+    char *incoming = all ? all + (size_t)others * attn_cp_kv_bytes(s, sizeof(float)) : NULL;
+    attn_status status = ATTN_OK;
+    size_t bytes;
+    for (int i = 1; i <= others && !status; i++)
+        for (int64_t n = 0; n < 2 * s->cp->problem.batch && !status; n++) {
+            const char *from = slot_of(s, all, sizeof(float), others, (int)(n % 2), n / 2, i - 1, &bytes);
+            status = attn_cp_send(p, &s->around, ATTN_TRAFFIC_GRADIENTS, peer_of(s, -i), from, bytes);
+        }
+    for (int i = 1; i <= others && !status; i++) {
+        const int first = s->around.count;
+        for (int64_t n = 0; n < 2 * s->cp->problem.batch && !status; n++) {
+            char *to = slot_of(s, incoming, sizeof(float), 1, (int)(n % 2), n / 2, 0, &bytes);
+            status = attn_cp_receive(p, &s->around, ATTN_TRAFFIC_GRADIENTS, peer_of(s, i), to, bytes);
+        }
+        while (s->around.count > first && !status) {
+            int ticket = attn_cp_take(&s->around);
+            status = attn_cp_wait_one(p, &ticket);
+        }
+        if (!status) attn_cp_add(p, attn_cp_at(p, ATTN_CP_DKV, chunk), incoming);
+    }
+    return status ? status : attn_cp_wait(p, &s->around);
+}
+
+attn_status attn_cp_gather_backward(struct attn_cp_pass *p, int chunk) {
+    struct attn_cp_stage *s = p->stage;
+    const int64_t tokens = (s->grid.ring - 1) * s->tokens;
+    const bool others = s->mask[s->chunks + chunk];
+    bool some = false;
+    attn_status status = gather(p, chunk);
+    if (!status) status = attn_cp_share(p, chunk, 0, attn_cp_at(p, ATTN_CP_KV, chunk), attn_cp_at(p, ATTN_CP_DKV, chunk), &some);
+    if (!status) status = attn_cp_wait(p, &s->around);
+    char *dkv = attn_cp_at(p, ATTN_CP_RING_DKV, 0);
+    if (!status && others)
+        status = attn_cp_attend_backward(p, chunk, 1, attn_cp_at(p, ATTN_CP_RING_KV, 0), tokens, dkv, !some);
+    else if (p->base && !others)
+        memset(dkv, 0, (size_t)(s->grid.ring - 1) * attn_cp_kv_bytes(s, sizeof(float)));
+    if (!some && !others) attn_cp_nothing(p, chunk, true);
+    return status ? status : scatter(p, chunk);
+}

@@ -1,0 +1,65 @@
+/* The workspace of a stage: O(T / P) but for the all-gather, which has all keys and values (Bu et al. 2025, sec. 4). */
+#include "dist/cp/stage.h"
+
+struct room {
+    size_t count; /* of chunks or buffers */
+    double each;  /* bytes */
+};
+
+static struct room room_of(const struct attn_cp_stage *s, enum attn_cp_room room) {
+    const attn_problem *p = &s->cp->problem;
+    const bool backward = p->features & ATTN_BACKWARD, gather = s->grid.mechanism == ATTN_CP_ALLGATHER, ring = s->grid.ring > 1;
+    const bool sends = s->grid.ulysses > 1;
+    const double rows = (double)p->batch * (double)s->tokens, e = (double)attn_dtype_bytes(p->dtype), f = sizeof(float);
+    const double q = rows * s->heads, kv = rows * s->kv_heads * ((double)p->dim + p->v_dim), others = s->grid.ring - 1;
+    const size_t chunks = (size_t)s->chunks;
+    switch (room) {
+    case ATTN_CP_Q:
+        return (struct room){chunks, q * p->dim * e};
+    case ATTN_CP_KV:
+        return (struct room){chunks, kv * e};
+    case ATTN_CP_LSE:
+        return (struct room){chunks, q * f};
+    case ATTN_CP_O:
+        return (struct room){chunks, q * p->v_dim * f};
+    case ATTN_CP_DO:
+        return (struct room){backward ? chunks : 0, q * p->v_dim * e};
+    case ATTN_CP_DELTA:
+        return (struct room){backward ? chunks : 0, q * f};
+    case ATTN_CP_DQ:
+        return (struct room){backward ? chunks : 0, q * p->dim * f};
+    case ATTN_CP_DKV:
+        return (struct room){backward ? chunks : 0, kv * f};
+    case ATTN_CP_ZERO:
+        return (struct room){backward, p->v_dim * f};
+    case ATTN_CP_RING_KV:
+        return gather ? (struct room){ring, others * kv * e} : (struct room){ring ? ATTN_CP_RING_BUFFERS : 0, kv * e};
+    case ATTN_CP_RING_DKV: /* gathered: and one that comes in */
+        return gather ? (struct room){ring && backward, (others + 1.0) * kv * f}
+                      : (struct room){ring && backward ? ATTN_CP_RING_GRADIENTS : 0, kv * f};
+    case ATTN_CP_SEND:
+        return (struct room){sends ? chunks : 0, q * ((p->dim + (double)p->v_dim) * e + (p->v_dim + 2) * f) + kv * e};
+        return (struct room){sends ? chunks : 0, q * (p->dim + p->v_dim) * e + kv * e + 2 * q * f + 5 * 64};
+    case ATTN_CP_RECEIVE:
+        return (struct room){sends ? chunks : 0, q * ((double)p->dim + p->v_dim + 3) * f + kv * f};
+        return (struct room){sends ? chunks : 0, q * ((double)p->dim + p->v_dim + 2) * f + kv * f + 5 * 64};
+    case ATTN_CP_SUM:
+        return (struct room){backward ? chunks : 0, kv * f};
+    case ATTN_CP_PLAN:
+        return (struct room){1, s->plan ? (double)attn_plan_workspace(s->plan) : 0.0};
+    default:
+        return (struct room){0, 0.0};
+    }
+}
+
+bool attn_cp_lay_out(const struct attn_cp_stage *stage, struct attn_cp_rooms *rooms) {
+    *rooms = (struct attn_cp_rooms){.bytes = 0};
+    for (enum attn_cp_room i = 0; i < ATTN_CP_ROOMS; i++) {
+        const struct room room = room_of(stage, i);
+        if (!(room.each * (double)room.count < 0x1p60)) return false;
+        rooms->at[i] = rooms->bytes;
+        rooms->each[i] = attn_round64((size_t)room.each);
+        if (!attn_add_size(rooms->bytes, rooms->each[i] * room.count, &rooms->bytes)) return false;
+    }
+    return true;
+}
