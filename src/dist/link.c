@@ -12,10 +12,7 @@ static const size_t most_bytes = (size_t)1 << 28; /* of one message: MPI counts 
 static const int64_t most_numbers = 1 << 25;      /* of one sum */
 
 static attn_status fail(const struct attn_link *link, const struct attn_link_call *call, int peer, const char *what) {
-    if (peer < 0)
-        return attn_fail(call->ctx, ATTN_ESYSTEM, "rank %d: step %lld: %s: %s", link->rank, (long long)call->step, call->name, what);
-    return attn_fail(call->ctx, ATTN_ESYSTEM, "rank %d: step %lld: %s with rank %d: %s", link->rank, (long long)call->step, call->name,
-                     peer, what);
+    return attn_link_fail(link->rank, call, peer, what);
 }
 
 static const char failed[] = "MPI failed", late[] = "no answer within the deadline (ATTN_MPI_DEADLINE, attn_mpi_config.deadline)";

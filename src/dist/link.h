@@ -9,11 +9,6 @@
 
 enum { ATTN_LINK_SHARED = 16 };
 
-struct attn_verdict {
-    int32_t status, rank;
-    char text[1024];
-};
-
 /* It stays where it is, as calls that are under way when a rank is lost write to it. */
 struct attn_link {
     MPI_Comm comm;

@@ -24,17 +24,27 @@ enum attn_traffic_kind {
     ATTN_TRAFFIC_GRADIENTS, /* dk and dv along a ring, or scattered; within a window */
     ATTN_TRAFFIC_LONG_KEYS, /* of the double ring: from window to window */
     ATTN_TRAFFIC_LONG_GRADIENTS,
-    ATTN_TRAFFIC_KINDS
+    ATTN_TRAFFIC_KINDS,
+    ATTN_TRAFFIC_CONTROL = ATTN_TRAFFIC_KINDS, /* what ranks settle among themselves: carried, not counted */
+    ATTN_TRAFFIC_TAGS
 };
 
 struct attn_traffic {
     int64_t messages, bytes; /* that this rank has sent to others */
 };
 
+struct attn_verdict {
+    int32_t status, rank;
+    char text[1024];
+};
+
+enum { ATTN_COMPARED = 64 };
+
 struct attn_transport {
     int rank, count;
     bool counts_only; /* nothing is carried: memory of messages is neither read nor written, and may be NULL */
-    struct attn_traffic sent[ATTN_TRAFFIC_KINDS];
+    bool lost;        /* a wait has failed: messages may be under way for ever, so their memory must not be freed, except over threads */
+    struct attn_traffic sent[ATTN_TRAFFIC_KINDS]; /* a message that goes in pieces is one; what a rank sends to itself is none */
 
     /* Begins a message. *ticket >= 0 is then to be given to wait, once. The memory stays as it is until then. Bytes are of any number, 0 too. */
     attn_status (*send)(struct attn_transport *t, const struct attn_link_call *call, enum attn_traffic_kind kind, int peer,
@@ -47,12 +57,23 @@ struct attn_transport {
     attn_status (*wait)(struct attn_transport *t, const struct attn_link_call *call, int ticket);
     void (*close)(struct attn_transport *t);
     double waited; /* seconds in wait so far: exposed communication */
+
+    double progressed;              /* when attn_progress_context last let messages go on */
+    struct attn_verdict own, other; /* what agree and compare send: here, as a message may outlive their calls */
+    double compared[ATTN_COMPARED];
 };
 
-/* Any rank's failure becomes the failure of all, with its sentence, which names the rank; all ranks must come. */
+/* Any rank's failure becomes the failure of all, with its sentence, which names the rank; all ranks must come. Of several the lowest rank's. */
 attn_status attn_transport_agree(struct attn_transport *t, const struct attn_link_call *call, attn_status status);
-/* ATTN_EINVAL on all ranks where one has other numbers than rank 0; names[i] says what number i is. */
+/* ATTN_EINVAL on all ranks where one has other numbers than rank 0; names[i] says what number i is. count: ATTN_COMPARED at most. */
 attn_status attn_transport_compare(struct attn_transport *t, const struct attn_link_call *call, const double *numbers,
                                    const char *const *names, int count);
+/* Sends bytes and receives as many, and waits for both; -1: to none, from none. */
+attn_status attn_transport_pass(struct attn_transport *t, const struct attn_link_call *call, enum attn_traffic_kind kind, int to,
+                                const void *send, int from, void *receive, size_t bytes);
+
+/* Of transports themselves: notes what is sent; says what has failed, ATTN_ESYSTEM (peer -1: nobody in particular). */
+void attn_transport_count(struct attn_transport *t, enum attn_traffic_kind kind, int peer, size_t bytes);
+attn_status attn_link_fail(int rank, const struct attn_link_call *call, int peer, const char *what);
 
 #endif
