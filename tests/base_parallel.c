@@ -1,6 +1,7 @@
 /* Parallel loops: every index once, workers in range, nested loops serial, the caller's executor, a forked child. */
 #include "base/parallel.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -120,6 +121,44 @@ static void the_callers_executor_is_used_and_not_for_nested_loops(void **state) 
     attn_ctx_destroy(r.ctx);
 }
 
+struct between {
+    struct record *r;
+    pthread_t thread;
+    int calls, elsewhere;
+};
+
+static void note_between(void *user) {
+    struct between *b = user;
+    b->calls++;
+    if (!pthread_equal(pthread_self(), b->thread)) b->elsewhere++;
+}
+
+/* Which of the tasks that thread has done is known with one worker, and with the caller's own executor. */
+static void between_tasks_of_outermost_loops_the_calling_thread_is_told(void **state) {
+    (void)state;
+    int uses = 0;
+    for (int own = 0; own < 2; own++) {
+        static struct record r;
+        struct between b = {.thread = pthread_self()};
+        memset(&r, 0, sizeof(r));
+        r.ctx = own ? context(WORKERS, run_backwards, &uses) : context(WORKERS, NULL, NULL);
+        r.ctx->between = note_between;
+        r.ctx->between_user = &b;
+        r.workers = WORKERS;
+        attn_parallel(r.ctx, 50, 1, note_and_nest, &r);
+        assert_int_equal(b.calls, 50);
+        attn_parallel(r.ctx, 50, WORKERS, note_and_nest, &r);
+        if (own) assert_int_equal(b.calls, 100);
+        assert_true(b.calls >= 50 && b.calls <= 100);
+        attn_parallel(r.ctx, 0, WORKERS, note_and_nest, &r);
+        assert_int_equal(b.elsewhere, 0);
+        r.ctx->between = NULL;
+        attn_parallel(r.ctx, 50, WORKERS, note_and_nest, &r);
+        assert_true(b.calls <= 100);
+        attn_ctx_destroy(r.ctx);
+    }
+}
+
 /* Of a parent that has used OpenMP, but run no loop of the library. */
 static void a_forked_child_of_an_openmp_program_can_run_loops(void **state) {
     (void)state;
@@ -182,6 +221,7 @@ int main(void) {
         cmocka_unit_test(no_more_workers_run_than_the_context_has),
         cmocka_unit_test(a_loop_inside_a_loop_runs_serially),
         cmocka_unit_test(the_callers_executor_is_used_and_not_for_nested_loops),
+        cmocka_unit_test(between_tasks_of_outermost_loops_the_calling_thread_is_told),
         cmocka_unit_test(a_forked_child_of_an_openmp_program_can_run_loops),
         cmocka_unit_test(a_forked_child_can_run_loops),
     };

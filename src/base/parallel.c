@@ -17,6 +17,7 @@
 #endif
 
 struct loop {
+    const attn_ctx *ctx;
     attn_task_fn task;
     void *arg;
     int64_t count;
@@ -24,6 +25,7 @@ struct loop {
 };
 
 static _Thread_local bool inside_loop;
+static _Thread_local const struct loop *begun; /* the outermost loop that this thread has begun and not left, of a context with `between` */
 
 static void run_one(void *context, int64_t index, int worker) {
     struct loop *loop = context;
@@ -31,6 +33,7 @@ static void run_one(void *context, int64_t index, int worker) {
     inside_loop = true;
     loop->task(loop->arg, index, worker);
     inside_loop = before;
+    if (begun == loop) loop->ctx->between(loop->ctx->between_user);
 }
 
 static void run_serially(struct loop *loop) {
@@ -103,7 +106,10 @@ static void run(const attn_ctx *ctx, struct loop *loop, int workers) {
 #endif
 
 void attn_parallel(attn_ctx *ctx, int64_t count, int workers, attn_task_fn task, void *arg) {
-    struct loop loop = {.task = task, .arg = arg, .count = count};
+    struct loop loop = {.ctx = ctx, .task = task, .arg = arg, .count = count};
+    const bool outermost = ctx->between && !inside_loop;
+    const struct loop *const before = begun;
+    if (outermost) begun = &loop;
     if (workers > ctx->config.threads) workers = ctx->config.threads;
     if (count < workers) workers = (int)count;
     if (inside_loop || workers <= 1)
@@ -112,6 +118,7 @@ void attn_parallel(attn_ctx *ctx, int64_t count, int workers, attn_task_fn task,
         ctx->config.parallel(ctx->config.executor, count, workers, run_one, &loop);
     else
         run(ctx, &loop, workers);
+    begun = before;
 }
 
 void attn_parallel_wait(void) {
