@@ -28,6 +28,7 @@ struct attn_cp {
     attn_problem problem;         /* of the whole, defaults filled in: q_len = kv_len = T */
     struct attn_cp_config config; /* documents and their number are not kept */
     struct attn_transport *transport;
+    attn_plan *binding; /* a plan of this rank's arrays: it checks what an execution is given; NULL where the transport only counts */
     struct attn_cp_stage *stage;
     int64_t stages;
     int64_t places;        /* tokens of this rank's arrays, padding and all */

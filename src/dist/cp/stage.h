@@ -7,35 +7,8 @@
 #define ATTN_DIST_CP_STAGE_H
 
 #include "dist/cp/cp.h"
+#include "dist/cp/progress.h"
 #include "kernel/convert/convert.h"
-
-/* Messages under way. */
-struct attn_cp_list {
-    int *ticket;
-    int count, capacity;
-};
-
-struct attn_cp_stage {
-    struct attn_cp *cp;
-    struct attn_grid grid;
-    int u, y; /* this rank's piece and position */
-    struct attn_shards shards;
-    int64_t first_place;     /* of this stage in this rank's arrays */
-    int64_t places, tokens;  /* t of a rank, U t of a position */
-    int chunks;              /* C */
-    int32_t heads, kv_heads; /* of a chunk: H / (U C), lcm(G, U) / (U C) */
-    int32_t copies;          /* of each key/value head that are sent */
-    int steps;               /* R; of the all-gather 2 at most: own keys, all others */
-    attn_mask **mask;        /* [steps * C]; NULL: no pair */
-    int *last;               /* [R]: last step at which somebody needs the keys of this position; R - 1 but with config.sparse */
-    attn_plan *plan;         /* of a chunk; NULL where the transport only counts */
-    struct attn_cp_list coming[2], going, around; /* under way: to two chunks, back from all, along the ring */
-    size_t workspace;
-};
-
-attn_status attn_cp_stage_open(struct attn_cp *cp, const attn_mask *mask, const struct attn_grid *grid, enum attn_sharding sharding,
-                               const struct attn_document *document, int64_t documents, struct attn_cp_stage *out);
-void attn_cp_stage_close(struct attn_cp_stage *stage);
 
 /* Offsets in the workspace. Those of a chunk are times its number. */
 enum attn_cp_room {
@@ -65,13 +38,42 @@ struct attn_cp_rooms {
     size_t at[ATTN_CP_ROOMS], each[ATTN_CP_ROOMS]; /* each: bytes of a chunk, or of one buffer */
     size_t bytes;
 };
+/* Messages under way. */
+struct attn_cp_list {
+    int *ticket;
+    int count, capacity;
+};
+
+struct attn_cp_stage {
+    struct attn_cp *cp;
+    struct attn_grid grid;
+    int u, y; /* this rank's piece and position */
+    struct attn_shards shards;
+    int64_t first_place;     /* of this stage in this rank's arrays */
+    int64_t places, tokens;  /* t of a rank, U t of a position */
+    int chunks;              /* C */
+    int32_t heads, kv_heads; /* of a chunk: H / (U C), lcm(G, U) / (U C) */
+    int32_t copies;          /* of each key/value head that are sent */
+    int steps;               /* R; of the all-gather 2 at most: own keys, all others */
+    attn_mask **mask;        /* [steps * C]; NULL: no pair */
+    int *last;               /* [R]: last step at which somebody needs the keys of this position; R - 1 but with config.sparse */
+    attn_plan *plan;         /* of a chunk; NULL where the transport only counts */
+    struct attn_cp_list coming[2], going, around; /* under way: to two chunks, back from all, along the ring */
+    struct attn_cp_rooms rooms;
+};
+
+attn_status attn_cp_stage_open(struct attn_cp *cp, const attn_mask *mask, const struct attn_grid *grid, enum attn_sharding sharding,
+                               const struct attn_document *document, int64_t documents, struct attn_cp_stage *out);
+void attn_cp_stage_close(struct attn_cp_stage *stage);
+/* Allowed pairs of all heads and sequences that this rank computes. */
+double attn_cp_stage_area(const struct attn_cp_stage *stage);
+
 /* False: more than memory's addresses. */
 bool attn_cp_lay_out(const struct attn_cp_stage *stage, struct attn_cp_rooms *rooms);
 enum { ATTN_CP_RING_BUFFERS = 4, ATTN_CP_RING_GRADIENTS = 5 };
 
 struct attn_cp_pass {
     struct attn_cp_stage *stage;
-    struct attn_cp_rooms rooms;
     char *base; /* of the workspace; NULL: the transport only counts */
     struct attn_link_call call;
     struct attn_exec x;    /* the caller's arrays, of all places */
@@ -80,7 +82,7 @@ struct attn_cp_pass {
 
 /* Memory of a room: of a chunk, or a buffer. NULL where nothing is carried. */
 static inline char *attn_cp_at(const struct attn_cp_pass *p, enum attn_cp_room room, int64_t number) {
-    return p->base ? p->base + p->rooms.at[room] + p->rooms.each[room] * (size_t)number : NULL;
+    return p->base ? p->base + p->stage->rooms.at[room] + p->stage->rooms.each[room] * (size_t)number : NULL;
 }
 /* Elements of the V part behind K. */
 static inline int64_t attn_cp_k_count(const struct attn_cp_stage *s) {

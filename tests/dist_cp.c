@@ -1,0 +1,264 @@
+/* Attention over ranks equals that of one rank, forward and backward: every mechanism, under every mask. Ranks are threads. */
+#include "base/random.h"
+#include "dist/cp/cp.h"
+#include "mask/generate.h"
+#include "support/counts.h"
+#include "support/problem.h"
+#include "support/ranks.h"
+#include "support/whole.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+struct trial {
+    char name[256];
+    struct test_whole whole;
+    struct attn_cp_config config;
+    double bound;
+    double area[16]; /* by rank */
+};
+
+static bool fails(attn_ctx *ctx, attn_status status, const char *name) {
+    char text[1024];
+    if (status) fprintf(stderr, "%s: %s: %s\n", name, attn_status_name(status), attn_ctx_error(ctx, text, sizeof text));
+    return status != ATTN_OK;
+}
+
+static bool run_twice(struct attn_cp *cp, attn_ctx *ctx, struct test_part *part, struct trial *t) {
+    const bool backward = t->whole.problem.features & ATTN_BACKWARD;
+    for (int round = 0; round < 2; round++) { /* nothing is left of an execution that another minds */
+        if (fails(ctx, attn_cp_forward(cp, &part->args), t->name)) return false;
+        if (!t->config.keep) memset(part->args.workspace, 0xff, part->args.workspace_bytes);
+        if (backward && fails(ctx, attn_cp_backward(cp, &part->args, &part->gradients), t->name)) return false;
+    }
+    return test_part_near(part, t->name, t->bound);
+}
+
+static bool run_rank(void *user, attn_ctx *ctx, struct attn_transport *transport) {
+    struct trial *t = user;
+    struct attn_cp *cp;
+    struct test_part part;
+    if (fails(ctx, attn_cp_open(ctx, &t->whole.problem, t->whole.mask, &t->config, transport, &cp), t->name)) return false;
+    int64_t *token = calloc((size_t)cp->places + 1, sizeof *token);
+    attn_cp_tokens(cp, token);
+    test_part_make(&t->whole, token, cp->places, &part);
+    part.args.workspace_bytes = cp->workspace;
+    part.args.workspace = aligned_alloc(64, cp->workspace + 64);
+    t->area[transport->rank] = cp->own_area;
+    const bool right = run_twice(cp, ctx, &part, t);
+    free(part.args.workspace);
+    test_part_free(&part);
+    free(token);
+    attn_cp_close(cp);
+    return right;
+}
+
+static attn_mask *compiled(attn_ctx *ctx, const char *text, int64_t tokens) {
+    attn_mask *mask = NULL, *out = NULL;
+    char error[1024];
+    if (attn_mask_parse(ctx, text, &mask) || attn_mask_compile(ctx, mask, tokens, tokens, &out))
+        fail_msg("%s: %s", text, attn_ctx_error(ctx, error, sizeof error));
+    attn_mask_destroy(mask);
+    return out;
+}
+
+/* The benchmark's mask `n`, or blocks of 16. */
+static attn_mask *pattern(attn_ctx *ctx, int n, int64_t tokens, uint64_t seed, const char **name) {
+    char *text = NULL;
+    attn_mask *out = NULL, *blocks = NULL;
+    *name = n < ATTN_PATTERN_COUNT ? attn_generate_pattern_names[n] : "blocks";
+    if (n == ATTN_PATTERN_COUNT) {
+        assert_int_equal(attn_generate_block_sparse(ctx, tokens, tokens, 16, 0.3, seed, NULL, &blocks), ATTN_OK);
+        assert_int_equal(attn_mask_compile(ctx, blocks, tokens, tokens, &out), ATTN_OK);
+        attn_mask_destroy(blocks);
+        return out;
+    }
+    assert_int_equal(attn_generate_pattern(ctx, *name, -1, tokens, seed, &text), ATTN_OK);
+    out = compiled(ctx, text, tokens);
+    attn_free(ctx, text);
+    return out;
+}
+
+/* Areas of all ranks together are those of the mask. */
+static bool areas_add_up(const struct trial *t, int ranks) {
+    const attn_problem *p = &t->whole.problem;
+    const bool stack = attn_mask_heads(t->whole.mask) > 1;
+    double sum = 0.0;
+    for (int i = 0; i < ranks; i++) sum += t->area[i];
+    const double want =
+        (double)p->batch * p->heads * (t->whole.mask ? (double)attn_mask_area(t->whole.mask) : (double)p->q_len * (double)p->q_len);
+    if (stack || sum == want) return true;
+    fprintf(stderr, "%s: areas add up to %.17g, the mask has %.17g\n", t->name, sum, want);
+    return false;
+}
+
+static bool run_trial(struct trial *t, int ranks) {
+    const bool right = test_on_ranks(ranks, 60.0, NULL, run_rank, t) && areas_add_up(t, ranks);
+    test_whole_free(&t->whole);
+    return right;
+}
+
+static void describe(attn_problem *p, int64_t tokens, int32_t heads, int32_t kv_heads, int32_t dim, int32_t v_dim) {
+    attn_problem_init(p);
+    p->layout = ATTN_BTHD;
+    p->features = ATTN_BACKWARD;
+    p->heads = heads;
+    p->kv_heads = kv_heads;
+    p->dim = dim;
+    p->v_dim = v_dim;
+    p->q_len = tokens;
+}
+
+static void every_mechanism_under_every_mask_equals_one_rank(void **state) {
+    static const int counts[] = {1, 2, 3, 4, 6, 8};
+    attn_ctx *ctx = test_context(1);
+    bool right = true;
+    int64_t number = 0;
+    (void)state;
+    for (int mechanism = 0; mechanism < ATTN_CP_MECHANISMS; mechanism++)
+        for (int n = 0; n < 6; n++)
+            for (int mask = 0; mask <= ATTN_PATTERN_COUNT; mask++) {
+                if (test_thinned() && number++ % 7) continue;
+                struct trial t = {.bound = 1e-5};
+                struct attn_document *document = NULL;
+                attn_problem p;
+                const char *name;
+                const int64_t tokens = mask < ATTN_PATTERN_COUNT && strstr(attn_generate_pattern_names[mask], "block_causal") ? 1024 : 211;
+                describe(&p, tokens, 24, 6, 8, 12);
+                attn_mask *m = pattern(ctx, mask, tokens, (uint64_t)(mask + 1), &name);
+                test_whole_make(ctx, &p, m, 7, &t.whole);
+                snprintf(t.name, sizeof t.name, "%s, %s, %d ranks", attn_mechanism_name(mechanism), name, counts[n]);
+                if (mechanism == ATTN_CP_HYBRID) {
+                    t.config.grid = (struct attn_grid){ATTN_CP_HYBRID, 0, 1, counts[n], 1, false};
+                    t.config.capacity = 64;
+                    assert_int_equal(attn_mask_documents(ctx, m, tokens, &document, &t.config.documents), ATTN_OK);
+                    t.config.document = document;
+                } else {
+                    assert_int_equal(attn_grid_make(ctx, mechanism, counts[n], 24, 6,
+                                                    mechanism == ATTN_CP_LOONGTRAIN ? counts[n] == 6 ? 3 : 1 : 0,
+                                                    mechanism == ATTN_CP_LOONGTRAIN && counts[n] == 8 ? 4 : 0, true, &t.config.grid),
+                                     ATTN_OK);
+                }
+                t.config.sharding = ATTN_SHARD_ZIGZAG;
+                right = run_trial(&t, counts[n]) && right;
+                attn_free(ctx, document);
+            }
+    attn_ctx_destroy(ctx);
+    assert_true(right);
+}
+
+/* -------------------------------------------------------------------------------------------------- random */
+
+/* One mask for each head of keys, or of queries. */
+static attn_mask *stacked(attn_ctx *ctx, struct attn_random *r, int32_t heads, int64_t tokens) {
+    attn_mask *member[24], *out = NULL;
+    const char *name;
+    for (int32_t h = 0; h < heads; h++)
+        member[h] = pattern(ctx, (int)attn_random_below(r, ATTN_PATTERN_COUNT - 1), tokens, attn_random_below(r, 1000), &name);
+    assert_int_equal(attn_mask_stack(ctx, 1, heads, (const attn_mask *const *)member, &out), ATTN_OK);
+    for (int32_t h = 0; h < heads; h++) attn_mask_destroy(member[h]);
+    return out;
+}
+
+static int pick(struct attn_random *r, int count) {
+    return (int)attn_random_below(r, (uint64_t)count);
+}
+
+static attn_mask *random_mask(attn_ctx *ctx, struct attn_random *r, const attn_problem *p, const char **name) {
+    const int kind = pick(r, ATTN_PATTERN_COUNT + 4);
+    int n = kind;
+    *name = "full";
+    if (kind == ATTN_PATTERN_COUNT + 1) return NULL;
+    if (kind > ATTN_PATTERN_COUNT + 1) {
+        *name = "stack";
+        return stacked(ctx, r, kind % 2 ? p->heads : p->kv_heads, p->q_len);
+    }
+    if (n < ATTN_PATTERN_COUNT && strstr(attn_generate_pattern_names[n], "block_causal")) n = 1; /* it takes lengths of 1024 alone */
+    return pattern(ctx, n, p->q_len, attn_random_below(r, 1000), name);
+}
+
+static void random_problem(struct attn_random *r, attn_problem *p) {
+    static const int32_t heads[][2] = {{24, 24}, {24, 3}, {24, 2}, {24, 12}, {24, 1}};
+    const int h = pick(r, 5);
+    describe(p, 1 + pick(r, pick(r, 3) ? 200 : 20), heads[h][0], heads[h][1], 1 + pick(r, 12), 1 + pick(r, 12));
+    p->layout = pick(r, 2) ? ATTN_BTHD : ATTN_BHTD;
+    p->batch = 1 + pick(r, 3) / 2;
+    if (pick(r, 3) == 0) p->features |= ATTN_SINK;
+    if (pick(r, 4) == 0) p->softcap = 3.0;
+    if (pick(r, 3) == 0) {
+        p->dtype = pick(r, 2) ? ATTN_BF16 : ATTN_F16;
+        p->kernel = "flash"; /* which computes in float32 */
+        p->o_dtype = ATTN_F32;
+    }
+}
+
+/* U divides the ranks; 24 heads are divided by all. */
+static int random_pieces(struct attn_random *r, int ranks) {
+    int u = 1 + pick(r, ranks);
+    while (ranks % u || 24 % u) u--;
+    return u;
+}
+
+static void random_config(attn_ctx *ctx, struct attn_random *r, int ranks, const attn_problem *p, struct attn_cp_config *c) {
+    const int mechanism = pick(r, ATTN_CP_HYBRID);
+    const bool grid = mechanism == ATTN_CP_USP || mechanism == ATTN_CP_LOONGTRAIN;
+    const int u = grid ? random_pieces(r, ranks) : 0, ring = grid ? ranks / u : ranks;
+    int windows = mechanism == ATTN_CP_LOONGTRAIN ? 1 + pick(r, ring) : 0;
+    while (windows && ring % windows) windows--;
+    assert_int_equal(attn_grid_make(ctx, mechanism, ranks, p->heads, p->kv_heads, u, windows, pick(r, 2), &c->grid), ATTN_OK);
+    c->sharding = pick(r, ATTN_SHARDINGS);
+    c->chunks = pick(r, 3);
+    c->exchanges = 1 + pick(r, 3);
+    c->sparse = pick(r, 2);
+    c->keep = pick(r, 2);
+}
+
+static bool one_of_many(attn_ctx *ctx, uint64_t seed) {
+    struct attn_random r;
+    struct trial t = {.bound = 1e-5};
+    struct attn_document *document = NULL;
+    attn_problem p;
+    const char *name;
+    attn_random_init(&r, seed);
+    const int counts[] = {1, 2, 3, 4, 6, 8}, ranks = counts[pick(&r, 6)];
+    random_problem(&r, &p);
+    random_config(ctx, &r, ranks, &p, &t.config);
+    attn_mask *mask = random_mask(ctx, &r, &p, &name);
+    if (mask && attn_mask_heads(mask) == 1 && pick(&r, 2)) {
+        assert_int_equal(attn_mask_documents(ctx, mask, p.q_len, &document, &t.config.documents), ATTN_OK);
+        t.config.document = document;
+    }
+    test_whole_make(ctx, &p, mask, seed, &t.whole);
+    snprintf(t.name, sizeof t.name,
+             "seed %llu: %s %d x %d, windows %d, %s, %s, %lld tokens, batch %lld, heads %d:%d, type %d, exchanges %d%s%s%s",
+             (unsigned long long)seed, attn_mechanism_name(t.config.grid.mechanism), t.config.grid.ulysses, t.config.grid.ring,
+             t.config.grid.windows, attn_sharding_name(t.config.sharding), name, (long long)p.q_len, (long long)p.batch, p.heads,
+             p.kv_heads, (int)p.dtype, t.config.exchanges, t.config.sparse ? ", sparse" : "", t.config.keep ? ", keep" : "",
+             p.features & ATTN_SINK ? ", sink" : "");
+    const bool right = run_trial(&t, ranks);
+    attn_free(ctx, document);
+    return right;
+}
+
+static void any_options_equal_one_rank(void **state) {
+    attn_ctx *ctx = test_context(1);
+    uint64_t seed;
+    const int64_t rounds = test_rounds(400, &seed);
+    bool right = true;
+    (void)state;
+    for (int64_t i = 0; i < rounds && right; i++) right = one_of_many(ctx, seed + (uint64_t)i);
+    attn_ctx_destroy(ctx);
+    assert_true(right);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(every_mechanism_under_every_mask_equals_one_rank),
+                                       cmocka_unit_test(any_options_equal_one_rank)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
