@@ -10,6 +10,10 @@ struct attn_places {
     int64_t runs, places;       /* places: length of the axis */
 };
 
+/* May this mask be cut? ATTN_EMASK with a sentence: an expression that is not compiled, other lengths, a stack of sequences. The functions below
+ * expect that it may. */
+attn_status attn_cut_check(attn_ctx *ctx, const attn_mask *mask, int64_t mask_len);
+
 /* Allowed pairs, summed over `heads` query heads: times heads, or of a stack by heads the areas of each head's member. mask: of T x T, compiled, a
  * single band or a stack of such with batch 1; NULL: full. Time O(runs log), and what of the mask they touch. */
 double attn_cut_area(const attn_mask *mask, int64_t mask_len, int32_t heads, const struct attn_places *q, const struct attn_places *k);
