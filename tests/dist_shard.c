@@ -216,13 +216,17 @@ static void a_thousand_documents_of_one_token_go_to_any_parts(void **state) {
     free(d);
 }
 
-/* Allowed pairs of a position's queries with all keys. */
+/* Allowed pairs of a position's queries with the keys of all positions. */
 static double position_area(const struct attn_shards *s, int y, const attn_mask *mask, int64_t len) {
-    const struct attn_run all = {0, 1, len, 0};
-    const struct attn_places keys = {&all, 1, len};
-    struct attn_run run[64];
-    const struct attn_places queries = {run, attn_shards_position(s, y, run), s->places * s->pieces};
-    return attn_cut_area(mask, len, 1, &queries, &keys);
+    const int64_t places = s->places * s->pieces;
+    struct attn_run q_run[64], k_run[64];
+    const struct attn_places queries = {q_run, attn_shards_position(s, y, q_run), places};
+    double area = 0.0;
+    for (int x = 0; x < s->ring; x++) {
+        const struct attn_places keys = {k_run, attn_shards_position(s, x, k_run), places};
+        area += attn_cut_area(mask, len, 1, &queries, &keys);
+    }
+    return area;
 }
 
 /* Greatest area of a position over the mean. */

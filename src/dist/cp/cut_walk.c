@@ -6,6 +6,8 @@
  */
 #include "dist/cp/cut_walk.h"
 
+#include <assert.h>
+
 struct walk {
     const struct attn_side *side;
     int64_t q_shift, k_shift; /* token + shift = index in side */
@@ -32,6 +34,7 @@ static bool show(const struct walk *w, const struct attn_span *s, int64_t segmen
                  const struct attn_run *k) {
     int64_t a0, a1, b0, b1;
     const int64_t stride = q->stride, least = s->a_slope ? -ATTN_FAR : s->a - w->k_shift, most = s->b_slope ? ATTN_FAR : s->b - w->k_shift;
+    assert(q->stride == k->stride);
     if (!clip(q, x0 - w->q_shift, x1 - w->q_shift, &a0, &a1) || !clip(k, least, most, &b0, &b1)) return true;
     const int64_t skew = k->first - q->first - (w->q_shift - w->k_shift), shift = k->place - q->place;
     struct attn_cut_piece piece = {.places = {q->place + a0, q->place + a1, k->place + b0, k->place + b1, -ATTN_FAR, ATTN_FAR}};
