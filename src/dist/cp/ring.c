@@ -83,26 +83,33 @@ static attn_status share(struct attn_cp_pass *p, const struct ring *r, int chunk
     return status;
 }
 
-/* What all others have added up of this position's. */
-static attn_status come_home(struct attn_cp_pass *p, const struct ring *r, int chunk) {
+/* What all others have added up of this position's is asked for: at once where the rank that sends it sends nothing else here and goes on only when
+ * it is through, at the end where it comes behind all else from the rank before. */
+static attn_status await_home(struct attn_cp_pass *p, const struct ring *r, bool end, int *home) {
     struct attn_cp_stage *s = p->stage;
     const int last = s->last[r->position];
-    char *incoming = attn_cp_at(p, ATTN_CP_RING_DKV, HOME);
-    if (last < 1) return ATTN_OK;
-    attn_status status =
-        attn_cp_receive(p, &s->around, ATTN_TRAFFIC_GRADIENTS, attn_grid_rank(&s->grid, s->u, wrap(r->position + last, r->count)), incoming,
-                        attn_cp_kv_bytes(s, sizeof(float)));
-    if (!status) status = attn_cp_wait(p, &s->around);
-    if (!status) attn_cp_add(p, attn_cp_at(p, ATTN_CP_DKV, chunk), incoming);
+    if (last < 1 || (last == r->count - 1) != end) return ATTN_OK;
+    const attn_status status =
+        attn_cp_receive(p, &s->around, ATTN_TRAFFIC_GRADIENTS, attn_grid_rank(&s->grid, s->u, wrap(r->position + last, r->count)),
+                        attn_cp_at(p, ATTN_CP_RING_DKV, HOME), attn_cp_kv_bytes(s, sizeof(float)));
+    if (!status) *home = attn_cp_take(&s->around);
+    return status;
+}
+
+static attn_status come_home(struct attn_cp_pass *p, const struct ring *r, int chunk, int *home) {
+    attn_status status = await_home(p, r, true, home);
+    const bool some = *home >= 0;
+    if (!status) status = attn_cp_wait_one(p, home);
+    if (!status && some) attn_cp_add(p, attn_cp_at(p, ATTN_CP_DKV, chunk), attn_cp_at(p, ATTN_CP_RING_DKV, HOME));
     return status;
 }
 
 attn_status attn_cp_ring_backward(struct attn_cp_pass *p, int chunk) {
     struct attn_cp_stage *s = p->stage;
     struct ring r = open_ring(p, chunk);
-    attn_status status = ATTN_OK;
-    int sent[2] = {-1, -1};
+    int sent[2] = {-1, -1}, home = -1;
     bool some = false;
+    attn_status status = await_home(p, &r, false, &home);
     for (int i = 0; i < r.count && !status; i++) {
         char *next = attn_cp_at(p, ATTN_CP_RING_KV, i % 2);
         int keys[2] = {-1, -1};
@@ -115,7 +122,7 @@ attn_status attn_cp_ring_backward(struct attn_cp_pass *p, int chunk) {
         for (int n = 0; n < 2 && !status; n++) status = attn_cp_wait_one(p, &keys[n]);
         r.kv = next;
     }
-    if (!status) status = come_home(p, &r, chunk);
+    if (!status) status = come_home(p, &r, chunk, &home);
     for (int n = 0; n < 2 && !status; n++) status = attn_cp_wait_one(p, &sent[n]);
     if (!some) attn_cp_nothing(p, chunk, true);
     return status;
