@@ -23,8 +23,11 @@ attn_status attn_hybrid_open(attn_ctx *ctx, int ranks, const struct attn_documen
                              struct attn_hybrid *out);
 void attn_hybrid_close(struct attn_hybrid *hybrid);
 
-/* The finest cut of [0, T) that no allowed pair crosses: documents of a mask. At most `most` (fewer, larger ones then); document in memory of the
- * context: attn_free. NULL mask: one document. */
+enum { ATTN_DOCUMENTS_MOST = 1 << 22 };
+
+/* The finest cut of [0, T) that no allowed pair crosses: documents of a mask, of one token each where nothing is seen. Where they would be more than
+ * ATTN_DOCUMENTS_MOST, short ones are joined. mask: compiled, a single band, or a stack of such with batch 1; NULL: one document. *document is in
+ * memory of the context: attn_free. Time about the pieces of the mask. ATTN_EMASK, ATTN_EINVAL, ATTN_ENOMEM. */
 attn_status attn_mask_documents(attn_ctx *ctx, const attn_mask *mask, int64_t mask_len, struct attn_document **document,
                                 int64_t *documents);
 
