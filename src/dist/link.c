@@ -8,24 +8,23 @@
 #include <time.h>
 
 enum { TAG = 7, SPINS = 200, PAUSE = 20000 /* nanoseconds */ };
-static const size_t most_bytes = (size_t)1 << 28; /* of one message: MPI counts in int */
-static const int64_t most_numbers = 1 << 25;      /* of one sum */
+static const int64_t most_numbers = 1 << 25; /* of one sum */
 
 static attn_status fail(const struct attn_link *link, const struct attn_link_call *call, int peer, const char *what) {
     return attn_link_fail(link->rank, call, peer, what);
 }
 
-static const char failed[] = "MPI failed", late[] = "no answer within the deadline (ATTN_MPI_DEADLINE, attn_mpi_config.deadline)";
+const char attn_link_refused[] = "MPI failed";
+static const char late[] = "no answer within the deadline (ATTN_MPI_DEADLINE, or deadline of the config)";
 
-/* NULL, or what went wrong; those that are done are MPI_REQUEST_NULL then. */
-static const char *wait_for(const struct attn_link *link, MPI_Request *request, int count) {
+const char *attn_link_wait(const struct attn_link *link, MPI_Request *request, int count) {
     const double begun = attn_clock();
     const struct timespec pause = {0, PAUSE};
     for (int64_t spins = 0;; spins++) {
         int left = 0;
         for (int i = 0; i < count; i++) {
             int done = 0;
-            if (MPI_Test(&request[i], &done, MPI_STATUS_IGNORE) != MPI_SUCCESS) return failed;
+            if (MPI_Test(&request[i], &done, MPI_STATUS_IGNORE) != MPI_SUCCESS) return attn_link_refused;
             left += !done;
         }
         if (left == 0) return NULL;
@@ -39,8 +38,8 @@ static const char *wait_for(const struct attn_link *link, MPI_Request *request, 
 
 /* ---------------------------------------------------------------------------------------------- between two */
 
-static void give_up(MPI_Request *request) {
-    for (int i = 0; i < 2; i++)
+void attn_link_give_up(MPI_Request *request, int count) {
+    for (int i = 0; i < count; i++)
         if (request[i] != MPI_REQUEST_NULL) {
             MPI_Cancel(&request[i]);
             MPI_Request_free(&request[i]);
@@ -52,11 +51,11 @@ static attn_status pass_piece(struct attn_link *link, const struct attn_link_cal
     MPI_Request request[2] = {MPI_REQUEST_NULL, MPI_REQUEST_NULL};
     bool begun = from < 0 || MPI_Irecv(receive, bytes, MPI_BYTE, from, TAG, link->comm, &request[0]) == MPI_SUCCESS;
     begun = begun && (to < 0 || MPI_Isend(send, bytes, MPI_BYTE, to, TAG, link->comm, &request[1]) == MPI_SUCCESS);
-    const char *wrong = begun ? wait_for(link, request, 2) : failed;
+    const char *wrong = begun ? attn_link_wait(link, request, 2) : attn_link_refused;
     if (wrong) {
         const int peer = from >= 0 && request[0] != MPI_REQUEST_NULL ? from : to;
         link->lost = true;
-        give_up(request);
+        attn_link_give_up(request, 2);
         return fail(link, call, peer, wrong);
     }
     return ATTN_OK;
@@ -65,8 +64,9 @@ static attn_status pass_piece(struct attn_link *link, const struct attn_link_cal
 attn_status attn_link_pass(struct attn_link *link, const struct attn_link_call *call, int to, const void *send, int from, void *receive,
                            size_t bytes) {
     attn_status status = link->lost ? fail(link, call, -1, "a rank was lost before") : ATTN_OK;
-    for (size_t at = 0; at < bytes && !status; at += most_bytes) {
-        const int n = (int)(bytes - at < most_bytes ? bytes - at : most_bytes);
+    const size_t piece = attn_link_piece(link);
+    for (size_t at = 0; at < bytes && !status; at += piece) {
+        const int n = (int)(bytes - at < piece ? bytes - at : piece);
         status = pass_piece(link, call, to, (const char *)send + at, from, (char *)receive + at, n);
     }
     return status;
@@ -76,7 +76,7 @@ attn_status attn_link_pass(struct attn_link *link, const struct attn_link_call *
 
 /* A call of all ranks that has begun, or not, is waited for. MPI lets nobody give it up: what it writes to stays. */
 static attn_status finish(struct attn_link *link, const struct attn_link_call *call, int begun, MPI_Request *request) {
-    const char *wrong = begun == MPI_SUCCESS ? wait_for(link, request, 1) : failed;
+    const char *wrong = begun == MPI_SUCCESS ? attn_link_wait(link, request, 1) : attn_link_refused;
     if (!wrong) return ATTN_OK;
     link->lost = true;
     return fail(link, call, -1, wrong);

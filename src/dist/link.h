@@ -14,6 +14,7 @@ struct attn_link {
     MPI_Comm comm;
     int rank, count;
     double deadline; /* seconds that another rank may take to come to a call */
+    size_t piece;    /* bytes of one message of MPI, which counts in int; longer ones go in several. 0: 256 MiB */
     bool lost;       /* one has taken longer, or MPI has failed: every later call fails */
     int64_t least[3];
     double shared[ATTN_LINK_SHARED];
@@ -34,5 +35,15 @@ attn_status attn_link_agree(struct attn_link *link, const struct attn_link_call 
 /* Numbers of rank 0, ATTN_LINK_SHARED at most, for all; sums over all ranks, of an array that stays where it is. */
 attn_status attn_link_share(struct attn_link *link, const struct attn_link_call *call, double *numbers, int count);
 attn_status attn_link_sum(struct attn_link *link, const struct attn_link_call *call, double *numbers, int64_t count);
+
+/* For what begins requests of its own on link->comm. */
+static inline size_t attn_link_piece(const struct attn_link *link) {
+    return link->piece ? link->piece : (size_t)1 << 28;
+}
+/* Until all are done and MPI_REQUEST_NULL: NULL, else what went wrong, in words. */
+const char *attn_link_wait(const struct attn_link *link, MPI_Request *request, int count);
+/* Of messages between two. Memory of those that are under way must stay nevertheless. */
+void attn_link_give_up(MPI_Request *request, int count);
+extern const char attn_link_refused[]; /* MPI did not begin a call */
 
 #endif

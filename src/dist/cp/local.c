@@ -283,8 +283,7 @@ attn_status attn_local_open(struct attn_local_world *world, int rank, struct att
                                            .receive = receive,
                                            .progress = progress,
                                            .wait = wait,
-                                           .close = close_rank,
-                                           .lost = atomic_load(&world->lost) != 0};
+                                           .close = close_rank};
     *out = &r->transport;
     return ATTN_OK;
 }

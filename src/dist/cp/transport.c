@@ -30,7 +30,7 @@ attn_status attn_transport_pass(struct attn_transport *t, const struct attn_link
  * it twice does no harm. */
 attn_status attn_transport_agree(struct attn_transport *t, const struct attn_link_call *call, attn_status status) {
     struct attn_verdict *own = &t->own, *other = &t->other;
-    if (t->counts_only || t->count == 1) return status;
+    if (t->counts_only) return status;
     if (t->lost) return attn_link_fail(t->rank, call, -1, "a rank was lost before");
     *own = (struct attn_verdict){.status = (int32_t)status, .rank = t->rank};
     if (status) attn_ctx_error(call->ctx, own->text, sizeof own->text);
