@@ -3,17 +3,8 @@
 #define ATTN_DIST_CP_PREDICT_H
 
 #include "dist/cp/cp.h"
-
-/* A cluster. Ranks [n * ranks_per_node, ...) share a node. */
-struct attn_topology {
-    int64_t ranks_per_node;
-    double latency[2], bandwidth[2]; /* seconds a message, bytes a second of one rank: inside a node, between nodes */
-    int64_t links;                   /* of a node to others, each of bandwidth[1], shared by its ranks */
-    double memory;                   /* bytes a rank; INFINITY: no limit */
-};
-
-/* Kernel seconds measured somewhere: rows of pass, mask, len, head size -> seconds, or one rate. */
-struct attn_rates; /* rates.h */
+#include "dist/cp/rates.h"
+#include "dist/cp/topology.h"
 
 struct attn_cp_prediction {
     int64_t rank_count;
