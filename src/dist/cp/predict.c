@@ -71,14 +71,15 @@ static void add_times(struct sum *s, struct attn_stage_view *v, int u, struct at
 static double workspace_of(const struct sum *s, const struct attn_stage_view *v) {
     struct attn_cp cp = {.problem = *s->problem, .config = *s->config};
     struct attn_cp_rooms rooms;
-    const int chunks = s->config->exchanges > 1 && v->grid.ulysses > 1 ? s->config->exchanges : 1, pieces = v->grid.ulysses * chunks;
+    const int32_t kv_heads = attn_grid_kv_heads(&v->grid, s->problem->kv_heads) / v->grid.ulysses;
+    const int chunks = attn_cp_chunks(&v->grid, s->config->exchanges, kv_heads);
     const struct attn_cp_stage stage = {.cp = &cp,
                                         .grid = v->grid,
                                         .places = v->places,
                                         .tokens = v->places * v->grid.ulysses,
                                         .chunks = chunks,
-                                        .heads = s->problem->heads / pieces,
-                                        .kv_heads = attn_grid_kv_heads(&v->grid, s->problem->kv_heads) / pieces};
+                                        .heads = s->problem->heads / v->grid.ulysses / chunks,
+                                        .kv_heads = kv_heads / chunks};
     return attn_cp_lay_out(&stage, &rooms) ? (double)rooms.bytes : (double)INFINITY;
 }
 

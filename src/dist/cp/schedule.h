@@ -67,6 +67,13 @@ struct attn_rank_time {
 /* Of the ranks of piece u, at all positions that the view has: time[positions]. */
 void attn_stage_times(struct attn_stage_view *view, int pass, int u, struct attn_rank_time *time);
 
+/* Chunks of heads that the executor makes: as many as asked for, as far as they divide the key/value heads of a rank. */
+static inline int attn_cp_chunks(const struct attn_grid *grid, int exchanges, int32_t kv_heads) {
+    int chunks = grid->ulysses > 1 && exchanges > 1 ? exchanges : 1;
+    while (kv_heads % chunks) chunks--;
+    return chunks;
+}
+
 /* Bytes that a rank sends to each other one of those it exchanges heads with: before the arithmetic, and behind it. */
 struct attn_exchange {
     int64_t heads[2], rows[2]; /* in, out */

@@ -9,10 +9,11 @@ static int64_t token_bytes(const attn_problem *p, const struct attn_grid *grid, 
 }
 
 struct attn_exchange attn_exchange_bytes(const attn_problem *p, const struct attn_grid *grid, bool keep, int64_t places, int pass) {
-    const int64_t e = (int64_t)attn_dtype_bytes(p->dtype), f = (int64_t)sizeof(float), tokens = p->batch * places;
+    const int64_t e = (int64_t)attn_dtype_bytes(p->dtype), out = (int64_t)attn_dtype_bytes(p->o_dtype), f = (int64_t)sizeof(float);
+    const int64_t tokens = p->batch * places;
     const int64_t q = (int64_t)p->heads * p->dim, o = (int64_t)p->heads * p->v_dim;
     const int64_t inputs = q * e + token_bytes(p, grid, (size_t)e);
-    struct attn_exchange x = {.heads = {inputs, o * f}, .rows = {0, p->heads * f}};
+    struct attn_exchange x = {.heads = {inputs, o * out}, .rows = {0, p->heads * f}};
     if (pass == 1)
         x = (struct attn_exchange){{o * e + (keep ? 0 : inputs), q * f + token_bytes(p, grid, sizeof(float))},
                                    {p->heads * f * (keep ? 1 : 2), 0}};
