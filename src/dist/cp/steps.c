@@ -92,19 +92,27 @@ static void exact_ring(struct attn_stage_view *v, int pass, struct attn_rank_tim
     }
 }
 
-/* Some stand for all: the slowest link of the ring sets the pace of every rank. */
-static void sampled_ring(struct attn_stage_view *v, int pass, struct attn_rank_time *time) {
-    struct attn_hop slowest[2] = {v->hop[0], v->hop[v->positions]};
-    for (int kind = 0; kind < 2; kind++)
-        for (int p = 0; p < v->positions; p++) {
-            const struct attn_hop *h = &v->hop[kind * v->positions + p];
-            if (h->bandwidth < slowest[kind].bandwidth) slowest[kind] = *h;
-        }
-    const double far = v->grid.windows > 1 ? v->grid.windows * long_transfer(v, pass, v->grid.windows / 2, &slowest[1]) : 0;
+/* The slowest links of the ring, near and far: they set the pace of every rank. */
+struct pace {
+    struct attn_hop near, far;
+};
+static struct pace find_pace(const struct attn_stage_view *v) {
+    struct pace pace = {v->hop[0], v->hop[v->positions]};
+    for (int p = 0; p < v->positions; p++) {
+        const struct attn_hop *near = &v->hop[p], *far = &v->hop[v->positions + p];
+        if (attn_hop_seconds(near, v->kv) > attn_hop_seconds(&pace.near, v->kv)) pace.near = *near;
+        if (attn_hop_seconds(far, v->kv) > attn_hop_seconds(&pace.far, v->kv)) pace.far = *far;
+    }
+    return pace;
+}
+
+/* Some stand for all. */
+static void sampled_ring(struct attn_stage_view *v, int pass, const struct pace *pace, struct attn_rank_time *time) {
+    const double far = v->grid.windows > 1 ? v->grid.windows * long_transfer(v, pass, v->grid.windows / 2, &pace->far) : 0;
     for (int p = 0; p < v->positions; p++) {
         double sum = 0;
         for (int i = 0; i < v->steps; i++)
-            sum += v->weight[i] * fmax(step_compute(v, pass, p, i), short_transfer(v, pass, v->step[i], &slowest[0]));
+            sum += v->weight[i] * fmax(step_compute(v, pass, p, i), short_transfer(v, pass, v->step[i], &pace->near));
         time[p].total = fmax(sum, far) + last_transfer(v, pass, p);
     }
 }
@@ -120,21 +128,27 @@ static void gathered(struct attn_stage_view *v, int pass, int u, struct attn_ran
     }
 }
 
+static double messages_of(const struct attn_stage_view *v, int pass, const struct pace *pace) {
+    double sum = last_transfer(v, pass, 0);
+    for (int i = 0; i < v->steps; i++) sum += v->weight[i] * short_transfer(v, pass, v->step[i], &pace->near);
+    for (int w = 0; w < v->grid.windows && v->grid.windows > 1; w++) sum += long_transfer(v, pass, w, &pace->far);
+    return sum;
+}
+
 static void ringed(struct attn_stage_view *v, int pass, int u, struct attn_rank_time *time) {
-    const int windows = v->grid.windows;
     for (int p = 0; p < v->positions; p++) {
         const int rank = attn_grid_rank(&v->grid, u, v->position[p]);
         v->hop[p] = attn_ring_hop(&v->machine->topology, &v->grid, rank, false);
         v->hop[v->positions + p] = attn_ring_hop(&v->machine->topology, &v->grid, rank, true);
-        time[p] = (struct attn_rank_time){.communication = last_transfer(v, pass, p)};
-        for (int i = 0; i < v->steps; i++) {
-            time[p].compute += v->weight[i] * step_compute(v, pass, p, i);
-            time[p].communication += v->weight[i] * short_transfer(v, pass, v->step[i], &v->hop[p]);
-        }
-        for (int w = 0; w < windows && windows > 1; w++) time[p].communication += long_transfer(v, pass, w, &v->hop[v->positions + p]);
+    }
+    const struct pace pace = find_pace(v);
+    const double communication = messages_of(v, pass, &pace);
+    for (int p = 0; p < v->positions; p++) {
+        time[p] = (struct attn_rank_time){.communication = communication};
+        for (int i = 0; i < v->steps; i++) time[p].compute += v->weight[i] * step_compute(v, pass, p, i);
     }
     if (v->sampled)
-        sampled_ring(v, pass, time);
+        sampled_ring(v, pass, &pace, time);
     else
         exact_ring(v, pass, time);
 }
