@@ -1,8 +1,10 @@
 /* Attention over ranks equals that of one rank, forward and backward: every mechanism, under every mask. Ranks are threads. */
 #include "base/random.h"
+#include "dist/cp/count.h"
 #include "dist/cp/cp.h"
 #include "mask/generate.h"
 #include "support/counts.h"
+#include "support/failing_memory.h"
 #include "support/problem.h"
 #include "support/ranks.h"
 #include "support/whole.h"
@@ -125,7 +127,7 @@ static void every_mechanism_under_every_mask_equals_one_rank(void **state) {
         for (int n = 0; n < 6; n++)
             for (int mask = 0; mask <= ATTN_PATTERN_COUNT; mask++) {
                 if (test_thinned() && number++ % 7) continue;
-                struct trial t = {.bound = 1e-5};
+                struct trial t = {.bound = 2e-6};
                 struct attn_document *document = NULL;
                 attn_problem p;
                 const char *name;
@@ -221,7 +223,7 @@ static void random_config(attn_ctx *ctx, struct attn_random *r, int ranks, const
 
 static bool one_of_many(attn_ctx *ctx, uint64_t seed) {
     struct attn_random r;
-    struct trial t = {.bound = 1e-5};
+    struct trial t = {.bound = 2e-6};
     struct attn_document *document = NULL;
     attn_problem p;
     const char *name;
@@ -257,8 +259,85 @@ static void any_options_equal_one_rank(void **state) {
     assert_true(right);
 }
 
+/* -------------------------------------------------------------------------------------------------- mistakes */
+
+/* Rank 1 of 4, by a transport that carries nothing. */
+static attn_status open_alone(attn_ctx *ctx, const attn_problem *p, const attn_mask *mask, const struct attn_cp_config *config) {
+    struct attn_transport transport;
+    struct attn_cp *cp = NULL;
+    attn_count_open(1, 4, &transport);
+    const attn_status status = attn_cp_open(ctx, p, mask, config, &transport, &cp);
+    attn_cp_close(cp);
+    return status;
+}
+
+static void refused(attn_ctx *ctx, const attn_problem *p, const attn_mask *mask, const struct attn_cp_config *config, attn_status status,
+                    const char *piece) {
+    char text[1024];
+    assert_int_equal(open_alone(ctx, p, mask, config), status);
+    if (!strstr(attn_ctx_error(ctx, text, sizeof text), piece)) fail_msg("\"%s\"; expected \"%s\"", text, piece);
+}
+
+static void what_ranks_cannot_do_is_refused_with_a_sentence(void **state) {
+    attn_ctx *ctx = test_context(1);
+    struct attn_cp_config ring = {.grid = {ATTN_CP_RING, 0, 1, 4, 1, false}, .sharding = ATTN_SHARD_ZIGZAG}, other = ring;
+    attn_problem p, wrong;
+    attn_mask *mask = compiled(ctx, "causal", 100);
+    (void)state;
+    describe(&p, 100, 4, 2, 8, 8);
+    assert_int_equal(open_alone(ctx, &p, mask, &ring), ATTN_OK);
+    wrong = p, wrong.layout = ATTN_THD;
+    refused(ctx, &wrong, mask, &ring, ATTN_EUNSUPPORTED, "layout is ATTN_THD");
+    wrong = p, wrong.dtype = ATTN_F64;
+    refused(ctx, &wrong, mask, &ring, ATTN_EUNSUPPORTED, "dtype is f64");
+    wrong = p, wrong.features |= ATTN_ALIBI;
+    refused(ctx, &wrong, mask, &ring, ATTN_EUNSUPPORTED, "problem.features is 0x3");
+    wrong = p, wrong.kv_len = 99;
+    refused(ctx, &wrong, mask, &ring, ATTN_ESHAPE, "q_len is 100 and kv_len 99");
+    wrong = p, wrong.batch = 0;
+    refused(ctx, &wrong, mask, &ring, ATTN_EINVAL, "problem.batch is 0");
+    wrong = p, wrong.q_len = wrong.kv_len = 101;
+    refused(ctx, &wrong, mask, &ring, ATTN_EMASK, "100");
+    other.grid.ring = 2;
+    refused(ctx, &p, mask, &other, ATTN_EINVAL, "a grid of 1 x 2 for 4 ranks");
+    struct attn_document document[2] = {{0, 60}, {60, 39}};
+    other = ring, other.document = document, other.documents = 2;
+    refused(ctx, &p, mask, &other, ATTN_EINVAL, "99 tokens together, the sequence has 100");
+    document[1].length = 40;
+    other.grid.mechanism = ATTN_CP_HYBRID;
+    refused(ctx, &p, mask, &other, ATTN_EUNSUPPORTED, "cross documents");
+    attn_mask_destroy(mask);
+    attn_ctx_destroy(ctx);
+}
+
+static attn_status open_and_run(attn_ctx *ctx) {
+    static const struct attn_cp_config config = {.grid = {ATTN_CP_USP, 0, 2, 2, 1, false}, .sharding = ATTN_SHARD_ZIGZAG, .exchanges = 2};
+    struct attn_transport transport;
+    struct attn_cp *cp = NULL;
+    attn_mask *mask = NULL, *document = NULL;
+    attn_problem p;
+    describe(&p, 50, 4, 4, 8, 8);
+    attn_count_open(3, 4, &transport);
+    attn_status status = attn_mask_parse(ctx, "causal & document:20,30", &document);
+    if (!status) status = attn_mask_compile(ctx, document, 50, 50, &mask);
+    if (!status) status = attn_cp_open(ctx, &p, mask, &config, &transport, &cp);
+    if (!status) status = attn_cp_forward(cp, NULL);
+    if (!status) status = attn_cp_backward(cp, NULL, NULL);
+    attn_cp_close(cp);
+    attn_mask_destroy(mask);
+    attn_mask_destroy(document);
+    return status;
+}
+
+static void a_failing_allocator_is_reported_and_leaks_nothing(void **state) {
+    (void)state;
+    test_survives(open_and_run, false);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(every_mechanism_under_every_mask_equals_one_rank),
-                                       cmocka_unit_test(any_options_equal_one_rank)};
+                                       cmocka_unit_test(any_options_equal_one_rank),
+                                       cmocka_unit_test(what_ranks_cannot_do_is_refused_with_a_sentence),
+                                       cmocka_unit_test(a_failing_allocator_is_reported_and_leaks_nothing)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -23,6 +23,7 @@ static attn_status check_problem(attn_ctx *ctx, const attn_problem *p) {
     if (p->features & ~known)
         return attn_fail(ctx, ATTN_EUNSUPPORTED,
                          "context parallelism: problem.features is 0x%x; expected ATTN_BACKWARD and ATTN_SINK at most", p->features);
+    if (p->batch < 1) return attn_fail(ctx, ATTN_EINVAL, "context parallelism: problem.batch is 0; expected at least 1 sequence");
     if (p->q_len != p->kv_len || p->q_len < 1)
         return attn_fail(ctx, ATTN_ESHAPE, "context parallelism: problem.q_len is %lld and kv_len %lld; expected the same, at least 1",
                          (long long)p->q_len, (long long)p->kv_len);
