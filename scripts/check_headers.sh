@@ -11,7 +11,7 @@ if command -v mpicc >/dev/null; then
         case $word in -I*) strict+=(-isystem "${word#-I}") ;; esac
     done
 else
-    no_mpi='attn_mpi\.h$|src/dist/(mpi|link|exscan|scan)\.h$'
+    no_mpi='attn_mpi\.h$|src/dist/(mpi|mpi_plan|start|transport_mpi|link|exscan|scan)\.h$'
 fi
 for compiler in gcc clang; do
     command -v $compiler >/dev/null || continue

@@ -1,5 +1,6 @@
 /* Prefix attention over ranks: made, checked against the other ranks, freed. */
 #include "dist/scan.h"
+#include "dist/start.h"
 
 #include <assert.h>
 #include <string.h>
@@ -8,27 +9,12 @@ void attn_mpi_config_init(attn_mpi_config *config) {
     *config = (attn_mpi_config){.size = sizeof *config, .comm = MPI_COMM_WORLD, .deadline = 60.0};
 }
 
-/* What cannot be told to the other ranks. */
-static attn_status check_alone(attn_ctx *ctx, const attn_mpi_config *config, attn_mpi_scan **out) {
-    int begun = 0, ended = 0;
-    if (!out) return attn_fail(ctx, ATTN_EINVAL, "scan over ranks: out is NULL, expected a place for the object");
-    *out = NULL;
-    if (config->size != sizeof *config)
-        return attn_fail(ctx, ATTN_EINVAL, "scan over ranks: config.size is %zu, expected %zu; call attn_mpi_config_init first",
-                         config->size, sizeof *config);
-    if (MPI_Initialized(&begun) != MPI_SUCCESS || !begun || MPI_Finalized(&ended) != MPI_SUCCESS || ended)
-        return attn_fail(ctx, ATTN_EINVAL, "scan over ranks: MPI %s; expected it begun by MPI_Init_thread",
-                         begun ? "has been ended" : "has not been begun");
-    if (config->comm == MPI_COMM_NULL)
-        return attn_fail(ctx, ATTN_EINVAL, "scan over ranks: config.comm is MPI_COMM_NULL, expected a communicator");
-    return ATTN_OK;
-}
+static const char what[] = "scan over ranks";
 
 static attn_status check_problem(attn_ctx *ctx, const attn_mpi_config *config, const attn_plan *plan) {
     const attn_problem *p = &plan->problem;
-    int level = MPI_THREAD_SINGLE;
-    if (!(config->deadline > 0.0))
-        return attn_fail(ctx, ATTN_EINVAL, "scan over ranks: config.deadline is %g, expected seconds above 0", config->deadline);
+    const attn_status status = attn_mpi_check_deadline(ctx, what, config->deadline);
+    if (status) return status;
     if (p->score != ATTN_SCORE_LEARNED_QUERY)
         return attn_fail(ctx, ATTN_EUNSUPPORTED, "scan over ranks: problem.score is %s; expected ATTN_SCORE_LEARNED_QUERY",
                          attn_score_name(p->score));
@@ -37,13 +23,7 @@ static attn_status check_problem(attn_ctx *ctx, const attn_mpi_config *config, c
                          attn_dtype_name(p->dtype));
     if (strcmp(plan->kernel->name, "scan") != 0 && strcmp(plan->kernel->name, "naive") != 0)
         return attn_fail(ctx, ATTN_EUNSUPPORTED, "scan over ranks: problem.kernel is %s; expected scan or naive", plan->kernel->name);
-    MPI_Query_thread(&level);
-    if (p->threads > 1 && level < MPI_THREAD_FUNNELED)
-        return attn_fail(ctx, ATTN_EINVAL,
-                         "scan over ranks: MPI was begun for one thread, and the plan has %d; expected MPI_Init_thread with "
-                         "MPI_THREAD_FUNNELED, or problem.threads 1",
-                         p->threads);
-    return ATTN_OK;
+    return attn_mpi_check_threads(ctx, what, p->threads);
 }
 
 /* What must be the same on all ranks. */
@@ -133,7 +113,9 @@ attn_status attn_mpi_scan_create(attn_ctx *ctx, const attn_problem *problem, con
     attn_mpi_config_init(&defaults);
     if (!config) config = &defaults;
     if (!ctx) return ATTN_EINVAL;
-    attn_status status = check_alone(ctx, config, out);
+    if (!out) return attn_fail(ctx, ATTN_EINVAL, "scan over ranks: out is NULL, expected a place for the object");
+    *out = NULL;
+    attn_status status = attn_mpi_check_alone(ctx, what, "attn_mpi_config_init", config->size, sizeof *config, config->comm);
     if (status) return status;
     struct attn_link *link = attn_alloc(ctx, sizeof *link); /* where calls that are under way may find it for ever */
     if (!link) return attn_no_memory(ctx, "scan over ranks", sizeof *link);

@@ -71,6 +71,9 @@ static inline void *attn_mask_extra(attn_mask *m) {
 }
 attn_mask *attn_mask_retain(const attn_mask *m);
 
+/* A number that compiled masks and single bands share where they were built alike; NULL: full. */
+uint64_t attn_mask_hash(const attn_mask *mask);
+
 /* A side of a band as text: a number, "inf" or "-inf". */
 enum { ATTN_MASK_SIDE = 24 };
 void attn_mask_print_side(char text[ATTN_MASK_SIDE], int64_t side);
