@@ -6,7 +6,7 @@ else() # the commands say so
   list(FILTER sources EXCLUDE REGEX "src/cli/training/|src/report/|bench/(train|tour|answer)|src/cli/bench_(train|tour|answer|stream)")
   list(APPEND sources src/cli/training/missing.c)
 endif()
-list(FILTER sources EXCLUDE REGEX "src/cli/(ranks|bench_scan)_mpi\\.c$")
+list(FILTER sources EXCLUDE REGEX "src/cli/(ranks|bench_scan|bench_cp)_mpi\\.c$")
 attn_choose_isa_files(sources)
 set(main ${sources})
 list(FILTER main INCLUDE REGEX "src/cli/main\\.c$")
@@ -51,7 +51,7 @@ endif()
 
 # The same program over MPI: it takes its own ranks_mpi.c before the library's ranks_one.c.
 if(TARGET attn_mpi AND TARGET attn_program AND TARGET attn_train)
-  add_executable(attn_mpi_program ${main} src/cli/ranks_mpi.c src/cli/bench_scan_mpi.c src/dist/mpi.c)
+  add_executable(attn_mpi_program ${main} src/cli/ranks_mpi.c src/cli/bench_scan_mpi.c src/cli/bench_cp_mpi.c src/dist/mpi.c)
   set_target_properties(attn_mpi_program PROPERTIES OUTPUT_NAME attn-mpi)
   target_link_libraries(attn_mpi_program PRIVATE attn_tools attn_mpi attn_common)
 endif()

@@ -70,7 +70,7 @@ static void seconds_come_from_a_rate_a_table_or_the_planner(void **state) {
     attn_problem p;
     struct attn_rates r;
     struct attn_speed speed;
-    const struct attn_work work = {.pairs = 2048.0 * 2048 * 4, .rows = 2048, .keys = 2048, .heads = 4};
+    const struct attn_kernel_work work = {.pairs = 2048.0 * 2048 * 4, .rows = 2048, .keys = 2048, .heads = 4};
     (void)state;
     attn_problem_init(&p);
     p.heads = p.kv_heads = 4;

@@ -17,6 +17,7 @@ static const struct {
     {"planner", attn_cmd_bench_planner, "what the planner's choices lose against the fastest kernel"},
     {"decode", attn_cmd_bench_decode, "few queries over a long cache, in each stored type, beside the bandwidth of memory"},
     {"scan", attn_cmd_bench_scan, "attention of a learned query: share of memory bandwidth"},
+    {"cp", attn_cmd_bench_cp, "attention over ranks: mechanisms of context parallelism, measured or predicted"},
     {"search", attn_cmd_bench_search, "exact top-k search: bytes of keys and multiply-adds a second"},
     {"pointer", attn_cmd_bench_pointer, "the additive score: hyperbolic tangents a second"},
     {"train", attn_cmd_bench_train, "training steps of models, beside PyTorch's"},
@@ -39,7 +40,7 @@ int attn_cmd_bench(int argc, char **argv) {
     const char *names[SUITES];
     if (argc >= 2 && attn_asks_help(argv[1])) return print_help();
     if (argc < 2)
-        return attn_complain("bench: a suite is missing: peak, kernels, masks, sparse, planner, decode, scan, search, pointer, train, "
+        return attn_complain("bench: a suite is missing: peak, kernels, masks, sparse, planner, decode, scan, cp, search, pointer, train, "
                              "tour, stream or answer; "
                              "see attn bench --help");
     for (int i = 0; i < SUITES; i++) {
@@ -48,7 +49,7 @@ int attn_cmd_bench(int argc, char **argv) {
     }
     const char *nearest = attn_nearest(argv[1], names, SUITES);
     if (nearest != NULL) return attn_complain("bench: there is no suite '%s'; did you mean '%s'?", argv[1], nearest);
-    return attn_complain("bench: there is no suite '%s': peak, kernels, masks, sparse, planner, decode, scan, search, pointer, train, "
+    return attn_complain("bench: there is no suite '%s': peak, kernels, masks, sparse, planner, decode, scan, cp, search, pointer, train, "
                          "tour, stream or answer",
                          argv[1]);
 }

@@ -35,6 +35,7 @@ int attn_cmd_bench_masks(int argc, char **argv);
 int attn_cmd_bench_sparse(int argc, char **argv);
 int attn_cmd_bench_planner(int argc, char **argv);
 int attn_cmd_bench_decode(int argc, char **argv);
+int attn_cmd_bench_cp(int argc, char **argv);
 int attn_cmd_bench_scan(int argc, char **argv);
 int attn_cmd_bench_search(int argc, char **argv);
 int attn_cmd_bench_pointer(int argc, char **argv);

@@ -17,6 +17,13 @@ const struct attn_ranks *attn_cli_ranks(void);
 typedef attn_status (*attn_scan_measure_fn)(attn_ctx *ctx, const struct attn_scan_spec *scan, struct attn_scan_figures *figures);
 attn_scan_measure_fn attn_cli_ranks_scan(void);
 
+struct attn_cp_spec; /* bench/cp.h */
+struct attn_cp_figures;
+
+/* attn_cp_measure of all processes as ranks; NULL: there is one process. All processes must call it. */
+typedef attn_status (*attn_cp_measure_fn)(attn_ctx *ctx, const struct attn_cp_spec *spec, struct attn_cp_figures *figures);
+attn_cp_measure_fn attn_cli_ranks_cp(void);
+
 /* Where complaints go: those of other processes than the first are kept until it is known that the first has none of its own. */
 FILE *attn_cli_errors(void);
 

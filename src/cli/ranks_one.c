@@ -15,6 +15,10 @@ attn_scan_measure_fn attn_cli_ranks_scan(void) {
     return NULL;
 }
 
+attn_cp_measure_fn attn_cli_ranks_cp(void) {
+    return NULL;
+}
+
 FILE *attn_cli_errors(void) {
     return stderr;
 }

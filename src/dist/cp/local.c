@@ -277,13 +277,8 @@ attn_status attn_local_open(struct attn_local_world *world, int rank, struct att
     struct rank *r = &world->rank[rank];
     if (r->open) return attn_fail(world->ctx, ATTN_EINVAL, "ranks of threads: rank %d is open already", rank);
     r->open = true;
-    r->transport = (struct attn_transport){.rank = rank,
-                                           .count = world->count,
-                                           .send = send,
-                                           .receive = receive,
-                                           .progress = progress,
-                                           .wait = wait,
-                                           .close = close_rank};
+    r->transport = (struct attn_transport){
+        .rank = rank, .count = world->count, .send = send, .receive = receive, .progress = progress, .wait = wait, .close = close_rank};
     *out = &r->transport;
     return ATTN_OK;
 }

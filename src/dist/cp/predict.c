@@ -48,21 +48,28 @@ static void add_bytes(const struct attn_stage_view *v, int pass, int rank, struc
     r->long_bytes[pass] += attn_ring_hop(t, &v->grid, rank, true).between ? far : 0;
 }
 
+static void add_rank(struct sum *s, const struct attn_stage_view *v, int pass, int rank, int p, const struct attn_rank_time *time) {
+    struct rank *r = &s->rank[rank];
+    r->time[pass].compute += time->compute;
+    r->time[pass].communication += time->communication;
+    r->time[pass].total += time->total;
+    s->longest[pass] = fmax(s->longest[pass], time->total);
+    add_bytes(v, pass, rank, r);
+    if (pass > 0) return;
+    r->seen = true;
+    r->area += v->area[p] / v->grid.ulysses * (double)s->problem->batch;
+    r->places += (double)v->places;
+}
+
+/* In hybrid a rank that was not looked at is as the one before that was: it may have been looked at in another round. */
 static void add_times(struct sum *s, struct attn_stage_view *v, int u, struct attn_rank_time *time) {
+    const bool all = v->grid.mechanism == ATTN_CP_HYBRID;
     for (int pass = 0; pass < s->passes; pass++) {
         attn_stage_times(v, pass, u, time);
         for (int p = 0; p < v->positions; p++) {
-            const int rank = attn_grid_rank(&v->grid, u, v->position[p]);
-            struct rank *r = &s->rank[rank];
-            r->time[pass].compute += time[p].compute;
-            r->time[pass].communication += time[p].communication;
-            r->time[pass].total += time[p].total;
-            s->longest[pass] = fmax(s->longest[pass], time[p].total);
-            add_bytes(v, pass, rank, r);
-            if (pass > 0) continue;
-            r->seen = true;
-            r->area += v->area[p] / v->grid.ulysses * (double)s->problem->batch;
-            r->places += (double)v->places;
+            const int end = p + 1 == v->positions ? v->grid.ring : v->position[p + 1];
+            for (int y = v->position[p]; y < (all ? end : v->position[p] + 1); y++)
+                add_rank(s, v, pass, attn_grid_rank(&v->grid, u, y), p, &time[p]);
         }
     }
 }
@@ -130,10 +137,24 @@ static void end_round(struct sum *s) {
     }
 }
 
+/* A pair of two documents would be lost. */
+static attn_status check_apart(const struct sum *s) {
+    const attn_problem *p = s->problem;
+    const struct attn_run run = {0, 1, p->kv_len, 0};
+    const struct attn_places all = {&run, 1, p->kv_len};
+    const double whole = attn_cut_area(s->mask, p->kv_len, p->heads, &all, &all) * (double)p->batch;
+    double area = 0;
+    for (int r = 0; r < s->ranks; r++) area += s->rank[r].area;
+    if (s->out->sampled || area >= whole * (1 - 1e-9)) return ATTN_OK;
+    return attn_fail(s->ctx, ATTN_EUNSUPPORTED, "hybrid, but the mask lets %.4g of %.4g pairs cross documents; expected none", whole - area,
+                     whole);
+}
+
 static attn_status add_hybrid(struct sum *s, const struct attn_document *document, int64_t documents) {
     struct attn_hybrid hybrid;
     const size_t bytes = (size_t)documents * sizeof *document;
-    attn_status status = attn_hybrid_open(s->ctx, s->ranks, document, documents, s->config->capacity, &hybrid);
+    const int64_t capacity = s->config->capacity ? s->config->capacity : 8192;
+    attn_status status = attn_hybrid_open(s->ctx, s->ranks, document, documents, capacity, &hybrid);
     if (status) return status;
     struct attn_document *own = attn_alloc(s->ctx, bytes);
     if (!own) status = attn_no_memory(s->ctx, "a prediction", bytes);
@@ -144,7 +165,7 @@ static attn_status add_hybrid(struct sum *s, const struct attn_document *documen
     }
     attn_free(s->ctx, own);
     attn_hybrid_close(&hybrid);
-    return status;
+    return status ? status : check_apart(s);
 }
 
 /* ------------------------------------------------------------------------------------------------------ all */

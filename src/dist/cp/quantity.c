@@ -31,7 +31,7 @@ static bool is_number(const char *text) {
     return isdigit((unsigned char)text[0]) && !(text[0] == '0' && (text[1] == 'x' || text[1] == 'X'));
 }
 
-bool attn_number_parse(const char *text, double *out) {
+bool attn_plain_number(const char *text, double *out) {
     char *end;
     if (!is_number(text)) return false;
     const double value = strtod(text, &end);
@@ -64,7 +64,7 @@ char *attn_text_trim(char *text) {
     return text;
 }
 
-bool attn_lines_next(struct attn_lines *lines) {
+bool attn_noted_line(struct attn_noted_lines *lines) {
     while (lines->at < lines->end) {
         const char *newline = memchr(lines->at, '\n', (size_t)(lines->end - lines->at)), *stop = newline ? newline : lines->end;
         const char *hash = memchr(lines->at, '#', (size_t)(stop - lines->at));

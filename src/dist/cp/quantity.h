@@ -15,17 +15,17 @@ bool attn_quantity_parse(enum attn_quantity quantity, const char *text, double *
 const char *attn_quantity_units(enum attn_quantity quantity); /* "ns, us, ms or s", for complaints */
 
 /* Lines of a text, one after the other, without blanks around them, comments (# and all behind it) and empty ones. */
-struct attn_lines {
+struct attn_noted_lines {
     const char *at, *end;
     int64_t number; /* of the line that was read last, from 1 */
     char text[512];
     bool too_long; /* the line did not fit; text is its beginning */
 };
-bool attn_lines_next(struct attn_lines *lines);
+bool attn_noted_line(struct attn_noted_lines *lines);
 
 /* Cuts blanks off both ends of `text`, in place; its new beginning. */
 char *attn_text_trim(char *text);
 /* A whole decimal number, nothing behind it. */
-bool attn_number_parse(const char *text, double *out);
+bool attn_plain_number(const char *text, double *out);
 
 #endif

@@ -76,7 +76,7 @@ attn_status attn_speed_usual(attn_ctx *ctx, const attn_problem *problem, struct 
     return ATTN_OK;
 }
 
-static double cost_seconds(const struct attn_speed *s, const attn_problem *p, int pass, const struct attn_work *w) {
+static double cost_seconds(const struct attn_speed *s, const attn_problem *p, int pass, const struct attn_kernel_work *w) {
     const struct attn_cost *c = s->cost[pass];
     const double width = (double)(attn_div_up(p->dim, c->dims) + attn_div_up(p->v_dim, c->dims)) * c->dims;
     const double rows = (double)w->rows * w->heads;
@@ -84,7 +84,7 @@ static double cost_seconds(const struct attn_speed *s, const attn_problem *p, in
     return 1e-9 * sum / (s->threads > 0 ? s->threads : 1);
 }
 
-double attn_speed_seconds(const struct attn_speed *speed, const attn_problem *problem, int pass, const struct attn_work *work) {
+double attn_speed_seconds(const struct attn_speed *speed, const attn_problem *problem, int pass, const struct attn_kernel_work *work) {
     if (!(work->pairs > 0)) return 0;
     const double flops = work->pairs * attn_pair_flops(problem, pass);
     if (speed->flops > 0) return flops / speed->flops;

@@ -49,12 +49,12 @@ struct attn_speed {
 attn_status attn_speed_usual(attn_ctx *ctx, const attn_problem *problem, struct attn_speed *out);
 
 /* One call of a kernel: rows and keys of a head, allowed pairs of all heads. */
-struct attn_work {
+struct attn_kernel_work {
     double pairs;
     int64_t rows, keys;
     int32_t heads;
 };
-double attn_speed_seconds(const struct attn_speed *speed, const attn_problem *problem, int pass, const struct attn_work *work);
+double attn_speed_seconds(const struct attn_speed *speed, const attn_problem *problem, int pass, const struct attn_kernel_work *work);
 /* FLOPs of a pair and head. */
 double attn_pair_flops(const attn_problem *problem, int pass);
 

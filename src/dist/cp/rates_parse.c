@@ -97,7 +97,7 @@ static attn_status read_integer(const struct table *t, enum column c, double mos
     *out = 1;
     if (t->column[c] < 0) return ATTN_OK;
     const char *cell = t->cell[t->column[c]];
-    if (attn_number_parse(cell, out) && *out == floor(*out) && *out >= 1 && *out <= most) return ATTN_OK;
+    if (attn_plain_number(cell, out) && *out == floor(*out) && *out >= 1 && *out <= most) return ATTN_OK;
     char expected[64] = "";
     attn_append(expected, sizeof expected, "an integer from 1 to %.0f", most);
     return complain(t, names[c][0], cell, expected);
@@ -106,7 +106,7 @@ static attn_status read_integer(const struct table *t, enum column c, double mos
 static attn_status read_area(const struct table *t, const char *mask, double len, double *out) {
     const char *cell = t->column[AREA] < 0 ? "" : t->cell[t->column[AREA]];
     if (cell[0]) {
-        if (attn_number_parse(cell, out) && *out > 0 && *out <= len * len) return ATTN_OK;
+        if (attn_plain_number(cell, out) && *out > 0 && *out <= len * len) return ATTN_OK;
         return complain(t, "area", cell, "a number above 0, at most len * len");
     }
     *out = strcmp(mask, "full") == 0 ? len * len : strcmp(mask, "causal") == 0 ? len * (len + 1) / 2 : 0;
@@ -123,7 +123,7 @@ static attn_status read_row(const struct table *t, struct attn_rate *out, bool *
     if (strcmp(pass, "fwd") != 0 && strcmp(pass, "bwd") != 0 && strcmp(pass, "fwd+bwd") != 0)
         return complain(t, "pass", pass, "fwd, bwd or fwd+bwd");
     if (!*measured) return ATTN_OK;
-    if (!attn_number_parse(cell, &seconds) || !(seconds > 0)) return complain(t, names[SECONDS][0], cell, "a number above 0");
+    if (!attn_plain_number(cell, &seconds) || !(seconds > 0)) return complain(t, names[SECONDS][0], cell, "a number above 0");
     if (mask[0] == '\0' || strlen(mask) >= sizeof out->mask) return complain(t, "mask", mask, "a text of 1 to 63 characters");
     attn_status status = read_integer(t, LEN, 0x1p31, &len);
     if (!status) status = read_integer(t, DIM, 65536, &dim);

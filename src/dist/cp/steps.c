@@ -6,10 +6,10 @@
 
 static double compute_of(const struct attn_stage_view *v, int pass, double pairs, int64_t shards) {
     const int64_t tokens = v->places * v->grid.ulysses, batch = v->problem->batch;
-    const struct attn_work work = {.pairs = pairs * (double)batch / v->grid.ulysses,
-                                   .rows = tokens,
-                                   .keys = tokens * shards,
-                                   .heads = (int32_t)(v->problem->heads / v->grid.ulysses * batch)};
+    const struct attn_kernel_work work = {.pairs = pairs * (double)batch / v->grid.ulysses,
+                                          .rows = tokens,
+                                          .keys = tokens * shards,
+                                          .heads = (int32_t)(v->problem->heads / v->grid.ulysses * batch)};
     return attn_speed_seconds(&v->machine->speed, v->problem, pass, &work);
 }
 
@@ -96,12 +96,16 @@ static void exact_ring(struct attn_stage_view *v, int pass, struct attn_rank_tim
 struct pace {
     struct attn_hop near, far;
 };
-static struct pace find_pace(const struct attn_stage_view *v) {
+static struct pace find_pace(const struct attn_stage_view *v, int u) {
+    const struct attn_topology *t = &v->machine->topology;
     struct pace pace = {v->hop[0], v->hop[v->positions]};
-    for (int p = 0; p < v->positions; p++) {
-        const struct attn_hop *near = &v->hop[p], *far = &v->hop[v->positions + p];
-        if (attn_hop_seconds(near, v->kv) > attn_hop_seconds(&pace.near, v->kv)) pace.near = *near;
-        if (attn_hop_seconds(far, v->kv) > attn_hop_seconds(&pace.far, v->kv)) pace.far = *far;
+    const bool far = v->grid.windows > 1;
+    /* Those between nodes are all alike; among few that were looked at there may be none. */
+    for (int y = 0; y < v->grid.ring && !(pace.near.between && (pace.far.between || !far)); y++) {
+        const int rank = attn_grid_rank(&v->grid, u, y);
+        const struct attn_hop short_hop = attn_ring_hop(t, &v->grid, rank, false), long_hop = attn_ring_hop(t, &v->grid, rank, true);
+        if (attn_hop_seconds(&short_hop, v->kv) > attn_hop_seconds(&pace.near, v->kv)) pace.near = short_hop;
+        if (attn_hop_seconds(&long_hop, v->kv) > attn_hop_seconds(&pace.far, v->kv)) pace.far = long_hop;
     }
     return pace;
 }
@@ -141,7 +145,7 @@ static void ringed(struct attn_stage_view *v, int pass, int u, struct attn_rank_
         v->hop[p] = attn_ring_hop(&v->machine->topology, &v->grid, rank, false);
         v->hop[v->positions + p] = attn_ring_hop(&v->machine->topology, &v->grid, rank, true);
     }
-    const struct pace pace = find_pace(v);
+    const struct pace pace = find_pace(v, u);
     const double communication = messages_of(v, pass, &pace);
     for (int p = 0; p < v->positions; p++) {
         time[p] = (struct attn_rank_time){.communication = communication};

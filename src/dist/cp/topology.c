@@ -26,7 +26,7 @@ struct place {
 
 static attn_status set_count(const struct place *p, const char *key, const char *value, int64_t *out) {
     double number;
-    if (!attn_number_parse(value, &number) || number != floor(number) || number < 1 || number > 1 << 20)
+    if (!attn_plain_number(value, &number) || number != floor(number) || number < 1 || number > 1 << 20)
         return attn_fail(p->ctx, ATTN_EINVAL, "%s:%lld: %s: found '%.64s'; expected an integer from 1 to 1048576", p->name,
                          (long long)p->line, key, value);
     *out = (int64_t)number;
@@ -81,9 +81,9 @@ static attn_status unknown_key(const struct place *p, const char *name) {
 attn_status attn_topology_parse(attn_ctx *ctx, const char *name, const char *text, size_t size, struct attn_topology *out) {
     struct attn_topology t;
     int64_t seen[KEYS] = {0};
-    struct attn_lines lines = {.at = text, .end = text + size};
+    struct attn_noted_lines lines = {.at = text, .end = text + size};
     attn_topology_usual(&t);
-    while (attn_lines_next(&lines)) {
+    while (attn_noted_line(&lines)) {
         const struct place p = {ctx, name, lines.number};
         char *equals = strchr(lines.text, '=');
         if (lines.too_long || !equals)
