@@ -5,12 +5,16 @@
 
 #include "base/context.h"
 
+struct attn_transport; /* cp/transport.h */
+
 struct attn_ranks {
     int rank, count; /* count: a power of two */
     void *user;
     /* Sends `bytes` to the peer and receives as many from it. call and step say what for, should the peer not answer. */
     attn_status (*exchange)(void *user, attn_ctx *ctx, const char *call, int64_t step, int peer, const void *send, void *receive,
                             size_t bytes);
+    /* Messages between the `group` ranks from a multiple of it on that this one is among; ended by its close. All must call it alike. NULL: there are none. */
+    attn_status (*transport)(void *user, attn_ctx *ctx, int group, struct attn_transport **out);
 };
 
 /* All of these take ranks NULL for one process, where nothing is to be done, and must be called by all processes alike. */

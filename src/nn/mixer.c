@@ -2,6 +2,7 @@
 #include "nn/mixer.h"
 
 #include "base/nearest.h"
+#include "nn/mixer/heads.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -33,6 +34,10 @@ const attn_mixer_kind *attn_mixer_at(int index) {
 
 const void *attn_mixer_self(const attn_mixer *mixer) {
     return mixer->self;
+}
+
+const struct attn_softmax *attn_mixer_softmax(const attn_mixer *mixer) {
+    return mixer->kind == &attn_mixer_attention || mixer->kind == &attn_mixer_sliding ? mixer->self : NULL;
 }
 
 /* -------------------------------------------------------------------------------------------------------- text */
@@ -184,6 +189,8 @@ static attn_tensor *of_shape(const attn_mixer *mixer, const attn_tensor *u, attn
 
 attn_tensor *attn_mix(attn_mixer *mixer, attn_mixer_call *call) {
     if (!mixer || !is_sequence(mixer, call->u)) return NULL;
+    if (mixer->tape->split && !attn_mixer_softmax(mixer))
+        return attn_tape_fail(mixer->tape, ATTN_EUNSUPPORTED, "mixer %s: its tokens cannot be split over ranks", mixer->kind->name);
     return of_shape(mixer, call->u, mixer->kind->mix(mixer->self, call));
 }
 

@@ -10,6 +10,10 @@ attn_status attn_mixer_check(attn_tape *tape, const char *text, const attn_mixer
 /* The mixer's own memory, of bytes that its kind says. */
 const void *attn_mixer_self(const attn_mixer *mixer);
 
+/* Its softmax attention, of all tokens among themselves; NULL: it mixes tokens in another way. */
+struct attn_softmax;
+const struct attn_softmax *attn_mixer_softmax(const attn_mixer *mixer);
+
 extern const attn_mixer_kind attn_mixer_attention;
 extern const attn_mixer_kind attn_mixer_baseconv;
 extern const attn_mixer_kind attn_mixer_shortconv;

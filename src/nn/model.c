@@ -11,6 +11,8 @@ enum { NAME = 256, DEPTH = 64 };
 
 struct kept_mask {
     attn_mask *mask;
+    bool causal; /* attn_model_causal's, of `window` */
+    int64_t window;
     struct kept_mask *before;
 };
 
@@ -65,7 +67,7 @@ const attn_mask *attn_model_mask(attn_model *model, attn_mask *mask) {
         attn_mask_destroy(mask);
         return NULL;
     }
-    *kept = (struct kept_mask){mask, model->masks};
+    *kept = (struct kept_mask){.mask = mask, .before = model->masks};
     model->masks = kept;
     return mask;
 }
@@ -73,9 +75,14 @@ const attn_mask *attn_model_mask(attn_model *model, attn_mask *mask) {
 const attn_mask *attn_model_causal(attn_model *model, int64_t before) {
     attn_mask *mask;
     if (model->tape->status) return NULL;
+    for (const struct kept_mask *m = model->masks; m; m = m->before) /* layers share it, and what is planned for it */
+        if (m->causal && m->window == before) return m->mask;
     const int64_t low = before == ATTN_UNLIMITED ? -ATTN_UNLIMITED : -before;
     model->tape->status = attn_mask_band(model->tape->ctx, low, 0, ATTN_BOTTOM_RIGHT, &mask);
-    return model->tape->status ? NULL : attn_model_mask(model, mask);
+    if (model->tape->status || !attn_model_mask(model, mask)) return NULL;
+    model->masks->causal = true;
+    model->masks->window = before;
+    return mask;
 }
 
 /* ------------------------------------------------------------------------------------------------------ names */

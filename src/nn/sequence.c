@@ -1,5 +1,8 @@
 /* A model over tokens: embedding, blocks of a mixer and a state mixer, a last norm, a head that is usually the embedding again. */
-#include "nn/model.h"
+#include "nn/sequence.h"
+
+#include "nn/mixer/heads.h"
+#include "tape/split.h"
 
 struct block {
     attn_norm mixer_norm, state_norm;
@@ -119,6 +122,14 @@ static attn_tensor *with_positions(const attn_sequence *s, attn_tensor *r, int64
     return attn_add(r, attn_narrow(s->positions, 0, first, tokens));
 }
 
+/* Those of this rank's tokens. */
+static attn_tensor *with_own_positions(const attn_sequence *s, attn_tensor *r, int64_t tokens) {
+    if (!s->positions || !s->tape->split || !r) return with_positions(s, r, 0, tokens);
+    const struct attn_split_layout *l = s->tape->split->current;
+    attn_tensor *table = attn_reshape(s->positions, 3, (const int64_t[]){1, s->config.length, s->config.width});
+    return attn_add(r, attn_gather(table, l->places, l->token));
+}
+
 static bool in_length(attn_sequence *s, int64_t end) {
     if (end <= s->config.length) return true;
     attn_tape_fail(s->tape, ATTN_ESHAPE, "sequence model: %lld tokens; it was made for at most %lld", (long long)end,
@@ -130,8 +141,10 @@ attn_tensor *attn_sequence_hidden(attn_sequence *s, int64_t batch, int64_t token
                                   attn_tensor **penalty) {
     if (penalty) *penalty = NULL;
     if (!s || !in_length(s, tokens)) return NULL;
-    attn_tensor *r = attn_rows(s->embedding, 2, (const int64_t[]){batch, tokens}, token);
-    return attn_sequence_blocks(s, with_positions(s, r, 0, tokens), token, training, penalty);
+    if (s->tape->split) token = attn_split_rows(s->tape, batch, tokens, sizeof *token, token);
+    if (s->tape->status) return NULL;
+    attn_tensor *r = attn_rows(s->embedding, 2, (const int64_t[]){batch, attn_split_places(s->tape, tokens)}, token);
+    return attn_sequence_blocks(s, with_own_positions(s, r, tokens), token, training, penalty);
 }
 
 attn_tensor *attn_sequence_logits(attn_sequence *s, attn_tensor *hidden) {
@@ -140,6 +153,35 @@ attn_tensor *attn_sequence_logits(attn_sequence *s, attn_tensor *hidden) {
 
 attn_tensor *attn_sequence_embedding(attn_sequence *s) {
     return s ? s->embedding : NULL;
+}
+
+/* ---------------------------------------------------------------------------------------------------- over ranks */
+
+static int64_t common_divisor(int64_t a, int64_t b) {
+    while (b != 0) {
+        const int64_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a;
+}
+
+attn_status attn_sequence_check_split(const attn_sequence *s, int64_t *heads) {
+    attn_ctx *ctx = s->tape->ctx;
+    *heads = 0;
+    for (int64_t i = 0; i < s->config.layers; i++) {
+        const attn_mixer *mixer = s->blocks[i].mixer;
+        const struct attn_softmax *softmax = attn_mixer_softmax(mixer);
+        const char *name = attn_mixer_kind_of(mixer)->name;
+        if (!softmax)
+            return attn_fail(ctx, ATTN_EUNSUPPORTED,
+                             "mixer %s: its tokens cannot be split over ranks; expected attention or sliding in every layer", name);
+        if (softmax->config.dropout > 0)
+            return attn_fail(ctx, ATTN_EUNSUPPORTED, "mixer %s: dropout=%g of its weights over ranks is not supported; expected 0", name,
+                             softmax->config.dropout);
+        *heads = common_divisor(softmax->heads.count, *heads);
+    }
+    return ATTN_OK;
 }
 
 /* ---------------------------------------------------------------------------------------------- token by token */

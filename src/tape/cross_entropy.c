@@ -1,6 +1,6 @@
 /* Cross entropy of labels, fused with the softmax of the logits.
  *
- * forward   L = mean over labelled rows of (lse_i - x_i[t_i]),  lse_i = log sum_c e^(x_ic)
+ * forward   L = sum over labelled rows of (lse_i - x_i[t_i]) / rows,  lse_i = log sum_c e^(x_ic); rows: all labelled ones, some of which may be elsewhere
  * backward  dx_ic = dL / rows * (e^(x_ic - lse_i) - [c = t_i])
  */
 #include "tape/functions.h"
@@ -77,7 +77,7 @@ static bool open_labels(struct cross_entropy *n, const int32_t *target) {
     return true;
 }
 
-attn_tensor *attn_cross_entropy(attn_tensor *x, const int32_t *target) {
+attn_tensor *attn_cross_entropy_among(attn_tensor *x, const int32_t *target, int64_t labelled) {
     x = attn_contiguous(x);
     if (!x) return NULL;
     attn_tape *tape = x->tape;
@@ -87,6 +87,7 @@ attn_tensor *attn_cross_entropy(attn_tensor *x, const int32_t *target) {
     attn_tensor *out = attn_constant(tape, 1, (const int64_t[]){1}, 0);
     attn_real *lse = attn_tape_take(tape, (size_t)here.rows * sizeof *lse);
     if (!out || !lse || !open_labels(&here, target)) return NULL;
+    if (labelled >= 0) here.labelled = labelled;
     attn_range(tape, here.rows, attn_max64(1, ATTN_PIECE / here.columns), forward_rows, &(struct job){.n = &here, .lse = lse});
     here.lse = lse;
     double total = 0;
@@ -100,4 +101,8 @@ attn_tensor *attn_cross_entropy(attn_tensor *x, const int32_t *target) {
         *n = here;
     }
     return tape->status ? NULL : out;
+}
+
+attn_tensor *attn_cross_entropy(attn_tensor *x, const int32_t *target) {
+    return attn_cross_entropy_among(x, target, -1);
 }

@@ -22,37 +22,41 @@ static bool same_number(double a, double b) {
     return a == b || (isnan(a) && isnan(b));
 }
 
-static bool same_shape(const struct attn_plan_shape *a, const struct attn_plan_shape *b) {
+bool attn_plan_same_shape(const struct attn_plan_shape *a, const struct attn_plan_shape *b) {
     return a->score == b->score && a->batch == b->batch && a->q_len == b->q_len && a->kv_len == b->kv_len && a->heads == b->heads &&
            a->kv_heads == b->kv_heads && a->dim == b->dim && a->v_dim == b->v_dim && a->backward == b->backward &&
            same_number(a->scale, b->scale) && same_number(a->softcap, b->softcap) && same_number(a->dropout, b->dropout);
 }
 
+void attn_plan_problem(const struct attn_plan_shape *shape, attn_problem *problem) {
+    attn_problem_init(problem);
+    problem->dtype = sizeof(attn_real) == sizeof(double) ? ATTN_F64 : ATTN_F32;
+    problem->layout = ATTN_BTHD;
+    problem->score = shape->score;
+    if (shape->score == ATTN_SCORE_ADDITIVE && problem->dtype == ATTN_F32)
+        problem->kernel = "pointer"; /* whose sums are pointer_template.h's */
+    problem->features = (shape->backward ? ATTN_BACKWARD : 0u) | (shape->dropout > 0 ? ATTN_DROPOUT : 0u);
+    problem->heads = shape->heads;
+    problem->kv_heads = shape->kv_heads;
+    problem->dim = shape->dim;
+    problem->v_dim = shape->v_dim;
+    problem->batch = shape->batch;
+    problem->q_len = shape->q_len;
+    problem->kv_len = shape->kv_len;
+    problem->scale = shape->scale;
+    problem->softcap = shape->softcap;
+    problem->dropout = shape->dropout;
+}
+
 static attn_status make_plan(attn_ctx *ctx, const struct attn_plan_shape *shape, attn_plan **out) {
     attn_problem problem;
-    attn_problem_init(&problem);
-    problem.dtype = sizeof(attn_real) == sizeof(double) ? ATTN_F64 : ATTN_F32;
-    problem.layout = ATTN_BTHD;
-    problem.score = shape->score;
-    if (shape->score == ATTN_SCORE_ADDITIVE && problem.dtype == ATTN_F32)
-        problem.kernel = "pointer"; /* whose sums are pointer_template.h's */
-    problem.features = (shape->backward ? ATTN_BACKWARD : 0u) | (shape->dropout > 0 ? ATTN_DROPOUT : 0u);
-    problem.heads = shape->heads;
-    problem.kv_heads = shape->kv_heads;
-    problem.dim = shape->dim;
-    problem.v_dim = shape->v_dim;
-    problem.batch = shape->batch;
-    problem.q_len = shape->q_len;
-    problem.kv_len = shape->kv_len;
-    problem.scale = shape->scale;
-    problem.softcap = shape->softcap;
-    problem.dropout = shape->dropout;
+    attn_plan_problem(shape, &problem);
     return attn_plan_create(ctx, &problem, out);
 }
 
 const attn_plan *attn_tape_plan(attn_tape *tape, const struct attn_plan_shape *shape) {
     for (const struct attn_kept_plan *p = tape->plans; p; p = p->before)
-        if (same_shape(&p->shape, shape)) return p->plan;
+        if (attn_plan_same_shape(&p->shape, shape)) return p->plan;
     struct attn_kept_plan *fresh = attn_alloc(tape->ctx, sizeof *fresh);
     if (!fresh) {
         attn_tape_fail(tape, ATTN_ENOMEM, "attention: no memory for a plan");

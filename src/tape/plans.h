@@ -16,6 +16,10 @@ struct attn_plan_shape {
 /* The plan of arrays [B, T, H, D]. NULL: the tape is spoiled, with the plan's sentence. */
 const attn_plan *attn_tape_plan(attn_tape *tape, const struct attn_plan_shape *shape);
 
+/* What that asks of libattn. */
+void attn_plan_problem(const struct attn_plan_shape *shape, attn_problem *problem);
+bool attn_plan_same_shape(const struct attn_plan_shape *a, const struct attn_plan_shape *b);
+
 /* x itself where its last axis is contiguous, as plans read it fastest, else a copy. */
 attn_tensor *attn_plan_readable(attn_tensor *x);
 /* Such an x [B, T, H, D] for a plan. */

@@ -4,7 +4,7 @@
  * backward  the same with the angle turned round: dx_a += dy_a cos + dy_b sin, dx_b += dy_b cos - dy_a sin
  */
 #include "base/rotary.h"
-#include "tape/tape.h"
+#include "tape/split.h"
 
 struct rotary {
     struct attn_node node;
@@ -87,6 +87,7 @@ static void backward(struct attn_node *node) {
 struct angles {
     attn_real *cosine, *sine;
     int64_t pairs, length, first;
+    const int32_t *token; /* NULL: 0, 1, ...; negative: padding */
     double base;
 };
 
@@ -95,7 +96,7 @@ static void fill_angles(void *arg, int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; i++) {
         const double frequency = attn_rotary_frequency(a->base, 2 * a->pairs, i);
         for (int64_t t = 0; t < a->length; t++) {
-            const struct attn_turn turn = attn_rotary_turn(frequency, a->first + t);
+            const struct attn_turn turn = attn_rotary_turn(frequency, a->first + (a->token ? attn_max64(0, a->token[t]) : t));
             a->cosine[t * a->pairs + i] = (attn_real)turn.cosine;
             a->sine[t * a->pairs + i] = (attn_real)turn.sine;
         }
@@ -107,6 +108,7 @@ static bool make_angles(struct rotary *n, double base, int64_t first) {
     attn_tape *tape = n->x->tape;
     struct angles a = {.pairs = n->pairs, .length = n->x->size[n->x->dims - 3], .first = first, .base = base};
     const size_t bytes = (size_t)(a.length * a.pairs) * sizeof(attn_real);
+    if (tape->split) a.token = tape->split->current->token;
     n->cosine = a.cosine = attn_tape_take(tape, bytes);
     n->sine = a.sine = attn_tape_take(tape, bytes);
     if (!a.cosine || !a.sine) return false;
@@ -124,6 +126,9 @@ static bool check(attn_tensor *x, attn_rotary pairing, int64_t dim, double base,
     else if (pairing < ATTN_ROTARY_NONE || pairing > ATTN_ROTARY_HALVES || !(base > 0) || first < 0 || first > (int64_t)1 << 40)
         attn_tape_fail(x->tape, ATTN_EINVAL, "rope: pairing %d, base %g and first position %lld; 0 to 2, more than 0, 0 to 2^40 are needed",
                        (int)pairing, base, (long long)first);
+    else if (x->tape->split && (!x->tape->split->current || x->size[x->dims - 3] != x->tape->split->current->places))
+        attn_tape_fail(x->tape, ATTN_ESHAPE, "rope: x is %s; T must be the places of this rank's tokens of sequences over ranks",
+                       attn_shape_text(x, text));
     return !x->tape->status;
 }
 

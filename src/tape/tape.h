@@ -57,11 +57,12 @@ struct attn_tape {
     struct attn_fft *ffts; /* fft.c: of every length so far */
     uint64_t seed, draws;  /* of dropout; calls since the seed was set */
     attn_status status;
-    bool record, done; /* done: attn_tape_backward has run */
-    bool counting;     /* flops are */
-    double flops;      /* since the last reset */
-    bool quiet;        /* inside a checkpoint's forward pass: as when recording, without nodes */
-    bool frozen;       /* attn_tape_freeze */
+    bool record, done;        /* done: attn_tape_backward has run */
+    bool counting;            /* flops are */
+    double flops;             /* since the last reset */
+    bool quiet;               /* inside a checkpoint's forward pass: as when recording, without nodes */
+    bool frozen;              /* attn_tape_freeze */
+    struct attn_split *split; /* split.h: tensors hold this rank's tokens; NULL: all. The caller's, not freed with the tape */
 };
 
 /* Parameters stay as they are from here on, and nothing is recorded: no gradient is cleared, and linear layers of few rows read weights that are packed once,
@@ -120,6 +121,9 @@ static inline const attn_real *attn_grad_of(const attn_tensor *x) {
 attn_real *attn_grad_add(attn_tensor *x);
 /* Where to write every element, for a contiguous x: *add says whether to add to what is there instead. NULL: the tape is spoiled. */
 attn_real *attn_grad_write(attn_tensor *x, bool *add);
+
+/* attn_cross_entropy of rows that are among `labelled` with a label, over which the mean is taken; -1: those of x. */
+attn_tensor *attn_cross_entropy_among(attn_tensor *x, const int32_t *target, int64_t labelled);
 
 /* plans.c: gives the plans back. */
 void attn_tape_free_plans(attn_tape *tape);

@@ -7,6 +7,10 @@
 static const char *const optimizers[] = {"sgd", "adam", "adamw", "radam", "adafactor", NULL};
 static const char *const schedules[] = {"constant", "cosine", "cosine_epoch", "inverse_root", "steps", "linear", NULL};
 
+static const char *const contexts[] = {"none", "ring", "allgather", "ulysses", "usp", "loongtrain", NULL};
+static const struct attn_field_condition trainer_conditions[] = {
+    {"context_ranks", "context_parallel", "ring+allgather+ulysses+usp+loongtrain"}, {NULL, NULL, NULL}};
+
 const struct attn_recipe_field attn_trainer_fields[] = {
     {"seed", "of the first weights, the data and dropout", ATTN_WHOLE, "1", 0, 2147483647.0, NULL},
     {"steps", "steps of the optimiser; 0: as many as `epochs` have", ATTN_WHOLE, "0", 0, 1e12, NULL},
@@ -34,6 +38,10 @@ const struct attn_recipe_field attn_trainer_fields[] = {
     {"patience", "evaluations without a better figure after which training stops, with the best weights; 0: none", ATTN_WHOLE, "0", 0, 1e6,
      NULL},
     {"target", "figure at which training stops; 0: none", ATTN_NUMBER, "0", -1e12, 1e12, NULL},
+    {"context_parallel", "processes of attn-mpi share the tokens of each sequence, and attention is over them: by which mechanism",
+     ATTN_WORD, "none", 0, 0, contexts},
+    {"context_ranks", "processes that share a sequence; groups of so many share a step's micro-batches. 0: all processes", ATTN_WHOLE, "0",
+     0, 65536, NULL},
 };
 const int attn_trainer_field_count = sizeof attn_trainer_fields / sizeof attn_trainer_fields[0];
 
@@ -68,8 +76,9 @@ static bool is_one_of(const char *text, const char *list) {
     }
 }
 
-const struct attn_recipe_value *attn_task_unread(const struct attn_task *task, const struct attn_recipe *recipe, const char *field) {
-    for (const struct attn_field_condition *c = task->conditions; c && c->fields; c++) {
+static const struct attn_recipe_value *unread_by(const struct attn_field_condition *c, const struct attn_recipe *recipe,
+                                                 const char *field) {
+    for (; c && c->fields; c++) {
         char text[ATTN_RECIPE_TEXT];
         int by;
         if (!is_one_of(field, c->fields) || attn_recipe_field_of(recipe, "recipe", c->by, &by)) continue;
@@ -77,6 +86,11 @@ const struct attn_recipe_value *attn_task_unread(const struct attn_task *task, c
         if (!is_one_of(attn_recipe_value_text(value, text, sizeof text), c->values)) return value;
     }
     return NULL;
+}
+
+const struct attn_recipe_value *attn_task_unread(const struct attn_task *task, const struct attn_recipe *recipe, const char *field) {
+    const struct attn_recipe_value *value = unread_by(task->conditions, recipe, field);
+    return value ? value : unread_by(trainer_conditions, recipe, field);
 }
 
 attn_status attn_job_open(attn_ctx *ctx, const struct attn_task *task, const struct attn_recipe *recipe,

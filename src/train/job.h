@@ -157,7 +157,7 @@ extern const int attn_trainer_field_count;
 /* The recipe of a task with its defaults. */
 attn_status attn_task_recipe(attn_ctx *ctx, const struct attn_task *task, struct attn_recipe **out);
 
-/* Where by the task's conditions a recipe's field is not read: the value of the other field that says so; NULL: it is read. */
+/* Where by the task's or the trainer's conditions a recipe's field is not read: the value of the other field that says so; NULL: it is read. */
 const struct attn_recipe_value *attn_task_unread(const struct attn_task *task, const struct attn_recipe *recipe, const char *field);
 
 /* Makes the model and opens the task. `extra`: the text of a saved model, or NULL. Closed by attn_job_close, also after a failure. */

@@ -1,5 +1,7 @@
 #include "train/sequence_fields.h"
 
+#include "tape/tape.h"
+
 #include <string.h>
 
 const char *const attn_state_words[] = {"identity", "none", "mlp", "swiglu", NULL};
@@ -45,8 +47,8 @@ attn_status attn_sequence_from_recipe(struct attn_job *job, int64_t vocabulary, 
     return attn_tape_status(attn_model_tape(job->model));
 }
 
-attn_tensor *attn_sequence_loss(attn_tensor *logits, const int32_t *labels, attn_tensor *penalty, int64_t micros) {
-    attn_tensor *loss = attn_cross_entropy(logits, labels);
+attn_tensor *attn_sequence_loss(attn_tensor *logits, const int32_t *labels, int64_t labelled, attn_tensor *penalty, int64_t micros) {
+    attn_tensor *loss = attn_cross_entropy_among(logits, labels, labelled);
     if (penalty) loss = attn_add(loss, penalty);
     return micros > 1 ? attn_affine(loss, 1 / (attn_real)micros, 0) : loss;
 }

@@ -28,7 +28,8 @@ extern const char *const attn_state_words[], *const attn_position_words[], *cons
 attn_status attn_sequence_from_recipe(struct attn_job *job, int64_t vocabulary, int64_t length, attn_sequence **out);
 
 /* What one of `micros` micro-batches of equal size adds to the loss of the batch: the mean loss of the labelled rows, and the mixers' penalty (NULL: none),
- * which is of the micro-batch's own positions. labels as in attn_cross_entropy. */
-attn_tensor *attn_sequence_loss(attn_tensor *logits, const int32_t *labels, attn_tensor *penalty, int64_t micros);
+ * which is of the micro-batch's own positions. labels as in attn_cross_entropy; labelled: how many of the micro-batch there are, of all ranks that share its
+ * sequences, whose losses add up to it. */
+attn_tensor *attn_sequence_loss(attn_tensor *logits, const int32_t *labels, int64_t labelled, attn_tensor *penalty, int64_t micros);
 
 #endif

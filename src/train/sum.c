@@ -4,9 +4,9 @@
 
 #include <string.h>
 
-attn_status attn_gradient_sum_open(attn_ctx *ctx, const attn_model *model, int64_t micros, const struct attn_ranks *ranks,
+attn_status attn_gradient_sum_open(attn_ctx *ctx, const attn_model *model, int64_t micros, const struct attn_ranks *ranks, int group,
                                    struct attn_gradient_sum *out) {
-    *out = (struct attn_gradient_sum){.ctx = ctx, .model = model, .micros = micros, .elements = attn_model_elements(model)};
+    *out = (struct attn_gradient_sum){.ctx = ctx, .model = model, .micros = micros, .elements = attn_model_elements(model), .group = group};
     const bool alone = !ranks || ranks->count == 1;
     if (micros == 1 && alone) return ATTN_OK; /* the parameters' own gradients will do */
     const size_t bytes = (size_t)out->elements * sizeof(attn_real);
@@ -63,21 +63,27 @@ void attn_gradient_sum_take(struct attn_gradient_sum *sum, double loss) {
     sum->taken++;
 }
 
+/* Adds what this process and the one at that distance have. */
+static attn_status add_peer(struct attn_gradient_sum *sum, const struct attn_ranks *ranks, int64_t step, int distance, double *loss) {
+    attn_real *own = sum->level[sum->levels - 1];
+    const int peer = ranks->rank ^ distance;
+    double other = 0;
+    attn_status status =
+        ranks->exchange(ranks->user, sum->ctx, "gradients", step, peer, own, sum->received, (size_t)sum->elements * sizeof(attn_real));
+    if (!status) status = ranks->exchange(ranks->user, sum->ctx, "loss", step, peer, loss, &other, sizeof other);
+    if (!status) add(sum->elements, own, sum->received);
+    *loss += other;
+    return status;
+}
+
 attn_status attn_gradient_sum_finish(struct attn_gradient_sum *sum, const struct attn_ranks *ranks, int64_t step, double *loss) {
     attn_status status = ATTN_OK;
     const int top = sum->levels > 0 ? sum->levels - 1 : 0;
     *loss = sum->loss[top];
     sum->taken = 0;
     if (sum->levels == 0) return ATTN_OK;
-    for (int stride = 1; ranks && stride < ranks->count && !status; stride *= 2) {
-        const int peer = ranks->rank ^ stride;
-        double other = 0;
-        status = ranks->exchange(ranks->user, sum->ctx, "gradients", step, peer, sum->level[top], sum->received,
-                                 (size_t)sum->elements * sizeof(attn_real));
-        if (!status) status = ranks->exchange(ranks->user, sum->ctx, "loss", step, peer, loss, &other, sizeof other);
-        if (!status) add(sum->elements, sum->level[top], sum->received);
-        *loss += other;
-    }
+    for (int d = sum->group; ranks && d < ranks->count && !status; d *= 2) status = add_peer(sum, ranks, step, d, loss);
+    for (int d = 1; ranks && d < sum->group && !status; d *= 2) status = add_peer(sum, ranks, step, d, loss);
     if (!status) copy(sum, sum->level[top], true);
     return status;
 }

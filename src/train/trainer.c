@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "nn/model.h"
 #include "train/checkpoint.h"
+#include "train/context_parallel.h"
 #include "train/cost.h"
 #include "train/sum.h"
 
@@ -22,6 +23,7 @@ struct trainer {
     const struct attn_train_options *options;
     attn_optimizer *optimizer;
     attn_schedule schedule;
+    struct attn_context_parallel context;
     struct attn_gradient_sum sum;
     attn_real *average, *best; /* of all parameters; NULL: the recipe wants none */
     double average_share;
@@ -99,14 +101,19 @@ static attn_status array_of_all(struct trainer *t, attn_real **out) {
     return ATTN_OK;
 }
 
-static attn_status check_micros(attn_ctx *ctx, const struct attn_recipe *r, int64_t processes) {
+/* Processes that share a micro-batch count as one. */
+static attn_status check_micros(attn_ctx *ctx, const struct attn_recipe *r, int processes) {
+    int group;
+    const attn_status status = attn_context_groups(ctx, r, processes, &group);
+    const int groups = processes / group;
+    if (status) return status;
     const int64_t micros = attn_recipe_whole(r, "micro_batches"), batch = attn_recipe_whole(r, "batch");
     if ((micros & (micros - 1)) != 0 || batch % micros != 0)
         return attn_fail(ctx, ATTN_EINVAL, "recipe: micro_batches=%lld: expected a power of two that divides batch=%lld", (long long)micros,
                          (long long)batch);
-    if ((processes & (processes - 1)) != 0 || processes > micros)
-        return attn_fail(ctx, ATTN_EINVAL, "%lld processes share micro_batches=%lld: expected a power of two, at most as many",
-                         (long long)processes, (long long)micros);
+    if ((processes & (processes - 1)) != 0 || groups > micros)
+        return attn_fail(ctx, ATTN_EINVAL, "%d %s share micro_batches=%lld: expected a power of two, at most as many", groups,
+                         group > 1 ? "groups of processes" : "processes", (long long)micros);
     return ATTN_OK;
 }
 
@@ -125,17 +132,19 @@ attn_status attn_train_check_recipe(attn_ctx *ctx, const struct attn_recipe *rec
 
 attn_status attn_train_check(const struct attn_job *job, const struct attn_ranks *ranks) {
     int64_t steps;
-    const attn_status status = attn_train_steps(job, &steps);
-    return status ? status : attn_train_check_recipe(job->ctx, job->recipe, ranks);
+    attn_status status = attn_train_steps(job, &steps);
+    if (!status) status = attn_train_check_recipe(job->ctx, job->recipe, ranks);
+    return status ? status : attn_context_check(job, ranks ? ranks->count : 1);
 }
 
 static attn_status open_trainer(struct trainer *t) {
     const struct attn_recipe *r = t->job->recipe;
     attn_status status = attn_train_check(t->job, ranks_of(t));
     if (!status) status = attn_train_steps(t->job, &t->steps);
-    t->micros = attn_recipe_whole(r, "micro_batches") / (ranks_of(t) ? ranks_of(t)->count : 1);
+    if (!status) status = attn_context_open(t->job, ranks_of(t), &t->context);
+    if (!status) t->micros = attn_recipe_whole(r, "micro_batches") / t->context.groups;
     if (!status) status = make_optimizer(t->job, &t->optimizer);
-    if (!status) status = attn_gradient_sum_open(t->job->ctx, t->job->model, t->micros, ranks_of(t), &t->sum);
+    if (!status) status = attn_gradient_sum_open(t->job->ctx, t->job->model, t->micros, ranks_of(t), t->context.group, &t->sum);
     t->schedule = schedule_of(t->job, t->steps);
     t->average_share = attn_recipe_number(r, "ema");
     if (!status && t->average_share > 0) status = array_of_all(t, &t->average);
@@ -147,6 +156,7 @@ static attn_status open_trainer(struct trainer *t) {
 }
 
 static void close_trainer(struct trainer *t) {
+    attn_context_close(&t->context);
     attn_optimizer_destroy(t->optimizer);
     attn_gradient_sum_close(&t->sum);
     attn_free(t->job->ctx, t->average);
@@ -261,21 +271,29 @@ static attn_status not_finite(struct trainer *t, const char *what, double value,
                      isnan(value) ? (double)NAN : value, where[0] ? "; first in " : "", where, last_checkpoint(t, checkpoint));
 }
 
-static attn_status take_micro_batch(struct trainer *t, int64_t micro) {
+/* The loss of this process's part of a micro-batch, recorded. */
+static attn_status compute_loss(struct trainer *t, int64_t micro, attn_tensor **loss) {
     attn_tape *tape = attn_model_tape(t->job->model);
     const int64_t seed = attn_recipe_whole(t->job->recipe, "seed"), step = t->place.step;
     char where[ATTN_SHAPE_TEXT];
     attn_tape_reset(tape);
     attn_tape_seed(tape, attn_hash(attn_hash(attn_hash(ATTN_HASH_START, &seed, sizeof seed), &step, sizeof step), &micro, sizeof micro));
-    attn_tensor *loss = t->job->task->loss(t->job, step, micro, attn_recipe_whole(t->job->recipe, "micro_batches"));
-    if (!loss) return attn_tape_status(tape) ? attn_tape_status(tape) : ATTN_EINVAL;
-    const double value = (double)attn_data(loss)[0];
-    if (!isfinite(value)) {
-        attn_tape_first_bad(tape, where);
-        return not_finite(t, "loss", value, where);
-    }
-    const attn_status status = attn_tape_backward(loss);
-    if (!status) attn_gradient_sum_take(&t->sum, value);
+    attn_context_split(&t->context, t->job, true);
+    *loss = t->job->task->loss(t->job, step, micro, attn_recipe_whole(t->job->recipe, "micro_batches"));
+    if (!*loss) return attn_tape_status(tape) ? attn_tape_status(tape) : ATTN_EINVAL;
+    const double value = (double)attn_data(*loss)[0];
+    if (isfinite(value)) return ATTN_OK;
+    attn_tape_first_bad(tape, where);
+    return not_finite(t, "loss", value, where);
+}
+
+static attn_status take_micro_batch(struct trainer *t, int64_t micro) {
+    attn_tensor *loss;
+    attn_status status = compute_loss(t, micro, &loss);
+    status = attn_context_agree(&t->context, t->job->ctx, t->place.step, status); /* or the others would wait in backward */
+    if (!status) status = attn_tape_backward(loss);
+    attn_context_split(&t->context, t->job, false);
+    if (!status) attn_gradient_sum_take(&t->sum, (double)attn_data(loss)[0]);
     return status;
 }
 
@@ -297,7 +315,7 @@ static attn_status take_step(struct trainer *t, double *loss) {
     const struct attn_ranks *ranks = ranks_of(t);
     const double clip = attn_recipe_number(t->job->recipe, "clip"), rate = attn_schedule_rate(&t->schedule, t->place.step);
     attn_status status = ATTN_OK;
-    for (int64_t i = 0; i < t->micros && !status; i++) status = take_micro_batch(t, (ranks ? ranks->rank * t->micros : 0) + i);
+    for (int64_t i = 0; i < t->micros && !status; i++) status = take_micro_batch(t, t->context.number * t->micros + i);
     status = attn_ranks_agree(ranks, t->job->ctx, "micro-batches", t->place.step, status);
     if (status) return status;
     if (t->sum.levels > 0) attn_tape_reset(attn_model_tape(t->job->model));

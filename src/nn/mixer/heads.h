@@ -10,6 +10,12 @@ struct attn_heads {
     int64_t count, width; /* heads; D */
 };
 
+/* What mixers begin with whose attention is of all tokens among themselves: their tokens may be split over ranks. */
+struct attn_softmax {
+    struct attn_heads heads;
+    attn_attention_config config;
+};
+
 /* The option `heads`, 1 by default. */
 #define ATTN_HEADS_OPTION                                                                                                                  \
     { "heads", "heads, which divide the width", 1, 1, 1024, true, NULL }

@@ -3,8 +3,7 @@
 #include "nn/mixer/heads.h"
 
 struct sliding {
-    struct attn_heads heads;
-    attn_attention_config config;
+    struct attn_softmax softmax;
     int64_t window;
 };
 
@@ -18,15 +17,15 @@ static const attn_mixer_option options[] = {
 static void make(void *mixer, attn_model *model, const attn_mixer_place *place, const double *option) {
     struct sliding *s = mixer;
     s->window = (int64_t)option[WINDOW];
-    attn_heads_make(&s->heads, model, "sliding", place, (int64_t)option[HEADS]);
-    attn_attention_config_init(&s->config);
-    s->config.mask = attn_model_causal(model, s->window);
-    s->config.dropout = option[DROPOUT];
+    attn_heads_make(&s->softmax.heads, model, "sliding", place, (int64_t)option[HEADS]);
+    attn_attention_config_init(&s->softmax.config);
+    s->softmax.config.mask = attn_model_causal(model, s->window);
+    s->softmax.config.dropout = option[DROPOUT];
 }
 
 static attn_tensor *mix(void *mixer, attn_mixer_call *call) {
     struct sliding *s = mixer;
-    return attn_heads_attend(&s->heads, attn_heads_project(&s->heads, call->u), &s->config);
+    return attn_heads_attend(&s->softmax.heads, attn_heads_project(&s->softmax.heads, call->u), &s->softmax.config);
 }
 
 static int64_t slots_of(const struct sliding *s, int64_t tokens) {
@@ -36,13 +35,13 @@ static int64_t slots_of(const struct sliding *s, int64_t tokens) {
 /* Keys and values of the tokens before: 2 D window. */
 static int64_t state_size(const void *mixer, int64_t tokens) {
     const struct sliding *s = mixer;
-    return 2 * s->heads.width * slots_of(s, tokens);
+    return 2 * s->softmax.heads.width * slots_of(s, tokens);
 }
 
 /* The slots are a ring: softmax does not ask for an order. */
 static attn_tensor *step(void *mixer, attn_mixer_call *call, attn_real *state, int64_t tokens, int64_t position) {
     const struct sliding *s = mixer;
-    const struct attn_heads *h = &s->heads;
+    const struct attn_heads *h = &s->softmax.heads;
     const int64_t slots = slots_of(s, tokens), stride = state_size(mixer, tokens);
     attn_tensor *x = attn_heads_project(h, call->u), *kv = attn_narrow(x, 2, h->count, 2 * h->count);
     if (position > 0) {

@@ -1,6 +1,6 @@
 #include "system/zoology/labelled.h"
 
-#include "base/context.h"
+#include "tape/split.h"
 
 attn_status attn_labelled_open(attn_ctx *ctx, int64_t most, struct attn_labelled *out) {
     const size_t bytes = (size_t)most * sizeof *out->row;
@@ -17,14 +17,21 @@ void attn_labelled_close(attn_ctx *ctx, struct attn_labelled *labelled) {
     attn_free(ctx, labelled->loss);
 }
 
-attn_tensor *attn_labelled_rows(struct attn_labelled *l, attn_tensor *hidden, const int32_t *labels) {
+attn_tensor *attn_labelled_rows(struct attn_labelled *l, attn_tensor *hidden, int64_t tokens, const int32_t *labels) {
+    if (!hidden) return NULL;
     const int64_t rows = attn_size(hidden, 0) * attn_size(hidden, 1);
+    labels = attn_split_labels(hidden->tape, attn_size(hidden, 0), tokens, labels, &l->all);
+    if (!labels) return NULL;
     l->count = 0;
     for (int64_t i = 0; i < rows && l->count < l->most; i++)
         if (labels[i] >= 0) {
             l->row[l->count] = (int32_t)i;
             l->label[l->count++] = labels[i];
         }
+    if (l->count == 0 && hidden->tape->split) { /* the other ranks wait for this one in the layers' backward passes */
+        l->row[0] = 0;
+        l->label[l->count++] = -1;
+    }
     return attn_rows(attn_reshape(hidden, 2, (const int64_t[]){-1, attn_size(hidden, 2)}), 1, &l->count, l->row);
 }
 

@@ -209,7 +209,7 @@ static void make_examples(struct recall *s, const struct attn_mqar *task, uint64
 /* Logits of the labelled rows of the examples that were made; their labels are in s->rows. */
 static attn_tensor *logits_of(struct recall *s, const struct attn_mqar *task, int64_t count, bool training, attn_tensor **penalty) {
     attn_tensor *hidden = attn_sequence_hidden(s->sequence, count, task->length, s->tokens, training, penalty);
-    return attn_sequence_logits(s->sequence, attn_labelled_rows(&s->rows, hidden, s->labels));
+    return attn_sequence_logits(s->sequence, attn_labelled_rows(&s->rows, hidden, task->length, s->labels));
 }
 
 static attn_tensor *loss(struct attn_job *job, int64_t step, int64_t micro, int64_t micros) {
@@ -221,7 +221,7 @@ static attn_tensor *loss(struct attn_job *job, int64_t step, int64_t micro, int6
     attn_tensor *penalty;
     make_examples(s, &g->task, s->seed, turn.batch * s->batch + micro * count, count, g->examples);
     attn_tensor *logits = logits_of(s, &g->task, count, true, &penalty);
-    return attn_sequence_loss(logits, s->rows.label, penalty, micros);
+    return attn_sequence_loss(logits, s->rows.label, s->rows.all, penalty, micros);
 }
 
 /* Right answers and summed loss of a segment. */

@@ -9,6 +9,7 @@
 #include "system/zoology/distinct.h"
 #include "system/zoology/labelled.h"
 #include "system/zoology/zoology.h"
+#include "tape/split.h"
 #include "train/sequence_fields.h"
 
 #include <string.h>
@@ -134,16 +135,19 @@ static void make_example(struct stacked *s, uint64_t seed, int64_t index, int64_
 static attn_tensor *logits_of(struct attn_job *job, uint64_t seed, int64_t first, int64_t count, bool training, attn_tensor **penalty) {
     struct stacked *s = job->self;
     for (int64_t i = 0; i < count; i++) make_example(s, seed, first + i, i * s->length);
-    attn_tensor *x = attn_tensor_input(attn_model_tape(job->model), 3, (const int64_t[]){count, s->length, 2 * s->width}, s->rows);
+    attn_tape *tape = attn_model_tape(job->model);
+    const attn_real *rows = attn_split_rows(tape, count, s->length, 2 * (size_t)s->width * sizeof *rows, s->rows);
+    if (!rows) return NULL;
+    attn_tensor *x = attn_tensor_input(tape, 3, (const int64_t[]){count, attn_split_places(tape, s->length), 2 * s->width}, rows);
     attn_tensor *hidden = attn_sequence_blocks(s->sequence, attn_project(&s->in, x), NULL, training, penalty);
-    return attn_sequence_logits(s->sequence, attn_project(&s->out, attn_labelled_rows(&s->labelled, hidden, s->labels)));
+    return attn_sequence_logits(s->sequence, attn_project(&s->out, attn_labelled_rows(&s->labelled, hidden, s->length, s->labels)));
 }
 
 static attn_tensor *loss(struct attn_job *job, int64_t step, int64_t micro, int64_t micros) {
     struct stacked *s = job->self;
     const int64_t count = s->batch / micros;
     attn_tensor *penalty, *logits = logits_of(job, s->seed, step * s->batch + micro * count, count, true, &penalty);
-    return attn_sequence_loss(logits, s->labelled.label, penalty, micros);
+    return attn_sequence_loss(logits, s->labelled.label, s->labelled.all, penalty, micros);
 }
 
 static attn_status evaluate(struct attn_job *job, const char *data, struct attn_figures *out) {
