@@ -2,7 +2,7 @@
 #include "nn/sequence.h"
 
 #include "nn/mixer/heads.h"
-#include "tape/split.h"
+#include "tape/token_split.h"
 
 struct block {
     attn_norm mixer_norm, state_norm;
@@ -125,7 +125,7 @@ static attn_tensor *with_positions(const attn_sequence *s, attn_tensor *r, int64
 /* Those of this rank's tokens. */
 static attn_tensor *with_own_positions(const attn_sequence *s, attn_tensor *r, int64_t tokens) {
     if (!s->positions || !s->tape->split || !r) return with_positions(s, r, 0, tokens);
-    const struct attn_split_layout *l = s->tape->split->current;
+    const struct attn_token_split_layout *l = s->tape->split->current;
     attn_tensor *table = attn_reshape(s->positions, 3, (const int64_t[]){1, s->config.length, s->config.width});
     return attn_add(r, attn_gather(table, l->places, l->token));
 }
@@ -141,9 +141,9 @@ attn_tensor *attn_sequence_hidden(attn_sequence *s, int64_t batch, int64_t token
                                   attn_tensor **penalty) {
     if (penalty) *penalty = NULL;
     if (!s || !in_length(s, tokens)) return NULL;
-    if (s->tape->split) token = attn_split_rows(s->tape, batch, tokens, sizeof *token, token);
+    if (s->tape->split) token = attn_token_split_rows(s->tape, batch, tokens, sizeof *token, token);
     if (s->tape->status) return NULL;
-    attn_tensor *r = attn_rows(s->embedding, 2, (const int64_t[]){batch, attn_split_places(s->tape, tokens)}, token);
+    attn_tensor *r = attn_rows(s->embedding, 2, (const int64_t[]){batch, attn_token_split_places(s->tape, tokens)}, token);
     return attn_sequence_blocks(s, with_own_positions(s, r, tokens), token, training, penalty);
 }
 

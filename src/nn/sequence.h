@@ -4,7 +4,7 @@
 
 #include "nn/model.h"
 
-/* Whether its sequences may be split over ranks (tape/split.h): every mixer is softmax attention of all tokens among themselves. *heads: the greatest
+/* Whether its sequences may be split over ranks (tape/token_split.h): every mixer is softmax attention of all tokens among themselves. *heads: the greatest
  * common divisor of their numbers of heads. ATTN_EUNSUPPORTED names the mixer. */
 attn_status attn_sequence_check_split(const attn_sequence *sequence, int64_t *heads);
 

@@ -3,7 +3,7 @@
  * forward   attn_forward; O and LSE stay for
  * backward  attn_backward, which adds to the gradients in place, along the strides of q, k and v
  */
-#include "tape/split.h"
+#include "tape/token_split_attention.h"
 
 #include "base/random.h"
 
@@ -118,7 +118,7 @@ attn_tensor *attn_attention(attn_tensor *q, attn_tensor *k, attn_tensor *v, cons
     shape.scale = config->scale;
     shape.softcap = config->softcap;
     shape.dropout = tape->record ? config->dropout : 0;
-    if (tape->split) return attn_split_attention(x, config, &shape);
+    if (tape->split) return attn_token_split_attention(x, config, &shape);
     const attn_plan *plan = attn_tape_plan(tape, &shape);
     attn_tensor *out = attn_tensor_new(tape, 4, (const int64_t[]){shape.batch, shape.q_len, shape.heads, shape.v_dim});
     if (!plan || !out) return NULL;

@@ -4,7 +4,7 @@
  * forward   y_i = x_i keep_i / (1 - p)
  * backward  dx_i = dy_i keep_i / (1 - p), with the same keep_i
  */
-#include "tape/split.h"
+#include "tape/token_split.h"
 
 #include "base/random.h"
 
@@ -14,8 +14,8 @@ struct dropout {
     uint64_t seed, call;
     uint32_t threshold; /* of 32 random bits: below it an element is dropped */
     attn_real factor;
-    const struct attn_split_layout *layout; /* NULL: sequences are whole */
-    int64_t columns;                        /* with it: of a token */
+    const struct attn_token_split_layout *layout; /* NULL: sequences are whole */
+    int64_t columns;                              /* with it: of a token */
 };
 
 struct job {

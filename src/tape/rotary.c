@@ -4,7 +4,7 @@
  * backward  the same with the angle turned round: dx_a += dy_a cos + dy_b sin, dx_b += dy_b cos - dy_a sin
  */
 #include "base/rotary.h"
-#include "tape/split.h"
+#include "tape/token_split.h"
 
 struct rotary {
     struct attn_node node;

@@ -57,12 +57,12 @@ struct attn_tape {
     struct attn_fft *ffts; /* fft.c: of every length so far */
     uint64_t seed, draws;  /* of dropout; calls since the seed was set */
     attn_status status;
-    bool record, done;        /* done: attn_tape_backward has run */
-    bool counting;            /* flops are */
-    double flops;             /* since the last reset */
-    bool quiet;               /* inside a checkpoint's forward pass: as when recording, without nodes */
-    bool frozen;              /* attn_tape_freeze */
-    struct attn_split *split; /* split.h: tensors hold this rank's tokens; NULL: all. The caller's, not freed with the tape */
+    bool record, done;              /* done: attn_tape_backward has run */
+    bool counting;                  /* flops are */
+    double flops;                   /* since the last reset */
+    bool quiet;                     /* inside a checkpoint's forward pass: as when recording, without nodes */
+    bool frozen;                    /* attn_tape_freeze */
+    struct attn_token_split *split; /* token_split.h: tensors hold this rank's tokens; NULL: all. The caller's, not freed with the tape */
 };
 
 /* Parameters stay as they are from here on, and nothing is recorded: no gradient is cleared, and linear layers of few rows read weights that are packed once,

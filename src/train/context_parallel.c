@@ -1,7 +1,8 @@
 #include "train/context_parallel.h"
 
+#include "dist/cp/transport.h"
 #include "nn/sequence.h"
-#include "tape/split.h"
+#include "tape/token_split.h"
 
 attn_status attn_context_groups(attn_ctx *ctx, const struct attn_recipe *recipe, int processes, int *group) {
     const int64_t wanted = attn_recipe_whole(recipe, "context_ranks");
@@ -55,11 +56,11 @@ attn_status attn_context_open(struct attn_job *job, const struct attn_ranks *ran
     if (out->group == 1) return ATTN_OK;
     if (!ranks->transport) return attn_fail(job->ctx, ATTN_EUNSUPPORTED, "context_parallel: these processes have no messages for it");
     status = ranks->transport(ranks->user, job->ctx, out->group, &out->transport);
-    return status ? status : attn_split_open(job->ctx, out->transport, &grid, &out->split);
+    return status ? status : attn_token_split_open(job->ctx, out->transport, &grid, &out->split);
 }
 
 void attn_context_close(struct attn_context_parallel *context) {
-    attn_split_close(context->split);
+    attn_token_split_close(context->split);
     if (context->transport) context->transport->close(context->transport);
     context->split = NULL;
     context->transport = NULL;

@@ -8,7 +8,7 @@
 struct attn_context_parallel {
     int group, groups, number;        /* processes of a group; groups; that of this process */
     struct attn_transport *transport; /* NULL: sequences are whole, as is split */
-    struct attn_split *split;
+    struct attn_token_split *split;
 };
 
 /* The groups of `processes` processes. ATTN_EINVAL: the recipe wants others. */

@@ -1,6 +1,6 @@
 #include "system/zoology/labelled.h"
 
-#include "tape/split.h"
+#include "tape/token_split.h"
 
 attn_status attn_labelled_open(attn_ctx *ctx, int64_t most, struct attn_labelled *out) {
     const size_t bytes = (size_t)most * sizeof *out->row;
@@ -20,7 +20,7 @@ void attn_labelled_close(attn_ctx *ctx, struct attn_labelled *labelled) {
 attn_tensor *attn_labelled_rows(struct attn_labelled *l, attn_tensor *hidden, int64_t tokens, const int32_t *labels) {
     if (!hidden) return NULL;
     const int64_t rows = attn_size(hidden, 0) * attn_size(hidden, 1);
-    labels = attn_split_labels(hidden->tape, attn_size(hidden, 0), tokens, labels, &l->all);
+    labels = attn_token_split_labels(hidden->tape, attn_size(hidden, 0), tokens, labels, &l->all);
     if (!labels) return NULL;
     l->count = 0;
     for (int64_t i = 0; i < rows && l->count < l->most; i++)

@@ -9,7 +9,7 @@
 #include "system/zoology/distinct.h"
 #include "system/zoology/labelled.h"
 #include "system/zoology/zoology.h"
-#include "tape/split.h"
+#include "tape/token_split.h"
 #include "train/sequence_fields.h"
 
 #include <string.h>
@@ -136,9 +136,9 @@ static attn_tensor *logits_of(struct attn_job *job, uint64_t seed, int64_t first
     struct stacked *s = job->self;
     for (int64_t i = 0; i < count; i++) make_example(s, seed, first + i, i * s->length);
     attn_tape *tape = attn_model_tape(job->model);
-    const attn_real *rows = attn_split_rows(tape, count, s->length, 2 * (size_t)s->width * sizeof *rows, s->rows);
+    const attn_real *rows = attn_token_split_rows(tape, count, s->length, 2 * (size_t)s->width * sizeof *rows, s->rows);
     if (!rows) return NULL;
-    attn_tensor *x = attn_tensor_input(tape, 3, (const int64_t[]){count, attn_split_places(tape, s->length), 2 * s->width}, rows);
+    attn_tensor *x = attn_tensor_input(tape, 3, (const int64_t[]){count, attn_token_split_places(tape, s->length), 2 * s->width}, rows);
     attn_tensor *hidden = attn_sequence_blocks(s->sequence, attn_project(&s->in, x), NULL, training, penalty);
     return attn_sequence_logits(s->sequence, attn_project(&s->out, attn_labelled_rows(&s->labelled, hidden, s->length, s->labels)));
 }

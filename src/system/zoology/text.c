@@ -3,7 +3,7 @@
 #include "io/text.h"
 #include "system/zoology/text.h"
 #include "system/zoology/zoology.h"
-#include "tape/split.h"
+#include "tape/token_split.h"
 #include "train/answers.h"
 #include "train/sequence_fields.h"
 
@@ -63,7 +63,7 @@ static attn_tensor *loss(struct attn_job *job, int64_t step, int64_t micro, int6
     attn_tensor *penalty;
     int64_t labelled;
     attn_corpus_batch(&s->corpus, step, micro * count, count, s->input, s->target);
-    const int32_t *target = attn_split_labels(attn_model_tape(job->model), count, s->corpus.length, s->target, &labelled);
+    const int32_t *target = attn_token_split_labels(attn_model_tape(job->model), count, s->corpus.length, s->target, &labelled);
     attn_tensor *hidden = attn_sequence_hidden(s->sequence, count, s->corpus.length, s->input, true, &penalty);
     return attn_sequence_loss(attn_sequence_logits(s->sequence, hidden), target, labelled, penalty, micros);
 }

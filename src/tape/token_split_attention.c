@@ -3,7 +3,9 @@
  * forward   attn_cp_forward; O and LSE of this rank's places stay for
  * backward  attn_cp_backward; all ranks come to both in the same order, that of the tape
  */
-#include "tape/split.h"
+#include "tape/token_split_attention.h"
+
+#include "dist/cp/cp.h"
 
 #include <string.h>
 
@@ -16,15 +18,15 @@ struct attention {
 
 /* ------------------------------------------------------------------------------------------------------------- plans */
 
-struct attn_split_plan {
+struct attn_token_split_plan {
     struct attn_plan_shape shape; /* of the whole */
     const attn_mask *mask;
     struct attn_cp *cp;
-    struct attn_split_plan *before;
+    struct attn_token_split_plan *before;
 };
 
-void attn_split_free_plans(struct attn_split *split) {
-    for (struct attn_split_plan *p = split->plans, *before; p; p = before) {
+void attn_token_split_free_plans(struct attn_token_split *split) {
+    for (struct attn_token_split_plan *p = split->plans, *before; p; p = before) {
         before = p->before;
         attn_cp_close(p->cp);
         attn_free(split->ctx, p);
@@ -33,8 +35,8 @@ void attn_split_free_plans(struct attn_split *split) {
 }
 
 /* What the embedding, the positions and the labels have been cut by is what attention cuts by. */
-static attn_status compare_tokens(const struct attn_split *split, const struct attn_cp *cp) {
-    const struct attn_split_layout *l = split->current;
+static attn_status compare_tokens(const struct attn_token_split *split, const struct attn_cp *cp) {
+    const struct attn_token_split_layout *l = split->current;
     int64_t *token = attn_alloc(split->ctx, (size_t)cp->places * sizeof *token);
     if (!token) return attn_no_memory(split->ctx, "tokens of a rank", (size_t)cp->places * sizeof *token);
     attn_cp_tokens(cp, token);
@@ -44,8 +46,8 @@ static attn_status compare_tokens(const struct attn_split *split, const struct a
     return same ? ATTN_OK : attn_fail(split->ctx, ATTN_EINVAL, "attention over ranks: its tokens are not those of the sequences");
 }
 
-static attn_status make_plan(struct attn_split *split, struct attn_split_plan *p) {
-    const struct attn_cp_config config = {.grid = split->grid, .sharding = attn_split_sharding(split), .exchanges = 1};
+static attn_status make_plan(struct attn_token_split *split, struct attn_token_split_plan *p) {
+    const struct attn_cp_config config = {.grid = split->grid, .sharding = attn_token_split_sharding(split), .exchanges = 1};
     attn_problem problem;
     attn_plan_problem(&p->shape, &problem);
     attn_status status = attn_cp_open(split->ctx, &problem, p->mask, &config, split->transport, &p->cp);
@@ -55,15 +57,15 @@ static attn_status make_plan(struct attn_split *split, struct attn_split_plan *p
 
 /* NULL: the tape is spoiled. */
 static struct attn_cp *plan_of(attn_tape *tape, const struct attn_plan_shape *shape, const attn_mask *mask) {
-    struct attn_split *split = tape->split;
-    for (const struct attn_split_plan *p = split->plans; p; p = p->before)
+    struct attn_token_split *split = tape->split;
+    for (const struct attn_token_split_plan *p = split->plans; p; p = p->before)
         if (p->mask == mask && attn_plan_same_shape(&p->shape, shape)) return p->cp;
-    struct attn_split_plan *fresh = attn_alloc(split->ctx, sizeof *fresh);
+    struct attn_token_split_plan *fresh = attn_alloc(split->ctx, sizeof *fresh);
     if (!fresh) {
         attn_tape_fail(tape, ATTN_ENOMEM, "attention over ranks: no memory for a plan");
         return NULL;
     }
-    *fresh = (struct attn_split_plan){.shape = *shape, .mask = mask, .before = split->plans};
+    *fresh = (struct attn_token_split_plan){.shape = *shape, .mask = mask, .before = split->plans};
     tape->status = make_plan(split, fresh);
     if (tape->status) {
         if (fresh->cp) attn_cp_close(fresh->cp);
@@ -110,7 +112,7 @@ static void backward(struct attn_node *node) {
 
 /* False: the sentence is written. */
 static bool check(attn_tape *tape, const attn_attention_config *config, const struct attn_plan_shape *shape) {
-    const struct attn_split_layout *l = tape->split->current;
+    const struct attn_token_split_layout *l = tape->split->current;
     if (!l || shape->q_len != l->places || shape->kv_len != l->places)
         attn_tape_fail(tape, ATTN_ESHAPE,
                        "attention over ranks: %lld queries and %lld keys, expected the places of this rank's tokens, %lld",
@@ -136,7 +138,7 @@ static void execute(attn_tape *tape, struct attn_cp *cp, attn_args *args, attn_t
     attn_tape_add_flops(tape, cp->own_area * 2 * (double)(x[0]->size[3] + x[2]->size[3]));
 }
 
-attn_tensor *attn_split_attention(attn_tensor *const x[3], const attn_attention_config *config, const struct attn_plan_shape *shape) {
+attn_tensor *attn_token_split_attention(attn_tensor *const x[3], const attn_attention_config *config, const struct attn_plan_shape *shape) {
     attn_tape *tape = x[0]->tape;
     if (!check(tape, config, shape)) return NULL;
     struct attn_plan_shape whole = *shape;

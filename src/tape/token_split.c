@@ -1,20 +1,24 @@
 /* Who holds which tokens, for each length that the tape has met. */
-#include "tape/split.h"
+#include "tape/token_split_attention.h"
+
+#include "dist/cp/shard.h"
+#include "dist/cp/transport.h"
 
 #include <string.h>
 
-attn_status attn_split_open(attn_ctx *ctx, struct attn_transport *transport, const struct attn_grid *grid, struct attn_split **out) {
-    struct attn_split *split = attn_alloc(ctx, sizeof *split);
+attn_status attn_token_split_open(attn_ctx *ctx, struct attn_transport *transport, const struct attn_grid *grid,
+                                  struct attn_token_split **out) {
+    struct attn_token_split *split = attn_alloc(ctx, sizeof *split);
     if (!split) return attn_no_memory(ctx, "sequences over ranks", sizeof *split);
-    *split = (struct attn_split){.ctx = ctx, .transport = transport, .grid = *grid};
+    *split = (struct attn_token_split){.ctx = ctx, .transport = transport, .grid = *grid};
     *out = split;
     return ATTN_OK;
 }
 
-void attn_split_close(struct attn_split *split) {
+void attn_token_split_close(struct attn_token_split *split) {
     if (!split) return;
-    attn_split_free_plans(split);
-    for (struct attn_split_layout *l = split->layouts, *before; l; l = before) {
+    attn_token_split_free_plans(split);
+    for (struct attn_token_split_layout *l = split->layouts, *before; l; l = before) {
         before = l->before;
         attn_free(split->ctx, l->token);
         attn_free(split->ctx, l);
@@ -24,13 +28,13 @@ void attn_split_close(struct attn_split *split) {
 
 /* ----------------------------------------------------------------------------------------------------------- layouts */
 
-enum attn_sharding attn_split_sharding(const struct attn_split *split) {
+enum attn_sharding attn_token_split_sharding(const struct attn_token_split *split) {
     return split->grid.ring > 1 ? ATTN_SHARD_ZIGZAG
                                 : ATTN_SHARD_CONTIGUOUS; /* causal attention is as much work for all positions of a ring */
 }
 
 /* The tokens of this rank's part. */
-static attn_status fill_tokens(const struct attn_split *split, const struct attn_shards *shards, struct attn_split_layout *l) {
+static attn_status fill_tokens(const struct attn_token_split *split, const struct attn_shards *shards, struct attn_token_split_layout *l) {
     const struct attn_grid *g = &split->grid;
     const int rank = split->transport->rank, part = attn_grid_position(g, rank) * g->ulysses + attn_grid_piece(g, rank);
     int64_t *token = attn_alloc(split->ctx, (size_t)shards->places * sizeof *token);
@@ -44,9 +48,9 @@ static attn_status fill_tokens(const struct attn_split *split, const struct attn
     return token && l->token ? ATTN_OK : attn_no_memory(split->ctx, "tokens of a rank", (size_t)shards->places * sizeof *token);
 }
 
-static attn_status make_layout(const struct attn_split *split, struct attn_split_layout *l) {
+static attn_status make_layout(const struct attn_token_split *split, struct attn_token_split_layout *l) {
     const struct attn_document all = {0, l->tokens};
-    const struct attn_shard_config config = {.sharding = attn_split_sharding(split),
+    const struct attn_shard_config config = {.sharding = attn_token_split_sharding(split),
                                              .ring = split->grid.ring,
                                              .pieces = split->grid.ulysses,
                                              .document = &all,
@@ -63,17 +67,17 @@ static attn_status make_layout(const struct attn_split *split, struct attn_split
     return status;
 }
 
-bool attn_split_begin(attn_tape *tape, int64_t tokens) {
-    struct attn_split *split = tape->split;
+bool attn_token_split_choose(attn_tape *tape, int64_t tokens) {
+    struct attn_token_split *split = tape->split;
     if (!split || tape->status) return !tape->status;
-    for (const struct attn_split_layout *l = split->layouts; l; l = l->before)
+    for (const struct attn_token_split_layout *l = split->layouts; l; l = l->before)
         if (l->tokens == tokens) {
             split->current = l;
             return true;
         }
-    struct attn_split_layout *fresh = attn_alloc(split->ctx, sizeof *fresh);
+    struct attn_token_split_layout *fresh = attn_alloc(split->ctx, sizeof *fresh);
     if (!fresh) return attn_tape_fail(tape, ATTN_ENOMEM, "sequences over ranks: no memory for a layout") != NULL;
-    *fresh = (struct attn_split_layout){.tokens = tokens, .before = split->layouts};
+    *fresh = (struct attn_token_split_layout){.tokens = tokens, .before = split->layouts};
     tape->status = make_layout(split, fresh);
     if (tape->status) {
         attn_free(split->ctx, fresh->token);
@@ -84,16 +88,16 @@ bool attn_split_begin(attn_tape *tape, int64_t tokens) {
     return true;
 }
 
-int64_t attn_split_places(const attn_tape *tape, int64_t tokens) {
+int64_t attn_token_split_places(const attn_tape *tape, int64_t tokens) {
     return tape->split ? tape->split->current->places : tokens;
 }
 
 /* -------------------------------------------------------------------------------------------------------------- rows */
 
-const void *attn_split_rows(attn_tape *tape, int64_t batch, int64_t tokens, size_t bytes, const void *rows) {
-    if (!attn_split_begin(tape, tokens)) return NULL;
+const void *attn_token_split_rows(attn_tape *tape, int64_t batch, int64_t tokens, size_t bytes, const void *rows) {
+    if (!attn_token_split_choose(tape, tokens)) return NULL;
     if (!tape->split) return rows;
-    const struct attn_split_layout *l = tape->split->current;
+    const struct attn_token_split_layout *l = tape->split->current;
     char *own = attn_tape_take(tape, (size_t)(batch * l->places) * bytes), *to = own;
     for (int64_t b = 0; b < batch && own; b++)
         for (int64_t i = 0; i < l->places; i++, to += bytes)
@@ -104,13 +108,13 @@ const void *attn_split_rows(attn_tape *tape, int64_t batch, int64_t tokens, size
     return own;
 }
 
-const int32_t *attn_split_labels(attn_tape *tape, int64_t batch, int64_t tokens, const int32_t *label, int64_t *labelled) {
+const int32_t *attn_token_split_labels(attn_tape *tape, int64_t batch, int64_t tokens, const int32_t *label, int64_t *labelled) {
     int32_t *own;
     *labelled = 0;
     for (int64_t i = 0; i < batch * tokens; i++) *labelled += label[i] >= 0;
-    if (!attn_split_begin(tape, tokens)) return NULL;
+    if (!attn_token_split_choose(tape, tokens)) return NULL;
     if (!tape->split) return label;
-    const struct attn_split_layout *l = tape->split->current;
+    const struct attn_token_split_layout *l = tape->split->current;
     own = attn_tape_take(tape, (size_t)(batch * l->places) * sizeof *own);
     for (int64_t i = 0; i < batch * l->places && own; i++) {
         const int32_t token = l->token[i % l->places];

@@ -1,0 +1,14 @@
+/* Processes of a training that are threads here. */
+#ifndef TEST_TRAIN_SUPPORT_RANKS_H
+#define TEST_TRAIN_SUPPORT_RANKS_H
+
+#include "support/training.h"
+#include "train/context_parallel.h"
+
+enum { TEST_RANKS = 8 };
+
+/* Calls body in `count` threads, each with ranks and a context of one thread of its own; one of them may be alone: count 1. Assertions end the program. */
+typedef void (*test_rank_fn)(const struct attn_ranks *ranks, attn_ctx *ctx, void *user);
+void test_ranks_run(int count, test_rank_fn body, void *user);
+
+#endif
