@@ -2,6 +2,7 @@
 #include "dist/mpi.h"
 
 #include "base/clock.h"
+#include "dist/transport_mpi.h"
 
 #include <stdio.h>
 #include <time.h>
@@ -14,9 +15,21 @@ static attn_status exchange(void *user, attn_ctx *ctx, const char *call, int64_t
     return attn_link_pass(&m->link, &(struct attn_link_call){ctx, call, step}, peer, send, peer, receive, bytes);
 }
 
+/* Each group has messages of its own, as its transport duplicates the communicator. */
+static attn_status transport(void *user, attn_ctx *ctx, int group, struct attn_transport **out) {
+    const struct attn_mpi *m = user;
+    MPI_Comm comm;
+    if (MPI_Comm_split(MPI_COMM_WORLD, m->ranks.rank / group, m->ranks.rank, &comm) != MPI_SUCCESS)
+        return attn_fail(ctx, ATTN_ESYSTEM, "rank %d: MPI cannot make groups of %d ranks", m->ranks.rank, group);
+    const attn_status status = attn_mpi_transport_open(ctx, comm, m->link.deadline, 0, out);
+    MPI_Comm_free(&comm);
+    return status;
+}
+
 attn_status attn_mpi_begin(int *argc, char ***argv, double deadline, struct attn_mpi *out, char *error, size_t error_size) {
     int given;
-    *out = (struct attn_mpi){.ranks = {.count = 1, .user = out, .exchange = exchange}, .link = {.count = 1, .deadline = deadline}};
+    *out = (struct attn_mpi){.ranks = {.count = 1, .user = out, .exchange = exchange, .transport = transport},
+                             .link = {.count = 1, .deadline = deadline}};
     if (MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &given) != MPI_SUCCESS) {
         snprintf(error, error_size, "MPI cannot be started");
         return ATTN_ESYSTEM;

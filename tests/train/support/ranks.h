@@ -7,7 +7,7 @@
 
 enum { TEST_RANKS = 8 };
 
-/* Calls body in `count` threads, each with ranks and a context of one thread of its own; one of them may be alone: count 1. Assertions end the program. */
+/* Calls body in `count` threads, each with ranks and a context of one thread of its own. What fails there is told by `user`: assertions are for the thread that calls this. */
 typedef void (*test_rank_fn)(const struct attn_ranks *ranks, attn_ctx *ctx, void *user);
 void test_ranks_run(int count, test_rank_fn body, void *user);
 
