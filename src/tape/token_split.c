@@ -122,3 +122,39 @@ const int32_t *attn_token_split_labels(attn_tape *tape, int64_t batch, int64_t t
     }
     return own;
 }
+
+int64_t attn_token_split_token(const attn_tape *tape, int64_t place) {
+    return tape->split ? tape->split->current->token[place] : place;
+}
+
+/* -------------------------------------------------------------------------------------------------------------- sums */
+
+/* all: [ranks, n]. */
+static attn_status sum_piece(const struct attn_token_split *split, double *all, double *numbers, int64_t n) {
+    struct attn_transport *t = split->transport;
+    const struct attn_link_call call = {split->ctx, "sums", 0};
+    const size_t bytes = (size_t)n * sizeof *all;
+    memcpy(all + t->rank * n, numbers, bytes);
+    for (int d = 1; d < t->count; d++) {
+        const int to = (t->rank + d) % t->count, from = (t->rank + t->count - d) % t->count;
+        const attn_status status = attn_transport_pass(t, &call, ATTN_TRAFFIC_CONTROL, to, all + t->rank * n, from, all + from * n, bytes);
+        if (status) return status;
+    }
+    for (int64_t i = 0; i < n; i++) {
+        numbers[i] = 0;
+        for (int r = 0; r < t->count; r++) numbers[i] += all[r * n + i];
+    }
+    return ATTN_OK;
+}
+
+attn_status attn_token_split_sum(attn_tape *tape, double *numbers, int64_t count) {
+    enum { PIECE = 1 << 14 };
+    const struct attn_token_split *split = tape->split;
+    if (!split) return ATTN_OK;
+    const size_t bytes = (size_t)split->transport->count * (size_t)attn_min64(PIECE, count) * sizeof(double);
+    double *all = attn_alloc(split->ctx, bytes);
+    attn_status status = all ? ATTN_OK : attn_no_memory(split->ctx, "sums over ranks", bytes);
+    for (int64_t at = 0; at < count && !status; at += PIECE) status = sum_piece(split, all, numbers + at, attn_min64(PIECE, count - at));
+    attn_free(split->ctx, all);
+    return status;
+}

@@ -41,4 +41,9 @@ const void *attn_token_split_rows(attn_tape *tape, int64_t batch, int64_t tokens
 /* The same of labels, where padding has none (-1). *labelled: of all ranks. */
 const int32_t *attn_token_split_labels(attn_tape *tape, int64_t batch, int64_t tokens, const int32_t *label, int64_t *labelled);
 
+/* The sequence's token at a place, -1: padding. */
+int64_t attn_token_split_token(const attn_tape *tape, int64_t place);
+/* Numbers become their sums over the ranks, the same bits on all; all ranks must come. What a rank fails by, the deadline tells the others. */
+attn_status attn_token_split_sum(attn_tape *tape, double *numbers, int64_t count);
+
 #endif

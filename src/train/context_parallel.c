@@ -3,6 +3,7 @@
 #include "dist/cp/transport.h"
 #include "nn/sequence.h"
 #include "tape/token_split.h"
+#include "train/cost.h"
 
 attn_status attn_context_groups(attn_ctx *ctx, const struct attn_recipe *recipe, int processes, int *group) {
     const int64_t wanted = attn_recipe_whole(recipe, "context_ranks");
@@ -68,6 +69,17 @@ void attn_context_close(struct attn_context_parallel *context) {
 
 void attn_context_split(const struct attn_context_parallel *context, struct attn_job *job, bool split) {
     attn_model_tape(job->model)->split = split ? context->split : NULL;
+}
+
+attn_status attn_context_cost(const struct attn_context_parallel *context, struct attn_job *job) {
+    attn_context_split(context, job, true);
+    attn_status status = attn_context_agree(context, job->ctx, 0, attn_job_cost(job));
+    double flops[] = {job->cost.forward_flops, job->cost.step_flops};
+    if (!status) status = attn_token_split_sum(attn_model_tape(job->model), flops, 2);
+    attn_context_split(context, job, false);
+    job->cost.forward_flops = flops[0];
+    job->cost.step_flops = flops[1];
+    return status;
 }
 
 attn_status attn_context_agree(const struct attn_context_parallel *context, attn_ctx *ctx, int64_t step, attn_status status) {

@@ -24,6 +24,9 @@ void attn_context_close(struct attn_context_parallel *context);
 /* From here on the job's sequences are split, or whole again. */
 void attn_context_split(const struct attn_context_parallel *context, struct attn_job *job, bool split);
 
+/* attn_job_cost with the group's processes, which must all come: memory is that of a part. */
+attn_status attn_context_cost(const struct attn_context_parallel *context, struct attn_job *job);
+
 /* Any process's failure becomes that of all in its group. */
 attn_status attn_context_agree(const struct attn_context_parallel *context, attn_ctx *ctx, int64_t step, attn_status status);
 

@@ -361,7 +361,9 @@ static attn_status measure(struct trainer *t) {
     t->figures.count = 0;
     attn_tape_reset(tape);
     attn_tape_record(tape, false);
+    attn_context_split(&t->context, t->job, true);
     const attn_status status = t->job->task->evaluate(t->job, NULL, &t->figures);
+    attn_context_split(&t->context, t->job, false);
     attn_tape_reset(tape);
     attn_tape_record(tape, true);
     return status;
@@ -451,7 +453,7 @@ attn_status attn_train(struct attn_job *job, struct attn_run *run, bool resume, 
     struct trainer t = {.job = job, .run = run, .options = options};
     attn_status status = open_trainer(&t);
     if (!status && resume) status = load_checkpoint(&t);
-    if (!status && !resume && run) status = attn_job_cost(job);
+    if (!status && !resume && (run || t.context.group > 1)) status = attn_context_cost(&t.context, job);
     if (!status) status = log_event(&t, resume ? "resume" : "start", NULL);
     if (!status) status = loop(&t, end);
     if (!status && *end == ATTN_TRAIN_DONE) status = finish(&t);

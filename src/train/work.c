@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/process.h"
 #include "nn/mixer.h"
+#include "train/context_parallel.h"
 #include "train/cost.h"
 #include "train/model_file.h"
 
@@ -85,6 +86,12 @@ static attn_status open_job(attn_ctx *ctx, const struct attn_work *work, const s
     return status;
 }
 
+/* What a step costs they then count together, once the run is there: one process may have no memory for whole sequences. */
+static bool shares_sequences(const struct attn_work *work, const struct attn_recipe *recipe) {
+    int group;
+    return !attn_context_groups(recipe->ctx, recipe, ranks_of(work) ? ranks_of(work)->count : 1, &group) && group > 1;
+}
+
 /* In every process; the run is the first one's. */
 static attn_status train_in(attn_ctx *ctx, const struct attn_work *work, const struct attn_recipe *recipe,
                             const struct attn_source_list *sources, bool resume, attn_work_begun_fn begun, struct attn_run_summary *out) {
@@ -97,7 +104,7 @@ static attn_status train_in(attn_ctx *ctx, const struct attn_work *work, const s
     uint32_t done = 0;
     /* A recipe that is refused leaves no run. */
     attn_status status = open_job(ctx, work, recipe, sources, &job);
-    if (!status && first && !resume) status = attn_job_cost(&job);
+    if (!status && first && !resume && !shares_sequences(work, recipe)) status = attn_job_cost(&job);
     if (!status && first) status = take_run(ctx, work, recipe, sources, resume, &run, &done, out);
     status = attn_ranks_agree(ranks, ctx, "opening", 0, status);
     if (!status) status = attn_ranks_any(ranks, ctx, "opening", 0, &done);

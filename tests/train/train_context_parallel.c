@@ -21,6 +21,7 @@ static char folder[64];
 
 /* A text for zoology/lm. */
 static int set_up(void **state) {
+    static const char *const words[] = {"abacab ", "dead ", "beef ", "face ", "cafe "};
     char path[128];
     struct attn_random random;
     (void)state;
@@ -29,7 +30,7 @@ static int set_up(void **state) {
     FILE *file = fopen(path, "wb");
     assert_non_null(file);
     attn_random_init(&random, 5);
-    for (int i = 0; i < 3000; i++) fputc('a' + (int)attn_random_below(&random, 7), file);
+    for (int i = 0; i < 600; i++) fputs(words[attn_random_below(&random, 5)], file);
     assert_int_equal(fclose(file), 0);
     return 0;
 }
@@ -112,7 +113,7 @@ static void sum_up(struct gradients *g, int ranks) {
     }
 }
 
-static const double tolerance = 1e-5;
+static const double tolerance = 2e-6; /* of the greatest gradient or weight */
 
 static void expect_gradients(const struct attn_task *task, const char *words, const char *mechanism, int ranks) {
     char split[512];
@@ -128,8 +129,6 @@ static void expect_gradients(const struct attn_task *task, const char *words, co
         most = fmax(most, fabs((double)whole.gradient[0][i]));
         apart = fmax(apart, fabs((double)whole.gradient[0][i] - (double)parts.gradient[0][i]));
     }
-    if (getenv("TEST_PRINT"))
-        printf("%d ranks, %s: loss %g, gradients %g\n", ranks, split, fabs(whole.loss[0] / parts.loss[0] - 1), apart / most);
     if (!(fabs(whole.loss[0] - parts.loss[0]) <= tolerance * fabs(whole.loss[0])) || !(apart <= tolerance * most))
         fail_msg("%d ranks, %s: loss %.9g, not %.9g; gradients up to %g are apart by %g", ranks, split, parts.loss[0], whole.loss[0], most,
                  apart);
@@ -191,6 +190,7 @@ static void ranks_without_labels_take_part(void **state) {
 struct training {
     const struct attn_task *task;
     const char *words;
+    bool spoiled;            /* the position of the last token is no number */
     double loss[TEST_RANKS]; /* of the last step */
     attn_real *weight[TEST_RANKS];
     int64_t elements;
@@ -209,6 +209,13 @@ static void progress(void *user, const struct attn_train_progress *p) {
     w->training->loss[w->rank] = p->loss;
 }
 
+static void spoil(const struct attn_model *model) {
+    for (int64_t i = 0; i < attn_model_count(model); i++) {
+        attn_tensor *x = attn_model_tensor(model, i);
+        if (strcmp(attn_model_name(model, i), "positions.weight") == 0) attn_data(x)[attn_count(x) - 1] = NAN;
+    }
+}
+
 static void train(const struct attn_ranks *ranks, attn_ctx *ctx, void *user) {
     struct training *t = user;
     struct watcher watcher = {t, ranks->rank};
@@ -217,6 +224,7 @@ static void train(const struct attn_ranks *ranks, attn_ctx *ctx, void *user) {
     struct attn_job job;
     enum attn_train_end end;
     attn_status status = attn_job_open(ctx, t->task, recipe, NULL, 0, NULL, &job);
+    if (!status && t->spoiled) spoil(job.model);
     if (!status) status = attn_train(&job, NULL, false, &options, &end, &t->figures[ranks->rank]);
     t->status[ranks->rank] = status;
     attn_ctx_error(ctx, t->sentence[ranks->rank], sizeof t->sentence[ranks->rank]);
@@ -241,27 +249,26 @@ static void forget(struct training *t) {
     for (int r = 0; r < TEST_RANKS; r++) free(t->weight[r]);
 }
 
-static void expect_near(const struct training *a, const struct training *b, double bound) {
+static void expect_near(const struct training *a, const struct training *b) {
     double most = 0, apart = 0;
     assert_int_equal(a->elements, b->elements);
     for (int64_t i = 0; i < a->elements; i++) {
         most = fmax(most, fabs((double)a->weight[0][i]));
         apart = fmax(apart, fabs((double)a->weight[0][i] - (double)b->weight[0][i]));
     }
-    if (getenv("TEST_PRINT")) printf("%s: loss %g, weights %g\n", b->words, fabs(a->loss[0] / b->loss[0] - 1), apart / most);
-    if (!(fabs(a->loss[0] - b->loss[0]) <= bound * fabs(a->loss[0])) || !(apart <= bound * most))
+    if (!(fabs(a->loss[0] - b->loss[0]) <= tolerance * fabs(a->loss[0])) || !(apart <= tolerance * most))
         fail_msg("%s: loss %.9g, not %.9g; weights up to %g are apart by %g", b->words, b->loss[0], a->loss[0], most, apart);
     assert_int_equal(a->figures[0].count, b->figures[0].count);
     for (int i = 0; i < a->figures[0].count; i++) {
         const double x = a->figures[0].at[i].value, y = b->figures[0].at[i].value;
-        if (!(fabs(x - y) <= bound * fmax(1, fabs(x)))) fail_msg("%s: %s %.9g, not %.9g", b->words, a->figures[0].at[i].name, y, x);
+        if (!(fabs(x - y) <= tolerance * fmax(1, fabs(x)))) fail_msg("%s: %s %.9g, not %.9g", b->words, a->figures[0].at[i].name, y, x);
     }
 }
 
 /* Sgd, as Adam's first steps are of one size whatever the gradient's: signs of what is all but 0 would be told apart. */
 static const char lm[] =
     "length=32 batch=4 width=16 layers=2 state=mlp dropout=0.1 mixer=attention:heads=4 epochs=0 steps=20 micro_batches=2 clip=1 "
-    "optimizer=sgd momentum=0.9 lr=0.1 warmup=0 eval_every=10";
+    "optimizer=sgd momentum=0.9 lr=0.5 warmup=0 eval_every=10";
 
 static void training_ends_with_the_weights_of_one_process(void **state) {
     (void)state;
@@ -270,10 +277,29 @@ static void training_ends_with_the_weights_of_one_process(void **state) {
         char words[512];
         snprintf(words, sizeof words, "%s context_parallel=%s", lm, mechanisms[m]);
         struct training all = trained(&attn_zoology_lm, 4, words);
-        expect_near(&one, &all, 1e-5);
+        expect_near(&one, &all);
         forget(&all);
     }
     forget(&one);
+}
+
+/* Learned to the end: figures of evaluations are of right answers. */
+static void tasks_of_recall_are_trained_and_evaluated_over_ranks(void **state) {
+    static const char mqar[] =
+        "vocabulary=32 length=24 pairs=2 width=16 layers=2 batch=8 train_examples=0 epochs=0 steps=20 test_examples=70 "
+        "optimizer=sgd lr=0.05 momentum=0.9";
+    static const char stacked[] =
+        "vocabulary=32 pairs=3 width=16 layers=2 batch=8 steps=20 test_examples=70 optimizer=sgd lr=0.05 momentum=0.9";
+    char words[512];
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        const struct attn_task *task = i == 0 ? &attn_zoology_mqar : &attn_zoology_stacked;
+        snprintf(words, sizeof words, "%s context_parallel=ring", i == 0 ? mqar : stacked);
+        struct training one = trained(task, 1, i == 0 ? mqar : stacked), four = trained(task, 4, words);
+        expect_near(&one, &four);
+        forget(&one);
+        forget(&four);
+    }
 }
 
 static void groups_share_a_step_and_their_number_changes_no_bit(void **state) {
@@ -282,7 +308,7 @@ static void groups_share_a_step_and_their_number_changes_no_bit(void **state) {
     snprintf(words, sizeof words, "%s context_parallel=ring context_ranks=2", lm);
     struct training one = trained(&attn_zoology_lm, 1, lm), two = trained(&attn_zoology_lm, 2, words),
                     four = trained(&attn_zoology_lm, 4, words);
-    expect_near(&one, &two, 1e-5);
+    expect_near(&one, &two);
     assert_memory_equal(two.weight[0], four.weight[0], (size_t)two.elements * sizeof(attn_real));
     assert_true(two.loss[0] == four.loss[0]);
     forget(&one);
@@ -316,14 +342,17 @@ static void what_cannot_be_split_is_refused(void **state) {
                    "2 groups of processes share micro_batches=1: expected a power of two, at most as many");
 }
 
-/* A loss that is no number on one rank ends the step on all. */
-static void divergence_is_told_by_all(void **state) {
+/* The last token is the first rank's. */
+static void a_loss_that_is_no_number_on_one_rank_ends_the_step_on_all(void **state) {
+    struct training t = {
+        .task = &attn_zoology_lm, .words = "length=16 batch=2 epochs=0 steps=3 width=16 layers=1 context_parallel=ring", .spoiled = true};
     (void)state;
-    expect_refusal(
-        &attn_zoology_lm, 2,
-        "length=16 batch=2 epochs=0 steps=30 width=16 layers=1 optimizer=sgd lr=1000 decay=1000 schedule=constant warmup=0 clip=0 "
-        "context_parallel=ring",
-        "the loss is ");
+    test_ranks_run(2, train, &t);
+    for (int r = 0; r < 2; r++) {
+        assert_int_equal(t.status[r], ATTN_EINVAL);
+        if (!strstr(t.sentence[r], "rank 0: step 1: the loss is nan")) fail_msg("rank %d: %s", r, t.sentence[r]);
+    }
+    forget(&t);
 }
 
 int main(void) {
@@ -335,9 +364,10 @@ int main(void) {
         cmocka_unit_test(dropout_drops_the_same_elements),
         cmocka_unit_test(ranks_without_labels_take_part),
         cmocka_unit_test(training_ends_with_the_weights_of_one_process),
+        cmocka_unit_test(tasks_of_recall_are_trained_and_evaluated_over_ranks),
         cmocka_unit_test(groups_share_a_step_and_their_number_changes_no_bit),
         cmocka_unit_test(what_cannot_be_split_is_refused),
-        cmocka_unit_test(divergence_is_told_by_all),
+        cmocka_unit_test(a_loss_that_is_no_number_on_one_rank_ends_the_step_on_all),
     };
     return cmocka_run_group_tests_name("train: context parallelism", tests, set_up, tear_down);
 }

@@ -37,8 +37,8 @@ attn_tensor *attn_labelled_rows(struct attn_labelled *l, attn_tensor *hidden, in
 
 void attn_labelled_count(struct attn_labelled *l, attn_tensor *logits, struct attn_labelled_score *score) {
     if (attn_row_losses(logits, l->label, l->loss, l->best)) return; /* the tape knows */
-    score->rows += l->count;
     for (int64_t i = 0; i < l->count; i++) {
+        score->rows += l->label[i] >= 0;
         score->right += l->best[i] == l->label[i];
         score->loss += (double)l->loss[i];
     }
@@ -48,4 +48,11 @@ void attn_labelled_add(struct attn_labelled_score *to, const struct attn_labelle
     to->rows += from->rows;
     to->right += from->right;
     to->loss += from->loss;
+}
+
+attn_status attn_labelled_sum(attn_tape *tape, struct attn_labelled_score *score) {
+    double numbers[] = {(double)score->rows, (double)score->right, score->loss};
+    const attn_status status = attn_token_split_sum(tape, numbers, 3);
+    *score = (struct attn_labelled_score){(int64_t)numbers[0], (int64_t)numbers[1], numbers[2]};
+    return status;
 }

@@ -24,6 +24,8 @@ struct attn_labelled_score {
 };
 /* Adds what logits [count, vocabulary] of those rows give. */
 void attn_labelled_count(struct attn_labelled *labelled, attn_tensor *logits, struct attn_labelled_score *score);
+/* Of sequences over ranks: the score becomes that of all ranks. */
+attn_status attn_labelled_sum(attn_tape *tape, struct attn_labelled_score *score);
 void attn_labelled_add(struct attn_labelled_score *to, const struct attn_labelled_score *from);
 
 #endif

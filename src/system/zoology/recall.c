@@ -235,7 +235,7 @@ static attn_status measure(struct attn_job *job, const struct segment *g, struct
         attn_labelled_count(&s->rows, logits_of(s, &g->task, count, false, NULL), score);
         if (attn_tape_status(tape)) return attn_tape_status(tape);
     }
-    return ATTN_OK;
+    return attn_labelled_sum(tape, score);
 }
 
 /* The mean over examples of each one's share of right answers: those of a segment ask equally many questions. */

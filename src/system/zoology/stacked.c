@@ -162,6 +162,8 @@ static attn_status evaluate(struct attn_job *job, const char *data, struct attn_
                             &score);
         if (attn_tape_status(tape)) return attn_tape_status(tape);
     }
+    const attn_status status = attn_labelled_sum(tape, &score);
+    if (status) return status;
     attn_figures_add(out, "accuracy", (double)score.right / (double)score.rows);
     attn_figures_add(out, "loss", score.loss / (double)score.rows);
     return ATTN_OK;

@@ -2,6 +2,7 @@
 #include "system/zoology/counted.h"
 #include "system/zoology/losses.h"
 #include "system/zoology/text.h"
+#include "tape/token_split.h"
 
 #include <math.h>
 #include <string.h>
@@ -25,6 +26,7 @@ static attn_status measure_windows(struct attn_job *job, int64_t first, int64_t 
     struct attn_lm *s = job->self;
     attn_tape *tape = attn_model_tape(job->model);
     const int64_t length = s->corpus.length;
+    int64_t labelled;
     attn_tape_reset(tape);
     for (int64_t i = 0; i < rows; i++) {
         const int32_t *window = m->token + (first + i) * length;
@@ -33,10 +35,15 @@ static attn_status measure_windows(struct attn_job *job, int64_t first, int64_t 
         attn_slices_mark(&s->bigrams, window, tokens + 1, s->seen, s->scratch);
         memcpy(m->losses.seen + (first + i) * length, s->seen + 1, (size_t)tokens * sizeof *m->losses.seen);
     }
+    const int32_t *target = attn_token_split_labels(tape, rows, tokens, s->target, &labelled);
     attn_tensor *hidden = attn_sequence_hidden(s->sequence, rows, tokens, s->input, false, NULL);
-    const attn_status status = attn_row_losses(attn_sequence_logits(s->sequence, hidden), s->target, s->losses, NULL);
+    const attn_status status = attn_row_losses(attn_sequence_logits(s->sequence, hidden), target, s->losses, NULL);
     if (status) return attn_tape_status(tape) ? attn_tape_status(tape) : status;
-    for (int64_t i = 0; i < rows * tokens; i++) m->losses.loss[first * length + i] = (double)s->losses[i];
+    const int64_t places = attn_token_split_places(tape, tokens);
+    for (int64_t i = 0; i < rows * places; i++) {
+        const int64_t token = attn_token_split_token(tape, i % places);
+        if (token >= 0) m->losses.loss[(first + i / places) * length + token] = (double)s->losses[i];
+    }
     return ATTN_OK;
 }
 
@@ -49,10 +56,11 @@ static attn_status measure_text(struct attn_job *job, struct measured *m) {
     l->loss = attn_alloc(job->ctx, l->count * sizeof *l->loss);
     l->seen = attn_alloc(job->ctx, l->count * sizeof *l->seen);
     if (!l->loss || !l->seen) return attn_no_memory(job->ctx, "the losses of a text", l->count * (sizeof *l->loss + sizeof *l->seen));
+    memset(l->loss, 0, l->count * sizeof *l->loss); /* of tokens that other ranks have */
     for (int64_t first = 0; first < windows && !status; first += ATTN_LM_ROWS)
         status = measure_windows(job, first, attn_min64(ATTN_LM_ROWS, windows - first), length, m);
     if (!status && rest > 0) status = measure_windows(job, windows, 1, rest, m);
-    return status;
+    return status ? status : attn_token_split_sum(attn_model_tape(job->model), l->loss, (int64_t)l->count);
 }
 
 /* The text of evaluations, or the user's own; as much as the recipe wants. Closed by forget, also after a failure. */
