@@ -2,12 +2,13 @@
 
 #include "base/nearest.h"
 #include "system/aaren/aaren.h"
+#include "system/longctx/longctx.h"
 #include "system/pointer/pointer.h"
 #include "system/zoology/zoology.h"
 
 #include <string.h>
 
-const struct attn_system *const attn_systems[] = {&attn_system_zoology, &attn_system_pointer, &attn_system_aaren};
+const struct attn_system *const attn_systems[] = {&attn_system_zoology, &attn_system_pointer, &attn_system_aaren, &attn_system_longctx};
 const int attn_system_count = sizeof attn_systems / sizeof attn_systems[0];
 
 static const struct {

@@ -61,7 +61,7 @@ double attn_figures_get(const struct attn_figures *figures, const char *name) {
 
 attn_status attn_task_recipe(attn_ctx *ctx, const struct attn_task *task, struct attn_recipe **out) {
     const struct attn_recipe_field *const lists[] = {task->fields, attn_trainer_fields};
-    const int counts[] = {task->field_count, attn_trainer_field_count};
+    const int counts[] = {task->field_count, task->measure ? 1 : attn_trainer_field_count};
     return attn_recipe_create(ctx, task->name, lists, counts, 2, task->changes, out);
 }
 
@@ -96,6 +96,7 @@ const struct attn_recipe_value *attn_task_unread(const struct attn_task *task, c
 attn_status attn_job_open(attn_ctx *ctx, const struct attn_task *task, const struct attn_recipe *recipe,
                           const attn_mixer_kind *const *kinds, int kind_count, const char *extra, struct attn_job *out) {
     *out = (struct attn_job){.ctx = ctx, .task = task, .recipe = recipe, .kinds = kinds, .kind_count = kind_count, .saved = extra};
+    if (task->measure) return attn_fail(ctx, ATTN_EUNSUPPORTED, "%s is measured, not trained: it has no model and no data", task->name);
     attn_status status = attn_model_create(ctx, (uint64_t)attn_recipe_whole(recipe, "seed"), &out->model);
     if (status) return status;
     out->self = attn_alloc(ctx, task->bytes);

@@ -95,6 +95,13 @@ struct attn_field_condition {
     const char *values; /* "lstm+attention"; "": where it is empty */
 };
 
+/* Asks a measurement to end early. */
+struct attn_halt {
+    bool (*asked)(void *user); /* NULL: nobody does */
+    void *user;
+    bool heard; /* set by who was asked and has ended: its figures are none */
+};
+
 struct attn_c_source;
 struct attn_task {
     const char *name;    /* "zoology/mqar" */
@@ -145,12 +152,17 @@ struct attn_task {
      * with; they follow from the recipe. What the run has told itself stays. NULL: none. */
     attn_status (*references)(attn_ctx *ctx, const struct attn_recipe *recipe, struct attn_figures *figures);
     void (*close)(struct attn_job *job);
+
+    /* A task that is measured, not trained (train/measured.h): the figures of what a recipe describes, whose seed is the number of the repeat. It has no
+     * model and no other function but `seconds`, and the seed alone of the trainer's fields. NULL: the task is trained. */
+    attn_status (*measure)(attn_ctx *ctx, const struct attn_recipe *recipe, struct attn_halt *halt, struct attn_figures *out);
+    double (*seconds)(const struct attn_recipe *recipe); /* that it takes, about */
 };
 
 /* For the predict of tasks that have no exact answers and no pictures: ATTN_EUNSUPPORTED where either is asked for. */
 attn_status attn_predict_plain(const struct attn_job *job, const struct attn_predict_options *options);
 
-/* The trainer's own fields, which every task has. */
+/* The trainer's own fields, which every task has that is trained; the first is the seed. */
 extern const struct attn_recipe_field attn_trainer_fields[];
 extern const int attn_trainer_field_count;
 

@@ -84,10 +84,12 @@ static attn_status add_cost(attn_ctx *ctx, const struct attn_experiment *e, cons
             status = attn_store_find(ctx, work->store, attn_sweep_recipe(sweep, arm * each + i), sources, &run, &found);
             missing += !found || run.state != ATTN_RUN_DONE;
         }
-        if (!status && missing > 0) status = time_run(ctx, work, e->task, attn_sweep_recipe(sweep, arm * each), &seconds);
+        const struct attn_recipe *first = attn_sweep_recipe(sweep, arm * each);
+        if (!status && missing > 0 && !e->task->measure) status = time_run(ctx, work, e->task, first, &seconds);
         out->runs += each;
         out->missing += missing;
         out->seconds += (double)missing * seconds;
+        if (e->task->measure) out->alone += (double)missing * e->task->seconds(first);
     }
     return status;
 }
@@ -95,7 +97,7 @@ static attn_status add_cost(attn_ctx *ctx, const struct attn_experiment *e, cons
 attn_status attn_reproduction_cost(attn_ctx *ctx, struct attn_reproduction *r, const struct attn_work *work,
                                    struct attn_reproduction_cost *out) {
     attn_status status = ATTN_OK;
-    *out = (struct attn_reproduction_cost){0, 0, 0};
+    *out = (struct attn_reproduction_cost){0, 0, 0, 0};
     for (int i = 0; i < r->count && !status && !stopped(work); i++) {
         struct attn_sweep sweep;
         status = attn_experiment_recipes(ctx, r->experiment[i], r->seeds, &sweep);

@@ -24,15 +24,15 @@ attn_status attn_reproduction_open(attn_ctx *ctx, const struct attn_system *syst
 void attn_reproduction_close(attn_ctx *ctx, struct attn_reproduction *r);
 
 /* Recipes that are wanted, those of them that the store has not, and the seconds that these would take one after the other on one thread, by timing a few
- * micro-batches of each arm. work: its store; where its options.stop says so the rest is left out, and what was counted says nothing. */
+ * micro-batches of each arm; apart, those of measurements, which have the machine to themselves. work: its store; where its options.stop says so the rest is left out, and what was counted says nothing. */
 struct attn_reproduction_cost {
     int64_t runs, missing;
-    double seconds;
+    double seconds, alone;
 };
 attn_status attn_reproduction_cost(attn_ctx *ctx, struct attn_reproduction *r, const struct attn_work *work,
                                    struct attn_reproduction_cost *out);
 
-/* Trains what is missing; as attn_work_sweep, experiment by experiment. work->task and work->sources are set here. */
+/* Trains or measures what is missing; as attn_work_sweep, experiment by experiment. work->task and work->sources are set here. */
 attn_status attn_reproduction_train(attn_ctx *ctx, struct attn_reproduction *r, struct attn_work *work, int jobs, int threads,
                                     attn_work_ready_fn ready, void *user, struct attn_work_count *count);
 

@@ -33,7 +33,10 @@ attn_status attn_job_try(attn_ctx *ctx, const struct attn_task *task, const char
     attn_status status = attn_task_recipe(ctx, task, &recipe);
     if (status) return status;
     for (int i = 0; assignments[i] && !status; i++) status = attn_recipe_set(recipe, assignments[i]);
-    if (!status) {
+    if (!status && task->measure) {
+        struct attn_halt halt = {.asked = NULL};
+        status = task->measure(ctx, recipe, &halt, out);
+    } else if (!status) {
         status = attn_job_open(ctx, task, recipe, NULL, 0, NULL, &job);
         if (!status) status = try_steps(&job, steps, out);
         attn_job_close(&job);

@@ -4,7 +4,8 @@
 
 #include "train/job.h"
 
-/* The task's defaults with these assignments (NULL behind the last): gradients of `steps` steps, with no step made of them, then an evaluation. ATTN_EINVAL also where the
+/* The task's defaults with these assignments (NULL behind the last): gradients of `steps` steps, with no step made of them, then an evaluation; or one
+ * measurement. ATTN_EINVAL also where the
  * evaluation's "loss", or where it has none its first figure, is no number. */
 attn_status attn_job_try(attn_ctx *ctx, const struct attn_task *task, const char *const *assignments, int64_t steps,
                          struct attn_figures *out);

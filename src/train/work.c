@@ -5,6 +5,7 @@
 #include "nn/mixer.h"
 #include "train/context_parallel.h"
 #include "train/cost.h"
+#include "train/measured.h"
 #include "train/model_file.h"
 
 #include <math.h>
@@ -121,6 +122,21 @@ static attn_status train_in(attn_ctx *ctx, const struct attn_work *work, const s
     return attn_store_read(ctx, folder, out);
 }
 
+static attn_status measure_in(attn_ctx *ctx, const struct attn_work *work, const struct attn_recipe *recipe,
+                              const struct attn_source_list *sources, bool resume, struct attn_run_summary *out) {
+    struct attn_run run = {.metrics = {.number = -1}};
+    struct attn_halt halt = {.asked = work->options.stop, .user = work->options.user};
+    char folder[ATTN_FILE_PATH];
+    uint32_t done = 0;
+    if (ranks_of(work)) return attn_fail(ctx, ATTN_EUNSUPPORTED, "%s is measured by one process, found several", work->task->name);
+    attn_status status = take_run(ctx, work, recipe, sources, resume, &run, &done, out);
+    if (status || done) return status;
+    status = attn_measure_run(ctx, work->task, recipe, &run, resume, &halt);
+    memcpy(folder, run.folder, sizeof run.folder);
+    attn_run_close(&run);
+    return status ? status : attn_store_read(ctx, folder, out);
+}
+
 static attn_status work_one(attn_ctx *ctx, const struct attn_work *work, const struct attn_recipe *recipe,
                             const struct attn_source_list *sources, const char *folder, attn_work_begun_fn begun,
                             struct attn_run_summary *out) {
@@ -131,7 +147,10 @@ static attn_status work_one(attn_ctx *ctx, const struct attn_work *work, const s
     if (!ranks || ranks->rank == 0) status = look_up(ctx, work, recipe, folder, &bits, out);
     status = attn_ranks_agree(ranks, ctx, "looking up", 0, status);
     if (!status) status = attn_ranks_any(ranks, ctx, "looking up", 0, &bits);
-    return status || !(bits & TRAIN) ? status : train_in(ctx, work, recipe, sources, (bits & RESUME) != 0, begun, out);
+    if (status || !(bits & TRAIN)) return status;
+    const bool go_on = (bits & RESUME) != 0;
+    return work->task->measure ? measure_in(ctx, work, recipe, sources, go_on, out)
+                               : train_in(ctx, work, recipe, sources, go_on, begun, out);
 }
 
 attn_status attn_work_one(attn_ctx *ctx, const struct attn_work *work, const struct attn_recipe *recipe, const char *folder,
@@ -149,6 +168,7 @@ attn_status attn_work_one(attn_ctx *ctx, const struct attn_work *work, const str
 attn_status attn_work_check(attn_ctx *ctx, const struct attn_work *work, const struct attn_recipe *recipe) {
     attn_model *model;
     int mixer;
+    if (work->task->measure) return ATTN_OK; /* measuring says what is wrong, before it takes time */
     attn_status status = attn_train_check_recipe(ctx, recipe, ranks_of(work));
     if (status || attn_recipe_field_of(recipe, "recipe", "mixer", &mixer)) return status;
     status = attn_model_create(ctx, 0, &model);
@@ -304,7 +324,9 @@ attn_status attn_work_sweep(attn_ctx *ctx, const struct attn_work *work, const s
     struct pool p = {.ctx = ctx,
                      .work = work,
                      .sweep = sweep,
-                     .jobs = jobs < JOBS ? jobs : JOBS,
+                     .jobs = work->task->measure ? 1
+                             : jobs < JOBS       ? jobs
+                                                 : JOBS,
                      .begun = attn_clock(),
                      .ready = ready,
                      .user = user,

@@ -140,7 +140,7 @@ static void print_cost(const struct reproduce *p, const struct attn_reproduction
     attn_record_text(&row, "scale", p->scale_name);
     attn_record_integer(&row, "runs", cost->runs);
     attn_record_integer(&row, "missing", cost->missing);
-    attn_record_real(&row, "seconds", cost->seconds / cores);
+    attn_record_real(&row, "seconds", cost->seconds / cores + cost->alone);
     attn_report_row(&report, &row);
 }
 
@@ -165,7 +165,8 @@ static attn_status say_cost(struct reproduce *p, struct attn_reproduction *r, in
     double busy; /* processes that ran or waited to, over the last minute */
     if (cost.missing > 0 && getloadavg(&busy, 1) == 1) snprintf(load, sizeof load, ", measured now, at a load of %.1f", busy);
     printf("%s, %s: %lld runs, of which the store has %lld; the rest takes about %s on %d processors%s\n", r->system->name, p->scale_name,
-           (long long)cost.runs, (long long)(cost.runs - cost.missing), attn_cli_duration(cost.seconds / cores, text), cores, load);
+           (long long)cost.runs, (long long)(cost.runs - cost.missing), attn_cli_duration(cost.seconds / cores + cost.alone, text), cores,
+           load);
     fflush(stdout);
     return ATTN_OK;
 }
@@ -266,18 +267,20 @@ int attn_cmd_reproduce(int argc, char **argv) {
         {"threads", ATTN_OPTION_INTEGER, &p.threads, "N", "processors to use; default: all", 1, 4096},
         {"jobs", ATTN_OPTION_INTEGER, &p.jobs, "N", "runs at once; default: one a processor", 1, 256},
         {"quiet", ATTN_OPTION_FLAG, &p.quiet, NULL, "no progress", 0, 0},
-        {"json", ATTN_OPTION_FLAG, &p.json, NULL, "one JSON object an arm, a claim, a measured cell of a table and a point of a chart", 0, 0},
+        {"json", ATTN_OPTION_FLAG, &p.json, NULL, "one JSON object an arm, a claim, a measured cell of a table and a point of a chart", 0,
+         0},
         {"csv", ATTN_OPTION_FLAG, &p.csv, NULL, "the claims as CSV", 0, 0},
     };
-    const struct attn_usage usage = {"reproduce",
-                                     "[SYSTEM...]",
-                                     "Trains what the claims of papers need, says of each whether it holds here, and prints the papers' "
-                                     "tables with what was measured beside them. Runs that the store "
-                                     "has are not trained again, so that "
-                                     "a stopped command goes on. Exit 0: every verdict is the expected one; 1: a surprise.",
-                                     "attn reproduce zoology --scale quick",
-                                     options,
-                                     sizeof options / sizeof options[0]};
+    const struct attn_usage usage = {
+        "reproduce",
+        "[SYSTEM...]",
+        "Trains or measures what the claims of papers need, says of each whether it holds here, and prints the papers' "
+        "tables with what was measured beside them. Runs that the store "
+        "has are not trained again, so that "
+        "a stopped command goes on. Exit 0: every verdict is the expected one; 1: a surprise.",
+        "attn reproduce zoology --scale quick",
+        options,
+        sizeof options / sizeof options[0]};
     const int status = attn_options_parse(&usage, argc, argv, &words);
     return status >= 0 ? status : run(&p, &words);
 }

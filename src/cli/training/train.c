@@ -115,7 +115,7 @@ static int say_one(struct train *t, const struct attn_run_summary *s) {
                attn_cli_duration(s->seconds, seconds));
         for (int i = 0; i < s->figures.count; i++) printf(", %s %.4f", s->figures.at[i].name, s->figures.at[i].value);
         printf("\n");
-        if (s->state == ATTN_RUN_DONE) printf("%s/%s\n", s->folder, ATTN_MODEL_FILE);
+        if (s->state == ATTN_RUN_DONE && !t->task->measure) printf("%s/%s\n", s->folder, ATTN_MODEL_FILE);
         if (s->state == ATTN_RUN_STOPPED) say_resume(t, s->folder);
     }
     return s->state == ATTN_RUN_STOPPED ? ATTN_EXIT_STOPPED : ATTN_EXIT_DONE;
@@ -194,24 +194,35 @@ static int train_sweep(struct train *t) {
     return count.failed > 0 ? ATTN_EXIT_USAGE : count.left > 0 ? ATTN_EXIT_STOPPED : ATTN_EXIT_DONE;
 }
 
+/* "1000 parameters, 10 steps", or how long a measurement takes; in 160 bytes. */
+static attn_status effort_of(const struct train *t, const struct attn_recipe *recipe, char *out) {
+    struct attn_job job;
+    char parameters[64], count[64];
+    int64_t steps = 0;
+    if (t->task->measure) {
+        snprintf(out, 160, "measured in about %s", attn_cli_duration(t->task->seconds(recipe), count));
+        return ATTN_OK;
+    }
+    attn_status status = attn_job_open(t->ctx, t->task, recipe, t->work.kinds, t->work.kind_count, NULL, &job);
+    if (!status) status = attn_train_check(&job, attn_cli_ranks());
+    if (!status) status = attn_train_steps(&job, &steps);
+    if (!status)
+        snprintf(out, 160, "%s, %s", attn_cli_count(attn_model_elements(job.model), "parameter", parameters),
+                 attn_cli_count(steps, "step", count));
+    attn_job_close(&job);
+    return status;
+}
+
 /* What would be trained: the recipe, its size and steps. */
 static int dry_run(struct train *t) {
-    struct attn_job job;
-    char count[64];
-    int64_t steps = 0;
+    char count[64], effort[160];
     attn_status status = ATTN_OK;
     for (int64_t i = 0; i < t->sweep.count && !status; i++) {
-        status = attn_job_open(t->ctx, t->task, attn_sweep_recipe(&t->sweep, i), t->work.kinds, t->work.kind_count, NULL, &job);
-        if (!status) status = attn_train_check(&job, attn_cli_ranks());
-        if (!status) status = attn_train_steps(&job, &steps);
+        status = effort_of(t, attn_sweep_recipe(&t->sweep, i), effort);
         char *text = status ? NULL : attn_recipe_text(attn_sweep_recipe(&t->sweep, i));
         if (text) printf("%s", text);
-        if (text && !t->json) {
-            printf("%s, ", attn_cli_count(attn_model_elements(job.model), "parameter", count));
-            printf("%s\n", attn_cli_count(steps, "step", count));
-        }
+        if (text && !t->json) printf("%s\n", effort);
         attn_free(t->ctx, text);
-        attn_job_close(&job);
     }
     if (!status && !t->json && t->sweep.count > 1) printf("%s\n", attn_cli_count(t->sweep.count, "recipe", count));
     return status ? attn_complain_status(t->ctx, status) : ATTN_EXIT_DONE;

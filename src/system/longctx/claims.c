@@ -1,0 +1,87 @@
+/* What the paper says in words, with bounds. Those of causal and irregular masks are the benchmark specification's (sec. 15); "rises", "saturates" and "grows
+ * linearly" are made numbers here, before anything was measured: 10% from the shortest length to the longest, at most 10% by the last doubling, and never 10%
+ * less by any; a ratio of bytes of at least 1.8 by a doubling. */
+#include "system/longctx/claims.h"
+
+#include "system/longctx/experiments.h"
+#include "system/longctx/longctx.h"
+#include "train/try.h"
+
+/* Both tasks, small: a figure that is none, or peers that differ, fail. */
+static attn_status check_tasks(attn_ctx *ctx, double *value) {
+    static const struct {
+        const struct attn_task *task;
+        const char *words[8];
+    } small[] = {
+        {&attn_longctx_lengths, {"to=128", "rounds=1", "peer=materialised"}},
+        {&attn_longctx_lengths, {"to=128", "rounds=1", "peer=materialised", "pass=bwd", "mask=causal"}},
+        {&attn_longctx_masks, {"tokens=1024", "rounds=1", "peer=materialised", "heads=1"}},
+        {&attn_longctx_masks, {"tokens=1024", "rounds=1", "peer=materialised", "pass=bwd"}},
+    };
+    enum { SMALL = sizeof small / sizeof small[0] };
+    int good = 0;
+    for (int i = 0; i < SMALL; i++) {
+        struct attn_figures figures;
+        const attn_status status = attn_job_try(ctx, small[i].task, small[i].words, 0, &figures);
+        if (status == ATTN_ENOMEM || status == ATTN_ESYSTEM) return status;
+        good += status == ATTN_OK;
+    }
+    *value = (double)good / SMALL;
+    return ATTN_OK;
+}
+
+#define MEASURED(what)                                                                                                                     \
+    {                                                                                                                                      \
+        [ATTN_QUICK] = {.experiment = &attn_longctx_##what##_quick}, [ATTN_FULL] = {.experiment = &attn_longctx_##what##_full }            \
+    }
+#define KERNEL(name_, sentence_, kernel, kind_, figure_, threshold_)                                                                       \
+    {                                                                                                                                      \
+        .name = name_, .sentence = sentence_, .place = "sec. 11 a", .kind = kind_, .arms = {kernel " forward", kernel " backward"},        \
+        .figure = figure_, .threshold = threshold_, .at = MEASURED(lengths)                                                                \
+    }
+#define RISES(kernel)                                                                                                                      \
+    KERNEL(kernel "-rises", "The rate of " kernel " rises with T: by 10% and more from 64 tokens to the longest", kernel,                  \
+           ATTN_CLAIM_AT_LEAST, "rise", 1.1)
+#define KEEPS(kernel) KERNEL(kernel "-keeps", "and no doubling of T loses more than 10%", kernel, ATTN_CLAIM_AT_LEAST, "least_gain", 0.9)
+#define SATURATES(kernel)                                                                                                                  \
+    KERNEL(kernel "-saturates", "and saturates: the last doubling of T adds at most 10%", kernel, ATTN_CLAIM_AT_MOST, "last_gain", -1.1)
+#define BESIDE(name_, sentence_, figure_, threshold_)                                                                                      \
+    {                                                                                                                                      \
+        .name = name_, .sentence = sentence_, .place = "sec. 11 b", .kind = ATTN_CLAIM_AT_LEAST, .arms = {"forward", "backward"},          \
+        .figure = figure_, .threshold = threshold_, .at = MEASURED(beside)                                                                 \
+    }
+#define MASKS(name_, sentence_, kind_, figure_, threshold_, ...)                                                                           \
+    {                                                                                                                                      \
+        .name = name_, .sentence = sentence_, .place = "sec. 11 c", .kind = kind_, .arms = {__VA_ARGS__}, .figure = figure_,               \
+        .threshold = threshold_, .at = MEASURED(masks)                                                                                     \
+    }
+
+const struct attn_claim attn_longctx_claims[ATTN_LONGCTX_CLAIMS] = {
+    {.name = "tasks-measure",
+     .sentence = "(no claim of the paper: both tasks measure, and materialised scores give what the kernels give, under all twelve masks)",
+     .place = "-",
+     .kind = ATTN_CLAIM_CHECK,
+     .threshold = 1,
+     .check = check_tasks,
+     .at = {[ATTN_SMOKE] = {.tested = true}}},
+    RISES("flash"),
+    KEEPS("flash"),
+    SATURATES("flash"),
+    RISES("flash32"),
+    KEEPS("flash32"),
+    SATURATES("flash32"),
+    RISES("naive"),
+    KEEPS("naive"),
+    SATURATES("naive"),
+    BESIDE("fused-is-smaller", "Fused attention takes less memory than materialised scores, at every T", "least_larger", 1),
+    BESIDE("memory-grows-with-T", "and the ratio grows with T: 1.8 times and more by the last doubling", "larger_gain", 1.8),
+    BESIDE("fused-is-faster", "and is faster from some T on: at the longest", "slower", 1),
+    MASKS("causal-keeps-its-rate", "A causal mask keeps at least .85 of the full mask's rate per useful FLOP", ATTN_CLAIM_AT_LEAST,
+          "causal_share", 0.85, "forward", "backward"),
+    MASKS("irregular-masks-cost", "Irregular masks cost throughput: in the mean they keep at most .95 of it", ATTN_CLAIM_AT_MOST,
+          "mean_share", -0.95, "forward", "backward"),
+    MASKS("irregular-masks-keep-half", "each of them keeps at least .5 with tile skipping", ATTN_CLAIM_AT_LEAST, "least_share", 0.5,
+          "forward", "backward"),
+    MASKS("skipping-keeps-more", "and more than where every pair is computed, under each of them", ATTN_CLAIM_AT_LEAST, "least_ahead", 1,
+          "forward"),
+};
