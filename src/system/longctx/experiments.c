@@ -16,14 +16,14 @@ enum { KERNELS = sizeof quick_kernels / sizeof quick_kernels[0] };
 
 const struct attn_experiment attn_longctx_lengths_quick = {.name = "lengths",
                                                            .title =
-                                                               "Kernels at 64 to 4096 tokens (naive: 1024), 2 query heads over 1 of 64",
+                                                               "Kernels at 16 to 4096 tokens (naive: 1024), 2 query heads over 1 of 64",
                                                            .task = &attn_longctx_lengths,
                                                            .arms = quick_kernels,
                                                            .arm_count = KERNELS,
                                                            .seeds = 3};
 const struct attn_experiment attn_longctx_lengths_full = {.name = "lengths",
                                                           .title =
-                                                              "Kernels at 64 to 16384 tokens (naive: 4096), 2 query heads over 1 of 64",
+                                                              "Kernels at 16 to 16384 tokens (naive: 4096), 2 query heads over 1 of 64",
                                                           .task = &attn_longctx_lengths,
                                                           .arms = full_kernels,
                                                           .arm_count = KERNELS,

@@ -22,7 +22,7 @@ static const struct attn_recipe_field fields[] = {
     {"heads", "query heads", ATTN_WHOLE, "2", 1, 256, NULL},
     {"kv_heads", "key/value heads", ATTN_WHOLE, "1", 1, 256, NULL},
     {"dim", "head size", ATTN_WHOLE, "64", 1, 1024, NULL},
-    {"from", "the shortest length", ATTN_WHOLE, "64", 1, 1 << 24, NULL},
+    {"from", "the shortest length", ATTN_WHOLE, "16", 1, 1 << 24, NULL},
     {"to", "lengths double up to this one", ATTN_WHOLE, "4096", 1, 1 << 24, NULL},
     {"rounds", "samples of each length", ATTN_WHOLE, "7", 1, ATTN_TURN_ROUNDS, NULL},
 };

@@ -83,18 +83,21 @@ static void add(const char *name, const char *mask, double value, struct attn_fi
 }
 
 /* Irregular: neither full nor causal. */
+enum { IRREGULAR = ATTN_PATTERN_COUNT - 2 };
 static void summarize(const struct share *share, int causal, struct attn_figures *out) {
-    double sum = 0, least = (double)INFINITY, ahead = (double)INFINITY;
+    double sum = 0, dense = 0, least = (double)INFINITY, ahead = (double)INFINITY;
     for (int n = 0; n < ATTN_PATTERN_COUNT; n++) {
         if (n == causal || isnan(share[n].kept)) continue;
-        sum += share[n].kept;
+        sum += share[n].kept / IRREGULAR;
+        dense += share[n].dense / IRREGULAR;
         least = fmin(least, share[n].kept);
         ahead = fmin(ahead, share[n].kept / share[n].dense);
     }
-    attn_figures_add(out, "mean_share", sum / (ATTN_PATTERN_COUNT - 2));
+    attn_figures_add(out, "mean_share", sum);
     attn_figures_add(out, "least_share", least);
     attn_figures_add(out, "causal_share", share[causal].kept);
-    if (isfinite(ahead)) attn_figures_add(out, "least_ahead", ahead);
+    if (!isnan(dense)) attn_figures_add(out, "mean_dense", dense);
+    if (!isnan(dense)) attn_figures_add(out, "least_ahead", ahead);
     for (int n = 0; n < ATTN_PATTERN_COUNT; n++) {
         add("share", attn_generate_pattern_names[n], share[n].kept, out);
         add("dense", attn_generate_pattern_names[n], share[n].dense, out);
