@@ -6,6 +6,7 @@
 
 #include "system/longctx/experiments.h"
 #include "system/longctx/longctx.h"
+#include "system/longctx/ranks_figures.h"
 #include "train/try.h"
 
 /* Both tasks, small: a figure that is none, or peers that differ, fail. */
@@ -59,6 +60,15 @@ static attn_status check_tasks(attn_ctx *ctx, double *value) {
 
 static const struct attn_claim_term more_with_skipping[] = {{1, "forward", "mean_share"}, {-1, "forward", "mean_dense"}, {0, NULL, NULL}};
 
+#define RANKS(name_, sentence_, place_, threshold_, what)                                                                                  \
+    {                                                                                                                                      \
+        .name = name_, .sentence = sentence_, .place = place_, .kind = ATTN_CLAIM_CHECK, .threshold = threshold_,                          \
+        .check = attn_ranks_check_##what, .at = {                                                                                          \
+            [ATTN_QUICK] = {.tested = true},                                                                                               \
+            [ATTN_FULL] = {.tested = true}                                                                                                 \
+        }                                                                                                                                  \
+    }
+
 const struct attn_claim attn_longctx_claims[ATTN_LONGCTX_CLAIMS] = {
     {.name = "tasks-measure",
      .sentence = "(no claim of the paper: both tasks measure, and materialised scores give what the kernels give, under all twelve masks)",
@@ -96,4 +106,18 @@ const struct attn_claim attn_longctx_claims[ATTN_LONGCTX_CLAIMS] = {
      .sums = (const struct attn_claim_term *const[]){more_with_skipping, NULL},
      .threshold = 0,
      .at = MEASURED(masks)},
+    RANKS("zigzag-balances", "Zigzag balances a causal mask: no rank of 2 to 96 has more than 1.01 of the mean", "sec. 11 d", -1.01,
+          zigzag),
+    RANKS("contiguous-does-not", "contiguous parts do not: (2 P - 1) / P, within a thousandth", "sec. 11 d", -1e-3, contiguous),
+    RANKS("volumes-are-exact",
+          "Every rank of 1 to 96 sends what the formulas of its mechanism say, to the byte: ulysses, ring, allgather, usp, loongtrain; "
+          "causal "
+          "and long documents",
+          "sec. 11 e", 1, volume),
+    RANKS("hybrid-sends-less", "Hybrid groups send at most half of a ring's bytes for short documents", "sec. 11 f", -0.5, hybrid),
+    RANKS("a-quarter-in-vain", "A quarter of what a causal ring sends is not looked at", "sec. 7.3", -0.01, useless),
+    RANKS("zigzag-pads", "Zigzag by documents adds 5% and more to short documents over 96 ranks", "sec. 11", 0.05, padding),
+    RANKS("heads-limit-ulysses", "Ulysses is limited by the number of heads: 64 of them have no 96 ranks, a grid has", "sec. 11", 1, heads),
+    RANKS("two-dimensions-scale", "(a model, not a measurement) Grids scale furthest: at 256 ranks none of one dimension is faster",
+          "sec. 11", 1, scale),
 };

@@ -1,6 +1,7 @@
 #include "system/longctx/longctx.h"
 
 #include "system/longctx/claims.h"
+#include "system/longctx/ranks_charts.h"
 
 static const struct attn_task *const tasks[] = {&attn_longctx_lengths, &attn_longctx_masks};
 
@@ -10,4 +11,6 @@ const struct attn_system attn_system_longctx = {.name = "longctx",
                                                 .tasks = tasks,
                                                 .task_count = sizeof tasks / sizeof tasks[0],
                                                 .claims = attn_longctx_claims,
-                                                .claim_count = ATTN_LONGCTX_CLAIMS};
+                                                .claim_count = ATTN_LONGCTX_CLAIMS,
+                                                .charts = attn_longctx_charts,
+                                                .chart_count = ATTN_LONGCTX_CHARTS};
