@@ -264,15 +264,32 @@ static void zigzag_balances_causal_exactly_and_contiguous_does_not(void **state)
     }
 }
 
+/* All area is in the first chunk, so that the others would all go to the second position. */
 static void minheap_gives_each_position_as_many_chunks(void **state) {
     const struct attn_document whole = {0, 960};
-    const struct attn_shard_config c = {
-        .sharding = ATTN_SHARD_MINHEAP, .ring = 5, .pieces = 2, .document = &whole, .documents = 1, .chunks = 4};
+    const attn_slice first = {0, 48, 0, 960, -ATTN_UNLIMITED, ATTN_UNLIMITED};
+    attn_mask *slices = NULL, *mask = NULL;
     struct attn_shards s;
     (void)state;
+    assert_int_equal(attn_mask_slices(test_ctx, 960, 960, &first, 1, &slices), ATTN_OK);
+    assert_int_equal(attn_mask_compile(test_ctx, slices, 960, 960, &mask), ATTN_OK);
+    const struct attn_shard_config c = {.sharding = ATTN_SHARD_MINHEAP,
+                                        .ring = 5,
+                                        .pieces = 2,
+                                        .document = &whole,
+                                        .documents = 1,
+                                        .chunks = 4,
+                                        .mask = mask,
+                                        .mask_len = 960};
     open_shards(&c, &s);
-    for (int y = 0; y < 5; y++) assert_true(position_area(&s, y, NULL, 960) == 960.0 * 960.0 / 5.0);
+    assert_int_equal(s.places, 96);
+    for (int y = 0; y < 5; y++) {
+        assert_true(position_area(&s, y, NULL, 960) == 960.0 * 960.0 / 5.0);
+        assert_true(position_area(&s, y, mask, 960) == (y == 0 ? 48.0 * 960.0 : 0.0));
+    }
     attn_shards_close(&s);
+    attn_mask_destroy(slices);
+    attn_mask_destroy(mask);
 }
 
 static void many_positions_are_laid_without_pairs(void **state) {
