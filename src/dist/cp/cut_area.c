@@ -28,11 +28,11 @@ attn_wide attn_cut_walk_area(const attn_mask *mask, int64_t mask_len, const stru
 }
 
 double attn_cut_area(const attn_mask *mask, int64_t mask_len, int32_t heads, const struct attn_places *q, const struct attn_places *k) {
-    const int32_t members = attn_mask_heads(mask);
+    const int32_t members = attn_mask_heads(mask), each = heads / members;
     attn_wide area = 0;
     assert(heads % members == 0 && attn_mask_batch(mask) == 1);
     for (int32_t n = 0; n < members; n++) area += attn_cut_walk_area(attn_cut_member(mask, n), mask_len, q, k);
-    return (double)(area * (heads / members));
+    return (double)(area * each);
 }
 
 static bool nothing(void *user, const struct attn_cut_piece *piece) {

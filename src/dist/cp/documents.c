@@ -67,7 +67,7 @@ static void add_bitmaps(struct ranges *r, const struct attn_side *side, int64_t 
     const int64_t x0 = side->segment[n].begin, rows = side->segment[n + 1].begin - x0;
     const int64_t first = side->segment[n].first, last = side->segment[n + 1].first;
     const uint64_t all = rows < 64 ? ((uint64_t)1 << rows) - 1 : UINT64_MAX;
-    int64_t begin[64], end[64];
+    int64_t begin[64] = {0}, end[64] = {0};
     uint64_t seen = 0;
     for (int64_t i = first; i < last && seen != all; i++)
         for (int64_t y = side->span[i].a; y < side->span[i].b && seen != all; y++) {
