@@ -28,7 +28,7 @@ static inline const attn_mask *attn_cut_member(const attn_mask *mask, int32_t n)
     return mask && mask->kind == ATTN_MASK_STACK ? mask->member[n] : mask;
 }
 
-/* The mask of one member, where bitmaps are in it: pair by pair, for the places that tokens say. *out is compiled. */
+/* The cut of a mask that has bitmaps: *out is compiled. */
 attn_status attn_cut_by_pairs(attn_ctx *ctx, const attn_mask *mask, int64_t mask_len, const struct attn_places *q,
                               const struct attn_places *k, attn_mask **out);
 
