@@ -1,5 +1,5 @@
-/* Cutting a mask: its pieces between runs are slices in places, and compiled as such. Where bitmaps are among them, pairs are asked
- * (cut_pairs.c). */
+/* Cutting a mask: its pieces between runs are slices in places, and compiled as such. Where bitmaps are among them, they
+ * are answered pair by pair (cut_pairs.c). */
 #include "dist/cp/cut_walk.h"
 
 #include <string.h>

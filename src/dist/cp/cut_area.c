@@ -21,17 +21,11 @@ static bool add(void *user, const struct attn_cut_piece *piece) {
     return true;
 }
 
-attn_wide attn_cut_walk_area(const attn_mask *mask, int64_t mask_len, const struct attn_places *q, const struct attn_places *k) {
-    attn_wide area = 0;
-    (void)attn_cut_walk(mask, mask_len, q, k, add, &area);
-    return area;
-}
-
 double attn_cut_area(const attn_mask *mask, int64_t mask_len, int32_t heads, const struct attn_places *q, const struct attn_places *k) {
     const int32_t members = attn_mask_heads(mask), each = heads / members;
     attn_wide area = 0;
     assert(heads % members == 0 && attn_mask_batch(mask) == 1);
-    for (int32_t n = 0; n < members; n++) area += attn_cut_walk_area(attn_cut_member(mask, n), mask_len, q, k);
+    for (int32_t n = 0; n < members; n++) (void)attn_cut_walk(attn_cut_member(mask, n), mask_len, q, k, add, &area);
     return (double)(area * each);
 }
 

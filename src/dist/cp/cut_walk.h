@@ -20,8 +20,6 @@ bool attn_cut_walk(const attn_mask *mask, int64_t mask_len, const struct attn_pl
                    attn_cut_visit_fn visit, void *user);
 
 attn_wide attn_cut_piece_area(const struct attn_cut_piece *piece);
-/* Of a mask that is not a stack. */
-attn_wide attn_cut_walk_area(const attn_mask *mask, int64_t mask_len, const struct attn_places *q, const struct attn_places *k);
 
 /* The member that stands at a place of a stack by heads; the mask itself if it is none. */
 static inline const attn_mask *attn_cut_member(const attn_mask *mask, int32_t n) {
