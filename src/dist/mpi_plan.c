@@ -39,7 +39,7 @@ attn_status attn_mpi_plan_choose(attn_ctx *ctx, const attn_problem *filled, cons
                                                : has_ring                              ? ATTN_SHARD_ZIGZAG
                                                                                        : ATTN_SHARD_CONTIGUOUS,
                                    .chunks = config->chunks,
-                                   .capacity = config->capacity,
+                                   .capacity = config->capacity ? config->capacity : 8192,
                                    .exchanges = config->exchanges,
                                    .sparse = config->sparse != 0,
                                    .keep = config->keep != 0};
