@@ -11,7 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SETTLE = 2, TAKEN_APART = 7 };
+enum { SETTLE = 2 };
+
+/* A run as it is, without messages, without arithmetic: in turns, so that what disturbs the machine meets all alike. */
+enum kind { WHOLE, ARITHMETIC, MESSAGES, KINDS };
 
 struct measuring {
     attn_ctx *ctx;
@@ -22,7 +25,11 @@ struct measuring {
     struct attn_cp *cp;
     struct attn_cp_part part;
     int passes;
-    double *seconds; /* [2][SETTLE + repeats] */
+    struct attn_transport none;
+    struct attn_wire wire;
+    struct attn_cp *bare; /* of wire: a schedule that computes nothing */
+    char *wire_memory;
+    double *slowest, *mean; /* [KINDS][2][repeats] */
 };
 
 /* Of a number of each rank: the greatest, and the mean. */
@@ -47,16 +54,21 @@ static attn_status gather(struct measuring *m, double own, double *greatest, dou
     return status;
 }
 
-static attn_status run(struct measuring *m, int pass) {
-    return pass ? attn_cp_backward(m->cp, &m->part.args, &m->part.gradients) : attn_cp_forward(m->cp, &m->part.args);
+static attn_status run(struct measuring *m, struct attn_cp *cp, int pass) {
+    return pass ? attn_cp_backward(cp, &m->part.args, &m->part.gradients) : attn_cp_forward(cp, &m->part.args);
 }
 
-/* This rank's part of a sequence, with its arrays and workspace. */
-static attn_status open_part(struct measuring *m, const struct attn_cp_sequence *s) {
+static struct attn_cp_config config_for(const struct measuring *m, const struct attn_cp_sequence *s) {
     struct attn_cp_config config = m->spec->config;
     const bool by_document = config.sharding == ATTN_SHARD_ZIGZAG || config.grid.mechanism == ATTN_CP_HYBRID;
     config.document = by_document ? s->document : NULL;
     config.documents = by_document ? s->documents : 0;
+    return config;
+}
+
+/* This rank's part of a sequence, with its arrays and workspace. */
+static attn_status open_part(struct measuring *m, const struct attn_cp_sequence *s) {
+    const struct attn_cp_config config = config_for(m, s);
     attn_status status = attn_cp_open(m->ctx, &s->problem, s->mask, &config, m->transport, &m->cp);
     if (status) return status;
     const size_t bytes = (size_t)attn_max64(m->cp->places, 1) * sizeof(int64_t);
@@ -78,8 +90,11 @@ static attn_status open_part(struct measuring *m, const struct attn_cp_sequence 
 static void close_part(struct measuring *m) {
     if (m->transport->lost) return;
     attn_cp_close(m->cp);
+    attn_cp_close(m->bare);
     attn_cp_part_close(&m->part);
-    m->cp = NULL;
+    attn_free(m->ctx, m->wire_memory);
+    m->cp = m->bare = NULL;
+    m->wire_memory = NULL;
 }
 
 static attn_status check(struct measuring *m) {
@@ -90,7 +105,7 @@ static attn_status check(struct measuring *m) {
     if (!status) status = attn_run(m->ctx, &s->problem, &whole.args, m->passes > 1 ? &whole.gradients : NULL);
     status = attn_transport_agree(m->transport, &m->call, status);
     if (!status) status = open_part(m, s);
-    for (int pass = 0; pass < m->passes && !status; pass++) status = run(m, pass);
+    for (int pass = 0; pass < m->passes && !status; pass++) status = run(m, m->cp, pass);
     double error = status ? 0 : attn_cp_part_differs(&whole, &m->part, m->passes > 1);
     if (!status) status = gather(m, error, &m->f->max_error, NULL);
     m->f->wrong = !status && !(m->f->max_error <= (s->problem.dtype == ATTN_F32 ? 1e-4 : 5e-2));
@@ -109,22 +124,26 @@ static int64_t sent_bytes(const struct attn_transport *t, int64_t *messages) {
     return bytes;
 }
 
-/* All begin together. */
-static attn_status time_run(struct measuring *m, int pass, double *own, double *slowest, double *mean) {
+/* All begin together. What comes out without messages is thrown away. */
+static attn_status time_run(struct measuring *m, enum kind kind, int pass, double *slowest, double *mean) {
+    struct attn_cp *cp = kind == MESSAGES ? m->bare : m->cp;
+    struct attn_transport *const transport = cp->transport;
     attn_status status = attn_transport_agree(m->transport, &m->call, ATTN_OK);
+    if (kind == ARITHMETIC) cp->transport = &m->none;
     const double begun = attn_clock();
-    if (!status) status = run(m, pass);
-    *own = attn_clock() - begun;
-    return status ? status : gather(m, *own, slowest, mean);
+    if (!status) status = run(m, cp, pass);
+    const double own = attn_clock() - begun;
+    cp->transport = transport;
+    return status ? status : gather(m, own, slowest, mean);
 }
 
 /* The first run of a pass: what it sends. */
 static attn_status count_run(struct measuring *m, int pass) {
     struct attn_cp_figures *f = m->f;
     int64_t before, messages;
-    double own, slowest, mean, waited = m->transport->waited;
+    double slowest, mean, waited = m->transport->waited;
     const int64_t bytes = sent_bytes(m->transport, &before);
-    attn_status status = time_run(m, pass, &own, &slowest, &mean);
+    attn_status status = time_run(m, WHOLE, pass, &slowest, &mean);
     const int64_t sent = sent_bytes(m->transport, &messages) - bytes;
     waited = m->transport->waited - waited;
     if (!status) status = gather(m, (double)sent, &f->greatest[pass], &f->bytes[pass]);
@@ -135,80 +154,58 @@ static attn_status count_run(struct measuring *m, int pass) {
     return status;
 }
 
+/* The schedule with messages alone, in memory of its own. */
+static attn_status open_bare(struct measuring *m) {
+    const struct attn_cp_sequence *s = &m->spec->timed;
+    const struct attn_cp_config config = config_for(m, s);
+    const size_t bytes = 4 * (size_t)fmax(m->f->greatest[0], m->f->greatest[1]) + (1 << 20);
+    m->wire_memory = attn_alloc(m->ctx, bytes);
+    attn_status status = m->wire_memory ? ATTN_OK : attn_no_memory(m->ctx, "bench cp", bytes);
+    if (m->wire_memory) memset(m->wire_memory, 0, bytes);
+    attn_wire_none(m->transport->rank, m->transport->count, &m->none);
+    attn_wire_bare(m->transport, m->wire_memory, bytes, &m->wire);
+    if (!status) status = attn_cp_open(m->ctx, &s->problem, s->mask, &config, &m->wire.transport, &m->bare);
+    return attn_transport_agree(m->transport, &m->call, status);
+}
+
+static double *at(const struct measuring *m, double *numbers, enum kind kind, int pass) {
+    return numbers + ((int)kind * 2 + pass) * m->spec->repeats;
+}
+
+static void sum_up(struct measuring *m) {
+    struct attn_cp_figures *f = m->f;
+    for (int pass = 0; pass < m->passes; pass++) {
+        f->slowest[pass] = attn_median(at(m, m->slowest, WHOLE, pass), f->repeats);
+        f->mean[pass] = attn_median(at(m, m->mean, WHOLE, pass), f->repeats);
+        f->compute[pass] = attn_median(at(m, m->slowest, ARITHMETIC, pass), f->repeats);
+        f->communication[pass] = attn_median(at(m, m->slowest, MESSAGES, pass), f->repeats);
+        if (f->communication[pass] > f->slowest[pass] / 50 && f->bytes[pass] > 0)
+            f->overlap[pass] = 1 - (f->slowest[pass] - f->compute[pass]) / f->communication[pass];
+    }
+}
+
 static attn_status time_runs(struct measuring *m) {
-    const int all = SETTLE + m->spec->repeats;
-    double *const slowest[2] = {m->seconds, m->seconds + all}, *const mean[2] = {m->seconds + 2 * all, m->seconds + 3 * all};
     attn_status status = ATTN_OK;
-    for (int n = 0; n < all && !status; n++) {
-        double own, stop = m->spec->stopped && m->spec->stopped();
-        const int at = n < SETTLE ? 0 : n - SETTLE;
-        for (int pass = 0; pass < m->passes && !status; pass++)
-            status = n == 0 ? count_run(m, pass) : time_run(m, pass, &own, &slowest[pass][at], &mean[pass][at]);
-        if (!status && n >= SETTLE) m->f->repeats = at + 1;
+    for (int pass = 0; pass < m->passes && !status; pass++) status = count_run(m, pass);
+    if (!status) status = open_bare(m);
+    for (int n = 1 - SETTLE; n < m->spec->repeats && !status; n++) {
+        double stop = m->spec->stopped && m->spec->stopped();
+        const int to = n < 0 ? 0 : n;
+        for (int kind = 0; kind < KINDS; kind++)
+            for (int pass = 0; pass < m->passes && !status; pass++)
+                status = time_run(m, (enum kind)kind, pass, at(m, m->slowest, (enum kind)kind, pass) + to,
+                                  at(m, m->mean, (enum kind)kind, pass) + to);
+        if (!status && n >= 0) m->f->repeats = n + 1;
         if (!status) status = gather(m, stop, &stop, NULL);
         if (stop > 0) break;
     }
-    for (int pass = 0; pass < m->passes && m->f->repeats > 0; pass++) {
-        m->f->slowest[pass] = attn_median(slowest[pass], m->f->repeats);
-        m->f->mean[pass] = attn_median(mean[pass], m->f->repeats);
-    }
-    return status;
-}
-
-/* Seconds of the slowest rank over another transport; what comes out is thrown away. */
-static attn_status time_over(struct measuring *m, struct attn_cp *cp, struct attn_transport *other, double *median) {
-    double slowest[2][TAKEN_APART], own, mean;
-    struct attn_transport *const transport = cp->transport;
-    struct attn_cp *const before = m->cp;
-    const int runs = m->spec->repeats < TAKEN_APART ? m->spec->repeats : TAKEN_APART;
-    attn_status status = ATTN_OK;
-    cp->transport = other;
-    m->cp = cp;
-    for (int n = -1; n < runs && !status; n++)
-        for (int pass = 0; pass < m->passes && !status; pass++) status = time_run(m, pass, &own, &slowest[pass][n < 0 ? 0 : n], &mean);
-    cp->transport = transport;
-    m->cp = before;
-    for (int pass = 0; pass < m->passes && !status; pass++) median[pass] = attn_median(slowest[pass], runs);
-    return status;
-}
-
-/* The schedule with messages alone, in memory of its own. */
-static attn_status time_messages(struct measuring *m) {
-    const struct attn_cp_sequence *s = &m->spec->timed;
-    struct attn_cp_config config = m->spec->config;
-    const bool by_document = config.sharding == ATTN_SHARD_ZIGZAG || config.grid.mechanism == ATTN_CP_HYBRID;
-    const size_t bytes = 4 * (size_t)fmax(m->f->greatest[0], m->f->greatest[1]) + (1 << 20);
-    struct attn_wire wire;
-    struct attn_cp *bare = NULL;
-    char *memory = attn_alloc(m->ctx, bytes);
-    attn_status status = memory ? ATTN_OK : attn_no_memory(m->ctx, "bench cp", bytes);
-    if (memory) memset(memory, 0, bytes);
-    config.document = by_document ? s->document : NULL;
-    config.documents = by_document ? s->documents : 0;
-    attn_wire_bare(m->transport, memory, bytes, &wire);
-    if (!status) status = attn_cp_open(m->ctx, &s->problem, s->mask, &config, &wire.transport, &bare);
-    status = attn_transport_agree(m->transport, &m->call, status);
-    if (!status) status = time_over(m, bare, &wire.transport, m->f->communication);
-    if (m->transport->lost) return status;
-    attn_cp_close(bare);
-    attn_free(m->ctx, memory);
-    return status;
-}
-
-static attn_status take_apart(struct measuring *m) {
-    struct attn_transport none;
-    struct attn_cp_figures *f = m->f;
-    attn_wire_none(m->transport->rank, m->transport->count, &none);
-    attn_status status = time_over(m, m->cp, &none, f->compute);
-    if (!status) status = time_messages(m);
-    for (int pass = 0; pass < m->passes && !status; pass++)
-        if (f->bytes[pass] > 0) f->overlap[pass] = 1 - (f->slowest[pass] - f->compute[pass]) / f->communication[pass];
+    if (!status && m->f->repeats > 0) sum_up(m);
     return status;
 }
 
 static attn_status measure(struct measuring *m) {
     struct attn_cp_figures *f = m->f;
-    double most, mean;
+    double most, mean, places = 0;
     attn_status status = check(m);
     if (status || f->wrong) return status;
     status = open_part(m, &m->spec->timed);
@@ -217,26 +214,24 @@ static attn_status measure(struct measuring *m) {
     if (status) return status;
     f->area = m->cp->area;
     f->balance = mean > 0 ? most / mean : 1;
-    double places;
     status = gather(m, (double)m->cp->places, NULL, &places);
     f->padding = places * m->transport->count / (double)m->spec->timed.problem.q_len;
-    if (!status) status = time_runs(m);
-    if (!status && f->repeats > 0) status = take_apart(m);
-    return status;
+    return status ? status : time_runs(m);
 }
 
 attn_status attn_cp_measure(attn_ctx *ctx, const struct attn_cp_spec *spec, struct attn_transport *transport,
                             struct attn_cp_figures *figures) {
     struct measuring m = {.ctx = ctx, .spec = spec, .transport = transport, .call = {ctx, "bench cp", 0}, .f = figures};
-    const size_t bytes = 4 * (size_t)(SETTLE + spec->repeats) * sizeof *m.seconds;
+    const size_t count = KINDS * 2 * (size_t)spec->repeats, bytes = 2 * count * sizeof *m.slowest;
     *figures = (struct attn_cp_figures){.overlap = {(double)NAN, (double)NAN}};
     m.passes = spec->timed.problem.features & ATTN_BACKWARD ? 2 : 1;
-    m.seconds = attn_alloc(ctx, bytes);
-    attn_status status = m.seconds ? ATTN_OK : attn_no_memory(ctx, "bench cp", bytes);
+    m.slowest = attn_alloc(ctx, bytes);
+    m.mean = m.slowest ? m.slowest + count : NULL;
+    attn_status status = m.slowest ? ATTN_OK : attn_no_memory(ctx, "bench cp", bytes);
     status = attn_transport_agree(transport, &m.call, status);
     if (!status) status = measure(&m);
     if (status) attn_ctx_error(ctx, figures->message, sizeof figures->message);
     close_part(&m);
-    attn_free(ctx, m.seconds);
+    attn_free(ctx, m.slowest);
     return status;
 }

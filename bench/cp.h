@@ -34,7 +34,7 @@ struct attn_cp_figures {
     double compute[2];             /* the slowest rank without messages: they are taken to be there */
     double communication[2];       /* the slowest rank without arithmetic */
     double waited[2];              /* the slowest rank's time in waiting */
-    double overlap[2];             /* 1 - (slowest - compute) / communication; NaN: there are no messages */
+    double overlap[2];             /* 1 - (slowest - compute) / communication; NaN: no messages, or too short ones to tell */
     double bytes[2], greatest[2];  /* sent by all ranks, by one at most */
     double messages[2];            /* of all ranks */
     double area, balance, padding; /* allowed pairs of all heads; greatest of a rank over the mean; padded tokens over tokens */

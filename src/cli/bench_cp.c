@@ -146,7 +146,8 @@ int attn_cmd_bench_cp(int argc, char **argv) {
                                      .threads = 1,
                                      .repeat = 15,
                                      .masks = 30,
-                                     .seed = 42};
+                                     .seed = 42,
+                                     .capacity = 8192};
     const struct attn_option options[] = {
         {"mechanism", ATTN_OPTION_TEXT, &b.mechanism, "LIST", "ulysses, ring, allgather, usp, loongtrain, hybrid (default all)", 0, 0},
         {"mask", ATTN_OPTION_WORDS, &b.mask, "SPEC",
