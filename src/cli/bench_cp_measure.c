@@ -133,8 +133,7 @@ static int run_one(struct measured *m, enum attn_mechanism mechanism, const stru
     if (!status) status = attn_cp_predict(b->ctx, &m->spec.timed.problem, mask->mask, &m->spec.config, &b->machine, &m->prediction);
     if (!status && m->prediction.status == ATTN_EUNSUPPORTED) status = attn_fail(b->ctx, ATTN_EUNSUPPORTED, "%s", m->prediction.why);
     if (!status) status = measure(m);
-    if (status)
-        attn_append(m->f.message, m->f.message[0] ? 0 : sizeof m->f.message, "%s", attn_ctx_error(b->ctx, sentence, sizeof sentence));
+    if (status && !m->f.message[0]) attn_append(m->f.message, sizeof m->f.message, "%s", attn_ctx_error(b->ctx, sentence, sizeof sentence));
     if (status == ATTN_EUNSUPPORTED || status == ATTN_ENOMEM) {
         print(m, status == ATTN_ENOMEM ? ATTN_STATUS_OOM : ATTN_STATUS_UNSUPPORTED);
         return -1;

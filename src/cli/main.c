@@ -14,7 +14,7 @@ static const struct {
 } commands[] = {
     {"apply", attn_cmd_apply, "one attention, forward and backward, on arrays from files"},
     {"bench", attn_cmd_bench,
-     "measure this machine and the kernels: peak, kernels, masks, sparse, planner, decode, scan, search, pointer, train, tour, stream, "
+     "measure this machine and the kernels: peak, kernels, masks, sparse, planner, decode, scan, cp, search, pointer, train, tour, stream, "
      "answer"},
     {"systems", attn_cmd_systems, "the systems and their tasks; of one task, all that a recipe can say"},
     {"reproduce", attn_cmd_reproduce, "measure the claims of papers here, and say of each whether it holds"},
@@ -72,10 +72,11 @@ static int run_command(int argc, char **argv) {
     return unknown_command(argv[help ? 2 : 1]);
 }
 
-/* Of many processes the first one does what it is told; the others share the steps of its training, or the tokens of its scan. */
+/* Of many processes the first one does what it is told; the others share the steps of its training, or the tokens of its scan or attention. */
 static bool has_work(int argc, char **argv) {
     if (!attn_cli_ranks() || attn_cli_ranks()->rank == 0) return true;
-    return argc > 1 && (strcmp(argv[1], "train") == 0 || (argc > 2 && strcmp(argv[1], "bench") == 0 && strcmp(argv[2], "scan") == 0));
+    const bool shared = argc > 2 && (strcmp(argv[2], "scan") == 0 || strcmp(argv[2], "cp") == 0);
+    return argc > 1 && (strcmp(argv[1], "train") == 0 || (shared && strcmp(argv[1], "bench") == 0));
 }
 
 int main(int argc, char **argv) {
