@@ -20,7 +20,6 @@ static int choose_mechanisms(struct attn_bench_cp *b) {
             return attn_complain("bench cp: --mechanism %s: expected ulysses, ring, allgather, usp, loongtrain or hybrid", words.item[i]);
         b->wanted[m] = true;
     }
-    b->single = words.count == 1;
     return words.count > 0 ? -1 : attn_complain("bench cp: --mechanism %s: expected a list of mechanisms", b->mechanism);
 }
 

@@ -22,8 +22,8 @@ struct attn_bench_cp {
     struct attn_bench_output out;
     attn_dtype type;
     enum attn_sharding how;
-    bool wanted[ATTN_CP_MECHANISMS], backward, single; /* single: one mechanism was named */
-    struct attn_words names;                           /* masks */
+    bool wanted[ATTN_CP_MECHANISMS], backward;
+    struct attn_words names; /* masks */
     int rank_count, rank[ATTN_CP_RANK_COUNTS];
     struct attn_cp_machine machine;
     struct attn_rates table;
