@@ -20,8 +20,11 @@ _attn() {
     --peer) COMPREPLY=($(compgen -W "rowpanel torch none" -- "$word")); return ;;
     --corpus) COMPREPLY=($(compgen -W "pile prolong64k prolong512k" -- "$word")); return ;;
     --case) COMPREPLY=($(compgen -W "lm attention baseconv based rwkv mamba hyena h3 lstm conv ptr10 ptr50 hull delaunay exact search greedy nearest christofides-greedy christofides-minimum" -- "$word")); return ;;
+    --mechanism) COMPREPLY=($(compgen -W "ulysses ring allgather usp loongtrain hybrid" -- "$word")); return ;;
+    --sharding) COMPREPLY=($(compgen -W "contiguous zigzag stripe minheap" -- "$word")); return ;;
+    --topology | --rates) COMPREPLY=($(compgen -f -- "$word")); return ;;
     --protocol) COMPREPLY=($(compgen -W "longca" -- "$word")); return ;;
-    bench) COMPREPLY=($(compgen -W "peak kernels masks sparse planner decode scan search pointer train tour stream answer --help" -- "$word")); return ;;
+    bench) COMPREPLY=($(compgen -W "peak kernels masks sparse planner decode scan cp search pointer train tour stream answer --help" -- "$word")); return ;;
     mask) COMPREPLY=($(compgen -W "$masks" -- "$word")); return ;;
     --scale) COMPREPLY=($(compgen -W "smoke quick full night paper" -- "$word")); return ;;
     --recipe | --sweep | --plugin | --data | --logits | --resume | --against) COMPREPLY=($(compgen -f -- "$word")); return ;;
@@ -43,7 +46,7 @@ _attn() {
     report) options="--store --where --out --figures --json --help" ;;
     mask) options="--len --kv-len --mask --tile --png --json --help" ;;
     bench) options="--kernel --dtype --pass --mask --batch --instances --tokens --together --heads --kv-heads --len --kv-len --queries --cache-dtype --block-tokens --dim --v-dim --threads --repeat --budget --seconds --limit
-        --gain --seed --effort --wisdom --corpus --protocol --peer --python --json --csv --help --queries --top --case --cache-tokens --mixer --layers --ffn" ;;
+        --gain --seed --effort --wisdom --corpus --protocol --peer --python --json --csv --help --queries --top --case --cache-tokens --mixer --layers --ffn --mechanism --sharding --ulysses --windows --exchanges --capacity --sparse --exchange-again --local-ranks --delay --simulate --choose --ranks --tokens-per-rank --topology --rates --tflops --memory-per-rank --masks --figures" ;;
     doctor) options="--python --effort --wisdom --json --help" ;;
     *) options="apply metric systems train eval predict stream export data reproduce runs report mask bench doctor --version --help" ;;
     esac

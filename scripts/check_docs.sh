@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 mandoc -Tlint -Wwarning docs/*.[1-9] "$1"/libattn.3
 status=0
 complain() { echo "$*"; status=1; }
-for command in apply "metric accuracy" "metric auc" "metric mae" "metric mse" "metric perplexity" systems train eval predict stream export data reproduce runs report mask doctor "bench peak" "bench kernels" "bench masks" "bench sparse" "bench planner" "bench decode" "bench scan" "bench search" "bench pointer" "bench train" "bench tour" "bench stream" "bench answer"; do
+for command in apply "metric accuracy" "metric auc" "metric mae" "metric mse" "metric perplexity" systems train eval predict stream export data reproduce runs report mask doctor "bench peak" "bench kernels" "bench masks" "bench sparse" "bench planner" "bench decode" "bench scan" "bench cp" "bench search" "bench pointer" "bench train" "bench tour" "bench stream" "bench answer"; do
     for word in $command $("$1"/attn $command --help | sed -n 's/^  --\([a-z-]*\).*/\1/p'); do
         for file in docs/attn.1 completions/attn.bash completions/_attn; do
             grep -qE "(^|[^a-z])$word([^a-z]|\$)" "$file" || complain "$file does not know \`$word\` of \`attn $command\`"

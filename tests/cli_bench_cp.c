@@ -104,7 +104,7 @@ static void choose_ranks_what_fits(void **state) {
 
 static void the_protocol_means_over_drawn_masks(void **state) {
     (void)state;
-    expect("--protocol --ranks 8 --masks 2 --tflops 100 --json", 0, "\"mask\":\"causal_document_long\"");
+    expect("--protocol longca --ranks 8 --masks 2 --tflops 100 --json", 0, "\"mask\":\"causal_document_long\"");
     assert_int_equal(lines_with("\"status\":\"ok\""), 24);
     assert_true(number("\"mechanism\":\"ring\"", "balance") <= 1.01);
 }
@@ -123,6 +123,7 @@ static void mistakes_are_explained(void **state) {
     (void)state;
     expect("", 2, "nothing to run on; expected --local-ranks N");
     expect("--mechanism rings", 2, "--mechanism rings: expected ulysses, ring");
+    expect("--protocol full", 2, "--protocol full: expected longca");
     expect("--simulate --choose", 2, "expected one of --simulate, --choose and --protocol");
     expect("--simulate --ranks 8..4", 2, "--ranks 8..4: expected numbers");
     expect("--simulate --ranks 0", 2, "expected numbers from 1 to 1M");

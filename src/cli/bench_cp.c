@@ -102,8 +102,10 @@ static int resolve(struct attn_bench_cp *b) {
     if (status < 0 && b->type == ATTN_F64) status = attn_complain("bench cp: --dtype f64: expected f32, bf16 or f16");
     if (status < 0 && how < 0)
         status = attn_complain("bench cp: --sharding %s: expected contiguous, zigzag, stripe or minheap", b->sharding);
-    if (status < 0 && b->simulate + b->choose + b->protocol > 1)
+    if (status < 0 && b->simulate + b->choose + (b->protocol != NULL) > 1)
         status = attn_complain("bench cp: expected one of --simulate, --choose and --protocol");
+    if (status < 0 && b->protocol && strcmp(b->protocol, "longca") != 0)
+        status = attn_complain("bench cp: --protocol %s: expected longca", b->protocol);
     b->how = (enum attn_sharding)how;
     if (status < 0) status = choose_mechanisms(b);
     if (status < 0) status = choose_passes(b);
@@ -134,8 +136,8 @@ static const char summary[] =
     "Attention over ranks (context parallelism), forward and backward. Measured, on ranks that are threads (--local-ranks) or the\n"
     "processes of mpirun (attn-mpi): checked against one rank, then the time of the slowest rank, what of it is arithmetic, what messages\n"
     "take alone and how much of that is hidden, bytes counted and by formula, beside what the cost model says. --simulate predicts by\n"
-    "schedules alone, on a cluster that --topology describes; --choose ranks mechanisms, grids and shardings; --protocol is the\n"
-    "Long-Context Attention Benchmark's, predicted: 8K tokens a rank, means over --masks drawn masks.";
+    "schedules alone, on a cluster that --topology describes; --choose ranks mechanisms, grids and shardings; --protocol longca is the\n"
+    "Long-Context Attention Benchmark's experiment, predicted: 8K tokens a rank, means over --masks drawn masks.";
 
 int attn_cmd_bench_cp(int argc, char **argv) {
     static struct attn_bench_cp b = {.sharding = "zigzag",
@@ -172,7 +174,7 @@ int attn_cmd_bench_cp(int argc, char **argv) {
         {"repeat", ATTN_OPTION_INTEGER, &b.repeat, "N", "timed runs; the median counts (default 15)", 1, ATTN_CP_REPEATS},
         {"simulate", ATTN_OPTION_FLAG, &b.simulate, NULL, "predict for --ranks", 0, 0},
         {"choose", ATTN_OPTION_FLAG, &b.choose, NULL, "predict every mechanism, grid and sharding, the fastest first", 0, 0},
-        {"protocol", ATTN_OPTION_FLAG, &b.protocol, NULL, "predict the Long-Context Attention Benchmark's experiment", 0, 0},
+        {"protocol", ATTN_OPTION_TEXT, &b.protocol, "NAME", "longca: predict the Long-Context Attention Benchmark's experiment", 0, 0},
         {"ranks", ATTN_OPTION_TEXT, &b.ranks, "LIST", "numbers of ranks to predict for: 8,16,96 or doubled, 8..100000 (default 8..96)", 0,
          0},
         {"tokens-per-rank", ATTN_OPTION_INTEGER, &b.tokens_per_rank, "N", "where --len is not given (default 8K)", 1, INT32_MAX},

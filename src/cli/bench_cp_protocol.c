@@ -1,4 +1,4 @@
-/* attn bench cp --protocol: the Long-Context Attention Benchmark's (Bu et al. 2025; benchmark specification, sec. 9), simulated. Means over masks. */
+/* attn bench cp --protocol longca: the Long-Context Attention Benchmark's (Bu et al. 2025; benchmark specification, sec. 9), simulated. Means over masks. */
 #include "cli/bench_cp.h"
 #include "cli/cli.h"
 
