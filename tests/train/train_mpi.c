@@ -3,6 +3,7 @@
 #include "support/counts.h"
 #include "support/program.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -115,6 +116,76 @@ static void a_stopped_training_goes_on_with_another_number_of_processes(void **s
         expect_same(name, alone);
     }
 }
+
+/* -------------------------------------------------------------------------------------------------- context parallelism */
+
+static const char shared[] =
+    "steps=30 micro_batches=2 mixer=attention:heads=4+sliding:window=6:heads=4 state=mlp dropout=0.1 clip=0.5 eval_every=7 ";
+
+static void expect_near(const char *a, const char *b) {
+    const struct attn_run_summary x = only_run(a), y = only_run(b);
+    assert_int_equal(x.state, ATTN_RUN_DONE);
+    assert_int_equal(y.state, ATTN_RUN_DONE);
+    assert_int_equal(x.figures.count, y.figures.count);
+    if (!(fabs(x.loss - y.loss) <= 1e-5 * fabs(x.loss))) fail_msg("%s: loss %.9g, not %.9g", b, y.loss, x.loss);
+    for (int i = 0; i < x.figures.count; i++)
+        if (!(fabs(x.figures.at[i].value - y.figures.at[i].value) <= 1e-5))
+            fail_msg("%s: %s %.9g, not %.9g", b, x.figures.at[i].name, y.figures.at[i].value, x.figures.at[i].value);
+}
+
+/* The recipe's words with "context_parallel=MECHANISM MORE" behind them. */
+static const char *sharing(const char *mechanism, const char *more) {
+    static char words[512];
+    snprintf(words, sizeof words, "%s context_parallel=%s %s", shared, mechanism, more);
+    return words;
+}
+
+static void processes_that_share_sequences_learn_what_one_does(void **state) {
+    static const char *const mechanisms[] = {"ring", "allgather", "ulysses", "usp", "loongtrain"};
+    (void)state;
+    expect(run(1, "whole", shared), 0, "done after 30 steps");
+    for (int i = 0; i < (test_thinned() ? 1 : 5); i++) {
+        expect(run(4, mechanisms[i], sharing(mechanisms[i], "")), 0, "done after 30 steps");
+        expect_near("whole", mechanisms[i]);
+    }
+    expect(run(4, "two", sharing("ring", "context_ranks=2")), 0, "done after 30 steps");
+    expect_near("whole", "two");
+}
+
+static void groups_that_share_sequences_go_on_in_any_number(void **state) {
+    char limited[600];
+    (void)state;
+    snprintf(limited, sizeof limited, "%s steps=90 --time-limit 0.02s", sharing("ring", "context_ranks=2"));
+    const int status = run(4, "groups", limited);
+    if (status != 130 && status != 0) fail_msg("exit %d:\n%s", status, text);
+    snprintf(limited, sizeof limited, "%s steps=90", sharing("ring", "context_ranks=2"));
+    expect(run(2, "groups", limited), 0, "");
+    expect(run(4, "at_once", limited), 0, "");
+    expect_same("groups", "at_once");
+}
+
+static void all_processes_share_a_sequence_however_many_go_on(void **state) {
+    char limited[600];
+    (void)state;
+    snprintf(limited, sizeof limited, "%s steps=90 --time-limit 0.02s", sharing("usp", ""));
+    const int status = run(4, "all", limited);
+    if (status != 130 && status != 0) fail_msg("exit %d:\n%s", status, text);
+    snprintf(limited, sizeof limited, "%s steps=90", sharing("usp", ""));
+    expect(run(2, "all", limited), 0, "");
+    expect(run(1, "one", limited), 0, "");
+    expect_near("one", "all");
+}
+
+static void what_cannot_be_shared_is_refused(void **state) {
+    (void)state;
+    expect(run(2, "mixer", sharing("ring", "mixer=attention+baseconv")), 2,
+           "mixer baseconv: its tokens cannot be split over ranks; expected attention or sliding in every layer");
+    expect(run(2, "ranks", sharing("ring", "context_ranks=4")), 2, "recipe: context_ranks=4 and 2 processes: expected a multiple of it");
+    expect(run(4, "micros", sharing("ring", "context_ranks=2 micro_batches=1")), 2, "2 groups of processes share micro_batches=1");
+    expect(run(4, "heads", sharing("ulysses", "mixer=attention:heads=2")), 2, "");
+}
+
+/* ------------------------------------------------------------------------------------------------------------- refusals */
 
 static void what_differs_between_processes_is_refused(void **state) {
     char command[3 * TEST_PATH];
@@ -231,6 +302,10 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(any_number_of_processes_gives_the_bits_of_one, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_stopped_training_goes_on_with_another_number_of_processes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(processes_that_share_sequences_learn_what_one_does, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(groups_that_share_sequences_go_on_in_any_number, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(all_processes_share_a_sequence_however_many_go_on, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_cannot_be_shared_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_differs_between_processes_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(numbers_that_do_not_fit_are_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(divergence_is_told_once_and_kept_in_the_run, set_up, tear_down),
