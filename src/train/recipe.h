@@ -3,7 +3,8 @@
  *   {"task": "zoology/mqar", "lr": 0.001, "mixer": "baseconv:kernel=3+attention", ...}
  *
  * with one value for each field that the trainer and the task have; what a file or the command line does not name has its default. How a
- * training is run (threads, folders, when it is saved) is no part of it. Two recipes with the same text give the same numbers. */
+ * training is run (threads, folders, when it is saved) is no part of it. Two recipes with the same text give the same numbers; where processes share sequences and
+ * the recipe does not say how many (context_parallel without context_ranks), up to roundings. */
 #ifndef ATTN_TRAIN_RECIPE_H
 #define ATTN_TRAIN_RECIPE_H
 
