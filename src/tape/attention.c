@@ -1,18 +1,21 @@
-/* Attention by libattn's plans, which the tape keeps (plans.h).
+/* Attention by libattn's plans, which the tape keeps (plans.h), or, of sequences over ranks, by dist/cp's (token_split_attention.h).
  *
  * forward   attn_forward; O and LSE stay for
  * backward  attn_backward, which adds to the gradients in place, along the strides of q, k and v
+ *
+ * All ranks come to both in the same order, that of the tape.
  */
-#include "tape/token_split_attention.h"
-
 #include "base/random.h"
+#include "dist/cp/cp.h"
+#include "tape/token_split_attention.h"
 
 #include <math.h>
 
 struct attention {
     struct attn_node node;
     attn_tensor *q, *k, *v;
-    const attn_plan *plan;
+    const attn_plan *plan; /* one of both is NULL */
+    struct attn_cp *cp;
     attn_args args;
     double flops; /* of backward, where they are counted */
 };
@@ -41,7 +44,7 @@ static void backward(struct attn_node *node) {
                       (target[2].beside ? 0u : ATTN_ACCUMULATE_DV);
     args.workspace = attn_tape_take(node->out->tape, args.workspace_bytes);
     if (!args.workspace) return;
-    node->out->tape->status = attn_backward(n->plan, &args, &g);
+    node->out->tape->status = n->cp ? attn_cp_backward(n->cp, &args, &g) : attn_backward(n->plan, &args, &g);
     attn_tape_add_flops(node->out->tape, n->flops);
     for (int i = 0; i < 3 && !node->out->tape->status; i++) attn_plan_gradient_close(&target[i]);
     attn_arena_back(&node->out->tape->step, mark);
@@ -86,25 +89,30 @@ static uint64_t draw_seed(attn_tape *tape) {
     return word[0] | (uint64_t)word[1] << 32;
 }
 
-/* Binds and executes; args is then what backward needs. */
-static void execute(const attn_plan *plan, attn_args *args, attn_tensor *const x[3], attn_tensor *out, const attn_mask *mask,
-                    uint64_t seed) {
+/* Binds and executes; n->args is then what backward needs. */
+static void execute(struct attention *n, attn_tensor *out, const attn_mask *mask, uint64_t seed) {
     attn_tape *tape = out->tape;
+    attn_args *args = &n->args;
+    const int64_t rows = n->q->size[0] * n->q->size[1] * n->q->size[2];
     attn_args_init(args);
-    args->q = attn_plan_input(x[0]);
-    args->k = attn_plan_input(x[1]);
-    args->v = attn_plan_input(x[2]);
+    args->q = attn_plan_input(n->q);
+    args->k = attn_plan_input(n->k);
+    args->v = attn_plan_input(n->v);
     args->o = (attn_output){out->data, {0}};
+    if (n->cp) {
+        n->flops = attn_token_split_forward(tape, n->cp, args, rows);
+        return;
+    }
     args->mask = mask;
     args->seed = seed;
-    attn_plan_forward(tape, plan, args, x[0]->size[0] * x[0]->size[1] * x[0]->size[2]);
+    attn_plan_forward(tape, n->plan, args, rows);
+    n->flops = attn_plan_add_flops(tape, n->plan, args);
 }
 
 attn_tensor *attn_attention(attn_tensor *q, attn_tensor *k, attn_tensor *v, const attn_attention_config *config) {
     attn_attention_config usual;
     attn_tensor *const x[] = {attn_plan_readable(q), attn_plan_readable(k), attn_plan_readable(v)};
     struct attn_plan_shape shape;
-    attn_args args;
     attn_attention_config_init(&usual);
     if (!config) config = &usual;
     if (!attn_usable(3, x)) return NULL;
@@ -118,21 +126,19 @@ attn_tensor *attn_attention(attn_tensor *q, attn_tensor *k, attn_tensor *v, cons
     shape.scale = config->scale;
     shape.softcap = config->softcap;
     shape.dropout = tape->record ? config->dropout : 0;
-    if (tape->split) return attn_token_split_attention(x, config, &shape);
-    const attn_plan *plan = attn_tape_plan(tape, &shape);
+    struct attention here = {.q = x[0], .k = x[1], .v = x[2]};
+    if (tape->split)
+        here.cp = attn_token_split_plan(tape, config, &shape);
+    else
+        here.plan = attn_tape_plan(tape, &shape);
     attn_tensor *out = attn_tensor_new(tape, 4, (const int64_t[]){shape.batch, shape.q_len, shape.heads, shape.v_dim});
-    if (!plan || !out) return NULL;
-    execute(plan, &args, x, out, config->mask, shape.dropout > 0 ? draw_seed(tape) : 0);
-    const double backward_flops = attn_plan_add_flops(tape, plan, &args);
+    if ((!here.plan && !here.cp) || !out) return NULL;
+    execute(&here, out, config->mask, shape.dropout > 0 ? draw_seed(tape) : 0);
     if (attn_recording(out, 3, x)) {
         struct attention *n = attn_node_new(out, sizeof *n, backward);
         if (!n) return NULL;
-        n->q = x[0];
-        n->k = x[1];
-        n->v = x[2];
-        n->plan = plan;
-        n->args = args;
-        n->flops = backward_flops;
+        here.node = n->node;
+        *n = here;
     }
     return tape->status ? NULL : out;
 }

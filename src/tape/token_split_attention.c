@@ -1,22 +1,7 @@
-/* Attention over the ranks of a split: as attention.c, with an attn_cp in the place of a plan.
- *
- * forward   attn_cp_forward; O and LSE of this rank's places stay for
- * backward  attn_cp_backward; all ranks come to both in the same order, that of the tape
- */
+/* Attentions over the ranks of a split, which it keeps: one for each shape and mask that it has met. */
 #include "tape/token_split_attention.h"
 
 #include "dist/cp/cp.h"
-
-#include <string.h>
-
-struct attention {
-    struct attn_node node;
-    attn_tensor *x[3];
-    struct attn_cp *cp;
-    attn_args args;
-};
-
-/* ------------------------------------------------------------------------------------------------------------- plans */
 
 struct attn_token_split_plan {
     struct attn_plan_shape shape; /* of the whole */
@@ -47,7 +32,8 @@ static attn_status compare_tokens(const struct attn_token_split *split, const st
 }
 
 static attn_status make_plan(struct attn_token_split *split, struct attn_token_split_plan *p) {
-    const struct attn_cp_config config = {.grid = split->grid, .sharding = attn_token_split_sharding(split), .exchanges = 1};
+    const struct attn_cp_config config = {
+        .grid = split->grid, .sharding = attn_token_split_sharding(split), .exchanges = 1, .sparse = true};
     attn_problem problem;
     attn_plan_problem(&p->shape, &problem);
     attn_status status = attn_cp_open(split->ctx, &problem, p->mask, &config, split->transport, &p->cp);
@@ -56,7 +42,7 @@ static attn_status make_plan(struct attn_token_split *split, struct attn_token_s
 }
 
 /* NULL: the tape is spoiled. */
-static struct attn_cp *plan_of(attn_tape *tape, const struct attn_plan_shape *shape, const attn_mask *mask) {
+static struct attn_cp *find_plan(attn_tape *tape, const struct attn_plan_shape *shape, const attn_mask *mask) {
     struct attn_token_split *split = tape->split;
     for (const struct attn_token_split_plan *p = split->plans; p; p = p->before)
         if (p->mask == mask && attn_plan_same_shape(&p->shape, shape)) return p->cp;
@@ -76,40 +62,6 @@ static struct attn_cp *plan_of(attn_tape *tape, const struct attn_plan_shape *sh
     return fresh->cp;
 }
 
-/* ---------------------------------------------------------------------------------------------------------- backward */
-
-/* Numbers beside the gradient: cp writes all of them. False: the tape is spoiled. */
-static bool open_gradient(struct attn_plan_gradient *g) {
-    g->beside = attn_tape_take(g->x->tape, (size_t)g->x->count * sizeof(attn_real));
-    return g->beside != NULL;
-}
-
-static void backward(struct attn_node *node) {
-    const struct attention *n = (struct attention *)node;
-    attn_tape *tape = node->out->tape;
-    struct attn_plan_gradient target[3] = {{.x = n->x[0]}, {.x = n->x[1]}, {.x = n->x[2]}};
-    attn_gradients g;
-    attn_args args = n->args;
-    attn_gradients_init(&g);
-    for (int i = 0; i < 3; i++) /* what stays, before the mark */
-        if (attn_wants(n->x[i]) && !(target[i].in_place = attn_grad_add(n->x[i]))) return;
-    const struct attn_arena_mark mark = attn_arena_mark(&tape->step);
-    for (int i = 0; i < 3; i++)
-        if (!open_gradient(&target[i])) return;
-    g.d_o = (attn_input){attn_grad_of(node->out), {0}};
-    g.dq = attn_plan_output(&target[0]);
-    g.dk = attn_plan_output(&target[1]);
-    g.dv = attn_plan_output(&target[2]);
-    args.workspace = attn_tape_take(tape, args.workspace_bytes);
-    if (!args.workspace) return;
-    tape->status = attn_cp_backward(n->cp, &args, &g);
-    for (int i = 0; i < 3 && !tape->status; i++) attn_plan_gradient_close(&target[i]);
-    attn_tape_add_flops(tape, 2.5 * n->cp->own_area * 2 * (double)(n->x[0]->size[3] + n->x[2]->size[3]));
-    attn_arena_back(&tape->step, mark);
-}
-
-/* ----------------------------------------------------------------------------------------------------------- forward */
-
 /* False: the sentence is written. */
 static bool check(attn_tape *tape, const attn_attention_config *config, const struct attn_plan_shape *shape) {
     const struct attn_token_split_layout *l = tape->split->current;
@@ -123,38 +75,22 @@ static bool check(attn_tape *tape, const attn_attention_config *config, const st
     return !tape->status;
 }
 
-static void execute(attn_tape *tape, struct attn_cp *cp, attn_args *args, attn_tensor *const x[3], attn_tensor *out) {
-    attn_args_init(args);
-    args->q = attn_plan_input(x[0]);
-    args->k = attn_plan_input(x[1]);
-    args->v = attn_plan_input(x[2]);
-    args->o = (attn_output){out->data, {0}};
-    args->lse.data = attn_tape_take(tape, (size_t)(x[0]->count / x[0]->size[3]) * sizeof(attn_real));
+struct attn_cp *attn_token_split_plan(attn_tape *tape, const attn_attention_config *config, const struct attn_plan_shape *shape) {
+    if (!check(tape, config, shape)) return NULL;
+    struct attn_plan_shape whole = *shape;
+    whole.q_len = whole.kv_len = tape->split->current->tokens;
+    whole.dropout = 0;
+    return find_plan(tape, &whole, config->mask);
+}
+
+double attn_token_split_forward(attn_tape *tape, struct attn_cp *cp, attn_args *args, int64_t rows) {
+    args->lse.data = attn_tape_take(tape, (size_t)rows * sizeof(attn_real));
     args->workspace_bytes = cp->workspace;
     const struct attn_arena_mark mark = attn_arena_mark(&tape->step);
     args->workspace = attn_tape_take(tape, args->workspace_bytes);
     if (!tape->status) tape->status = attn_cp_forward(cp, args);
     attn_arena_back(&tape->step, mark);
-    attn_tape_add_flops(tape, cp->own_area * 2 * (double)(x[0]->size[3] + x[2]->size[3]));
-}
-
-attn_tensor *attn_token_split_attention(attn_tensor *const x[3], const attn_attention_config *config, const struct attn_plan_shape *shape) {
-    attn_tape *tape = x[0]->tape;
-    if (!check(tape, config, shape)) return NULL;
-    struct attn_plan_shape whole = *shape;
-    whole.q_len = whole.kv_len = tape->split->current->tokens;
-    whole.dropout = 0;
-    struct attn_cp *cp = plan_of(tape, &whole, config->mask);
-    attn_tensor *out = attn_tensor_new(tape, 4, (const int64_t[]){shape->batch, shape->q_len, shape->heads, shape->v_dim});
-    attn_args args;
-    if (!cp || !out) return NULL;
-    execute(tape, cp, &args, x, out);
-    if (attn_recording(out, 3, x)) {
-        struct attention *n = attn_node_new(out, sizeof *n, backward);
-        if (!n) return NULL;
-        memcpy(n->x, x, sizeof n->x);
-        n->cp = cp;
-        n->args = args;
-    }
-    return tape->status ? NULL : out;
+    const double d = cp->problem.dim, v = cp->problem.v_dim;
+    attn_tape_add_flops(tape, 2 * (d + v) * cp->own_area);
+    return 2 * (3 * d + 2 * v) * cp->own_area;
 }
