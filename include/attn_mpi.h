@@ -59,7 +59,7 @@ extern "C" {
  * While a kernel computes, the thread that called lets MPI go on between its tasks: messages overlap with arithmetic, where MPI can, without a thread of
  * its own. */
 
-/* How the work is spread. Default ATTN_MPI_AUTO: the plan chooses (ring, in this version). */
+/* How the work is spread. Default ATTN_MPI_AUTO: the plan chooses by a cost model of the machine (config.machine). */
 typedef enum attn_mpi_mechanism {
     ATTN_MPI_AUTO = -1,
     ATTN_MPI_ULYSSES = 0,
@@ -70,7 +70,8 @@ typedef enum attn_mpi_mechanism {
     ATTN_MPI_HYBRID = 5
 } attn_mpi_mechanism;
 
-/* Which tokens a ring position has. Default ATTN_MPI_SHARD_AUTO: zigzag, of ulysses contiguous. Hybrid is always zigzag. */
+/* Which tokens a ring position has. Default ATTN_MPI_SHARD_AUTO: with ATTN_MPI_AUTO the plan's choice, else zigzag, of ulysses contiguous. Hybrid is always
+ * zigzag. */
 typedef enum attn_mpi_sharding {
     ATTN_MPI_SHARD_AUTO = -1,
     ATTN_MPI_SHARD_CONTIGUOUS = 0,
@@ -79,7 +80,34 @@ typedef enum attn_mpi_sharding {
     ATTN_MPI_SHARD_MINHEAP = 3
 } attn_mpi_sharding;
 
-/* All fields must be the same on all ranks, but for the deadline and the handler. */
+/* What ranks compute and send with, for the choice of a mechanism. The file form is that of `attn bench cp --topology`. */
+typedef struct attn_mpi_machine {
+    size_t size; /* sizeof(attn_mpi_machine), set by attn_mpi_machine_init */
+
+    int64_t ranks_per_node;                     /* ranks [n r, (n + 1) r) share a node. Default 8 */
+    double latency_inside, latency_between;     /* seconds of a message within a node, between nodes. Default 2e-6, 5e-6 */
+    double bandwidth_inside, bandwidth_between; /* bytes a second of one rank, in one direction. Default 450e9, 50e9 */
+    int64_t links;                              /* of a node to others, each of bandwidth_between, shared by its ranks. Default 8 */
+    double memory;                              /* bytes that a rank may have above its arrays. Default INFINITY: no limit */
+    double flops;                               /* FLOP/s of one rank in kernels. Default 0: what the planner knows of this processor */
+} attn_mpi_machine;
+
+/* Sets every field to its default. Not collective. */
+ATTN_API void attn_mpi_machine_init(attn_mpi_machine *machine);
+
+/* Measures the ranks of a communicator: messages between the first two of a node and between the first of two nodes, and the slowest rank's kernels on 1024
+ * tokens of the problem (as attn_mpi_plan_create takes it), all ranks at work. A second or two. *out is set, the same on all ranks; memory and links
+ * (1) are not measured. Collective.
+ * Statuses, the same on all ranks: those of attn_plan_create; ATTN_ENOMEM; ATTN_ESYSTEM. Not told to others: as of attn_mpi_plan_create. */
+ATTN_API attn_status attn_mpi_machine_measure(attn_ctx *ctx, MPI_Comm comm, double deadline, const attn_problem *problem,
+                                              attn_mpi_machine *out) ATTN_CHECKED;
+
+/* The machine of a file, and to a file: a temporary one beside it, then renamed. Not collective. Statuses: ATTN_EINVAL (a file that cannot be opened; a line
+ * that is wrong: the sentence has its number), ATTN_ESYSTEM, ATTN_ENOMEM. */
+ATTN_API attn_status attn_mpi_machine_load(attn_ctx *ctx, const char *path, attn_mpi_machine *out) ATTN_CHECKED;
+ATTN_API attn_status attn_mpi_machine_save(attn_ctx *ctx, const char *path, const attn_mpi_machine *machine) ATTN_CHECKED;
+
+/* All fields must be the same on all ranks, but for the deadline, the handler and the machine, which is rank 0's. */
 typedef struct attn_mpi_plan_config {
     size_t size; /* sizeof(attn_mpi_plan_config), set by attn_mpi_plan_config_init */
 
@@ -97,7 +125,7 @@ typedef struct attn_mpi_plan_config {
                        forward has exchanged is then not sent again. Default 0 */
 
     /* Lengths of documents that follow one another and fill the sequence: zigzag balances each of them, hybrid gives each its ranks. Copied. NULL
-     * (default): one document; of hybrid the finest cut that no allowed pair crosses. They take nothing from the mask, which alone says who sees whom. */
+     * (default): one document; of hybrid and ATTN_MPI_AUTO the finest cut that no allowed pair crosses. They take nothing from the mask, which alone says who sees whom. */
     const int64_t *document_lengths;
     int64_t documents;
 
@@ -108,6 +136,8 @@ typedef struct attn_mpi_plan_config {
      * job, such as by MPI_Abort, or to save what there is. Default NULL */
     void (*lost)(void *user, attn_status status, const char *text);
     void *lost_user;
+
+    const attn_mpi_machine *machine; /* what ATTN_MPI_AUTO chooses for; NULL (default): the defaults. Read by attn_mpi_plan_create alone */
 } attn_mpi_plan_config;
 
 /* Sets every field to its default. Not collective. */

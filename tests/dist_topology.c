@@ -24,7 +24,7 @@ static void every_key_is_read(void **state) {
     (void)state;
     assert_int_equal(
         parse("# a cluster\nranks_per_node = 4\nlatency_inside=2us\n latency_between = 7.5 us # far\n\nbandwidth_inside = 450 GB/s\r\n"
-              "bandwidth_between = 400 Gbit/s\nlinks = 2\nmemory = 80 GiB",
+              "bandwidth_between = 400 Gbit/s\nlinks = 2\nmemory = 80 GiB\nflops = 400 TFLOP/s",
               &t),
         ATTN_OK);
     assert_int_equal(t.ranks_per_node, 4);
@@ -34,6 +34,7 @@ static void every_key_is_read(void **state) {
     expect_near(t.bandwidth[0], 450e9, 1);
     expect_near(t.bandwidth[1], 50e9, 1);
     expect_near(t.memory, 80 * 0x1p30, 0);
+    expect_near(t.flops, 400e12, 1);
 }
 
 static void what_is_left_out_is_usual(void **state) {
@@ -63,6 +64,7 @@ static void mistakes_say_where_and_what(void **state) {
         {"links = 0", "links: found '0'; expected an integer from 1 to 1048576"},
         {"links = 1.5", "links: found '1.5'"},
         {"links =", "links: found ''"},
+        {"flops = 3 GB/s", "flops: found '3 GB/s'; expected a number above 0 in MFLOP/s, GFLOP/s or TFLOP/s"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -70,6 +72,26 @@ static void mistakes_say_where_and_what(void **state) {
         assert_int_equal(parse(cases[i].text, &t), ATTN_EINVAL);
         assert_int_equal(t.links, -7);
         if (!strstr(test_sentence(), cases[i].sentence)) fail_msg("'%s': %s", cases[i].text, test_sentence());
+    }
+}
+
+static void the_text_of_a_topology_reads_as_the_same(void **state) {
+    struct attn_topology t, back;
+    char text[ATTN_TOPOLOGY_TEXT];
+    (void)state;
+    attn_topology_usual(&t);
+    for (int i = 0; i < 2; i++) {
+        attn_topology_text(&t, text);
+        assert_int_equal(parse(text, &back), ATTN_OK);
+        assert_int_equal(back.ranks_per_node, t.ranks_per_node);
+        assert_int_equal(back.links, t.links);
+        for (int n = 0; n < 2; n++) {
+            expect_near(back.latency[n], t.latency[n], 1e-8 * t.latency[n]);
+            expect_near(back.bandwidth[n], t.bandwidth[n], 1e-8 * t.bandwidth[n]);
+        }
+        assert_true(back.memory == t.memory);
+        expect_near(back.flops, t.flops, 1e-8 * t.flops);
+        t = (struct attn_topology){3, {1.25e-6, 3.3e-5}, {1.7e9, 0.9e9}, 5, 3 * 0x1p30, 1.654321e11};
     }
 }
 
@@ -101,6 +123,7 @@ int main(void) {
         cmocka_unit_test(every_key_is_read),
         cmocka_unit_test(what_is_left_out_is_usual),
         cmocka_unit_test(mistakes_say_where_and_what),
+        cmocka_unit_test(the_text_of_a_topology_reads_as_the_same),
         cmocka_unit_test(long_lines_and_zero_bytes_are_mistakes),
         cmocka_unit_test(quantities_need_a_unit_of_their_kind),
     };

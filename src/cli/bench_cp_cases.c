@@ -78,6 +78,10 @@ attn_status attn_bench_cp_speed(struct attn_bench_cp *b, const attn_problem *pro
         *s = (struct attn_speed){.flops = b->tflops * 1e12, .rates = &b->table};
         return ATTN_OK;
     }
+    if (b->machine.topology.flops > 0) {
+        *s = (struct attn_speed){.flops = b->machine.topology.flops};
+        return ATTN_OK;
+    }
     return attn_speed_usual(b->ctx, problem, s);
 }
 

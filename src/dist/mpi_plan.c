@@ -30,29 +30,6 @@ void attn_mpi_plan_config_init(attn_mpi_plan_config *config) {
                                      .sparse = 1};
 }
 
-attn_status attn_mpi_plan_choose(attn_ctx *ctx, const attn_problem *filled, const attn_mpi_plan_config *config, int ranks,
-                                 struct attn_cp_config *out, char *why, size_t why_size) {
-    const bool asked = config->mechanism != ATTN_MPI_AUTO;
-    const enum attn_mechanism mechanism = asked ? (enum attn_mechanism)config->mechanism : ATTN_CP_RING;
-    const bool has_ring = mechanism != ATTN_CP_ULYSSES;
-    *out = (struct attn_cp_config){.sharding = config->sharding != ATTN_MPI_SHARD_AUTO ? (enum attn_sharding)config->sharding
-                                               : has_ring                              ? ATTN_SHARD_ZIGZAG
-                                                                                       : ATTN_SHARD_CONTIGUOUS,
-                                   .chunks = config->chunks,
-                                   .capacity = config->capacity ? config->capacity : 8192,
-                                   .exchanges = config->exchanges,
-                                   .sparse = config->sparse != 0,
-                                   .keep = config->keep != 0};
-    snprintf(why, why_size, "%s",
-             asked ? "config.mechanism asks for it" : "it takes any mask and any number of heads, and memory of a part alone");
-    if (mechanism == ATTN_CP_HYBRID) {
-        out->grid = (struct attn_grid){.mechanism = mechanism, .ulysses = 1, .ring = ranks, .windows = 1};
-        return ATTN_OK;
-    }
-    return attn_grid_make(ctx, mechanism, ranks, filled->heads, filled->kv_heads, config->ulysses, config->windows, config->head_first != 0,
-                          &out->grid);
-}
-
 attn_status attn_mpi_plan_done(attn_mpi_plan *plan, attn_status status) {
     char text[1024];
     if (!plan->transport->lost || plan->told_of_losing || !plan->config.lost) return status;
@@ -63,14 +40,16 @@ attn_status attn_mpi_plan_done(attn_mpi_plan *plan, attn_status status) {
 
 /* -------------------------------------------------------------------------------------------------- created */
 
-/* The documents that are sharded, in memory of the context; of hybrid those of the mask where none are given. */
+/* The documents that are sharded, in memory of the context; of hybrid and a choice of the plan those of the mask where none are given. */
 static attn_status list_documents(attn_ctx *ctx, const attn_mpi_plan_config *config, const struct attn_cp_config *cp, const attn_mask *mask,
                                   int64_t tokens, struct attn_document **document, int64_t *documents) {
     int64_t end = 0;
     *document = NULL;
     *documents = config->documents;
     if (!config->documents)
-        return cp->grid.mechanism == ATTN_CP_HYBRID ? attn_mask_documents(ctx, mask, tokens, document, documents) : ATTN_OK;
+        return cp->grid.mechanism == ATTN_CP_HYBRID || (config->mechanism == ATTN_MPI_AUTO && cp->sharding == ATTN_SHARD_ZIGZAG)
+                   ? attn_mask_documents(ctx, mask, tokens, document, documents)
+                   : ATTN_OK;
     *document = attn_alloc(ctx, (size_t)config->documents * sizeof **document);
     if (!*document) return attn_no_memory(ctx, ATTN_MPI_PLAN, (size_t)config->documents * sizeof **document);
     for (int64_t n = 0; n < config->documents; n++) {
@@ -108,7 +87,7 @@ static attn_status open_inside(attn_mpi_plan *plan, const attn_problem *problem,
     attn_status status = attn_transport_agree(t, &call, attn_mpi_plan_check(ctx, problem, &plan->config, &filled));
     if (!status) status = attn_mpi_plan_compare(ctx, &filled, mask, &plan->config, t);
     if (status) return status;
-    status = attn_mpi_plan_choose(ctx, &filled, &plan->config, t->count, &config, plan->why, sizeof plan->why);
+    status = attn_mpi_plan_choose(plan, &filled, mask, &config);
     if (!status) status = list_documents(ctx, &plan->config, &config, mask, filled.q_len, &document, &plan->documents);
     config.document = document;
     config.documents = plan->documents;

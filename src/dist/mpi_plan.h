@@ -3,6 +3,7 @@
 #define ATTN_DIST_MPI_PLAN_H
 
 #include "attn_mpi.h"
+#include "dist/cp/topology.h"
 #include "dist/cp/cp.h"
 #include "dist/transport_mpi.h"
 
@@ -26,9 +27,8 @@ attn_status attn_mpi_plan_check(attn_ctx *ctx, const attn_problem *problem, cons
 attn_status attn_mpi_plan_compare(attn_ctx *ctx, const attn_problem *filled, const attn_mask *mask, const attn_mpi_plan_config *config,
                                   struct attn_transport *transport);
 
-/* The one place that decides what ATTN_MPI_AUTO and ATTN_MPI_SHARD_AUTO are; why: in words, for attn_mpi_plan_text. */
-attn_status attn_mpi_plan_choose(attn_ctx *ctx, const attn_problem *filled, const attn_mpi_plan_config *config, int ranks,
-                                 struct attn_cp_config *out, char *why, size_t why_size);
+/* What ATTN_MPI_AUTO and ATTN_MPI_SHARD_AUTO are (mpi_choose.c): rank 0 chooses for all, which must all come. why: in words, for attn_mpi_plan_text. */
+attn_status attn_mpi_plan_choose(attn_mpi_plan *plan, const attn_problem *filled, const attn_mask *mask, struct attn_cp_config *out);
 
 /* Tells the user where a rank has been lost; returns status. */
 attn_status attn_mpi_plan_done(attn_mpi_plan *plan, attn_status status);

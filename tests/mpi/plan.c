@@ -156,7 +156,8 @@ static void a_plan_says_what_it_does(void **state) {
     (void)state;
     test_whole_make(ctx, &p, NULL, 3, &whole);
     attn_mpi_plan_config_init(&config);
-    need(ctx, attn_mpi_plan_create(ctx, &p, NULL, NULL, &plan), "words");
+    config.mechanism = ATTN_MPI_RING;
+    need(ctx, attn_mpi_plan_create(ctx, &p, NULL, &config, &plan), "words");
     const size_t length = attn_mpi_plan_text(plan, NULL, 0);
     assert_int_equal(attn_mpi_plan_text(plan, text, 20), length);
     assert_int_equal(strlen(text), 19);

@@ -15,12 +15,14 @@ static const struct unit bytes[] = {{"B", 1},    {"KiB", 0x1p10}, {"MiB", 0x1p20
                                     {"KB", 1e3}, {"MB", 1e6},     {"GB", 1e9},     {"TB", 1e12},    {NULL, 0}};
 static const struct unit rates[] = {{"MB/s", 1e6},       {"GB/s", 1e9},       {"TB/s", 1e12},       {"MiB/s", 0x1p20}, {"GiB/s", 0x1p30},
                                     {"Mbit/s", 1e6 / 8}, {"Gbit/s", 1e9 / 8}, {"Tbit/s", 1e12 / 8}, {NULL, 0}};
+static const struct unit flops[] = {{"MFLOP/s", 1e6}, {"GFLOP/s", 1e9}, {"TFLOP/s", 1e12}, {NULL, 0}};
 static const struct {
     const struct unit *unit;
     const char *names;
 } quantities[] = {[ATTN_QUANTITY_SECONDS] = {seconds, "ns, us, ms or s"},
                   [ATTN_QUANTITY_BYTES] = {bytes, "MiB, GiB, TiB, MB, GB or TB"},
-                  [ATTN_QUANTITY_RATE] = {rates, "MB/s, GB/s, TB/s or Gbit/s"}};
+                  [ATTN_QUANTITY_RATE] = {rates, "MB/s, GB/s, TB/s or Gbit/s"},
+                  [ATTN_QUANTITY_FLOPS] = {flops, "MFLOP/s, GFLOP/s or TFLOP/s"}};
 
 const char *attn_quantity_units(enum attn_quantity quantity) {
     return quantities[quantity].names;

@@ -7,7 +7,8 @@
 enum attn_quantity {
     ATTN_QUANTITY_SECONDS, /* ns, us, ms, s */
     ATTN_QUANTITY_BYTES,   /* B, KiB, MiB, GiB, TiB of powers of 1024; KB, MB, GB, TB of powers of 1000 */
-    ATTN_QUANTITY_RATE     /* bytes a second: MB/s, GB/s, TB/s, MiB/s, GiB/s; Mbit/s, Gbit/s, Tbit/s */
+    ATTN_QUANTITY_RATE,    /* bytes a second: MB/s, GB/s, TB/s, MiB/s, GiB/s; Mbit/s, Gbit/s, Tbit/s */
+    ATTN_QUANTITY_FLOPS    /* MFLOP/s, GFLOP/s, TFLOP/s */
 };
 
 /* A number of at least 0 and its unit, with or without a blank between: "2.5 us", "80GiB", "25 GB/s". 0 needs no unit. False: it is none. */

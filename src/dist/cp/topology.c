@@ -7,11 +7,11 @@
 #include <math.h>
 #include <string.h>
 
-enum { BYTES = 1 << 16, KEYS = 7 };
+enum { BYTES = 1 << 16, KEYS = 8 };
 
-enum key { RANKS_PER_NODE, LATENCY_INSIDE, LATENCY_BETWEEN, BANDWIDTH_INSIDE, BANDWIDTH_BETWEEN, LINKS, MEMORY };
+enum key { RANKS_PER_NODE, LATENCY_INSIDE, LATENCY_BETWEEN, BANDWIDTH_INSIDE, BANDWIDTH_BETWEEN, LINKS, MEMORY, FLOPS };
 static const char *const keys[KEYS] = {"ranks_per_node",    "latency_inside", "latency_between", "bandwidth_inside",
-                                       "bandwidth_between", "links",          "memory"};
+                                       "bandwidth_between", "links",          "memory",          "flops"};
 
 void attn_topology_usual(struct attn_topology *out) {
     *out = (struct attn_topology){
@@ -60,6 +60,10 @@ static attn_status set(const struct place *p, int key, const char *value, struct
     case MEMORY:
         if (strcmp(value, "unlimited") != 0) return set_quantity(p, keys[key], ATTN_QUANTITY_BYTES, value, &t->memory);
         t->memory = (double)INFINITY;
+        return ATTN_OK;
+    case FLOPS:
+        if (strcmp(value, "planned") != 0) return set_quantity(p, keys[key], ATTN_QUANTITY_FLOPS, value, &t->flops);
+        t->flops = 0;
     }
     return ATTN_OK;
 }
@@ -74,7 +78,7 @@ static attn_status unknown_key(const struct place *p, const char *name) {
     const char *nearest = attn_nearest(name, keys, KEYS);
     return attn_fail(p->ctx, ATTN_EINVAL,
                      "%s:%lld: found the key '%.64s'; expected %s%s%sranks_per_node, latency_inside, latency_between, bandwidth_inside, "
-                     "bandwidth_between, links or memory",
+                     "bandwidth_between, links, memory or flops",
                      p->name, (long long)p->line, name, nearest ? "'" : "", nearest ? nearest : "", nearest ? "', of " : "");
 }
 
@@ -111,4 +115,20 @@ attn_status attn_topology_read(attn_ctx *ctx, const char *path, struct attn_topo
     status = attn_topology_parse(ctx, path, (const char *)data, size, out);
     attn_free(ctx, data);
     return status;
+}
+
+void attn_topology_text(const struct attn_topology *t, char text[ATTN_TOPOLOGY_TEXT]) {
+    text[0] = '\0';
+    attn_append(text, ATTN_TOPOLOGY_TEXT, "ranks_per_node = %lld\nlatency_inside = %.9g us\nlatency_between = %.9g us\n",
+                (long long)t->ranks_per_node, t->latency[0] * 1e6, t->latency[1] * 1e6);
+    attn_append(text, ATTN_TOPOLOGY_TEXT, "bandwidth_inside = %.9g GB/s\nbandwidth_between = %.9g GB/s\nlinks = %lld\n",
+                t->bandwidth[0] * 1e-9, t->bandwidth[1] * 1e-9, (long long)t->links);
+    if (isfinite(t->memory))
+        attn_append(text, ATTN_TOPOLOGY_TEXT, "memory = %.9g MiB\n", t->memory / 0x1p20);
+    else
+        attn_append(text, ATTN_TOPOLOGY_TEXT, "memory = unlimited\n");
+    if (t->flops > 0)
+        attn_append(text, ATTN_TOPOLOGY_TEXT, "flops = %.9g GFLOP/s\n", t->flops * 1e-9);
+    else
+        attn_append(text, ATTN_TOPOLOGY_TEXT, "flops = planned\n");
 }

@@ -7,6 +7,7 @@
  *   bandwidth_between = 50 GB/s
  *   links = 8                       of a node to others, each of bandwidth_between, shared by its ranks
  *   memory = 80 GiB                 of a rank; or unlimited
+ *   flops = 400 TFLOP/s             of a rank in kernels; or planned: what the planner knows of this processor
  *
  * What is left out is as in attn_topology_usual. */
 #ifndef ATTN_DIST_CP_TOPOLOGY_H
@@ -20,6 +21,7 @@ struct attn_topology {
     double latency[2], bandwidth[2]; /* seconds a message, bytes a second of one rank: inside a node, between nodes */
     int64_t links;                   /* of a node to others, each of bandwidth[1], shared by its ranks */
     double memory;                   /* bytes a rank; INFINITY: no limit */
+    double flops;                    /* FLOP/s of a rank; 0: the planner's */
 };
 
 /* Eight ranks a node, each with a link of its own: 2 us and 450 GB/s inside, 5 us and 50 GB/s between; no limit of memory. */
@@ -29,5 +31,8 @@ void attn_topology_usual(struct attn_topology *out);
 attn_status attn_topology_parse(attn_ctx *ctx, const char *name, const char *text, size_t size, struct attn_topology *out);
 /* The same from a file of at most 64 KiB. Besides: ATTN_ESYSTEM, ATTN_ENOMEM. */
 attn_status attn_topology_read(attn_ctx *ctx, const char *path, struct attn_topology *out);
+/* The text of such a file, which reads as the same numbers to 9 digits. */
+enum { ATTN_TOPOLOGY_TEXT = 512 };
+void attn_topology_text(const struct attn_topology *topology, char text[ATTN_TOPOLOGY_TEXT]);
 
 #endif

@@ -56,6 +56,17 @@ static attn_status spread(struct attn_transport *t, const struct attn_link_call 
     return status;
 }
 
+attn_status attn_transport_share(struct attn_transport *t, const struct attn_link_call *call, double *numbers, int count) {
+    const size_t bytes = (size_t)count * sizeof *numbers;
+    assert(count <= ATTN_COMPARED);
+    if (t->counts_only || t->count == 1) return ATTN_OK;
+    if (t->lost) return attn_link_fail(t->rank, call, -1, "a rank was lost before");
+    memcpy(t->compared, numbers, bytes);
+    const attn_status status = spread(t, call, t->compared, bytes);
+    if (!status) memcpy(numbers, t->compared, bytes);
+    return status;
+}
+
 attn_status attn_transport_compare(struct attn_transport *t, const struct attn_link_call *call, const double *numbers,
                                    const char *const *names, int count) {
     const size_t bytes = (size_t)count * sizeof *numbers;

@@ -68,6 +68,8 @@ attn_status attn_transport_agree(struct attn_transport *t, const struct attn_lin
 /* ATTN_EINVAL on all ranks where one has other numbers than rank 0; names[i] says what number i is. count: ATTN_COMPARED at most. */
 attn_status attn_transport_compare(struct attn_transport *t, const struct attn_link_call *call, const double *numbers,
                                    const char *const *names, int count);
+/* Numbers of rank 0, ATTN_COMPARED at most, for all. */
+attn_status attn_transport_share(struct attn_transport *t, const struct attn_link_call *call, double *numbers, int count);
 /* Sends bytes and receives as many, and waits for both; -1: to none, from none. */
 attn_status attn_transport_pass(struct attn_transport *t, const struct attn_link_call *call, enum attn_traffic_kind kind, int to,
                                 const void *send, int from, void *receive, size_t bytes);
