@@ -99,13 +99,15 @@ if [ -f "$build/libattn_mpi.a" ]; then
         [ -e "$prefix/$file" ] || { echo "not installed: $file"; exit 1; }
     done
     cp "$root/examples/prefix_over_ranks.c" over_ranks.c
-    cp "$root/examples/attention_over_ranks.c" attention_over_ranks.c
+    cp "$root/examples/ring_attention.c" ring.c
     export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_btl=self,vader,tcp OMPI_MCA_plm_rsh_agent=false
-    runs() { [ "$(mpirun --oversubscribe -n 2 "$1")" = "$(cat "$root/examples/${2:-prefix_over_ranks}.expected")" ] || { echo "$1: not what is expected"; exit 1; }; }
+    runs() { # PROGRAM [EXAMPLE]
+        [ "$(mpirun --oversubscribe -n 2 "$1")" = "$(cat "$root/examples/${2:-prefix_over_ranks}.expected")" ] || { echo "$1: not what is expected"; exit 1; }
+    }
     quiet cc over_ranks.c $(pkg-config --cflags --libs attn_mpi) -lm -o ranks_shared
     runs ./ranks_shared
-    quiet cc attention_over_ranks.c $(pkg-config --cflags --libs attn_mpi) -lm -o attention_shared
-    runs ./attention_shared attention_over_ranks
+    quiet cc ring.c $(pkg-config --cflags --libs attn_mpi) -lm -o ring_shared
+    runs ./ring_shared ring_attention
     quiet cc over_ranks.c $(pkg-config --cflags attn_mpi) "$prefix"/lib/lib{attn_mpi,attn}.a $(pkg-config --static --libs attn_mpi | sed 's/-lattn[a-z_]*//g') -o ranks_static
     runs ./ranks_static
     mkdir package/mpi

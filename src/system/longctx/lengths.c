@@ -72,21 +72,21 @@ static void add_length(const char *name, int64_t length, double value, struct at
     attn_figures_add(out, text, value);
 }
 
+/* The rate at length b over that at length a, in the same rounds. */
+static double gain(const struct attn_turns *turns, int a, int b) {
+    return turns->subject[b].flops / turns->subject[a].flops * attn_turns_ratio(turns, a, b);
+}
+
 /* How the rate grows from length to length. */
 static void rate_figures(const struct attn_turns *turns, const int64_t *length, int count, struct attn_figures *out) {
-    double gflops[LENGTHS], least = (double)INFINITY, first = (double)NAN, last = (double)NAN;
-    for (int n = 0; n < count; n++) gflops[n] = attn_turns_gflops(turns, n);
-    for (int n = 1; n < count; n++) {
-        last = gflops[n] / gflops[n - 1];
-        if (n == 1) first = last;
-        least = fmin(least, last);
-    }
-    attn_figures_add(out, "gflops", gflops[count - 1]);
-    attn_figures_add(out, "rise", gflops[count - 1] / gflops[0]);
-    attn_figures_add(out, "first_gain", first);
-    attn_figures_add(out, "last_gain", last);
+    double least = (double)INFINITY;
+    for (int n = 1; n < count; n++) least = fmin(least, gain(turns, n - 1, n));
+    attn_figures_add(out, "gflops", attn_turns_gflops(turns, count - 1));
+    attn_figures_add(out, "rise", gain(turns, 0, count - 1));
+    attn_figures_add(out, "first_gain", count > 1 ? gain(turns, 0, 1) : (double)NAN);
+    attn_figures_add(out, "last_gain", count > 1 ? gain(turns, count - 2, count - 1) : (double)NAN);
     attn_figures_add(out, "least_gain", count > 1 ? least : (double)NAN);
-    for (int n = 0; n < count; n++) add_length("gflops", length[n], gflops[n], out);
+    for (int n = 0; n < count; n++) add_length("gflops", length[n], attn_turns_gflops(turns, n), out);
 }
 
 /* The peer's seconds and bytes over the kernel's. */
