@@ -4,7 +4,7 @@
 set -euo pipefail
 packages=(gcc libc6-dev make cmake pkg-config libpng-dev libopenblas-dev libkissfft-dev libjansson-dev zlib1g-dev
     libpcre2-dev libsqlite3-dev gnuplot-nox)
-[ "${1:-}" = demo ] || packages+=(libcmocka-dev libqhull-dev libopenmpi-dev openmpi-bin libfftw3-dev g++ clang clang-tidy libomp-dev cppcheck valgrind mandoc binutils
+[ "${1:-}" = demo ] || packages+=(libcmocka-dev libqhull-dev libopenmpi-dev openmpi-bin iproute2 libfftw3-dev g++ clang clang-tidy libomp-dev cppcheck valgrind mandoc binutils
     gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm python3 python3-numpy python3-venv chromium)
 command -v dpkg-query >/dev/null || { echo "deps: not a Debian system; what is wanted has these names there: ${packages[*]}"; exit 0; }
 missing=()
