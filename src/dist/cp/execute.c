@@ -77,7 +77,7 @@ static attn_status run_stage(struct attn_cp_pass *p, bool backward) {
     const int chunks = p->stage->chunks;
     attn_status status = attn_cp_bring(p, backward, 0);
     for (int chunk = 0; chunk < chunks && !status; chunk++) {
-        status = attn_cp_bring_end(p, backward, chunk);
+        status = attn_cp_bring_end(p, chunk);
         if (!status && chunk + 1 < chunks) status = attn_cp_bring(p, backward, chunk + 1);
         if (!status) status = compute(p, backward, chunk);
         if (!status) status = attn_cp_give(p, backward, chunk);

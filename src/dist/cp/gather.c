@@ -1,7 +1,7 @@
 /* All keys and values are gathered while the own ones are computed, then comes one call on all others: no merging step by step, but memory for all of
  * them. Every rank sends to every other directly. Backward gathers again; gradients of others' keys go to their ranks, which add them up in a fixed order.
  *
- * Gathered: K [B, (R - 1) tokens, kv_heads, D], then V; slot i - 1 of the tokens has the position i before. */
+ * Gathered: K [B, kv_heads, (R - 1) tokens, D], then V; slot i - 1 of the tokens has the position i before. */
 #include "dist/cp/stage.h"
 
 #include <string.h>
@@ -11,12 +11,17 @@ static int peer_of(const struct attn_cp_stage *s, int distance) {
     return attn_grid_rank(&s->grid, s->u, ((s->y + distance) % ring + ring) % ring);
 }
 
-/* A sequence's keys (part 0) or values (1) of a slot of `slots`, of elements of so many bytes. */
-static char *slot_of(const struct attn_cp_stage *s, char *base, size_t element, int64_t slots, int part, int64_t b, int64_t slot,
-                     size_t *bytes) {
-    const int64_t k = attn_cp_k_count(s), each = (part ? attn_cp_v_count(s) : k) / s->cp->problem.batch;
-    *bytes = (size_t)each * element;
-    return base ? base + (size_t)((part ? k * slots : 0) + (b * slots + slot) * each) * element : NULL;
+/* K and V of one slot are lines, by sequence and head, those of K first. */
+static int64_t lines_of(const struct attn_cp_stage *s) {
+    return 2 * s->cp->problem.batch * s->kv_heads;
+}
+
+/* A line of a slot of `slots`, of elements of so many bytes. */
+static char *line_of(const struct attn_cp_stage *s, char *base, size_t element, int64_t slots, int64_t line, int64_t slot, size_t *bytes) {
+    const int64_t half = lines_of(s) / 2, width = line < half ? s->cp->problem.dim : s->cp->problem.v_dim;
+    const int64_t before = line < half ? 0 : attn_cp_k_count(s) * slots, row = (line % half * slots + slot) * s->tokens;
+    *bytes = (size_t)(s->tokens * width) * element;
+    return base ? base + (size_t)(before + row * width) * element : NULL;
 }
 
 static attn_status gather(struct attn_cp_pass *p, int chunk) {
@@ -27,10 +32,10 @@ static attn_status gather(struct attn_cp_pass *p, int chunk) {
     attn_status status = ATTN_OK;
     size_t bytes;
     for (int i = 1; i <= others && !status; i++)
-        for (int64_t n = 0; n < 2 * s->cp->problem.batch && !status; n++) {
-            char *to = slot_of(s, all, element, others, (int)(n % 2), n / 2, i - 1, &bytes);
+        for (int64_t line = 0; line < lines_of(s) && !status; line++) {
+            char *to = line_of(s, all, element, others, line, i - 1, &bytes);
             status = attn_cp_receive(p, &s->around, ATTN_TRAFFIC_KEYS, peer_of(s, -i), to, bytes);
-            const char *from = slot_of(s, own, element, 1, (int)(n % 2), n / 2, 0, &bytes);
+            const char *from = line_of(s, own, element, 1, line, 0, &bytes);
             if (!status) status = attn_cp_send(p, &s->around, ATTN_TRAFFIC_KEYS, peer_of(s, i), from, bytes);
         }
     return status;
@@ -57,14 +62,14 @@ static attn_status scatter(struct attn_cp_pass *p, int chunk) {
     attn_status status = ATTN_OK;
     size_t bytes;
     for (int i = 1; i <= others && !status; i++)
-        for (int64_t n = 0; n < 2 * s->cp->problem.batch && !status; n++) {
-            const char *from = slot_of(s, all, sizeof(float), others, (int)(n % 2), n / 2, i - 1, &bytes);
+        for (int64_t line = 0; line < lines_of(s) && !status; line++) {
+            const char *from = line_of(s, all, sizeof(float), others, line, i - 1, &bytes);
             status = attn_cp_send(p, &s->around, ATTN_TRAFFIC_GRADIENTS, peer_of(s, -i), from, bytes);
         }
     for (int i = 1; i <= others && !status; i++) {
         const int first = s->around.count;
-        for (int64_t n = 0; n < 2 * s->cp->problem.batch && !status; n++) {
-            char *to = slot_of(s, incoming, sizeof(float), 1, (int)(n % 2), n / 2, 0, &bytes);
+        for (int64_t line = 0; line < lines_of(s) && !status; line++) {
+            char *to = line_of(s, incoming, sizeof(float), 1, line, 0, &bytes);
             status = attn_cp_receive(p, &s->around, ATTN_TRAFFIC_GRADIENTS, peer_of(s, i), to, bytes);
         }
         while (s->around.count > first && !status) {

@@ -147,7 +147,7 @@ static attn_status find_needs(struct attn_cp_stage *s, const attn_mask *mask) {
 static attn_status open_plan(struct attn_cp_stage *s) {
     attn_problem p = s->cp->problem;
     if (s->cp->transport->counts_only) return ATTN_OK;
-    p.layout = ATTN_BTHD;
+    p.layout = ATTN_BHTD;
     p.heads = s->heads;
     p.kv_heads = s->kv_heads;
     p.q_len = s->tokens;
@@ -163,14 +163,14 @@ static attn_status open_list(struct attn_cp_stage *s, struct attn_cp_list *list,
     return list->ticket ? ATTN_OK : attn_no_memory(s->cp->ctx, "context parallelism", (size_t)capacity * sizeof *list->ticket);
 }
 
-/* Twice, as messages go and come: arrays by sequences, rows of all sequences. */
+/* Twice, as messages go and come, one for each head. */
 static attn_status open_lists(struct attn_cp_stage *s) {
-    const int64_t batch = s->cp->problem.batch, pieces = s->grid.ulysses;
+    const int64_t pieces = 2 * s->cp->problem.batch * s->grid.ulysses, q = s->heads, kv = s->kv_heads;
     const bool gather = s->grid.mechanism == ATTN_CP_ALLGATHER;
-    attn_status status = open_list(s, &s->coming[0], 2 * pieces * (4 * batch + 2));
-    if (!status) status = open_list(s, &s->coming[1], 2 * pieces * (4 * batch + 2));
-    if (!status) status = open_list(s, &s->going, 2 * pieces * s->chunks * 3 * batch);
-    if (!status) status = open_list(s, &s->around, gather ? 4 * batch * (s->grid.ring + 1) : 8);
+    attn_status status = open_list(s, &s->coming[0], pieces * (4 * q + 2 * kv));
+    if (!status) status = open_list(s, &s->coming[1], pieces * (4 * q + 2 * kv));
+    if (!status) status = open_list(s, &s->going, pieces * s->chunks * (2 * q + 2 * kv));
+    if (!status) status = open_list(s, &s->around, gather ? 4 * s->cp->problem.batch * kv * (s->grid.ring + 1) : 8);
     return status;
 }
 

@@ -13,11 +13,11 @@
 /* Offsets in the workspace. Those of a chunk are times its number. */
 enum attn_cp_room {
     /* What forward leaves for backward (config.keep) */
-    ATTN_CP_Q,   /* [C][B, tokens, heads, D] */
-    ATTN_CP_KV,  /* [C]: K [B, tokens, kv_heads, D], then V [.., E] */
+    ATTN_CP_Q,   /* [C][B, heads, tokens, D] */
+    ATTN_CP_KV,  /* [C]: K [B, kv_heads, tokens, D], then V [.., E] */
     ATTN_CP_LSE, /* [C][B, heads, tokens] float */
     /* Forward */
-    ATTN_CP_O, /* [C][B, tokens, heads, E] float */
+    ATTN_CP_O, /* [C][B, heads, tokens, E] float */
     /* Backward */
     ATTN_CP_DO,    /* as O, of the problem's type */
     ATTN_CP_DELTA, /* as LSE: dLSE - dO . O */
@@ -120,7 +120,7 @@ attn_status attn_cp_wait_one(struct attn_cp_pass *p, int *ticket); /* -1: none; 
 
 /* bring.c, give.c: what a chunk needs comes in, what it has made goes out. The first begins, _end waits and puts in place. */
 attn_status attn_cp_bring(struct attn_cp_pass *p, bool backward, int chunk);
-attn_status attn_cp_bring_end(struct attn_cp_pass *p, bool backward, int chunk);
+attn_status attn_cp_bring_end(struct attn_cp_pass *p, int chunk);
 attn_status attn_cp_give(struct attn_cp_pass *p, bool backward, int chunk);
 attn_status attn_cp_give_end(struct attn_cp_pass *p, bool backward);
 
