@@ -1,10 +1,12 @@
 /* A tape whose sequences are split over ranks: what depends on a token's index gives the rows that it gives of whole sequences, to the bit. */
+#include "support/failing_memory.h"
 #include "support/training.h"
 
 #include "base/random.h"
-#include "dist/cp/transport.h"
+#include "dist/cp/local.h"
 #include "tape/token_split.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -173,11 +175,85 @@ static void what_is_not_of_this_ranks_places_is_refused(void **state) {
     close_part(&p);
 }
 
+/* Attention of rows [B, TOKENS, ROW] of a parameter, forward and backward, on a rank that is alone; the gradients' places are x's. */
+static attn_status attend(attn_tape *tape, attn_tensor **out, attn_tensor **in) {
+    if (!attn_token_split_choose(tape, TOKENS)) return attn_tape_status(tape);
+    const int64_t places = attn_token_split_places(tape, TOKENS), size[] = {BATCH, places, HEADS, DIM};
+    const attn_real *rows = attn_token_split_rows(tape, BATCH, TOKENS, ROW * sizeof *rows, numbers);
+    *in = attn_parameter(tape, 3, (const int64_t[]){BATCH, places, ROW});
+    if (!rows || !*in) return attn_tape_status(tape);
+    memcpy(attn_data(*in), rows, (size_t)attn_count(*in) * sizeof *rows);
+    attn_tensor *x = attn_reshape(*in, 4, size);
+    *out = attn_attention(x, x, x, NULL);
+    attn_tensor *loss = attn_sum(attn_reshape(attn_square(*out), 1, (const int64_t[]){-1}), 0);
+    return loss ? attn_tape_backward(loss) : attn_tape_status(tape);
+}
+
+/* world NULL: sequences are whole. numbers: result and gradient of every token. */
+static attn_status attend_alone(attn_ctx *with, struct attn_local_world *world, attn_real *result, attn_real *gradient) {
+    struct attn_grid grid = {.mechanism = ATTN_CP_RING, .ulysses = 1, .ring = 1, .windows = 1};
+    struct attn_transport *transport = NULL;
+    struct attn_token_split *split = NULL;
+    attn_tape *tape = NULL;
+    attn_tensor *out = NULL, *in = NULL;
+    attn_status status = world ? attn_local_open(world, 0, &transport) : ATTN_OK;
+    if (!status && world) status = attn_token_split_open(with, transport, &grid, &split);
+    if (!status) status = attn_tape_create(with, &tape);
+    if (!status) {
+        tape->split = split;
+        status = attend(tape, &out, &in);
+    }
+    for (int64_t i = 0; !status && i < BATCH * attn_token_split_places(tape, TOKENS); i++) {
+        const int64_t places = attn_token_split_places(tape, TOKENS), token = attn_token_split_token(tape, i % places);
+        if (token < 0) continue;
+        memcpy(result + (i / places * TOKENS + token) * ROW, attn_data(out) + i * ROW, ROW * sizeof *result);
+        memcpy(gradient + (i / places * TOKENS + token) * ROW, attn_grad(in) + i * ROW, ROW * sizeof *result);
+    }
+    attn_tape_destroy(tape);
+    attn_token_split_close(split);
+    if (transport) transport->close(transport);
+    return status;
+}
+
+static bool near(attn_real a, attn_real b) {
+    return fabs((double)(a - b)) <= 2e-6 * fmax(1, fabs((double)b));
+}
+
+static void attention_of_a_rank_that_is_alone_is_that_of_whole_sequences(void **state) {
+    static attn_real y[BATCH * TOKENS * ROW], dx[BATCH * TOKENS * ROW], own_y[BATCH * TOKENS * ROW], own_dx[BATCH * TOKENS * ROW];
+    struct attn_local_world *world;
+    (void)state;
+    assert_int_equal(attn_local_world_open(ctx, 1, 10, NULL, &world), ATTN_OK);
+    assert_int_equal(attend_alone(ctx, NULL, y, dx), ATTN_OK);
+    assert_int_equal(attend_alone(ctx, world, own_y, own_dx), ATTN_OK);
+    for (int i = 0; i < BATCH * TOKENS * ROW; i++) {
+        if (!near(own_y[i], y[i])) fail_msg("%d: %.9g, not %.9g", i, (double)own_y[i], (double)y[i]);
+        if (!near(own_dx[i], dx[i])) fail_msg("gradient %d: %.9g, not %.9g", i, (double)own_dx[i], (double)dx[i]);
+    }
+    attn_local_world_close(world);
+}
+
+static attn_status without_memory(attn_ctx *with) {
+    static attn_real y[BATCH * TOKENS * ROW], dx[BATCH * TOKENS * ROW];
+    struct attn_local_world *world;
+    assert_int_equal(attn_local_world_open(ctx, 1, 10, NULL, &world), ATTN_OK);
+    const attn_status status = attend_alone(with, world, y, dx);
+    attn_local_world_close(world);
+    return status;
+}
+
+static void a_rank_without_memory_says_so_and_leaks_nothing(void **state) {
+    (void)state;
+    test_survives(without_memory, false);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(angles_are_those_of_the_tokens),
         cmocka_unit_test(dropout_is_that_of_the_tokens),
         cmocka_unit_test(every_label_is_one_ranks_and_all_are_counted),
+        cmocka_unit_test(attention_of_a_rank_that_is_alone_is_that_of_whole_sequences),
+        cmocka_unit_test(a_rank_without_memory_says_so_and_leaks_nothing),
         cmocka_unit_test(what_is_not_of_this_ranks_places_is_refused),
     };
     return cmocka_run_group_tests_name("tape: sequences over ranks", tests, set_up, tear_down);
