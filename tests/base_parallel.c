@@ -159,6 +159,39 @@ static void between_tasks_of_outermost_loops_the_calling_thread_is_told(void **s
     }
 }
 
+static void say_between(void *arg, int64_t index, int worker) {
+    (void)arg;
+    (void)index;
+    (void)worker;
+    attn_parallel_between();
+    attn_parallel_between();
+}
+
+static void say_between_inside(void *arg, int64_t index, int worker) {
+    (void)index;
+    (void)worker;
+    attn_parallel(arg, 3, 1, say_between, NULL);
+}
+
+static void a_long_task_may_say_that_it_is_between(void **state) {
+    struct between b = {.thread = pthread_self()};
+    attn_ctx *ctx = context(WORKERS, NULL, NULL);
+    (void)state;
+    attn_parallel_between(); /* no loop has begun */
+    attn_parallel(ctx, 10, 1, say_between, NULL);
+    ctx->between = note_between;
+    ctx->between_user = &b;
+    attn_parallel(ctx, 10, 1, say_between, NULL);
+    assert_int_equal(b.calls, 30);
+    attn_parallel(ctx, 10, 1, say_between_inside, ctx);
+    assert_int_equal(b.calls, 30 + 10 * (3 * 2 + 1));
+    attn_parallel(ctx, 100, WORKERS, say_between_inside, ctx);
+    attn_parallel_between();
+    assert_true(b.calls <= 100 + 100 * 7);
+    assert_int_equal(b.elsewhere, 0);
+    attn_ctx_destroy(ctx);
+}
+
 /* Of a parent that has used OpenMP, but run no loop of the library. */
 static void a_forked_child_of_an_openmp_program_can_run_loops(void **state) {
     (void)state;
@@ -222,6 +255,7 @@ int main(void) {
         cmocka_unit_test(a_loop_inside_a_loop_runs_serially),
         cmocka_unit_test(the_callers_executor_is_used_and_not_for_nested_loops),
         cmocka_unit_test(between_tasks_of_outermost_loops_the_calling_thread_is_told),
+        cmocka_unit_test(a_long_task_may_say_that_it_is_between),
         cmocka_unit_test(a_forked_child_of_an_openmp_program_can_run_loops),
         cmocka_unit_test(a_forked_child_can_run_loops),
     };

@@ -86,10 +86,10 @@ static void a_flash_kernel_has_tasks_to_go_on_between(void **state) {
     args.workspace = aligned_alloc(64, args.workspace_bytes);
     every_task = 0;
     assert_int_equal(attn_forward(plan, &args), ATTN_OK);
-    assert_true(every_task >= 8);
+    assert_true(every_task >= 100); /* about a tile of queries and keys */
     every_task = 0;
     assert_int_equal(attn_backward(plan, &args, &gradients), ATTN_OK);
-    assert_true(every_task >= 8);
+    assert_true(every_task >= 100); /* about a tile of queries and keys */
     free(args.workspace);
     free(memory);
     attn_plan_destroy(plan);

@@ -24,8 +24,8 @@ struct attn_ctx {
     char error[1024];
     atomic_flag wisdom_lock;
     struct attn_shared_text *wisdom; /* whole lines (src/plan/wisdom.h); NULL: none */
-    /* NULL: none; else called after each task of a loop that the thread which began the loop has done, of outermost loops alone. For what must go on
-     * while a kernel computes, and belongs to that thread. */
+    /* NULL: none; else called after each task of a loop that the thread which began the loop has done, of outermost loops alone, and where a long task
+     * says so (attn_parallel_between). For what must go on while a kernel computes, and belongs to that thread. */
     void (*between)(void *user);
     void *between_user;
 };

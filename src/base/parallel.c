@@ -27,13 +27,17 @@ struct loop {
 static _Thread_local bool inside_loop;
 static _Thread_local const struct loop *begun; /* the outermost loop that this thread has begun and not left, of a context with `between` */
 
+void attn_parallel_between(void) {
+    if (begun) begun->ctx->between(begun->ctx->between_user);
+}
+
 static void run_one(void *context, int64_t index, int worker) {
     struct loop *loop = context;
     const bool before = inside_loop;
     inside_loop = true;
     loop->task(loop->arg, index, worker);
     inside_loop = before;
-    if (begun == loop) loop->ctx->between(loop->ctx->between_user);
+    if (begun == loop) attn_parallel_between();
 }
 
 static void run_serially(struct loop *loop) {

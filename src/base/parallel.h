@@ -22,6 +22,9 @@
  * a time, so the longest pieces belong first. Returns when all are done. */
 void attn_parallel(attn_ctx *ctx, int64_t count, int workers, attn_task_fn task, void *arg);
 
+/* For a task that takes long: as if one task ended here, on the thread that began the outermost loop, for the context's `between`. */
+void attn_parallel_between(void);
+
 /* For a task that waits until another one of its loop has done something, again and again: lets others have the processor. */
 void attn_parallel_wait(void);
 

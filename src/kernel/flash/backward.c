@@ -11,6 +11,7 @@
  * A partial tile computes only the spans of rows that the mask leaves; there P and dS are selected to 0 by the mask's bits, and a
  * row of it that is NaN or infinite is added pair by pair, so that no excluded 0 * NaN arises.
  */
+#include "base/parallel.h"
 #include "kernel/flash/backward_tile.h"
 #include "kernel/flash/common.h"
 
@@ -202,6 +203,7 @@ static void head_tiles(const struct attn_backward_head *head, int next_keys) {
         else if (next_keys)
             add_keys_ahead(head, key->k0 + key->keys, next_keys, &ahead);
         query_tile(head, i0, rows, &ahead);
+        attn_parallel_between();
         i0 = next_i0;
         rows = next_rows;
     }

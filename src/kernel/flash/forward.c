@@ -8,6 +8,7 @@
  * Whether a panel takes the fused path (weights computed with the logits against the old m) or the plain one (logits, maximum, weights) is
  * a matter of speed: both give the same bits, and a lane's bits depend on its own allowed pairs alone.
  */
+#include "base/parallel.h"
 #include "kernel/flash/forward_ops.h"
 #include "kernel/flash/forward_parts.h"
 #include "kernel/merge.h"
@@ -235,7 +236,10 @@ void attn_flash_forward_chunk(struct attn_flash_work *w, int64_t q0, int64_t q1)
     }
     int64_t from = 0, k0, k1;
     while (attn_mask_next_keys(&w->view, q0, q1, from, &k0, &k1)) {
-        for (int64_t k = k0; k < k1; k += ATTN_KEY_TILE) tile_step(w, panels, count, k, attn_min64(ATTN_KEY_TILE, k1 - k), k1);
+        for (int64_t k = k0; k < k1; k += ATTN_KEY_TILE) {
+            tile_step(w, panels, count, k, attn_min64(ATTN_KEY_TILE, k1 - k), k1);
+            attn_parallel_between();
+        }
         from = k1;
     }
     for (int i = 0; i < count; i++) panel_finish(w, &panels[i]);
