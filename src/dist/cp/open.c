@@ -124,6 +124,7 @@ static attn_status open_stages(struct attn_cp *cp, const attn_mask *mask, const 
 
 /* What all stages make together. */
 static void sum_up(struct attn_cp *cp) {
+    if (cp->stages > 1) cp->config.keep = false; /* they share their memory, and exchange no heads that could be kept */
     for (int64_t n = 0; n < cp->stages; n++) {
         struct attn_cp_stage *s = &cp->stage[n];
         s->first_place = cp->places;
