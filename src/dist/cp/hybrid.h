@@ -18,6 +18,8 @@ struct attn_hybrid {
     int64_t *document;               /* numbers of documents */
 };
 
+enum { ATTN_HYBRID_CAPACITY = 8192 }; /* the usual */
+
 /* capacity: tokens of a document that one rank takes alone. ATTN_EINVAL, ATTN_ENOMEM. */
 attn_status attn_hybrid_open(attn_ctx *ctx, int ranks, const struct attn_document *document, int64_t documents, int64_t capacity,
                              struct attn_hybrid *out);

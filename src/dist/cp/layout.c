@@ -39,10 +39,8 @@ static struct room room_of(const struct attn_cp_stage *s, enum attn_cp_room room
                       : (struct room){ring && backward ? ATTN_CP_RING_GRADIENTS : 0, kv * f};
     case ATTN_CP_SEND:
         return (struct room){sends ? chunks : 0, q * ((p->dim + (double)p->v_dim) * e + (p->v_dim + 2) * f) + kv * e};
-        return (struct room){sends ? chunks : 0, q * (p->dim + p->v_dim) * e + kv * e + 2 * q * f + 5 * 64};
     case ATTN_CP_RECEIVE:
         return (struct room){sends ? chunks : 0, q * ((double)p->dim + p->v_dim + 3) * f + kv * f};
-        return (struct room){sends ? chunks : 0, q * ((double)p->dim + p->v_dim + 2) * f + kv * f + 5 * 64};
     case ATTN_CP_SUM:
         return (struct room){backward ? chunks : 0, kv * f};
     case ATTN_CP_PLAN:

@@ -99,9 +99,10 @@ static attn_status open_group(struct attn_cp *cp, const attn_mask *mask, const s
 
 static attn_status open_hybrid(struct attn_cp *cp, const attn_mask *mask, const struct attn_document *document, int64_t documents) {
     const int rank = cp->transport->rank;
+    const int64_t capacity = cp->config.capacity ? cp->config.capacity : ATTN_HYBRID_CAPACITY;
     struct attn_hybrid hybrid;
     attn_status status = check_apart(cp, mask, document, documents);
-    if (!status) status = attn_hybrid_open(cp->ctx, cp->transport->count, document, documents, cp->config.capacity, &hybrid);
+    if (!status) status = attn_hybrid_open(cp->ctx, cp->transport->count, document, documents, capacity, &hybrid);
     if (status) return status;
     cp->stage = attn_alloc(cp->ctx, (size_t)hybrid.rounds * sizeof *cp->stage);
     if (!cp->stage) status = attn_no_memory(cp->ctx, "context parallelism", (size_t)hybrid.rounds * sizeof *cp->stage);

@@ -153,7 +153,7 @@ static attn_status check_apart(const struct sum *s) {
 static attn_status add_hybrid(struct sum *s, const struct attn_document *document, int64_t documents) {
     struct attn_hybrid hybrid;
     const size_t bytes = (size_t)documents * sizeof *document;
-    const int64_t capacity = s->config->capacity ? s->config->capacity : 8192;
+    const int64_t capacity = s->config->capacity ? s->config->capacity : ATTN_HYBRID_CAPACITY;
     attn_status status = attn_hybrid_open(s->ctx, s->ranks, document, documents, capacity, &hybrid);
     if (status) return status;
     struct attn_document *own = attn_alloc(s->ctx, bytes);
