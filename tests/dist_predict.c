@@ -164,8 +164,8 @@ static void zigzag_balances_causal_and_contiguous_does_not(void **state) {
         config.sharding = ATTN_SHARD_CONTIGUOUS;
         const struct attn_cp_prediction contiguous = predict(&p, causal, &config, &machine);
         expect_near(contiguous.balance, (2.0 * ranks - 1) / ranks, 0.01);
-        expect_near(contiguous.useful, 0.5, 1e-9);
-        expect_near(contiguous.needed, 0.5, 1e-9);
+        expect_near(contiguous.useful, 0.5, 0.01);
+        expect_near(contiguous.needed, 0.5, 0.01);
         config.sharding = ATTN_SHARD_STRIPE;
         assert_true(predict(&p, causal, &config, &machine).balance <= 1.01);
         attn_mask_destroy(causal);

@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-enum { QUESTIONS = 1 << 15, SOURCES = 16 };
+enum { QUESTIONS = 1 << 14, SOURCES = 16 };
 
 /* The position that has the keys of `source` at a step. */
 static int receiver(const struct attn_grid *g, int source, int step) {
@@ -18,8 +18,8 @@ struct journey {
     struct attn_run *q, *k;
 };
 
-/* One run of keys, from the last receiver back: who is behind needs it too. */
-static void follow(const struct journey *j, int source, const struct attn_run *run) {
+/* Some keys of one run, from the last receiver back: who is behind needs them too. */
+static void follow(const struct journey *j, int source, const struct attn_run *run, double tokens) {
     struct attn_stage_view *v = j->view;
     const int64_t length = j->shards->places * j->shards->pieces;
     const struct attn_places k = {run, 1, length};
@@ -28,17 +28,25 @@ static void follow(const struct journey *j, int source, const struct attn_run *r
         const int y = receiver(&v->grid, source, v->step[i]);
         const struct attn_places q = {j->q, attn_shards_position(j->shards, y, j->q), length};
         const bool seen = !attn_cut_empty(j->mask, v->problem->kv_len, &q, &k);
-        const double tokens = v->weight[i] * (double)run->count;
         needed = needed || seen;
-        v->sent += tokens;
-        v->useful += seen ? tokens : 0;
-        v->needed += needed ? tokens : 0;
+        v->useful += seen ? v->weight[i] * tokens : 0;
+        v->needed += needed ? v->weight[i] * tokens : 0;
     }
 }
 
-static void follow_source(const struct journey *j, int source, int64_t most_runs) {
-    const int64_t runs = attn_shards_position(j->shards, source, j->k), step = attn_div_up(runs, most_runs);
-    for (int64_t i = step / 2; i < runs; i += step) follow(j, source, &j->k[i]);
+/* All runs, or those of so many places, evenly spread; padding goes along, and nobody needs it. */
+static void follow_source(const struct journey *j, int source, int64_t most) {
+    struct attn_stage_view *v = j->view;
+    const int64_t runs = attn_shards_position(j->shards, source, j->k), length = j->shards->places * j->shards->pieces;
+    const bool all = runs <= most;
+    v->sent += (double)length * (v->grid.ring - 1);
+    for (int64_t i = 0, n = 0; i < runs && (all || n < most); i++) {
+        const struct attn_run *run = &j->k[i];
+        double tokens = all ? (double)run->count : 0;
+        for (; !all && n < most && (2 * n + 1) * length / (2 * most) < run->place + run->count; n++)
+            if ((2 * n + 1) * length / (2 * most) >= run->place) tokens += (double)length / (double)most;
+        if (tokens > 0) follow(j, source, run, tokens);
+    }
 }
 
 attn_status attn_stage_use(struct attn_stage_view *v, const struct attn_shards *shards, const attn_mask *mask) {
@@ -53,7 +61,7 @@ attn_status attn_stage_use(struct attn_stage_view *v, const struct attn_shards *
     j.k = j.q + most;
     const bool all = (int64_t)v->grid.ring * v->steps * most <= QUESTIONS;
     const int64_t sources = all ? v->grid.ring : attn_min64(v->grid.ring, SOURCES);
-    const int64_t runs = all ? most : attn_max64(1, QUESTIONS / (sources * v->steps));
+    const int64_t runs = all ? most : attn_max64(2, QUESTIONS / (sources * v->steps));
     for (int64_t n = 0; n < sources; n++) follow_source(&j, (int)((2 * n + 1) * v->grid.ring / (2 * sources)), runs);
     attn_free(v->ctx, j.q);
     return ATTN_OK;

@@ -74,10 +74,9 @@ static void look_at(const struct look *l, int p) {
         pairs[i] = attn_cut_area(l->mask, v->problem->kv_len, v->problem->heads, &q, &k);
         sum += v->weight[i] * pairs[i];
     }
-    v->area[p] = sum;
-    if (!v->sampled || l->shards->stride != 1 || !(sum > 0)) return;
-    v->area[p] = whole_area(l, &q);
-    for (int i = 0; i < v->steps; i++) pairs[i] *= v->area[p] / sum;
+    v->area[p] = v->steps < v->grid.ring && l->shards->stride == 1 ? whole_area(l, &q) : sum;
+    if (v->sampled && sum > 0)
+        for (int i = 0; i < v->steps; i++) pairs[i] *= v->area[p] / sum;
 }
 
 static attn_status look_at_all(struct look *l) {
@@ -118,7 +117,8 @@ attn_status attn_stage_view_open(attn_ctx *ctx, const attn_problem *problem, con
                                     .positions = exact ? grid->ring : sample_size(grid->ring, ATTN_CP_SAMPLE),
                                     .steps = exact ? grid->ring : sample_size(grid->ring, SAMPLED_STEPS)};
     out->sampled = !exact && out->positions < grid->ring;
-    if (out->sampled) out->steps = sample_size(grid->ring, SAMPLED_STEPS);
+    /* Gathered keys are two steps, own ones and all others. */
+    if (grid->mechanism == ATTN_CP_ALLGATHER && config->sharding != ATTN_SHARD_STRIPE && !out->sampled) out->steps = 1;
     const struct attn_shard_config how = shard_config(out, mask, document, documents);
     attn_status status = attn_shards_open(ctx, &how, &shards);
     if (status) return status;
