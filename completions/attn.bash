@@ -41,7 +41,7 @@ _attn() {
     stream) options="--tokens --save --save-every --restore --every --allow-missing --strict --describe --quiet --json --store --plugin --threads --help" ;;
     export) options="--c --name --int8 --data --no-libm --force --plugin --store --threads --json --help" ;;
     data) options="zoology/mqar zoology/ar_single zoology/stacked --count --help" ;;
-    reproduce) options="zoology --scale --seeds --strict --dry-run --store --threads --jobs --quiet --json --csv --help" ;;
+    reproduce) options="zoology pointer aaren longctx --scale --seeds --strict --dry-run --store --threads --jobs --quiet --json --csv --help" ;;
     runs) options="--store --task --state --where --compare --sort --reverse --json --csv --help" ;;
     report) options="--store --where --out --figures --json --help" ;;
     mask) options="--len --kv-len --mask --tile --png --json --help" ;;
