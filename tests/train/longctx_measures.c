@@ -104,7 +104,8 @@ static void mistakes_are_told(void **state) {
     static const struct {
         const char *words[4], *sentence;
     } cases[] = {
-        {{"from=64", "to=32"}, "longctx/lengths: found from=64 above to=32, expected at most as many"},
+        {{"from=64", "to=32"}, "longctx/lengths: found from=64 and to=32, 0 lengths, expected 1 to 16"},
+        {{"from=1", "to=65536"}, "longctx/lengths: found from=1 and to=65536, 17 lengths, expected 1 to 16"},
         {{"kernel=materialised", "dtype=bf16", "to=16"},
          "kernel materialised: found dtype=bf16, expected f32: a BLAS multiplies no bfloat16"},
     };

@@ -35,8 +35,8 @@ static attn_status check_tasks(attn_ctx *ctx, double *value) {
 /* What quick and full expect; seen at the quick scale before this was written down, but for what was not run. */
 #define HOLDS_VERDICT ATTN_HOLDS
 #define HOLDS_REASON  NULL
-#define FLAT_VERDICT  ATTN_DOES_NOT_HOLD
-#define FLAT_REASON   "plain loops have no work that more tokens would share"
+#define FLAT_VERDICT  ATTN_INCONCLUSIVE
+#define FLAT_REASON   "plain loops rise by about a tenth: they have little work that more tokens would share"
 #define SMALL_VERDICT ATTN_DOES_NOT_HOLD
 #define SMALL_REASON  "at 256 tokens: backward's workspace, .7 MB a worker, is more than a head's scores"
 #define STEP_VERDICT  ATTN_DOES_NOT_HOLD

@@ -27,9 +27,13 @@ static const struct attn_recipe_field fields[] = {
     {"rounds", "samples of each length", ATTN_WHOLE, "7", 1, ATTN_TURN_ROUNDS, NULL},
 };
 
-static int lengths_of(const struct attn_recipe *r, int64_t *length) {
+/* How many there are: more than LENGTHS is too many. */
+static int lengths_of(const struct attn_recipe *r, int64_t length[LENGTHS]) {
     int count = 0;
-    for (int64_t t = attn_recipe_whole(r, "from"); t <= attn_recipe_whole(r, "to") && count < LENGTHS; t *= 2) length[count++] = t;
+    for (int64_t t = attn_recipe_whole(r, "from"); t <= attn_recipe_whole(r, "to"); t *= 2) {
+        if (count < LENGTHS) length[count] = t;
+        count++;
+    }
     return count;
 }
 
@@ -96,8 +100,8 @@ static void peer_figures(const struct attn_turns *turns, const int64_t *length, 
         slower[n] = attn_turns_ratio(turns, count + n, n);
         larger[n] = attn_timed_bytes(&turns->subject[count + n]) / attn_timed_bytes(&turns->subject[n]);
         least = fmin(least, larger[n]);
+        crossover = !(slower[n] > 1) ? (double)NAN : isnan(crossover) ? (double)length[n] : crossover;
     }
-    for (int n = count - 1; n >= 0 && slower[n] > 1; n--) crossover = (double)length[n];
     attn_figures_add(out, "slower", slower[count - 1]);
     attn_figures_add(out, "crossover", crossover);
     attn_figures_add(out, "larger", larger[count - 1]);
@@ -110,9 +114,9 @@ static void peer_figures(const struct attn_turns *turns, const int64_t *length, 
 static attn_status measure(attn_ctx *ctx, const struct attn_recipe *r, struct attn_halt *halt, struct attn_figures *out) {
     int64_t length[LENGTHS];
     const int count = lengths_of(r, length);
-    if (count == 0)
-        return attn_fail(ctx, ATTN_EINVAL, "longctx/lengths: found from=%lld above to=%lld, expected at most as many",
-                         (long long)attn_recipe_whole(r, "from"), (long long)attn_recipe_whole(r, "to"));
+    if (count == 0 || count > LENGTHS)
+        return attn_fail(ctx, ATTN_EINVAL, "longctx/lengths: found from=%lld and to=%lld, %d lengths, expected 1 to %d",
+                         (long long)attn_recipe_whole(r, "from"), (long long)attn_recipe_whole(r, "to"), count, LENGTHS);
     struct attn_turns *turns = attn_alloc(ctx, sizeof *turns);
     if (!turns) return attn_no_memory(ctx, "times of attention", sizeof *turns);
     turns->count = turns->rounds = 0;
@@ -129,7 +133,7 @@ static double seconds(const struct attn_recipe *r) {
     int64_t length[LENGTHS];
     const int count = lengths_of(r, length);
     double sum = 0;
-    for (int n = 0; n < count; n++) {
+    for (int n = 0; n < count && n < LENGTHS; n++) {
         const struct attn_timed_spec spec = spec_of(r, length[n]);
         sum += attn_timed_guess(&spec, 1);
         if (has_peer(r)) sum += 1.5 * attn_timed_guess(&spec, 1);
