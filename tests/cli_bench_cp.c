@@ -99,6 +99,7 @@ static void choose_ranks_what_fits(void **state) {
     assert_true(number("\"place\":2,", "seconds_forward") + number("\"place\":2,", "seconds_backward") >= first);
     assert_non_null(strstr(output, "the mask is one document: hybrid is the ring"));
     expect("--choose --ranks 8 --mask 'causal & document:30000,20000,15536' --json", 0, "\"mechanism\":\"hybrid\",\"grid\":\"1x8\"");
+    expect("--choose --ranks 4 --heads 16 --kv-heads 16 --tflops 100 --mechanism ulysses --json", 0, "\"exchanges\":4");
     expect("--choose --ranks 6 --heads 4 --json", 0, "do not divide 4 query heads");
 }
 

@@ -9,6 +9,7 @@ const struct attn_column attn_bench_cp_columns[] = {
     {"mechanism", "mechanism", 10, 0, 0},
     {"grid", "grid", 10, 0, 0},
     {"sharding", "sharding", 10, 0, 0},
+    {"exchanges", "pieces", 6, 0, 0},
     {"mask", "mask", 20, 0, 0},
     {"ranks", "ranks", 6, 0, 0},
     {"len", "len", 9, 0, 0},
@@ -75,6 +76,7 @@ void attn_bench_cp_print(struct attn_bench_cp *b, const char *mask, int64_t len,
     attn_record_integer(&r, "ring", config->grid.ring);
     attn_record_integer(&r, "windows", config->grid.windows);
     attn_record_text(&r, "sharding", known && config->grid.ring > 1 ? attn_sharding_name(config->sharding) : NULL);
+    attn_record_integer(&r, "exchanges", config->exchanges);
     attn_record_text(&r, "mask", mask);
     attn_record_text(&r, "dtype", attn_dtype_name(b->type));
     attn_record_integer(&r, "heads", b->heads);

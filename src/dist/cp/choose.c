@@ -1,17 +1,17 @@
 /* All mechanisms, grids and shardings, by predicted time. */
-#include "dist/cp/predict.h"
+#include "dist/cp/schedule.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHOICES = 1024 };
+enum { CHOICES = 1024, PIECES = 4 /* of an exchange that is pipelined */ };
 
 struct search {
     attn_ctx *ctx;
     const attn_problem *problem;
     const attn_mask *mask;
-    const struct attn_cp_machine *machine;
+    struct attn_cp_machine machine;
     struct attn_document *document; /* of the mask */
     int64_t documents;
     int ranks;
@@ -38,16 +38,24 @@ static void refuse(struct search *s, enum attn_mechanism mechanism) {
     attn_append(p->why, sizeof p->why, "%s", attn_ctx_error(s->ctx, sentence, sizeof sentence));
 }
 
-static attn_status try(struct search *s, const struct attn_grid *grid, enum attn_sharding sharding) {
+static attn_status try_one(struct search *s, const struct attn_grid *grid, enum attn_sharding sharding, int exchanges) {
     if (s->count == CHOICES) return ATTN_OK;
     struct attn_cp_choice *c = next(s, grid, sharding);
     const bool by_document = sharding == ATTN_SHARD_ZIGZAG || grid->mechanism == ATTN_CP_HYBRID;
+    c->config.exchanges = exchanges;
     c->config.document = by_document ? s->document : NULL;
     c->config.documents = by_document ? s->documents : 0;
-    const attn_status status = attn_cp_predict(s->ctx, s->problem, s->mask, &c->config, s->machine, &c->prediction);
+    const attn_status status = attn_cp_predict(s->ctx, s->problem, s->mask, &c->config, &s->machine, &c->prediction);
     c->config.document = NULL;
     c->config.documents = 0;
     return status;
+}
+
+/* With heads exchanged at once, and in pieces where a rank has several key/value heads. */
+static attn_status try(struct search *s, const struct attn_grid *grid, enum attn_sharding sharding) {
+    const int pieces = attn_cp_chunks(grid, PIECES, attn_grid_kv_heads(grid, s->problem->kv_heads) / grid->ulysses);
+    const attn_status status = try_one(s, grid, sharding, 1);
+    return status || pieces == 1 ? status : try_one(s, grid, sharding, pieces);
 }
 
 static attn_status try_shardings(struct search *s, const struct attn_grid *grid) {
@@ -124,9 +132,10 @@ static void thin(struct search *s) {
 
 attn_status attn_cp_choose(attn_ctx *ctx, const attn_problem *problem, const attn_mask *mask, int ranks,
                            const struct attn_cp_machine *machine, struct attn_cp_choice **out, int *count) {
-    struct search s = {.ctx = ctx, .mask = mask, .machine = machine, .ranks = ranks};
+    struct search s = {.ctx = ctx, .mask = mask, .machine = *machine, .ranks = ranks};
     const size_t bytes = CHOICES * sizeof *s.choice;
     attn_problem checked;
+    if (s.machine.exact == 0) s.machine.exact = ATTN_CP_EXACT_CHOICE;
     *out = NULL;
     *count = 0;
     attn_status status = attn_problem_check(ctx, problem, &checked);

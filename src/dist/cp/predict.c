@@ -97,7 +97,7 @@ static attn_status add_stage(struct sum *s, const struct attn_grid *grid, const 
     const size_t bytes = (size_t)view.positions * sizeof(struct attn_rank_time);
     struct attn_rank_time *time = attn_alloc(s->ctx, bytes);
     const int64_t members = (int64_t)grid->ulysses * grid->ring;
-    const int step = members > ATTN_CP_EXACT ? (int)attn_div_up(grid->ulysses, 8) : 1; /* pieces, where all would be too many */
+    const int step = members > attn_cp_exact(s->machine) ? (int)attn_div_up(grid->ulysses, 8) : 1; /* pieces, where all would be too many */
     if (!time) status = attn_no_memory(s->ctx, "a prediction", bytes);
     for (int u = 0; u < grid->ulysses && !status; u += step) add_times(s, &view, u, time);
     for (int pass = 0; pass < s->passes && !status; pass++)

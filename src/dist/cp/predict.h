@@ -14,6 +14,7 @@
 struct attn_cp_machine {
     struct attn_topology topology;
     struct attn_speed speed; /* of a rank */
+    int exact;               /* up to so many ranks every step of every rank is looked at; 0: ATTN_CP_EXACT */
 };
 
 /* Of the two numbers in [2] the first is forward, the second backward. */
@@ -37,9 +38,9 @@ struct attn_cp_prediction {
     double padding;        /* padded tokens over tokens */
     double memory;         /* bytes of a rank above its inputs and outputs */
     double arrays;         /* inputs and outputs, and with ATTN_BACKWARD their gradients */
-    bool sampled;          /* there are more than ATTN_CP_EXACT ranks: some of them, and some of their steps, stand for all */
+    bool sampled;          /* there are more ranks than machine->exact: some of them, and some of their steps, stand for all */
 };
-enum { ATTN_CP_EXACT = 1024, ATTN_CP_SAMPLE = 64 };
+enum { ATTN_CP_EXACT = 1024, ATTN_CP_EXACT_CHOICE = 256, ATTN_CP_SAMPLE = 64 };
 
 /* config: as attn_cp_open takes it; its grid is that of all ranks (hybrid: ring = ranks). mask: as there. What the mechanism cannot do is ATTN_OK with
  * out->status; other statuses are those of attn_shards_open, attn_hybrid_open, and ATTN_ENOMEM. Backward is predicted where the problem announces it. */
@@ -55,7 +56,8 @@ struct attn_cp_volume {
 void attn_cp_volume(const attn_problem *problem, const struct attn_grid *grid, bool keep, int64_t places, struct attn_cp_volume *out);
 
 /* Every mechanism on so many ranks, with every grid and sharding that it has, the fastest forward and backward first; behind them those that do not
- * fit, once for each mechanism, with why. The documents are those of the mask. *out in memory of the context: attn_free. */
+ * fit, once for each mechanism, with why. The documents are those of the mask. machine->exact 0 is ATTN_CP_EXACT_CHOICE
+ * here, as there are hundreds. *out in memory of the context: attn_free. */
 struct attn_cp_choice {
     struct attn_cp_config config; /* documents: NULL */
     struct attn_cp_prediction prediction;

@@ -67,6 +67,10 @@ struct attn_rank_time {
 /* Of the ranks of piece u, at all positions that the view has: time[positions]. */
 void attn_stage_times(struct attn_stage_view *view, int pass, int u, struct attn_rank_time *time);
 
+static inline int attn_cp_exact(const struct attn_cp_machine *machine) {
+    return machine->exact > 0 ? machine->exact : ATTN_CP_EXACT;
+}
+
 /* Chunks of heads that the executor makes: as many as asked for, as far as they divide the key/value heads of a rank. */
 static inline int attn_cp_chunks(const struct attn_grid *grid, int exchanges, int32_t kv_heads) {
     int chunks = grid->ulysses > 1 && exchanges > 1 ? exchanges : 1;

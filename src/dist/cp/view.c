@@ -108,7 +108,7 @@ attn_status attn_stage_view_open(attn_ctx *ctx, const attn_problem *problem, con
                                  const struct attn_grid *grid, const struct attn_document *document, int64_t documents,
                                  const struct attn_cp_machine *machine, struct attn_stage_view *out) {
     struct attn_shards shards;
-    const bool exact = (int64_t)grid->ulysses * grid->ring <= ATTN_CP_EXACT;
+    const bool exact = (int64_t)grid->ulysses * grid->ring <= attn_cp_exact(machine);
     *out = (struct attn_stage_view){.ctx = ctx,
                                     .problem = problem,
                                     .config = config,
