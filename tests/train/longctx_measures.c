@@ -1,5 +1,6 @@
 /* longctx: materialised scores are what the definition says, and the tasks' figures are those of what was timed. */
 #include "base/random.h"
+#include "support/failing_memory.h"
 #include "support/training.h"
 #include "system/longctx/longctx.h"
 #include "system/longctx/turns.h"
@@ -127,6 +128,16 @@ static void mistakes_are_told(void **state) {
     attn_ctx_destroy(ctx);
 }
 
+static attn_status measure_small(attn_ctx *ctx) {
+    struct attn_figures f;
+    return attn_job_try(ctx, &attn_longctx_lengths, (const char *const[]){"to=32", "rounds=1", "peer=materialised", NULL}, 0, &f);
+}
+
+static void measuring_survives_memory_that_is_refused(void **state) {
+    (void)state;
+    test_survives(measure_small, false);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(materialised_scores_give_what_plain_loops_give),
@@ -134,6 +145,7 @@ int main(void) {
         cmocka_unit_test(medians_are_of_rounds_and_ratios_of_the_same_round),
         cmocka_unit_test(figures_are_of_every_length_and_mask),
         cmocka_unit_test(mistakes_are_told),
+        cmocka_unit_test(measuring_survives_memory_that_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 /* longctx: what its claims say of context parallelism, beside areas that are counted row by row and volumes that are written out. */
 #include "base/context.h"
 #include "support/counts.h"
+#include "support/failing_memory.h"
 #include "system/longctx/ranks.h"
 
 #include <math.h>
@@ -111,11 +112,29 @@ static void volumes_are_those_of_the_formulas_in_figures(void **state) {
     attn_ctx_destroy(ctx);
 }
 
+static attn_status count_all(attn_ctx *ctx) {
+    struct attn_ranks_case c;
+    struct attn_grid grid;
+    double figure[2];
+    attn_status status = attn_ranks_case_open(ctx, 700, ATTN_RANKS_SHORT, 3, &c);
+    if (status) return status;
+    status = attn_ranks_balance(&c, ATTN_SHARD_MINHEAP, 3, &figure[0], &figure[1]);
+    if (!status && attn_ranks_grid(ctx, ATTN_CP_RING, 3, &grid)) status = attn_ranks_total(&c, &grid, figure);
+    attn_ranks_case_close(&c);
+    return status;
+}
+
+static void figures_survive_memory_that_is_refused(void **state) {
+    (void)state;
+    test_survives(count_all, false);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_check_reaches_its_bound),
         cmocka_unit_test(balance_and_padding_are_those_of_the_rows),
         cmocka_unit_test(volumes_are_those_of_the_formulas_in_figures),
+        cmocka_unit_test(figures_survive_memory_that_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

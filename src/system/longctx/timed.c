@@ -50,11 +50,11 @@ static attn_status make_mask(struct attn_timed *s) {
     const int64_t t = s->spec.tokens;
     double pairs = (double)t * (double)t;
     if (strcmp(s->spec.mask, "full") != 0) {
-        attn_mask *text;
+        attn_mask *text = NULL;
         attn_status status = attn_mask_parse(s->ctx, s->spec.mask, &text);
         if (!status) status = attn_mask_compile(s->ctx, text, t, t, &s->mask);
-        if (status) return status;
         attn_mask_destroy(text);
+        if (status) return status;
         pairs = (double)attn_mask_area(s->mask);
     }
     s->flops = (s->spec.backward ? 10 : 4) * pairs * s->spec.heads * s->spec.dim;
