@@ -283,6 +283,17 @@ static void the_cost_of_claims_is_told_to_programs_too(void **state) {
     expect(run("reproduce", "zoology --scale smoke --dry-run"), 0, "claims are checked by the program alone; no runs are made or kept\n");
 }
 
+static void what_is_measured_is_a_run_of_one_step(void **state) {
+    (void)state;
+    expect(run("train", "longctx/lengths to=32 rounds=1 --dry-run"), 0, "measured in about ");
+    expect(run("train", "longctx/lengths to=32 rounds=1"), 0, "done after 1 step, ");
+    assert_int_equal(only_run().steps, 1);
+    expect(run("train", "longctx/lengths to=32 rounds=1"), 0, "gflops_16 ");
+    expect(run("reproduce", "longctx --scale quick --dry-run"), 0,
+           "longctx, quick: 30 runs, of which the store has 0; the rest takes about ");
+    expect(run("reproduce", "longctx --scale smoke --json"), 0, "\"claim\":\"tasks-measure\"");
+}
+
 /* Until the process marks the signal and does not die of it: bit `number` - 1 of SigCgt. */
 static void wait_until_caught(pid_t child, int number) {
     char name[64], row[128];
@@ -434,6 +445,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_sweep_is_stopped_and_goes_on, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_recipe_that_is_refused_leaves_no_run, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_cost_of_claims_is_told_to_programs_too, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_measured_is_a_run_of_one_step, set_up, tear_down),
         cmocka_unit_test_setup_teardown(signals_stop_the_timing_of_what_claims_cost, set_up, tear_down),
         cmocka_unit_test_setup_teardown(answers_are_of_a_file_and_checked_and_drawn_only_where_the_task_can, set_up, tear_down),
         cmocka_unit_test_setup_teardown(answers_name_the_line_and_the_stream_that_fails, set_up, tear_down),
