@@ -26,9 +26,9 @@ static void every_check_reaches_its_bound(void **state) {
     static const struct {
         attn_status (*check)(attn_ctx *ctx, double *value);
         double bound;
-    } checks[] = {{attn_ranks_check_zigzag, -1.01},  {attn_ranks_check_contiguous, -1e-3}, {attn_ranks_check_hybrid, -0.5},
-                  {attn_ranks_check_useless, -0.01}, {attn_ranks_check_padding, 0.05},     {attn_ranks_check_heads, 1},
-                  {attn_ranks_check_scale, 1},       {attn_ranks_check_volume, 1}};
+    } checks[] = {{attn_ranks_check_zigzag, -1.01},    {attn_ranks_check_contiguous, -1e-3}, {attn_ranks_check_hybrid, -0.5},
+                  {attn_ranks_check_documents, -1.01}, {attn_ranks_check_useless, -0.01},    {attn_ranks_check_padding, 0.05},
+                  {attn_ranks_check_heads, 1},         {attn_ranks_check_scale, 1},          {attn_ranks_check_volume, 1}};
     attn_ctx *ctx = one_thread();
     (void)state;
     for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++) {

@@ -125,6 +125,7 @@ const struct attn_claim attn_longctx_claims[ATTN_LONGCTX_CLAIMS] = {
      .at = MEASURED(masks, HOLDS, HOLDS)},
     RANKS("zigzag-balances", "Zigzag balances a causal mask: no rank of 2 to 96 has more than 1.01 of the mean", "sec. 11 d", -1.01,
           zigzag),
+    RANKS("zigzag-balances-documents", "and 30 draws of long documents, each causal, on 8, 32 and 96 ranks", "sec. 11 d", -1.01, documents),
     RANKS("contiguous-does-not", "contiguous parts do not: (2 P - 1) / P, within a thousandth", "sec. 11 d", -1e-3, contiguous),
     RANKS("volumes-are-exact",
           "Every rank of 1 to 96 sends what the formulas of its mechanism say, to the byte: ulysses, ring, allgather, usp, loongtrain; "

@@ -4,7 +4,7 @@
 
 #include "train/claim.h"
 
-enum { ATTN_LONGCTX_CLAIMS = 26 };
+enum { ATTN_LONGCTX_CLAIMS = 27 };
 extern const struct attn_claim attn_longctx_claims[ATTN_LONGCTX_CLAIMS];
 
 #endif

@@ -30,6 +30,24 @@ attn_status attn_ranks_check_zigzag(attn_ctx *ctx, double *value) {
     return status;
 }
 
+attn_status attn_ranks_check_documents(attn_ctx *ctx, double *value) {
+    static const int ranks[] = {8, 32, 96};
+    enum { MASKS = 10 }; /* for each of them */
+    double worst = 0;
+    attn_status status = ATTN_OK;
+    for (uint64_t n = 0; n < 3 * MASKS && !status; n++) {
+        struct attn_ranks_case c;
+        double balance = (double)NAN, padding;
+        status = attn_ranks_case_open(ctx, (int64_t)ranks[n % 3] * ATTN_RANKS_TOKENS, ATTN_RANKS_LONG, n + 1, &c);
+        if (status) return status;
+        status = attn_ranks_balance(&c, ATTN_SHARD_ZIGZAG, ranks[n % 3], &balance, &padding);
+        worst = fmax(worst, balance);
+        attn_ranks_case_close(&c);
+    }
+    *value = -worst;
+    return status;
+}
+
 attn_status attn_ranks_check_contiguous(attn_ctx *ctx, double *value) {
     double balance[COUNTS], worst = 0;
     const attn_status status = balances(ctx, ATTN_SHARD_CONTIGUOUS, balance);

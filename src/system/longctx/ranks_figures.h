@@ -10,6 +10,8 @@ enum attn_ranks_documents { ATTN_RANKS_CAUSAL, ATTN_RANKS_SHORT, ATTN_RANKS_LONG
 
 /* Checks of claims (claims.c): of each, the value that must be at least what stands behind it. */
 attn_status attn_ranks_check_zigzag(attn_ctx *ctx, double *value); /* -1.01: minus the greatest balance of zigzag, causal, 2 to 96 ranks */
+attn_status attn_ranks_check_documents(attn_ctx *ctx,
+                                       double *value); /* -1.01: the same of 30 draws of long documents, on 8, 32 and 96 ranks */
 attn_status attn_ranks_check_contiguous(attn_ctx *ctx,
                                         double *value); /* -1e-3: minus the greatest distance of balance / ((2 P - 1) / P) from 1 */
 attn_status attn_ranks_check_volume(attn_ctx *ctx, double *value); /* 1: share of ranks whose counters are the specification's formulas */
