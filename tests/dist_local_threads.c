@@ -1,6 +1,8 @@
 /* Messages between ranks that are threads: each comes whole, in order, once both sides have begun; a rank that is missing is named. */
 #include "base/clock.h"
 #include "dist/cp/count.h"
+#include "dist/cp/progress.h"
+#include "support/failing_memory.h"
 #include "support/ranks.h"
 #include "support/transports.h"
 
@@ -151,11 +153,42 @@ static void a_message_of_another_size_is_refused(void **state) {
     assert_true(test_on_ranks(2, 30.0, NULL, sizes_differ, NULL));
 }
 
+/* One thread as one rank, which writes to itself more often than there is room at first. */
+static attn_status writes_to_itself(attn_ctx *ctx) {
+    enum { LETTERS = 20 };
+    const struct attn_link_call call = {ctx, "letters", 0};
+    struct attn_local_world *world = NULL;
+    struct attn_transport *t = NULL;
+    attn_ctx *child = NULL;
+    int sent[LETTERS], received[LETTERS], in[LETTERS], begun = 0;
+    attn_status status = attn_local_world_open(ctx, 3, 10.0, NULL, &world);
+    if (!status) status = attn_local_open(world, 1, &t);
+    if (!status) status = attn_progress_context(ctx, t, &child);
+    for (; begun < LETTERS && !status; begun++) {
+        status = t->send(t, &call, ATTN_TRAFFIC_KEYS, 1, &begun, sizeof begun, &sent[begun]);
+        if (!status) status = t->receive(t, &call, ATTN_TRAFFIC_KEYS, 1, &in[begun], sizeof *in, &received[begun]);
+    }
+    for (int i = 0; i < LETTERS && !status; i++) {
+        status = t->wait(t, &call, received[i]);
+        if (!status) status = t->wait(t, &call, sent[i]);
+    }
+    attn_ctx_destroy(child);
+    if (t) t->close(t);
+    attn_local_world_close(world);
+    return status;
+}
+
+static void without_memory_a_sentence_comes(void **state) {
+    (void)state;
+    test_survives(writes_to_itself, false);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(messages_come_whole_and_in_order),  cmocka_unit_test(counting_carries_nothing),
         cmocka_unit_test(a_failure_of_one_is_that_of_all),   cmocka_unit_test(without_progress_nothing_moves),
         cmocka_unit_test(a_missing_rank_is_an_error_of_all), cmocka_unit_test(a_message_of_another_size_is_refused),
+        cmocka_unit_test(without_memory_a_sentence_comes),
     };
     return cmocka_run_group_tests_name("ranks that are threads", tests, NULL, NULL);
 }
