@@ -14,8 +14,9 @@ list(REMOVE_ITEM sources ${main} "")
 
 # Everything but main(), so that tests link the same objects.
 if(sources)
+  find_package(Threads REQUIRED) # ranks that are threads, in bench
   add_library(attn_tools STATIC EXCLUDE_FROM_ALL ${sources})
-  target_link_libraries(attn_tools PUBLIC attn_io attn PRIVATE attn_common ${ATTN_PRIVATE_LIBS})
+  target_link_libraries(attn_tools PUBLIC attn_io attn PRIVATE attn_common ${ATTN_PRIVATE_LIBS} Threads::Threads)
   if(TARGET attn_train)
     target_compile_definitions(attn_tools PUBLIC ATTN_HAVE_TRAIN)
     target_link_libraries(attn_tools PUBLIC attn_train)

@@ -86,7 +86,7 @@ static attn_status read_header(struct table *t) {
         for (int n = 0; n < 2 && names[c][n] && t->column[c] < 0; n++)
             for (int i = 0; i < t->cells && t->column[c] < 0; i++)
                 if (strcmp(t->cell[i], names[c][n]) == 0) t->column[c] = i;
-        if (t->column[c] < 0 && c <= SECONDS)
+        if (c <= SECONDS && t->column[c] < 0)
             return attn_fail(t->ctx, ATTN_EINVAL, "%s:%lld: found no column %s%s%s; expected the header pass,mask,len,dim,seconds", t->name,
                              (long long)t->line, names[c][0], names[c][1] ? " or " : "", names[c][1] ? names[c][1] : "");
     }
