@@ -54,46 +54,42 @@ attn_status attn_cp_gather_forward(struct attn_cp_pass *p, int chunk) {
 
 /* -------------------------------------------------------------------------------------------------- backward */
 
-static attn_status scatter(struct attn_cp_pass *p, int chunk) {
+/* Gradients of others' keys go, those of the own ones come from all others. */
+static attn_status scatter(struct attn_cp_pass *p, char *incoming) {
     struct attn_cp_stage *s = p->stage;
     const int others = s->grid.ring - 1;
     char *all = attn_cp_at(p, ATTN_CP_RING_DKV, 0);
-    char *incoming = all ? all + (size_t)others * attn_cp_kv_bytes(s, sizeof(float)) : NULL;
     attn_status status = ATTN_OK;
     size_t bytes;
     for (int i = 1; i <= others && !status; i++)
         for (int64_t line = 0; line < lines_of(s) && !status; line++) {
-            const char *from = line_of(s, all, sizeof(float), others, line, i - 1, &bytes);
-            status = attn_cp_send(p, &s->around, ATTN_TRAFFIC_GRADIENTS, peer_of(s, -i), from, bytes);
-        }
-    for (int i = 1; i <= others && !status; i++) {
-        const int first = s->around.count;
-        for (int64_t line = 0; line < lines_of(s) && !status; line++) {
             char *to = line_of(s, incoming, sizeof(float), 1, line, 0, &bytes);
+            if (to) to += (size_t)(i - 1) * attn_cp_kv_bytes(s, sizeof(float));
             status = attn_cp_receive(p, &s->around, ATTN_TRAFFIC_GRADIENTS, peer_of(s, i), to, bytes);
+            const char *from = line_of(s, all, sizeof(float), others, line, i - 1, &bytes);
+            if (!status) status = attn_cp_send(p, &s->around, ATTN_TRAFFIC_GRADIENTS, peer_of(s, -i), from, bytes);
         }
-        while (s->around.count > first && !status) {
-            int ticket = attn_cp_take(&s->around);
-            status = attn_cp_wait_one(p, &ticket);
-        }
-        if (!status) attn_cp_add(p, attn_cp_at(p, ATTN_CP_DKV, chunk), incoming);
-    }
-    return status ? status : attn_cp_wait(p, &s->around);
+    return status;
 }
 
 attn_status attn_cp_gather_backward(struct attn_cp_pass *p, int chunk) {
     struct attn_cp_stage *s = p->stage;
-    const int64_t tokens = (s->grid.ring - 1) * s->tokens;
-    const bool others = s->mask[s->chunks + chunk];
+    const int others = s->grid.ring - 1;
+    const size_t each = attn_cp_kv_bytes(s, sizeof(float));
+    char *dkv = attn_cp_at(p, ATTN_CP_RING_DKV, 0), *incoming = attn_cp_at(p, ATTN_CP_RING_DKV, 1);
+    const bool needed = s->mask[s->chunks + chunk];
     bool some = false;
     attn_status status = gather(p, chunk);
-    if (!status) status = attn_cp_share(p, chunk, 0, attn_cp_at(p, ATTN_CP_KV, chunk), attn_cp_at(p, ATTN_CP_DKV, chunk), &some);
+    if (!status) status = attn_cp_own_early(p, chunk, &some);
     if (!status) status = attn_cp_wait(p, &s->around);
-    char *dkv = attn_cp_at(p, ATTN_CP_RING_DKV, 0);
-    if (!status && others)
-        status = attn_cp_attend_backward(p, chunk, 1, attn_cp_at(p, ATTN_CP_RING_KV, 0), tokens, dkv, !some);
-    else if (p->base && !others)
-        memset(dkv, 0, (size_t)(s->grid.ring - 1) * attn_cp_kv_bytes(s, sizeof(float)));
-    if (!some && !others) attn_cp_nothing(p, chunk, true);
-    return status ? status : scatter(p, chunk);
+    if (!status && needed)
+        status = attn_cp_attend_backward(p, chunk, 1, attn_cp_at(p, ATTN_CP_RING_KV, 0), others * s->tokens, dkv, !some);
+    else if (p->base && !needed)
+        memset(dkv, 0, (size_t)others * each);
+    if (!some && !needed) attn_cp_nothing(p, chunk, true);
+    if (!status) status = scatter(p, incoming);
+    if (!status) status = attn_cp_own_late(p, chunk);
+    if (!status) status = attn_cp_wait(p, &s->around);
+    for (int i = 0; i < others && !status && p->base; i++) attn_cp_add(p, attn_cp_at(p, ATTN_CP_DKV, chunk), incoming + (size_t)i * each);
+    return status;
 }

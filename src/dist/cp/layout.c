@@ -34,8 +34,8 @@ static struct room room_of(const struct attn_cp_stage *s, enum attn_cp_room room
         return (struct room){backward, p->v_dim * f};
     case ATTN_CP_RING_KV:
         return gather ? (struct room){ring, others * kv * e} : (struct room){ring ? ATTN_CP_RING_BUFFERS : 0, kv * e};
-    case ATTN_CP_RING_DKV: /* gathered: and one that comes in */
-        return gather ? (struct room){ring && backward, (others + 1.0) * kv * f}
+    case ATTN_CP_RING_DKV: /* gathered: those that go, and those that come in */
+        return gather ? (struct room){ring && backward ? 2 : 0, others * kv * f}
                       : (struct room){ring && backward ? ATTN_CP_RING_GRADIENTS : 0, kv * f};
     case ATTN_CP_SEND:
         return (struct room){sends ? chunks : 0, q * ((p->dim + (double)p->v_dim) * e + (p->v_dim + 2) * f) + kv * e};

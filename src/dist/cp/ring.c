@@ -96,9 +96,11 @@ static attn_status await_home(struct attn_cp_pass *p, const struct ring *r, bool
     return status;
 }
 
+/* It comes while the rest of the own keys is computed. */
 static attn_status come_home(struct attn_cp_pass *p, const struct ring *r, int chunk, int *home) {
     attn_status status = await_home(p, r, true, home);
     const bool some = *home >= 0;
+    if (!status) status = attn_cp_own_late(p, chunk);
     if (!status) status = attn_cp_wait_one(p, home);
     if (!status && some) attn_cp_add(p, attn_cp_at(p, ATTN_CP_DKV, chunk), attn_cp_at(p, ATTN_CP_RING_DKV, HOME));
     return status;
@@ -116,7 +118,7 @@ attn_status attn_cp_ring_backward(struct attn_cp_pass *p, int chunk) {
         status = pass_on(p, &r, i, next);
         for (int n = 0; s->around.count > 0; n++) keys[n] = attn_cp_take(&s->around);
         if (!status && i == 0)
-            status = attn_cp_share(p, chunk, 0, r.kv, attn_cp_at(p, ATTN_CP_DKV, chunk), &some);
+            status = attn_cp_own_early(p, chunk, &some);
         else if (!status && is_here(s, r.position - i, i))
             status = share(p, &r, chunk, i, sent, &some);
         for (int n = 0; n < 2 && !status; n++) status = attn_cp_wait_one(p, &keys[n]);

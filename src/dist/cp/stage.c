@@ -111,6 +111,31 @@ static attn_status cut_steps(struct attn_cp_stage *s, const attn_mask *mask) {
     return status;
 }
 
+/* Own keys backward in two halves of about the same number of pairs: work for the time in which the first keys come, and for that in which the last
+ * gradients go. */
+static attn_status halve(struct attn_cp_stage *s) {
+    const attn_mask *own = s->mask[0];
+    const bool backward = s->cp->problem.features & ATTN_BACKWARD;
+    if (!backward || s->grid.ring == 1 || s->grid.windows > 1 || !own || own->kind == ATTN_MASK_STACK || s->tokens < 2) return ATTN_OK;
+    const int64_t keys = s->tokens, pairs = attn_mask_area(own);
+    attn_status status = ATTN_OK;
+    int64_t low = 1, high = keys - 1;
+    while (low < high && !status) {
+        const int64_t middle = (low + high) / 2;
+        attn_mask *begin = NULL;
+        status = attn_mask_cut(s->cp->ctx, own, 0, middle, 0, keys, &begin);
+        if (!status && attn_mask_area(begin) < pairs / 2)
+            low = middle + 1;
+        else
+            high = middle;
+        attn_mask_destroy(begin);
+    }
+    s->cut = low;
+    if (!status) status = attn_mask_cut(s->cp->ctx, own, 0, low, 0, keys, &s->early);
+    if (!status) status = attn_mask_cut(s->cp->ctx, own, low, keys, 0, keys, &s->late);
+    return status;
+}
+
 /* -------------------------------------------------------------------------------- what need not be sent */
 
 /* The last step at which the keys of position x are needed. */
@@ -215,6 +240,7 @@ attn_status attn_cp_stage_open(struct attn_cp *cp, const attn_mask *mask, const 
     s->last = take(cp->ctx, (size_t)grid->ring * sizeof *s->last, &status);
     if (!status) status = cut_steps(s, mask);
     if (!status) status = find_needs(s, mask);
+    if (!status) status = halve(s);
     if (!status) status = open_plan(s);
     if (!status) status = open_lists(s);
     if (!status && !attn_cp_lay_out(s, &s->rooms))
@@ -226,6 +252,8 @@ attn_status attn_cp_stage_open(struct attn_cp *cp, const attn_mask *mask, const 
 void attn_cp_stage_close(struct attn_cp_stage *s) {
     attn_ctx *ctx = s->cp->ctx;
     for (int i = 0; s->mask && i < s->steps * s->chunks; i++) attn_mask_destroy(s->mask[i]);
+    attn_mask_destroy(s->early);
+    attn_mask_destroy(s->late);
     attn_plan_destroy(s->plan);
     attn_free(ctx, s->mask);
     attn_free(ctx, s->last);

@@ -56,8 +56,11 @@ struct attn_cp_stage {
     int32_t copies;          /* of each key/value head that are sent */
     int steps;               /* R; of the all-gather 2 at most: own keys, all others */
     attn_mask **mask;        /* [steps * C]; NULL: no pair */
-    int *last;               /* [R]: last step at which somebody needs the keys of this position; R - 1 but with config.sparse */
-    attn_plan *plan;         /* of a chunk; NULL where the transport only counts */
+    /* Own keys backward: rows up to `cut` while the first keys are on their way, the rest while the last gradients are. NULL: all at first */
+    attn_mask *early, *late;
+    int64_t cut;
+    int *last;       /* [R]: last step at which somebody needs the keys of this position; R - 1 but with config.sparse */
+    attn_plan *plan; /* of a chunk; NULL where the transport only counts */
     struct attn_cp_list coming[2], going, around; /* under way: to two chunks, back from all, along the ring */
     struct attn_cp_rooms rooms;
 };
@@ -130,6 +133,9 @@ attn_status attn_cp_attend(struct attn_cp_pass *p, int chunk, int step, const ch
 attn_status attn_cp_attend_backward(struct attn_cp_pass *p, int chunk, int step, const char *kv, int64_t tokens, char *dkv, bool first);
 /* The same for the keys of one position, or dkv = 0 where the step has no pair. some: dq has been set; set by this. */
 attn_status attn_cp_share(struct attn_cp_pass *p, int chunk, int step, const char *kv, char *dkv, bool *some);
+/* Backward of the own keys, in two parts (stage.cut). */
+attn_status attn_cp_own_early(struct attn_cp_pass *p, int chunk, bool *some);
+attn_status attn_cp_own_late(struct attn_cp_pass *p, int chunk);
 /* No step had a pair: O = 0, LSE = -inf; dq = 0. */
 void attn_cp_nothing(struct attn_cp_pass *p, int chunk, bool backward);
 /* Gradients of the keys and values of one position: to += from; to = from. */
