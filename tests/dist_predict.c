@@ -3,6 +3,7 @@
 #include "dist/cp/predict.h"
 #include "dist/cp/schedule.h"
 #include "mask/generate.h"
+#include "support/failing_memory.h"
 #include "support/fixture.h"
 
 #include <math.h>
@@ -263,6 +264,106 @@ static void memory_that_is_not_there_is_said(void **state) {
     assert_true(o.seconds[0] > 0 && o.memory > 7.0 * 1024 * 16 * 128 * 4);
 }
 
+/* -------------------------------------------------------------------------------------------------- hybrid */
+
+static void hybrid_counts_as_it_runs_and_moves_less(void **state) {
+    static const int counts[] = {2, 5, 8};
+    const struct attn_cp_machine machine = machine_of();
+    attn_mask *mask = compiled("causal & document:100x9,800,299", 1999);
+    struct attn_document *document = NULL;
+    int64_t documents = 0;
+    (void)state;
+    assert_int_equal(attn_mask_documents(test_ctx, mask, 1999, &document, &documents), ATTN_OK);
+    assert_int_equal(documents, 11);
+    for (int n = 0; n < 3; n++) {
+        const attn_problem p = problem_of(1999, 8, 4, 8, 12);
+        struct attn_cp_config config = {.grid = grid_of(ATTN_CP_HYBRID, counts[n], 8, 4, 0, 0),
+                                        .sharding = ATTN_SHARD_ZIGZAG,
+                                        .document = document,
+                                        .documents = documents,
+                                        .capacity = 128};
+        struct attn_cp_volume own = {{{0}}};
+        int64_t sums[2];
+        double area;
+        count_ranks(&p, mask, &config, counts[n], sums, &area, &own);
+        const struct attn_cp_prediction o = predict(&p, mask, &config, &machine);
+        expect_near(o.total_bytes[0], (double)sums[0], 0);
+        expect_near(o.total_bytes[1], (double)sums[1], 0);
+        expect_near(o.pairs, area, 0);
+        assert_true(o.balance >= 1 && o.padding >= 1 && o.seconds[0] >= o.mean_seconds[0] && o.mean_seconds[0] > 0);
+        config.grid = grid_of(ATTN_CP_RING, counts[n], 8, 4, 0, 0);
+        assert_true(predict(&p, mask, &config, &machine).total_bytes[0] > o.total_bytes[0]);
+    }
+    attn_free(test_ctx, document);
+    attn_mask_destroy(mask);
+}
+
+static void pairs_across_documents_are_refused_by_hybrid(void **state) {
+    const struct attn_document document[] = {{0, 1000}, {1000, 999}};
+    const struct attn_cp_machine machine = machine_of();
+    const attn_problem p = problem_of(1999, 8, 4, 8, 12);
+    const struct attn_cp_config config = {.grid = grid_of(ATTN_CP_HYBRID, 4, 8, 4, 0, 0), .document = document, .documents = 2};
+    (void)state;
+    const struct attn_cp_prediction o = predict(&p, NULL, &config, &machine);
+    assert_int_equal(o.status, ATTN_EUNSUPPORTED);
+    assert_non_null(strstr(o.why, "cross documents"));
+}
+
+/* -------------------------------------------------------------------------------------------------- choosing */
+
+static void choices_come_by_seconds_and_every_mechanism_is_there(void **state) {
+    struct attn_cp_machine machine = machine_of();
+    const attn_problem p = problem_of(4096, 6, 6, 32, 32);
+    attn_mask *mask = compiled("causal & document:2000,2096", 4096);
+    struct attn_cp_choice *choice;
+    bool met[ATTN_CP_MECHANISMS] = {false};
+    double before = 0;
+    int count, misfits = 0;
+    (void)state;
+    machine.topology.bandwidth[0] = 1e9;
+    assert_int_equal(attn_cp_choose(test_ctx, &p, mask, 8, &machine, &choice, &count), ATTN_OK);
+    for (int i = 0; i < count; i++) {
+        const struct attn_cp_prediction *o = &choice[i].prediction;
+        met[choice[i].config.grid.mechanism] = true;
+        misfits += o->status != ATTN_OK;
+        assert_true(o->status == ATTN_OK || o->why[0] != '\0');
+        if (o->status) continue;
+        assert_int_equal(misfits, 0);
+        assert_true(o->seconds[0] + o->seconds[1] >= before);
+        before = o->seconds[0] + o->seconds[1];
+    }
+    for (int m = 0; m < ATTN_CP_MECHANISMS; m++) assert_true(met[m]);
+    assert_true(misfits >= 1); /* 8 ranks do not divide 6 heads */
+    attn_free(test_ctx, choice);
+    attn_mask_destroy(mask);
+}
+
+static attn_status choose_once(attn_ctx *ctx) {
+    const struct attn_cp_machine machine = machine_of();
+    struct attn_cp_choice *choice = NULL;
+    attn_mask *mask = NULL, *whole = NULL;
+    attn_problem p;
+    int count;
+    attn_problem_init(&p);
+    p.layout = ATTN_BTHD;
+    p.features = ATTN_BACKWARD;
+    p.heads = p.kv_heads = 2;
+    p.dim = 8;
+    p.q_len = 64;
+    attn_status status = attn_mask_parse(ctx, "causal & document:40,24", &mask);
+    if (!status) status = attn_mask_compile(ctx, mask, 64, 64, &whole);
+    if (!status) status = attn_cp_choose(ctx, &p, whole, 2, &machine, &choice, &count);
+    attn_free(ctx, choice);
+    attn_mask_destroy(whole);
+    attn_mask_destroy(mask);
+    return status;
+}
+
+static void a_failing_allocator_is_reported_and_leaks_nothing(void **state) {
+    (void)state;
+    test_survives(choose_once, false);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(volumes_are_the_papers),
@@ -273,6 +374,10 @@ int main(void) {
         cmocka_unit_test(nodes_share_their_links),
         cmocka_unit_test(a_sample_stands_for_all),
         cmocka_unit_test(memory_that_is_not_there_is_said),
+        cmocka_unit_test(hybrid_counts_as_it_runs_and_moves_less),
+        cmocka_unit_test(pairs_across_documents_are_refused_by_hybrid),
+        cmocka_unit_test(choices_come_by_seconds_and_every_mechanism_is_there),
+        cmocka_unit_test(a_failing_allocator_is_reported_and_leaks_nothing),
     };
     return cmocka_run_group_tests(tests, test_open_context, test_close_context);
 }
