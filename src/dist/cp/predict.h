@@ -49,7 +49,8 @@ attn_status attn_cp_predict(attn_ctx *ctx, const attn_problem *problem, const at
 
 /* Closed forms of what one rank sends, by kind of traffic; places t, of a group of hybrid those of the group. The counters of a transport equal them to
  * the byte where nothing is left out (config.sparse). With keep, backward sends what the specification says (sec. 7.2 - 7.7); without it, q, k and v
- * are exchanged again. Gradients travel as floats. problem: defaults filled in (attn_problem_check). */
+ * are exchanged again. ATTN_TRAFFIC_ROWS, LSE and the rows' sums of dO . O, is ours: the
+ * specification does not send them. Gradients travel as floats. problem: defaults filled in (attn_problem_check). */
 struct attn_cp_volume {
     int64_t bytes[2][ATTN_TRAFFIC_KINDS];
 };
