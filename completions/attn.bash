@@ -46,7 +46,7 @@ _attn() {
     report) options="--store --where --out --figures --json --help" ;;
     mask) options="--len --kv-len --mask --tile --png --json --help" ;;
     bench) options="--kernel --dtype --pass --mask --batch --instances --tokens --together --heads --kv-heads --len --kv-len --queries --cache-dtype --block-tokens --dim --v-dim --threads --repeat --budget --seconds --limit
-        --gain --seed --effort --wisdom --corpus --protocol --peer --python --json --csv --help --queries --top --case --cache-tokens --mixer --layers --ffn --mechanism --sharding --ulysses --windows --exchanges --capacity --sparse --exchange-again --local-ranks --delay --simulate --choose --ranks --tokens-per-rank --topology --rates --tflops --memory-per-rank --masks --figures" ;;
+        --gain --seed --effort --wisdom --corpus --protocol --peer --python --json --csv --help --queries --top --case --cache-tokens --mixer --layers --ffn --mechanism --sharding --ulysses --windows --exchanges --capacity --sparse --exchange-again --local-ranks --delay --simulate --choose --ranks --tokens-per-rank --topology --measure --rates --tflops --memory-per-rank --masks --figures" ;;
     doctor) options="--python --effort --wisdom --json --help" ;;
     *) options="apply metric systems train eval predict stream export data reproduce runs report mask bench doctor --version --help" ;;
     esac

@@ -1,6 +1,7 @@
 /* attn bench cp: attention over ranks, measured or predicted. */
 #include "cli/bench_cp.h"
 #include "cli/cli.h"
+#include "cli/ranks.h"
 #include "dist/cp/quantity.h"
 
 #include <string.h>
@@ -102,8 +103,10 @@ static int resolve(struct attn_bench_cp *b) {
     if (status < 0 && b->type == ATTN_F64) status = attn_complain("bench cp: --dtype f64: expected f32, bf16 or f16");
     if (status < 0 && how < 0)
         status = attn_complain("bench cp: --sharding %s: expected contiguous, zigzag, stripe or minheap", b->sharding);
-    if (status < 0 && b->simulate + b->choose + (b->protocol != NULL) > 1)
-        status = attn_complain("bench cp: expected one of --simulate, --choose and --protocol");
+    if (status < 0 && b->simulate + b->choose + (b->protocol != NULL) + (b->measure != NULL) > 1)
+        status = attn_complain("bench cp: expected one of --simulate, --choose, --protocol and --measure");
+    if (status < 0 && b->measure && !attn_cli_ranks_machine())
+        status = attn_complain("bench cp: --measure is of the processes of mpirun: mpirun -n 2 attn-mpi bench cp --measure %s", b->measure);
     if (status < 0 && b->protocol && strcmp(b->protocol, "longca") != 0)
         status = attn_complain("bench cp: --protocol %s: expected longca", b->protocol);
     b->how = (enum attn_sharding)how;
@@ -114,16 +117,29 @@ static int resolve(struct attn_bench_cp *b) {
     return status;
 }
 
+/* What is measured is read as any other topology is. */
+static int measure_machine(struct attn_bench_cp *b) {
+    attn_problem p;
+    attn_status status = attn_bench_cp_problem(b, b->len ? b->len : b->tokens_per_rank, &p);
+    if (!status) status = attn_cli_ranks_machine()(b->ctx, &p, b->measure);
+    if (status) return attn_complain_status(b->ctx, status);
+    const int processes = attn_cli_ranks() ? attn_cli_ranks()->count : 1;
+    printf("%s: the machine of %d process%s\n", b->measure, processes, processes == 1 ? "" : "es");
+    return ATTN_EXIT_DONE;
+}
+
 static int run(struct attn_bench_cp *b) {
     int status = resolve(b);
     if (status >= 0) return status;
-    if (!attn_bench_output_init(&b->out, b->json, b->csv, attn_bench_cp_columns, attn_bench_cp_column_count)) return ATTN_EXIT_USAGE;
+    if (!b->measure && !attn_bench_output_init(&b->out, b->json, b->csv, attn_bench_cp_columns, attn_bench_cp_column_count))
+        return ATTN_EXIT_USAGE;
     b->ctx = attn_cli_context((int)b->threads, &status);
     if (!b->ctx) return status;
     attn_stop_catch();
     status = choose_machine(b);
     if (status < 0)
-        status = b->simulate   ? attn_bench_cp_simulate(b)
+        status = b->measure    ? measure_machine(b)
+                 : b->simulate ? attn_bench_cp_simulate(b)
                  : b->choose   ? attn_bench_cp_choose(b)
                  : b->protocol ? attn_bench_cp_protocol(b)
                                : attn_bench_cp_measure(b);
@@ -180,6 +196,8 @@ int attn_cmd_bench_cp(int argc, char **argv) {
         {"tokens-per-rank", ATTN_OPTION_INTEGER, &b.tokens_per_rank, "N", "where --len is not given (default 8K)", 1, INT32_MAX},
         {"topology", ATTN_OPTION_TEXT, &b.topology, "FILE",
          "the cluster: nodes, latencies, bandwidths, memory (attn(1); default: 8 ranks a node)", 0, 0},
+        {"measure", ATTN_OPTION_TEXT, &b.measure, "FILE",
+         "attn-mpi: measure messages and kernels of the processes, and write FILE for --topology", 0, 0},
         {"rates", ATTN_OPTION_TEXT, &b.rates, "FILE", "CSV of kernel seconds: pass,mask,len,dim,seconds, or of bench kernels", 0, 0},
         {"tflops", ATTN_OPTION_REAL, &b.tflops, "X", "one rate of a rank instead (default: the planner's for this processor)", 0, 1e9},
         {"memory-per-rank", ATTN_OPTION_TEXT, &b.memory, "SIZE", "80GiB: what needs more does not fit", 0, 0},

@@ -13,7 +13,7 @@ enum { ATTN_CP_RANK_COUNTS = ATTN_CP_CHART_POINTS };
 struct attn_bench_cp {
     bool simulate, choose, json, csv, sparse, exchange_again;
     struct attn_words mask;
-    const char *protocol, *mechanism, *dtype, *sharding, *pass, *ranks, *topology, *rates, *memory, *delay, *figures;
+    const char *protocol, *mechanism, *dtype, *sharding, *pass, *ranks, *topology, *rates, *memory, *delay, *figures, *measure;
     int64_t len, tokens_per_rank, heads, kv_heads, dim, ulysses, windows, exchanges, capacity, local_ranks, threads, repeat, masks, seed;
     double tflops;
 

@@ -24,6 +24,10 @@ struct attn_cp_figures;
 typedef attn_status (*attn_cp_measure_fn)(attn_ctx *ctx, const struct attn_cp_spec *spec, struct attn_cp_figures *figures);
 attn_cp_measure_fn attn_cli_ranks_cp(void);
 
+/* Measures the machine of all processes with a problem, and the first writes it to a file, as --topology reads it. NULL: this program has no MPI. */
+typedef attn_status (*attn_machine_measure_fn)(attn_ctx *ctx, const attn_problem *problem, const char *path);
+attn_machine_measure_fn attn_cli_ranks_machine(void);
+
 /* Where complaints go: those of other processes than the first are kept until it is known that the first has none of its own. */
 FILE *attn_cli_errors(void);
 

@@ -19,6 +19,10 @@ attn_cp_measure_fn attn_cli_ranks_cp(void) {
     return NULL;
 }
 
+attn_machine_measure_fn attn_cli_ranks_machine(void) {
+    return NULL;
+}
+
 FILE *attn_cli_errors(void) {
     return stderr;
 }

@@ -8,7 +8,7 @@
 struct attn_transport; /* cp/transport.h */
 
 struct attn_ranks {
-    int rank, count; /* count: a power of two */
+    int rank, count; /* count: a power of two for the functions below */
     void *user;
     /* Sends `bytes` to the peer and receives as many from it. call and step say what for, should the peer not answer. */
     attn_status (*exchange)(void *user, attn_ctx *ctx, const char *call, int64_t step, int peer, const void *send, void *receive,

@@ -288,6 +288,8 @@ static attn_status make_sweep(struct train *t, const struct attn_words *words) {
 }
 
 static int set_options(struct train *t) {
+    const int processes = attn_cli_ranks() ? attn_cli_ranks()->count : 1;
+    if (processes & (processes - 1)) return attn_complain("train: %d processes; expected a power of two", processes);
     t->work.store = attn_cli_store(t->store);
     t->work.again = t->again;
     t->work.options = (struct attn_train_options){.ranks = attn_cli_ranks(), .stop = stop_asked, .progress = show_progress, .user = t};
