@@ -31,14 +31,14 @@ struct mpi_transport {
 
 /* ------------------------------------------------------------------------------------------------- tickets */
 
-static attn_status grow(struct mpi_transport *m, const struct attn_link_call *call) {
+static bool grow(struct mpi_transport *m) {
     const int room = m->room ? 2 * m->room : 16;
     MPI_Request *first = attn_alloc(m->ctx, (size_t)room * sizeof *first);
     struct message *message = attn_alloc(m->ctx, (size_t)room * sizeof *message);
     if (!first || !message) {
         attn_free(m->ctx, first);
         attn_free(m->ctx, message);
-        return attn_no_memory(call->ctx, call->name, (size_t)room * sizeof *message);
+        return false;
     }
     if (m->room) {
         memcpy(first, m->first, (size_t)m->room * sizeof *first);
@@ -49,39 +49,39 @@ static attn_status grow(struct mpi_transport *m, const struct attn_link_call *ca
     m->first = first;
     m->message = message;
     m->room = room;
-    return ATTN_OK;
+    return true;
 }
 
-static attn_status make_room(struct mpi_transport *m, const struct attn_link_call *call, struct message *s, int more) {
-    if (more <= s->room) return ATTN_OK;
-    MPI_Request *rest = attn_alloc(m->ctx, (size_t)more * sizeof *rest);
-    if (!rest) return attn_no_memory(call->ctx, call->name, (size_t)more * sizeof *rest);
-    attn_free(m->ctx, s->rest);
-    s->rest = rest;
-    s->room = more;
-    return ATTN_OK;
+/* Room for pieces behind the first one. */
+static bool make_room(const struct mpi_transport *m, struct message *s, int more) {
+    MPI_Request *rest = s->rest;
+    if (more > s->room) {
+        rest = attn_alloc(m->ctx, (size_t)more * sizeof *rest);
+        if (!rest) return false;
+        attn_free(m->ctx, s->rest);
+        s->rest = rest;
+        s->room = more;
+    }
+    for (int i = 0; rest && i < more; i++) rest[i] = MPI_REQUEST_NULL;
+    return true;
 }
 
-/* A ticket that is taken, with room for so many pieces behind the first one. */
-static attn_status take(struct mpi_transport *m, const struct attn_link_call *call, int peer, int more, int *ticket) {
-    attn_status status = ATTN_OK;
+/* A ticket that is taken. False: there is no memory. */
+static bool take(struct mpi_transport *m, int peer, int more, int *ticket) {
     if (m->free < 0) {
-        if (m->tickets == m->room) status = grow(m, call);
-        if (status) return status;
+        if (m->tickets == m->room && !grow(m)) return false;
         m->message[m->tickets] = (struct message){.next = -1};
         m->first[m->tickets] = MPI_REQUEST_NULL;
         m->free = m->tickets++;
     }
     struct message *s = &m->message[m->free];
-    status = make_room(m, call, s, more);
-    if (status) return status;
+    if (!make_room(m, s, more)) return false;
     *ticket = m->free;
     m->free = s->next;
     s->peer = peer;
     s->more = more;
     s->under_way = true;
-    for (int i = 0; i < more; i++) s->rest[i] = MPI_REQUEST_NULL;
-    return ATTN_OK;
+    return true;
 }
 
 static void give_back(struct mpi_transport *m, int ticket) {
@@ -108,7 +108,8 @@ static attn_status begin(struct attn_transport *t, const struct attn_link_call *
     const int tag = FIRST_TAG + (int)kind;
     if (t->lost) return attn_link_fail(t->rank, call, peer, "a rank was lost before");
     if (pieces > INT32_MAX) return attn_fail(call->ctx, ATTN_ESHAPE, "%s: a message of %zu bytes is too long", call->name, bytes);
-    attn_status status = take(m, call, peer, (int)pieces - 1, ticket);
+    if (!take(m, peer, (int)pieces - 1, ticket)) return attn_no_memory(call->ctx, call->name, pieces * sizeof *m->message);
+    attn_status status = ATTN_OK;
     for (size_t i = 0; i < pieces && !status; i++) {
         const size_t at = i * piece, left = bytes - at;
         const int n = (int)(left < piece ? left : piece);

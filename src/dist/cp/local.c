@@ -120,7 +120,7 @@ static void progress(struct attn_transport *t) {
         struct message *m = *at;
         struct message **moving = &r->moving[m->peer];
         if (m->met && !m->wrong_size && !*moving) *moving = m;
-        if (*moving == m) move(r->world, m, now);
+        if (m->met && *moving == m) move(r->world, m, now);
         if (m->taken) {
             *moving = NULL;
             *at = m->next;
@@ -163,50 +163,59 @@ static attn_status lost_before(const struct rank *r, const struct attn_link_call
 
 /* ------------------------------------------------------------------------------------------------ messages */
 
-static attn_status fresh(struct rank *r, const struct attn_link_call *call, struct message **out) {
+static attn_status no_memory(const struct attn_link_call *call, size_t bytes) {
+    return attn_no_memory(call->ctx, call->name, bytes);
+}
+
+/* NULL: *status says why. */
+static struct message *fresh(struct rank *r, const struct attn_link_call *call, attn_status *status) {
     attn_ctx *ctx = r->world->ctx;
-    *out = r->free;
-    if (r->free) {
-        r->free = r->free->next;
-        return ATTN_OK;
+    struct message *m = r->free;
+    if (m) {
+        r->free = m->next;
+        return m;
     }
     if (r->messages == r->room) {
         const int room = r->room ? 2 * r->room : 16;
         struct message **message = attn_alloc(ctx, (size_t)room * sizeof *message);
-        if (!message) return attn_no_memory(call->ctx, call->name, (size_t)room * sizeof *message);
+        if (!message) {
+            *status = no_memory(call, (size_t)room * sizeof *message);
+            return NULL;
+        }
         if (r->messages) memcpy(message, r->message, (size_t)r->messages * sizeof *message);
         attn_free(ctx, r->message);
         r->message = message;
         r->room = room;
     }
-    struct message *m = attn_alloc(ctx, sizeof *m);
-    if (!m) return attn_no_memory(call->ctx, call->name, sizeof *m);
+    m = attn_alloc(ctx, sizeof *m);
+    if (!m) {
+        *status = no_memory(call, sizeof *m);
+        return NULL;
+    }
     m->ticket = r->messages;
     r->message[r->messages++] = m;
-    *out = m;
-    return ATTN_OK;
+    return m;
 }
 
-static attn_status begin(struct rank *r, const struct attn_link_call *call, const struct message *of, struct message **out) {
-    if (r->transport.lost) return lost_before(r, call, of->peer);
+static struct message *begin(struct rank *r, const struct attn_link_call *call, const struct message *of, attn_status *status) {
     assert(of->peer >= 0 && of->peer < r->world->count);
-    attn_status status = fresh(r, call, out);
-    if (status) return status;
-    const int ticket = (*out)->ticket;
-    **out = *of;
-    (*out)->ticket = ticket;
-    (*out)->under_way = true;
-    atomic_init(&(*out)->state, OFFERED);
-    return ATTN_OK;
+    *status = r->transport.lost ? lost_before(r, call, of->peer) : ATTN_OK;
+    struct message *m = *status ? NULL : fresh(r, call, status);
+    if (!m) return NULL;
+    const int ticket = m->ticket;
+    *m = *of;
+    m->ticket = ticket;
+    m->under_way = true;
+    atomic_init(&m->state, OFFERED);
+    return m;
 }
 
 static attn_status send(struct attn_transport *t, const struct attn_link_call *call, enum attn_traffic_kind kind, int peer,
                         const void *data, size_t bytes, int *ticket) {
     struct rank *r = (struct rank *)t, *to = &r->world->rank[peer];
-    struct message *m = NULL;
-    const attn_status status =
-        begin(r, call, &(struct message){.peer = peer, .kind = kind, .sends = true, .from = data, .bytes = bytes}, &m);
-    if (status) return status;
+    attn_status status;
+    struct message *m = begin(r, call, &(struct message){.peer = peer, .kind = kind, .sends = true, .from = data, .bytes = bytes}, &status);
+    if (!m) return status;
     struct queue *mail = mail_of(to, t->rank, kind);
     lock(&to->lock);
     *mail->end = m;
@@ -220,9 +229,10 @@ static attn_status send(struct attn_transport *t, const struct attn_link_call *c
 static attn_status receive(struct attn_transport *t, const struct attn_link_call *call, enum attn_traffic_kind kind, int peer, void *data,
                            size_t bytes, int *ticket) {
     struct rank *r = (struct rank *)t;
-    struct message *m = NULL, **end = &r->receives;
-    const attn_status status = begin(r, call, &(struct message){.peer = peer, .kind = kind, .to = data, .bytes = bytes, .due = -1.0}, &m);
-    if (status) return status;
+    struct message **end = &r->receives;
+    attn_status status;
+    struct message *m = begin(r, call, &(struct message){.peer = peer, .kind = kind, .to = data, .bytes = bytes, .due = -1.0}, &status);
+    if (!m) return status;
     while (*end) end = &(*end)->next;
     *end = m;
     *ticket = m->ticket;
