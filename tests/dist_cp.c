@@ -9,6 +9,7 @@
 #include "support/ranks.h"
 #include "support/whole.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -23,7 +24,8 @@ struct trial {
     struct test_whole whole;
     struct attn_cp_config config;
     double bound;
-    double area[16]; /* by rank */
+    double area[16];      /* by rank */
+    float d_sink[16][24]; /* by rank and head */
 };
 
 static bool fails(attn_ctx *ctx, attn_status status, const char *name) {
@@ -54,6 +56,7 @@ static bool run_rank(void *user, attn_ctx *ctx, struct attn_transport *transport
     part.args.workspace = aligned_alloc(64, cp->workspace + 64);
     t->area[transport->rank] = cp->own_area;
     const bool right = run_twice(cp, ctx, &part, t);
+    memcpy(t->d_sink[transport->rank], part.d_sink, (size_t)t->whole.problem.heads * sizeof *part.d_sink);
     free(part.args.workspace);
     test_part_free(&part);
     free(token);
@@ -100,8 +103,24 @@ static bool areas_add_up(const struct trial *t, int ranks) {
     return false;
 }
 
+/* So do the gradients of the sinks. */
+static bool sinks_add_up(const struct trial *t, int ranks) {
+    const struct test_whole *w = &t->whole;
+    double most = 1.0;
+    bool right = true;
+    if (!w->sink || !(w->problem.features & ATTN_BACKWARD)) return true;
+    for (int32_t h = 0; h < w->problem.heads; h++) most = fmax(most, fabs(w->d_sink[h]));
+    for (int32_t h = 0; h < w->problem.heads && right; h++) {
+        double sum = 0.0;
+        for (int i = 0; i < ranks; i++) sum += (double)t->d_sink[i][h];
+        right = fabs(sum - w->d_sink[h]) <= 1e-5 * most; /* false for NaN */
+        if (!right) fprintf(stderr, "%s: dsink of head %d is %.9g, one rank has %.9g\n", t->name, h, sum, w->d_sink[h]);
+    }
+    return right;
+}
+
 static bool run_trial(struct trial *t, int ranks) {
-    const bool right = test_on_ranks(ranks, 60.0, NULL, run_rank, t) && areas_add_up(t, ranks);
+    const bool right = test_on_ranks(ranks, 60.0, NULL, run_rank, t) && areas_add_up(t, ranks) && sinks_add_up(t, ranks);
     test_whole_free(&t->whole);
     return right;
 }

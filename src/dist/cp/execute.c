@@ -49,28 +49,26 @@ static attn_status compute(struct attn_cp_pass *p, bool backward, int chunk) {
     return backward ? attn_cp_ring_backward(p, chunk) : attn_cp_ring_forward(p, chunk);
 }
 
-static void empty_rows(const struct attn_cp_pass *p, int64_t place, int64_t end) {
-    const attn_problem *o = &p->stage->cp->problem;
-    for (int64_t b = 0; b < o->batch; b++)
-        for (int32_t h = 0; h < o->heads; h++)
-            for (int64_t i = place; i < end; i++) {
-                const size_t element = attn_dtype_bytes(p->x.o.type);
-                memset((char *)p->x.o.data + (size_t)(b * p->x.o.b + h * p->x.o.h + i * p->x.o.t) * element, 0, (size_t)o->v_dim * element);
-                if (p->x.lse.data) ((float *)p->x.lse.data)[b * p->x.lse.b + h * p->x.lse.h + i * p->x.lse.t] = -INFINITY;
-            }
+/* LSE of the rows of piece w at places [place, end). */
+static void empty_rows(const struct attn_cp_pass *p, int chunk, int w, int64_t place, int64_t end) {
+    const struct attn_cp_stage *s = p->stage;
+    float *lse = (float *)(void *)attn_cp_at(p, ATTN_CP_LSE, chunk);
+    for (int64_t line = 0; line < s->cp->problem.batch * s->heads; line++)
+        for (int64_t i = place; i < end; i++) lse[(line * s->grid.ulysses + w) * s->places + i] = -INFINITY;
 }
 
-/* A sink has given its logit to the rows of padding too. */
-static void clear_padding(const struct attn_cp_pass *p) {
-    const struct attn_cp_stage *s = p->stage;
-    const int part = s->y * s->grid.ulysses + s->u;
-    int64_t place = 0;
-    for (int64_t n = s->shards.begin[part]; n < s->shards.begin[part + 1]; n++) {
-        const struct attn_run *run = &s->shards.run[n];
-        empty_rows(p, s->first_place + place, s->first_place + run->place);
-        place = run->place + run->count;
+/* A sink has given its logit to the rows of padding too, which would give theirs, whatever it is, to the sink's gradient. */
+static void clear_padding(const struct attn_cp_pass *p, int chunk) {
+    const struct attn_shards *shards = &p->stage->shards;
+    for (int w = 0; w < p->stage->grid.ulysses; w++) {
+        const int part = p->stage->y * p->stage->grid.ulysses + w;
+        int64_t place = 0;
+        for (int64_t n = shards->begin[part]; n < shards->begin[part + 1]; n++) {
+            empty_rows(p, chunk, w, place, shards->run[n].place);
+            place = shards->run[n].place + shards->run[n].count;
+        }
+        empty_rows(p, chunk, w, place, p->stage->places);
     }
-    empty_rows(p, s->first_place + place, s->first_place + s->places);
 }
 
 static attn_status run_stage(struct attn_cp_pass *p, bool backward) {
@@ -80,11 +78,10 @@ static attn_status run_stage(struct attn_cp_pass *p, bool backward) {
         status = attn_cp_bring_end(p, chunk);
         if (!status && chunk + 1 < chunks) status = attn_cp_bring(p, backward, chunk + 1);
         if (!status) status = compute(p, backward, chunk);
+        if (!status && !backward && p->x.sink.data) clear_padding(p, chunk);
         if (!status) status = attn_cp_give(p, backward, chunk);
     }
-    if (!status) status = attn_cp_give_end(p, backward);
-    if (!status && !backward && p->x.sink.data) clear_padding(p);
-    return status;
+    return status ? status : attn_cp_give_end(p, backward);
 }
 
 /* dSink is of this rank's rows alone; heads that others compute have none of it here. */
