@@ -25,6 +25,7 @@ struct mpi_transport {
     MPI_Request *first;      /* [room], by ticket */
     struct message *message; /* [room] */
     int tickets, room, free;
+    bool failed; /* MPI has said so between waits, and has forgotten the request since: the next wait says it */
 };
 
 // NOLINTBEGIN(clang-analyzer-optin.mpi.MPI-Checker): it knows waits alone, and requests here are tested until they are done, or given up
@@ -134,11 +135,12 @@ static attn_status receive(struct attn_transport *t, const struct attn_link_call
     return begin(t, call, kind, peer, NULL, data, bytes, ticket);
 }
 
-/* Any call that tests lets all messages go on. One that has failed is noticed when it is waited for. */
+/* Any call that tests lets all messages go on. */
 static void progress(struct attn_transport *t) {
     struct mpi_transport *m = (struct mpi_transport *)t;
     int index, done;
-    if (!t->lost && m->tickets) (void)MPI_Testany(m->tickets, m->first, &index, &done, MPI_STATUS_IGNORE);
+    if (t->lost || m->failed || !m->tickets) return;
+    m->failed = MPI_Testany(m->tickets, m->first, &index, &done, MPI_STATUS_IGNORE) != MPI_SUCCESS;
 }
 
 static attn_status wait(struct attn_transport *t, const struct attn_link_call *call, int ticket) {
@@ -147,7 +149,7 @@ static attn_status wait(struct attn_transport *t, const struct attn_link_call *c
     struct message *s = &m->message[ticket];
     const double begun = attn_clock();
     if (t->lost) return attn_link_fail(t->rank, call, s->peer, "a rank was lost before");
-    const char *wrong = attn_link_wait(&m->link, &m->first[ticket], 1);
+    const char *wrong = m->failed ? attn_link_refused : attn_link_wait(&m->link, &m->first[ticket], 1);
     if (!wrong && s->more) wrong = attn_link_wait(&m->link, s->rest, s->more);
     t->waited += attn_clock() - begun;
     if (wrong) return lose(m, call, ticket, wrong);

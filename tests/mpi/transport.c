@@ -20,12 +20,13 @@ static void need(bool right, const char *what) {
     MPI_Abort(MPI_COMM_WORLD, 1); /* the others would wait */
 }
 
-static void on_transport(double deadline, size_t piece, bool (*run)(void *, attn_ctx *, struct attn_transport *), const char *what) {
+static void on_transport(double deadline, size_t piece, void *user, bool (*run)(void *, attn_ctx *, struct attn_transport *),
+                         const char *what) {
     attn_ctx *ctx = test_context(1);
     struct attn_transport *t;
     need(!attn_mpi_transport_open(ctx, MPI_COMM_WORLD, deadline, piece, &t), "no transport");
     need(t->rank == rank && t->count == ranks, "another rank");
-    need(run(NULL, ctx, t), what);
+    need(run(user, ctx, t), what);
     const bool lost = t->lost;
     MPI_Barrier(MPI_COMM_WORLD);
     t->close(t);
@@ -35,13 +36,13 @@ static void on_transport(double deadline, size_t piece, bool (*run)(void *, attn
 static void messages_come_whole_and_in_order(void **state) {
     static const size_t pieces[] = {0, 300, 1000};
     (void)state;
-    for (size_t i = 0; i < sizeof pieces / sizeof pieces[0]; i++) on_transport(60.0, pieces[i], test_messages_arrive, "messages");
+    for (size_t i = 0; i < sizeof pieces / sizeof pieces[0]; i++) on_transport(60.0, pieces[i], NULL, test_messages_arrive, "messages");
 }
 
 static void a_failure_of_one_is_that_of_all(void **state) {
     (void)state;
-    on_transport(60.0, 0, test_all_agree, "agreement");
-    on_transport(60.0, 7, test_all_agree, "agreement in pieces");
+    on_transport(60.0, 0, NULL, test_all_agree, "agreement");
+    on_transport(60.0, 7, NULL, test_all_agree, "agreement in pieces");
 }
 
 /* Long ones, which MPI moves only while both sides call it. */
@@ -67,8 +68,8 @@ static bool pass_long(void *user, attn_ctx *ctx, struct attn_transport *t) {
 
 static void long_messages_arrive(void **state) {
     (void)state;
-    on_transport(60.0, 0, pass_long, "a long message");
-    on_transport(60.0, 1 << 20, pass_long, "a long message in pieces");
+    on_transport(60.0, 0, NULL, pass_long, "a long message");
+    on_transport(60.0, 1 << 20, NULL, pass_long, "a long message in pieces");
 }
 
 /* The last rank comes when the others have given up. */
@@ -101,7 +102,32 @@ static bool wait_in_vain(void *user, attn_ctx *ctx, struct attn_transport *t) {
 
 static void a_missing_rank_is_named(void **state) {
     (void)state;
-    on_transport(3.0, 0, wait_in_vain, "a missing rank");
+    on_transport(3.0, 0, NULL, wait_in_vain, "a missing rank");
+}
+
+/* Whether MPI notices it between waits or in one. */
+static bool receive_too_little(void *user, attn_ctx *ctx, struct attn_transport *t) {
+    const struct attn_link_call call = {ctx, "ring", 3};
+    static char in[100], out[100];
+    const bool asks = *(const bool *)user;
+    int ticket;
+    if (rank == 0 && ranks > 1) {
+        IS(!t->send(t, &call, ATTN_TRAFFIC_KEYS, 1, out, sizeof out, &ticket));
+        IS(!t->wait(t, &call, ticket));
+    }
+    if (rank == 1) IS(!t->receive(t, &call, ATTN_TRAFFIC_KEYS, 0, in, sizeof in / 2, &ticket));
+    MPI_Barrier(MPI_COMM_WORLD);
+    for (int i = 0; i < 1000 && asks; i++) t->progress(t);
+    if (rank == 1) IS(t->wait(t, &call, ticket) == ATTN_ESYSTEM && t->lost && test_says(ctx, t, "ring with rank 0: MPI failed"));
+    return true;
+}
+
+static void a_message_that_is_too_long_is_no_success(void **state) {
+    bool asks = false;
+    (void)state;
+    on_transport(60.0, 0, &asks, receive_too_little, "a message that is too long");
+    asks = true;
+    on_transport(60.0, 0, &asks, receive_too_little, "a message that is too long, noticed between");
 }
 
 int main(int argc, char **argv) {
@@ -115,6 +141,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(a_failure_of_one_is_that_of_all),
         cmocka_unit_test(long_messages_arrive),
         cmocka_unit_test(a_missing_rank_is_named),
+        cmocka_unit_test(a_message_that_is_too_long_is_no_success),
     };
     const int failures = cmocka_run_group_tests_name("messages over MPI", tests, NULL, NULL);
     if (failures) MPI_Abort(MPI_COMM_WORLD, 1);
