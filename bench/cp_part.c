@@ -85,17 +85,26 @@ static double number(attn_dtype type, const void *array, size_t i) {
     return type == ATTN_F32 ? (double)((const float *)array)[i] : (double)attn_f32_of_half(type, ((const uint16_t *)array)[i]);
 }
 
+/* Of the whole array: a part may hold nothing but what is small. */
+static double greatest(const struct attn_cp_part *whole, enum attn_cp_array a) {
+    const attn_problem *p = &whole->problem;
+    const size_t n = (size_t)(p->batch * whole->places) * row_of(p, a);
+    double most = 0;
+    for (size_t i = 0; i < n; i++) most = fmax(most, fabs(number(p->dtype, whole->array[a], i)));
+    return most;
+}
+
 static double differs(const struct attn_cp_part *whole, const struct attn_cp_part *part, enum attn_cp_array a) {
     const attn_problem *p = &part->problem;
     const size_t n = row_of(p, a);
-    double worst = 0, most = 0;
+    const double most = greatest(whole, a);
+    double worst = 0;
     for (int64_t b = 0; b < p->batch; b++)
         for (int64_t i = 0; i < part->places; i++)
             for (size_t c = 0; c < n && part->token[i] >= 0; c++) {
                 const double x = number(p->dtype, whole->array[a], (size_t)(b * whole->places + part->token[i]) * n + c);
                 const double y = number(p->dtype, part->array[a], (size_t)(b * part->places + i) * n + c);
                 worst = attn_worse(worst, fabs(x - y));
-                most = fmax(most, fabs(x));
             }
     return most > 0 ? worst / most : worst;
 }

@@ -31,7 +31,7 @@ attn_status attn_cp_part_open(attn_ctx *ctx, const attn_problem *problem, int64_
                               struct attn_cp_part *out);
 void attn_cp_part_close(struct attn_cp_part *part);
 
-/* The greatest difference of the part's rows from the whole's, over the greatest magnitude of its array: O, LSE, and gradients if asked. NaN counts as worst. */
+/* The greatest difference of the part's rows from the whole's, over the greatest magnitude of the whole array: O, LSE, and gradients if asked. NaN counts as worst. */
 double attn_cp_part_differs(const struct attn_cp_part *whole, const struct attn_cp_part *part, bool gradients);
 
 #endif

@@ -120,6 +120,15 @@ static void ranks_that_are_threads_are_measured(void **state) {
     expect("--local-ranks 3 --mechanism ring --len 200 --heads 2 --kv-heads 2 --dim 8 --repeat 1 --pass fwd --delay 1us,10GB/s", 0, "ring");
 }
 
+/* Keys and queries of a document of one token have gradients that are nothing but roundings; its rank has no others. */
+static void what_a_rank_has_is_compared_with_the_greatest_of_all(void **state) {
+    (void)state;
+    expect("--local-ranks 4 --mechanism hybrid --len 200 --heads 4 --kv-heads 2 --dim 8 --repeat 1 --mask document:60,1,139 --json", 0,
+           "\"grid\":\"1x4\"");
+    assert_int_equal(lines_with("\"status\":\"ok\""), 2);
+    for (const char *at = output; (at = strstr(at, "\"max_error\":")) != NULL; at++) assert_true(strtod(at + 12, NULL) <= 1e-5);
+}
+
 static void mistakes_are_explained(void **state) {
     (void)state;
     expect("", 2, "nothing to run on; expected --local-ranks N");
@@ -143,6 +152,7 @@ int main(void) {
         cmocka_unit_test(choose_ranks_what_fits),
         cmocka_unit_test(the_protocol_means_over_drawn_masks),
         cmocka_unit_test(ranks_that_are_threads_are_measured),
+        cmocka_unit_test(what_a_rank_has_is_compared_with_the_greatest_of_all),
         cmocka_unit_test(mistakes_are_explained),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
