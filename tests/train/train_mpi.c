@@ -120,7 +120,7 @@ static void a_stopped_training_goes_on_with_another_number_of_processes(void **s
 /* -------------------------------------------------------------------------------------------------- context parallelism */
 
 static const char shared[] =
-    "steps=30 micro_batches=2 mixer=attention:heads=4+sliding:window=6:heads=4 state=mlp dropout=0.1 clip=0.5 eval_every=7 ";
+    "steps=12 micro_batches=2 mixer=attention:heads=4+sliding:window=6:heads=4 state=mlp dropout=0.1 clip=0.5 eval_every=5 ";
 
 static void expect_near(const char *a, const char *b) {
     const struct attn_run_summary x = only_run(a), y = only_run(b);
@@ -140,49 +140,54 @@ static const char *sharing(const char *mechanism, const char *more) {
     return words;
 }
 
+/* Every mechanism is trained by threads in train_context_parallel.c; a grid has the messages of all. */
 static void processes_that_share_sequences_learn_what_one_does(void **state) {
-    static const char *const mechanisms[] = {"ring", "allgather", "ulysses", "usp", "loongtrain"};
+    static const char *const mechanisms[] = {"usp", "ring", "allgather", "ulysses", "loongtrain"};
     (void)state;
-    expect(run(1, "whole", shared), 0, "done after 30 steps");
-    for (int i = 0; i < (test_thinned() ? 1 : 5); i++) {
-        expect(run(4, mechanisms[i], sharing(mechanisms[i], "")), 0, "done after 30 steps");
+    expect(run(1, "whole", shared), 0, "done after 12 steps");
+    for (int i = 0; i < (getenv("ATTN_TEST_LONG") ? 5 : 1); i++) {
+        expect(run(4, mechanisms[i], sharing(mechanisms[i], "")), 0, "done after 12 steps");
         expect_near("whole", mechanisms[i]);
     }
-    expect(run(4, "two", sharing("ring", "context_ranks=2")), 0, "done after 30 steps");
-    expect_near("whole", "two");
+}
+
+/* So short a time is over after the first step. */
+static void stop_after_a_step(const char *name, const char *mechanism, const char *more) {
+    char words[128];
+    snprintf(words, sizeof words, "%s --time-limit 0.00001s", more);
+    expect(run(4, name, sharing(mechanism, words)), 130, "");
+    assert_int_equal(only_run(name).state, ATTN_RUN_STOPPED);
+    assert_int_equal(only_run(name).step, 1);
 }
 
 static void groups_that_share_sequences_go_on_in_any_number(void **state) {
-    char limited[600];
+    const char *const twos = "context_ranks=2";
     (void)state;
-    snprintf(limited, sizeof limited, "%s steps=90 --time-limit 0.02s", sharing("ring", "context_ranks=2"));
-    const int status = run(4, "groups", limited);
-    if (status != 130 && status != 0) fail_msg("exit %d:\n%s", status, text);
-    snprintf(limited, sizeof limited, "%s steps=90", sharing("ring", "context_ranks=2"));
-    expect(run(2, "groups", limited), 0, "");
-    expect(run(4, "at_once", limited), 0, "");
+    stop_after_a_step("groups", "ring", twos);
+    expect(run(2, "groups", sharing("ring", twos)), 0, "done after 12 steps");
+    expect(run(4, "at_once", sharing("ring", twos)), 0, "done after 12 steps");
     expect_same("groups", "at_once");
+    expect(run(1, "whole", shared), 0, "done after 12 steps");
+    expect_near("whole", "groups");
 }
 
 static void all_processes_share_a_sequence_however_many_go_on(void **state) {
-    char limited[600];
     (void)state;
-    snprintf(limited, sizeof limited, "%s steps=90 --time-limit 0.02s", sharing("usp", ""));
-    const int status = run(4, "all", limited);
-    if (status != 130 && status != 0) fail_msg("exit %d:\n%s", status, text);
-    snprintf(limited, sizeof limited, "%s steps=90", sharing("usp", ""));
-    expect(run(2, "all", limited), 0, "");
-    expect(run(1, "one", limited), 0, "");
+    stop_after_a_step("all", "usp", "");
+    expect(run(2, "all", sharing("usp", "")), 0, "done after 12 steps");
+    expect(run(1, "one", sharing("usp", "")), 0, "done after 12 steps");
     expect_near("one", "all");
 }
 
-static void what_cannot_be_shared_is_refused(void **state) {
+/* The other sentences are in train_context_parallel.c. */
+static void what_cannot_be_shared_is_refused_once_and_leaves_no_run(void **state) {
+    static const char sentence[] = "mixer baseconv: its tokens cannot be split over ranks; expected attention or sliding in every layer";
+    char path[128];
     (void)state;
-    expect(run(2, "mixer", sharing("ring", "mixer=attention+baseconv")), 2,
-           "mixer baseconv: its tokens cannot be split over ranks; expected attention or sliding in every layer");
-    expect(run(2, "ranks", sharing("ring", "context_ranks=4")), 2, "recipe: context_ranks=4 and 2 processes: expected a multiple of it");
-    expect(run(4, "micros", sharing("ring", "context_ranks=2 micro_batches=1")), 2, "2 groups of processes share micro_batches=1");
-    expect(run(4, "heads", sharing("ulysses", "mixer=attention:heads=2")), 2, "");
+    expect(run(2, "mixer", sharing("ring", "mixer=attention+baseconv")), 2, sentence);
+    assert_null(strstr(strstr(text, sentence) + 1, sentence));
+    snprintf(path, sizeof path, "%s/mixer", store);
+    assert_int_not_equal(access(path, F_OK), 0);
 }
 
 /* ------------------------------------------------------------------------------------------------------------- refusals */
@@ -305,7 +310,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(processes_that_share_sequences_learn_what_one_does, set_up, tear_down),
         cmocka_unit_test_setup_teardown(groups_that_share_sequences_go_on_in_any_number, set_up, tear_down),
         cmocka_unit_test_setup_teardown(all_processes_share_a_sequence_however_many_go_on, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(what_cannot_be_shared_is_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_cannot_be_shared_is_refused_once_and_leaves_no_run, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_differs_between_processes_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(numbers_that_do_not_fit_are_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(divergence_is_told_once_and_kept_in_the_run, set_up, tear_down),
