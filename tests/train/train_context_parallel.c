@@ -5,6 +5,7 @@
 #include "base/random.h"
 #include "system/zoology/zoology.h"
 #include "tape/token_split.h"
+#include "train/cost.h"
 #include "train/trainer.h"
 
 #include <math.h>
@@ -316,6 +317,47 @@ static void groups_share_a_step_and_their_number_changes_no_bit(void **state) {
     forget(&four);
 }
 
+/* -------------------------------------------------------------------------------------------------------------- costs */
+
+struct costs {
+    const char *words;
+    struct attn_cost cost[TEST_RANKS];
+    attn_status status[TEST_RANKS];
+};
+
+static void take_cost(const struct attn_ranks *ranks, attn_ctx *ctx, void *user) {
+    struct costs *c = user;
+    struct attn_recipe *recipe = recipe_of(ctx, &attn_zoology_lm, c->words);
+    struct attn_context_parallel context = {.group = 1};
+    struct attn_job job;
+    attn_status status = attn_job_open(ctx, &attn_zoology_lm, recipe, NULL, 0, NULL, &job);
+    if (!status) status = attn_context_open(&job, ranks, &context);
+    if (!status) status = attn_context_cost(&context, &job);
+    c->cost[ranks->rank] = job.cost;
+    c->status[ranks->rank] = status;
+    attn_context_close(&context);
+    attn_job_close(&job);
+    attn_free(ctx, recipe);
+}
+
+/* No token is padding, so that nothing is computed twice or in vain. */
+static void a_step_costs_what_it_costs_one_process(void **state) {
+    char words[256];
+    (void)state;
+    struct costs one = {.words = "length=32 batch=2 width=16 layers=2 state=mlp mixer=attention:heads=4"}, four = {.words = words};
+    test_ranks_run(1, take_cost, &one);
+    for (int m = 0; m < MECHANISMS; m++) {
+        snprintf(words, sizeof words, "%s context_parallel=%s", one.words, mechanisms[m]);
+        test_ranks_run(4, take_cost, &four);
+        for (int r = 0; r < 4; r++) {
+            assert_int_equal(four.status[r], ATTN_OK);
+            assert_true(four.cost[r].forward_flops == one.cost[0].forward_flops && one.cost[0].forward_flops > 0);
+            assert_true(four.cost[r].step_flops == one.cost[0].step_flops);
+            assert_int_equal(four.cost[r].state_bytes, one.cost[0].state_bytes);
+        }
+    }
+}
+
 /* ----------------------------------------------------------------------------------------------------------- refusals */
 
 static void expect_refusal(const struct attn_task *task, int ranks, const char *words, const char *sentence) {
@@ -333,7 +375,8 @@ static void what_cannot_be_split_is_refused(void **state) {
                    "mixer baseconv: its tokens cannot be split over ranks; expected attention or sliding in every layer");
     expect_refusal(&attn_zoology_lm, 2, "length=16 batch=2 epochs=0 steps=1 width=16 mixer=attention:dropout=0.1 context_parallel=ring",
                    "mixer attention: dropout=0.1 of its weights over ranks is not supported");
-    expect_refusal(&attn_zoology_lm, 4, "length=16 batch=2 epochs=0 steps=1 width=16 mixer=attention:heads=2 context_parallel=ulysses", "");
+    expect_refusal(&attn_zoology_lm, 4, "length=16 batch=2 epochs=0 steps=1 width=16 mixer=attention:heads=2 context_parallel=ulysses",
+                   "do not divide 2 query heads");
     expect_refusal(&attn_zoology_lm, 2, "length=16 batch=2 epochs=0 steps=1 width=16 context_parallel=ring context_ranks=4",
                    "recipe: context_ranks=4 and 2 processes: expected a multiple of it");
     expect_refusal(&attn_zoology_lm, 1, "length=16 batch=2 epochs=0 steps=1 width=16 context_parallel=ring context_ranks=2",
@@ -366,6 +409,7 @@ int main(void) {
         cmocka_unit_test(training_ends_with_the_weights_of_one_process),
         cmocka_unit_test(tasks_of_recall_are_trained_and_evaluated_over_ranks),
         cmocka_unit_test(groups_share_a_step_and_their_number_changes_no_bit),
+        cmocka_unit_test(a_step_costs_what_it_costs_one_process),
         cmocka_unit_test(what_cannot_be_split_is_refused),
         cmocka_unit_test(a_loss_that_is_no_number_on_one_rank_ends_the_step_on_all),
     };
