@@ -53,7 +53,7 @@ static attn_status try_one(struct search *s, const struct attn_grid *grid, enum 
 
 /* With heads exchanged at once, and in pieces where a rank has several key/value heads. */
 static attn_status try(struct search *s, const struct attn_grid *grid, enum attn_sharding sharding) {
-    const int pieces = attn_cp_chunks(grid, PIECES, attn_grid_kv_heads(grid, s->problem->kv_heads) / grid->ulysses);
+    const int pieces = attn_grid_chunks(grid, PIECES, attn_grid_kv_heads(grid, s->problem->kv_heads));
     const attn_status status = try_one(s, grid, sharding, 1);
     return status || pieces == 1 ? status : try_one(s, grid, sharding, pieces);
 }

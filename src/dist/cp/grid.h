@@ -48,6 +48,13 @@ static inline int attn_grid_rank(const struct attn_grid *g, int piece, int posit
 /* Key/value heads that are exchanged: the least common multiple of G and U. Each is sent once for each copy. */
 int32_t attn_grid_kv_heads(const struct attn_grid *g, int32_t kv_heads);
 
+/* In how many chunks they and the query heads are exchanged: as many as asked for, as far as they divide a rank's; sent: attn_grid_kv_heads. */
+static inline int attn_grid_chunks(const struct attn_grid *g, int exchanges, int32_t sent) {
+    int chunks = g->ulysses > 1 && exchanges > 1 ? exchanges : 1;
+    while (sent / g->ulysses % chunks) chunks--;
+    return chunks;
+}
+
 /* Step i, 0 to R - 1, of the ring of position y: whose keys and values it has. Step = w S + inner, S = R / W. */
 int attn_grid_source(const struct attn_grid *g, int y, int step);
 

@@ -78,15 +78,15 @@ static void add_times(struct sum *s, struct attn_stage_view *v, int u, struct at
 static double workspace_of(const struct sum *s, const struct attn_stage_view *v) {
     struct attn_cp cp = {.problem = *s->problem, .config = *s->config};
     struct attn_cp_rooms rooms;
-    const int32_t kv_heads = attn_grid_kv_heads(&v->grid, s->problem->kv_heads) / v->grid.ulysses;
-    const int chunks = attn_cp_chunks(&v->grid, s->config->exchanges, kv_heads);
+    const int32_t sent = attn_grid_kv_heads(&v->grid, s->problem->kv_heads);
+    const int chunks = attn_grid_chunks(&v->grid, s->config->exchanges, sent);
     const struct attn_cp_stage stage = {.cp = &cp,
                                         .grid = v->grid,
                                         .places = v->places,
                                         .tokens = v->places * v->grid.ulysses,
                                         .chunks = chunks,
                                         .heads = s->problem->heads / v->grid.ulysses / chunks,
-                                        .kv_heads = kv_heads / chunks};
+                                        .kv_heads = sent / v->grid.ulysses / chunks};
     return attn_cp_lay_out(&stage, &rooms) ? (double)rooms.bytes : (double)INFINITY;
 }
 

@@ -71,13 +71,6 @@ static inline int attn_cp_exact(const struct attn_cp_machine *machine) {
     return machine->exact > 0 ? machine->exact : ATTN_CP_EXACT;
 }
 
-/* Chunks of heads that the executor makes: as many as asked for, as far as they divide the key/value heads of a rank. */
-static inline int attn_cp_chunks(const struct attn_grid *grid, int exchanges, int32_t kv_heads) {
-    int chunks = grid->ulysses > 1 && exchanges > 1 ? exchanges : 1;
-    while (kv_heads % chunks) chunks--;
-    return chunks;
-}
-
 /* Bytes that a rank sends to each other one of those it exchanges heads with: before the arithmetic, and behind it. */
 struct attn_exchange {
     int64_t heads[2], rows[2]; /* in, out */

@@ -199,12 +199,6 @@ static attn_status open_lists(struct attn_cp_stage *s) {
     return status;
 }
 
-static int chunks_of(const struct attn_cp_stage *s, int32_t kv_heads) {
-    int chunks = s->grid.ulysses > 1 && s->cp->config.exchanges > 1 ? s->cp->config.exchanges : 1;
-    while (kv_heads % chunks) chunks--;
-    return chunks;
-}
-
 static void *take(attn_ctx *ctx, size_t bytes, attn_status *status) {
     void *memory = *status ? NULL : attn_alloc(ctx, bytes);
     if (memory) memset(memory, 0, bytes);
@@ -232,7 +226,7 @@ attn_status attn_cp_stage_open(struct attn_cp *cp, const attn_mask *mask, const 
     s->places = s->shards.places;
     s->tokens = s->places * grid->ulysses;
     const int32_t sent = attn_grid_kv_heads(grid, cp->problem.kv_heads), kv_heads = sent / grid->ulysses;
-    s->chunks = chunks_of(s, kv_heads);
+    s->chunks = attn_grid_chunks(grid, cp->config.exchanges, sent);
     s->heads = cp->problem.heads / grid->ulysses / s->chunks;
     s->kv_heads = kv_heads / s->chunks;
     s->copies = sent / cp->problem.kv_heads;

@@ -171,8 +171,7 @@ void attn_stage_times(struct attn_stage_view *v, int pass, int u, struct attn_ra
         ringed(v, pass, u, time);
     if (v->grid.ulysses == 1) return;
     const struct attn_exchange x = attn_exchange_bytes(v->problem, &v->grid, v->config->keep, v->places, pass);
-    const int32_t kv_heads = attn_grid_kv_heads(&v->grid, v->problem->kv_heads) / v->grid.ulysses;
-    const int pieces = attn_cp_chunks(&v->grid, v->config->exchanges, kv_heads);
+    const int pieces = attn_grid_chunks(&v->grid, v->config->exchanges, attn_grid_kv_heads(&v->grid, v->problem->kv_heads));
     for (int p = 0; p < v->positions; p++) {
         const struct attn_fan fan = attn_heads_fan(&v->machine->topology, &v->grid, attn_grid_rank(&v->grid, u, v->position[p]));
         const double in = attn_fan_seconds(&fan, (double)(x.heads[0] + x.rows[0]));
