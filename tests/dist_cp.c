@@ -19,6 +19,8 @@
 
 #include <cmocka.h>
 
+enum { GUARD = 64 }; /* bytes behind a workspace */
+
 struct trial {
     char name[256];
     struct test_whole whole;
@@ -53,9 +55,11 @@ static bool run_rank(void *user, attn_ctx *ctx, struct attn_transport *transport
     attn_cp_tokens(cp, token);
     test_part_make(&t->whole, token, cp->places, &part);
     part.args.workspace_bytes = cp->workspace;
-    part.args.workspace = aligned_alloc(64, cp->workspace + 64);
+    part.args.workspace = aligned_alloc(64, cp->workspace + GUARD);
+    memset((char *)part.args.workspace + cp->workspace, 0x5a, GUARD);
     t->area[transport->rank] = cp->own_area;
-    const bool right = run_twice(cp, ctx, &part, t);
+    bool right = run_twice(cp, ctx, &part, t);
+    for (size_t i = 0; i < GUARD; i++) right = right && ((char *)part.args.workspace)[cp->workspace + i] == 0x5a;
     memcpy(t->d_sink[transport->rank], part.d_sink, (size_t)t->whole.problem.heads * sizeof *part.d_sink);
     free(part.args.workspace);
     test_part_free(&part);

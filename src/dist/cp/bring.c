@@ -10,19 +10,21 @@ struct source {
     const struct attn_array *from;
 };
 
+/* Rows first, as the floats of delta must lie at multiples of 4 in staging. */
 static int list_sources(const struct attn_cp_pass *p, bool backward, struct source source[MOST_ITEMS]) {
     const attn_problem *o = &p->stage->cp->problem;
     const size_t k_bytes = (size_t)attn_cp_k_count(p->stage) * attn_dtype_bytes(o->dtype);
     const enum attn_traffic_kind heads = ATTN_TRAFFIC_HEADS, rows = ATTN_TRAFFIC_ROWS;
+    const bool again = !backward || !p->stage->cp->config.keep;
     int n = 0;
-    if (!backward || !p->stage->cp->config.keep) {
+    if (backward) source[n++] = (struct source){{ATTN_CP_DELTA, 0, true, 1, ATTN_F32, rows}, NULL};
+    if (backward && again) source[n++] = (struct source){{ATTN_CP_LSE, 0, true, 1, ATTN_F32, rows}, &p->lse};
+    if (again) {
         source[n++] = (struct source){{ATTN_CP_Q, 0, true, o->dim, o->dtype, heads}, &p->x.q};
         source[n++] = (struct source){{ATTN_CP_KV, 0, false, o->dim, o->dtype, heads}, &p->x.k};
         source[n++] = (struct source){{ATTN_CP_KV, k_bytes, false, o->v_dim, o->dtype, heads}, &p->x.v};
-        if (backward) source[n++] = (struct source){{ATTN_CP_LSE, 0, true, 1, ATTN_F32, rows}, &p->lse};
     }
     if (backward) source[n++] = (struct source){{ATTN_CP_DO, 0, true, o->v_dim, o->dtype, heads}, &p->x.d_o};
-    if (backward) source[n++] = (struct source){{ATTN_CP_DELTA, 0, true, 1, ATTN_F32, rows}, NULL};
     return n;
 }
 

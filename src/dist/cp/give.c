@@ -71,10 +71,11 @@ static void store_sum(struct attn_cp_pass *p, const struct target *target) {
 
 /* ---------------------------------------------------------------------------------------------- messages */
 
-/* A line that piece w gets, as it travels: in place where that is as it lies, else in staging. */
-static const char *outgoing(struct attn_cp_pass *p, const struct attn_cp_item *item, int w, int chunk, int64_t line, char *staging) {
+/* A line that piece w gets, as it travels: in place where that is as it lies, else in staging, so many bytes from its begin. */
+static const char *outgoing(struct attn_cp_pass *p, const struct attn_cp_item *item, int w, int chunk, int64_t line, size_t at) {
     const char *own = attn_cp_line(p, item, w, chunk, line, sizeof(float));
     if (!p->base || item->type == ATTN_F32) return own;
+    char *staging = attn_cp_at(p, ATTN_CP_SEND, chunk) + at;
     attn_halfs_of_f32(p->x.convert, item->type, (const float *)(const void *)own, p->stage->places * item->width,
                       (uint16_t *)(void *)staging);
     return staging;
@@ -87,8 +88,7 @@ static attn_status exchange(struct attn_cp_pass *p, const struct attn_cp_item *i
     attn_status status = ATTN_OK;
     for (int64_t line = 0; line < attn_cp_lines(s, item) && !status; line++, at += bytes) {
         status = attn_cp_receive(p, &s->going, item->kind, peer, attn_cp_offset(attn_cp_at(p, ATTN_CP_RECEIVE, chunk), at), bytes);
-        char *staging = attn_cp_offset(attn_cp_at(p, ATTN_CP_SEND, chunk), at);
-        if (!status) status = attn_cp_send(p, &s->going, item->kind, peer, outgoing(p, item, w, chunk, line, staging), bytes);
+        if (!status) status = attn_cp_send(p, &s->going, item->kind, peer, outgoing(p, item, w, chunk, line, at), bytes);
     }
     return status;
 }

@@ -73,7 +73,8 @@ double attn_cp_stage_area(const struct attn_cp_stage *stage);
 
 /* False: more than memory's addresses. */
 bool attn_cp_lay_out(const struct attn_cp_stage *stage, struct attn_cp_rooms *rooms);
-enum { ATTN_CP_RING_BUFFERS = 4, ATTN_CP_RING_GRADIENTS = 5 };
+/* Keys and gradients along a ring, and where it has windows. */
+enum { ATTN_CP_RING_BUFFERS = 2, ATTN_CP_RING_GRADIENTS = 4, ATTN_CP_WINDOW_BUFFERS = 4, ATTN_CP_WINDOW_GRADIENTS = 5 };
 
 struct attn_cp_pass {
     struct attn_cp_stage *stage;
