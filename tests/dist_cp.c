@@ -334,6 +334,43 @@ static void what_ranks_cannot_do_is_refused_with_a_sentence(void **state) {
     attn_ctx_destroy(ctx);
 }
 
+/* Of so many pairs that their number has no double. */
+static void hybrid_takes_documents_of_any_length(void **state) {
+    static const int64_t lengths[] = {(INT64_C(1) << 29) + 3, (INT64_C(1) << 27) + 1, 5, (INT64_C(1) << 28) - 7};
+    attn_ctx *ctx = test_context(1);
+    struct attn_document document[4];
+    int64_t end = 0;
+    char text[128] = "causal & document:", error[1024];
+    attn_problem p;
+    (void)state;
+    for (int n = 0; n < 4; n++) {
+        document[n] = (struct attn_document){end, lengths[n]};
+        end += lengths[n];
+        snprintf(text + strlen(text), sizeof text - strlen(text), "%s%lld", n ? "," : "", (long long)lengths[n]);
+    }
+    attn_mask *mask = compiled(ctx, text, end);
+    struct attn_cp_config config = {.grid = {ATTN_CP_HYBRID, 0, 1, 4, 1, false}, .document = document, .documents = 4};
+    describe(&p, end, 40, 8, 24, 24);
+    p.batch = 3;
+    if (open_alone(ctx, &p, mask, &config)) fail_msg("%s", attn_ctx_error(ctx, error, sizeof error));
+    document[1].length += 5;
+    document[2] = document[3];
+    config.documents = 3;
+    assert_int_equal(open_alone(ctx, &p, mask, &config), ATTN_OK); /* coarser */
+    document[0].length--;
+    document[1].begin--;
+    document[1].length++;
+    char piece[128];
+    snprintf(piece, sizeof piece, "lets %lld pairs cross documents, from document 1", (long long)lengths[0] - 1);
+    refused(ctx, &p, mask, &config, ATTN_EUNSUPPORTED, piece);
+    p.batch = INT32_MAX;
+    p.q_len = p.kv_len = 4;
+    attn_problem few = p;
+    refused(ctx, &few, NULL, &(struct attn_cp_config){.grid = {ATTN_CP_ULYSSES, 0, 4, 1, 1, false}}, ATTN_ESHAPE, "messages at once");
+    attn_mask_destroy(mask);
+    attn_ctx_destroy(ctx);
+}
+
 static attn_status open_and_run(attn_ctx *ctx) {
     static const struct attn_cp_config config = {.grid = {ATTN_CP_USP, 0, 2, 2, 1, false}, .sharding = ATTN_SHARD_ZIGZAG, .exchanges = 2};
     struct attn_transport transport;
@@ -359,9 +396,9 @@ static void a_failing_allocator_is_reported_and_leaks_nothing(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(every_mechanism_under_every_mask_equals_one_rank),
-                                       cmocka_unit_test(any_options_equal_one_rank),
-                                       cmocka_unit_test(what_ranks_cannot_do_is_refused_with_a_sentence),
-                                       cmocka_unit_test(a_failing_allocator_is_reported_and_leaks_nothing)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_mechanism_under_every_mask_equals_one_rank), cmocka_unit_test(any_options_equal_one_rank),
+        cmocka_unit_test(what_ranks_cannot_do_is_refused_with_a_sentence), cmocka_unit_test(hybrid_takes_documents_of_any_length),
+        cmocka_unit_test(a_failing_allocator_is_reported_and_leaks_nothing)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

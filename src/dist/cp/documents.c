@@ -177,3 +177,20 @@ attn_status attn_mask_documents(attn_ctx *ctx, const attn_mask *mask, int64_t ma
     attn_free(ctx, r.at);
     return status;
 }
+
+attn_status attn_documents_check(attn_ctx *ctx, const attn_mask *mask, int64_t mask_len, const struct attn_document *document,
+                                 int64_t documents) {
+    for (int64_t n = 0; n < documents; n++) {
+        const int64_t begin = document[n].begin, end = begin + document[n].length;
+        const struct attn_run own = {begin, 1, end - begin, 0}, before = {0, 1, begin, 0}, behind = {end, 1, mask_len - end, begin};
+        const struct attn_run others[2] = {begin ? before : behind, behind};
+        const struct attn_places q = {&own, 1, end - begin}, k = {others, (begin > 0) + (end < mask_len), mask_len};
+        if (attn_cut_empty(mask, mask_len, &q, &k)) continue;
+        return attn_fail(
+            ctx, ATTN_EUNSUPPORTED,
+            "context parallelism: hybrid, but the mask lets %.17g pairs cross documents, from document %lld to others; expected "
+            "none (ring and the others take any mask)",
+            attn_cut_area(mask, mask_len, attn_mask_heads(mask), &q, &k), (long long)n);
+    }
+    return ATTN_OK;
+}

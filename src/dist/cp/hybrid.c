@@ -14,6 +14,7 @@
 #include "dist/cp/heap.h"
 #include "dist/cp/hybrid.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum { CLASSES = 32, BUCKETS = 128 /* pairs of neighbours have 1.1 shares of CLASSES: 60, and CLASSES more of one document */ };
@@ -304,4 +305,15 @@ void attn_hybrid_close(struct attn_hybrid *hybrid) {
     attn_free(hybrid->ctx, hybrid->group);
     attn_free(hybrid->ctx, hybrid->document);
     memset(hybrid, 0, sizeof *hybrid);
+}
+
+static int by_begin(const void *a, const void *b) {
+    const struct attn_document *x = a, *y = b;
+    return (x->begin > y->begin) - (x->begin < y->begin);
+}
+
+void attn_hybrid_documents(const struct attn_hybrid *hybrid, const struct attn_hybrid_group *group, const struct attn_document *document,
+                           struct attn_document *out) {
+    for (int64_t n = 0; n < group->documents; n++) out[n] = document[hybrid->document[group->document + n]];
+    qsort(out, (size_t)group->documents, sizeof *out, by_begin);
 }

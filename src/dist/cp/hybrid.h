@@ -24,6 +24,9 @@ enum { ATTN_HYBRID_CAPACITY = 8192 }; /* the usual */
 attn_status attn_hybrid_open(attn_ctx *ctx, int ranks, const struct attn_document *document, int64_t documents, int64_t capacity,
                              struct attn_hybrid *out);
 void attn_hybrid_close(struct attn_hybrid *hybrid);
+/* The documents of a group by rising begin: out[group->documents]. */
+void attn_hybrid_documents(const struct attn_hybrid *hybrid, const struct attn_hybrid_group *group, const struct attn_document *document,
+                           struct attn_document *out);
 
 enum { ATTN_DOCUMENTS_MOST = 1 << 22 };
 
@@ -32,5 +35,9 @@ enum { ATTN_DOCUMENTS_MOST = 1 << 22 };
  * memory of the context: attn_free. Time about the pieces of the mask. ATTN_EMASK, ATTN_EINVAL, ATTN_ENOMEM. */
 attn_status attn_mask_documents(attn_ctx *ctx, const attn_mask *mask, int64_t mask_len, struct attn_document **document,
                                 int64_t *documents);
+/* Groups are rings over their documents alone, so pairs of two documents would be lost. ATTN_EUNSUPPORTED where the mask has some. Documents follow one
+ * another and fill the sequence. */
+attn_status attn_documents_check(attn_ctx *ctx, const attn_mask *mask, int64_t mask_len, const struct attn_document *document,
+                                 int64_t documents);
 
 #endif

@@ -54,43 +54,21 @@ static attn_status check_documents(attn_ctx *ctx, int64_t tokens, const struct a
                      (long long)end, (long long)tokens);
 }
 
-static double area_within(const struct attn_cp *cp, const attn_mask *mask, int64_t begin, int64_t length) {
-    const struct attn_run run = {begin, 1, length, 0};
-    const struct attn_places places = {&run, 1, length};
-    return attn_cut_area(mask, cp->problem.q_len, cp->problem.heads, &places, &places) * (double)cp->problem.batch;
+static double area_of(const struct attn_cp *cp, const attn_mask *mask) {
+    const attn_problem *p = &cp->problem;
+    const struct attn_run run = {0, 1, p->q_len, 0};
+    const struct attn_places all = {&run, 1, p->q_len};
+    return attn_cut_area(mask, p->q_len, p->heads, &all, &all) * (double)p->batch;
 }
 
 /* --------------------------------------------------------------------------------------------------- stages */
-
-/* Groups are rings over their documents alone: a pair of two documents would be lost. */
-static attn_status check_apart(struct attn_cp *cp, const attn_mask *mask, const struct attn_document *document, int64_t documents) {
-    double area = 0.0;
-    for (int64_t n = 0; n < documents; n++) area += area_within(cp, mask, document[n].begin, document[n].length);
-    if (area == cp->area) return ATTN_OK;
-    return attn_fail(
-        cp->ctx, ATTN_EUNSUPPORTED,
-        "context parallelism: hybrid, but the mask lets %.17g of %.17g pairs cross documents; expected none (ring and the others "
-        "take any mask)",
-        cp->area - area, cp->area);
-}
-
-/* The group's documents by rising begin. */
-static void sort_documents(struct attn_document *document, int64_t count) {
-    for (int64_t n = 1; n < count; n++) {
-        const struct attn_document moved = document[n];
-        int64_t at = n;
-        for (; at > 0 && document[at - 1].begin > moved.begin; at--) document[at] = document[at - 1];
-        document[at] = moved;
-    }
-}
 
 static attn_status open_group(struct attn_cp *cp, const attn_mask *mask, const struct attn_hybrid *hybrid,
                               const struct attn_hybrid_group *group, const struct attn_document *document) {
     const struct attn_grid grid = {ATTN_CP_HYBRID, group->first, 1, group->count, 1, false};
     struct attn_document *own = attn_alloc(cp->ctx, (size_t)group->documents * sizeof *own);
     if (!own) return attn_no_memory(cp->ctx, "context parallelism", (size_t)group->documents * sizeof *own);
-    for (int64_t n = 0; n < group->documents; n++) own[n] = document[hybrid->document[group->document + n]];
-    sort_documents(own, group->documents);
+    attn_hybrid_documents(hybrid, group, document, own);
     struct attn_cp_stage *s = &cp->stage[cp->stages++];
     const attn_status status = attn_cp_stage_open(cp, mask, &grid, ATTN_SHARD_ZIGZAG, own, group->documents, s);
     attn_free(cp->ctx, own);
@@ -101,7 +79,7 @@ static attn_status open_hybrid(struct attn_cp *cp, const attn_mask *mask, const 
     const int rank = cp->transport->rank;
     const int64_t capacity = cp->config.capacity ? cp->config.capacity : ATTN_HYBRID_CAPACITY;
     struct attn_hybrid hybrid;
-    attn_status status = check_apart(cp, mask, document, documents);
+    attn_status status = attn_documents_check(cp->ctx, mask, cp->problem.q_len, document, documents);
     if (!status) status = attn_hybrid_open(cp->ctx, cp->transport->count, document, documents, capacity, &hybrid);
     if (status) return status;
     cp->stage = attn_alloc(cp->ctx, (size_t)hybrid.rounds * sizeof *cp->stage);
@@ -161,7 +139,7 @@ static attn_status open_inside(struct attn_cp *cp, const attn_problem *problem, 
                            cp->transport->count);
     if (!status && !cp->transport->counts_only) status = attn_progress_context(cp->ctx, cp->transport, &cp->child);
     if (status) return status;
-    cp->area = area_within(cp, mask, 0, cp->problem.q_len);
+    cp->area = area_of(cp, mask);
     status = open_stages(cp, mask, document, documents);
     if (!status) sum_up(cp);
     return status ? status : open_binding(cp);

@@ -5,7 +5,6 @@
 #include "dist/cp/stage.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* What a rank does in all rounds. */
@@ -117,16 +116,10 @@ static attn_status add_stage(struct sum *s, const struct attn_grid *grid, const 
 
 /* ------------------------------------------------------------------------------------------------------ hybrid */
 
-static int by_begin(const void *a, const void *b) {
-    const struct attn_document *x = a, *y = b;
-    return (x->begin > y->begin) - (x->begin < y->begin);
-}
-
 static attn_status add_group(struct sum *s, const struct attn_hybrid *hybrid, const struct attn_hybrid_group *group,
                              const struct attn_document *document, struct attn_document *own) {
     const struct attn_grid grid = {.mechanism = ATTN_CP_HYBRID, .first = group->first, .ulysses = 1, .ring = group->count, .windows = 1};
-    for (int64_t i = 0; i < group->documents; i++) own[i] = document[hybrid->document[group->document + i]];
-    qsort(own, (size_t)group->documents, sizeof *own, by_begin);
+    attn_hybrid_documents(hybrid, group, document, own);
     return add_stage(s, &grid, own, group->documents);
 }
 
@@ -137,24 +130,12 @@ static void end_round(struct sum *s) {
     }
 }
 
-/* A pair of two documents would be lost. */
-static attn_status check_apart(const struct sum *s) {
-    const attn_problem *p = s->problem;
-    const struct attn_run run = {0, 1, p->kv_len, 0};
-    const struct attn_places all = {&run, 1, p->kv_len};
-    const double whole = attn_cut_area(s->mask, p->kv_len, p->heads, &all, &all) * (double)p->batch;
-    double area = 0;
-    for (int r = 0; r < s->ranks; r++) area += s->rank[r].area;
-    if (s->out->sampled || area >= whole * (1 - 1e-9)) return ATTN_OK;
-    return attn_fail(s->ctx, ATTN_EUNSUPPORTED, "hybrid, but the mask lets %.4g of %.4g pairs cross documents; expected none", whole - area,
-                     whole);
-}
-
 static attn_status add_hybrid(struct sum *s, const struct attn_document *document, int64_t documents) {
     struct attn_hybrid hybrid;
     const size_t bytes = (size_t)documents * sizeof *document;
     const int64_t capacity = s->config->capacity ? s->config->capacity : ATTN_HYBRID_CAPACITY;
-    attn_status status = attn_hybrid_open(s->ctx, s->ranks, document, documents, capacity, &hybrid);
+    attn_status status = attn_documents_check(s->ctx, s->mask, s->problem->kv_len, document, documents);
+    if (!status) status = attn_hybrid_open(s->ctx, s->ranks, document, documents, capacity, &hybrid);
     if (status) return status;
     struct attn_document *own = attn_alloc(s->ctx, bytes);
     if (!own) status = attn_no_memory(s->ctx, "a prediction", bytes);
@@ -165,7 +146,7 @@ static attn_status add_hybrid(struct sum *s, const struct attn_document *documen
     }
     attn_free(s->ctx, own);
     attn_hybrid_close(&hybrid);
-    return status ? status : check_apart(s);
+    return status;
 }
 
 /* ------------------------------------------------------------------------------------------------------ all */

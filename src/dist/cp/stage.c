@@ -183,6 +183,9 @@ static attn_status open_plan(struct attn_cp_stage *s) {
 }
 
 static attn_status open_list(struct attn_cp_stage *s, struct attn_cp_list *list, int64_t capacity) {
+    if (capacity > INT32_MAX)
+        return attn_fail(s->cp->ctx, ATTN_ESHAPE,
+                         "context parallelism: %lld messages at once, one for each sequence and head; expected fewer", (long long)capacity);
     list->capacity = (int)capacity;
     list->ticket = attn_alloc(s->cp->ctx, (size_t)capacity * sizeof *list->ticket);
     return list->ticket ? ATTN_OK : attn_no_memory(s->cp->ctx, "context parallelism", (size_t)capacity * sizeof *list->ticket);
