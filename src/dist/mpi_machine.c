@@ -122,7 +122,7 @@ static attn_status measure_link(struct measuring *m, int peer, double *latency, 
     attn_status status = ATTN_OK;
     if (rank != 0 && rank != peer) return ATTN_OK;
     const int other = rank == 0 ? peer : 0;
-    double begun = attn_clock(), best = INFINITY;
+    double begun = attn_clock(), best = (double)INFINITY;
     for (int i = 0; i < 2 * ROUNDS && !status; i++)
         status = (i % 2 == 0) == (rank == 0) ? pass(m, other, -1, 0, 8) : pass(m, -1, other, 0, 8);
     *latency = (attn_clock() - begun) / (2 * ROUNDS);
@@ -165,7 +165,7 @@ static attn_status measure_kernels(struct measuring *m, const attn_problem *prob
     const bool backward = p.features & ATTN_BACKWARD;
     const double pairs = (double)p.q_len * (double)p.q_len * p.heads;
     const double work = pairs * (attn_pair_flops(&p, 0) + (backward ? attn_pair_flops(&p, 1) : 0.0));
-    double best = INFINITY;
+    double best = (double)INFINITY;
     for (int i = 0; i < RUNS && !status; i++) {
         const double begun = attn_clock();
         status = attn_forward(plan, &args);
