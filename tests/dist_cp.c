@@ -371,6 +371,57 @@ static void hybrid_takes_documents_of_any_length(void **state) {
     attn_ctx_destroy(ctx);
 }
 
+static attn_status (*send_of_threads)(struct attn_transport *, const struct attn_link_call *, enum attn_traffic_kind, int, const void *,
+                                      size_t, int *);
+
+static attn_status send_no_keys(struct attn_transport *t, const struct attn_link_call *call, enum attn_traffic_kind kind, int peer,
+                                const void *data, size_t bytes, int *ticket) {
+    if (kind == ATTN_TRAFFIC_KEYS) return attn_no_memory(call->ctx, call->name, bytes);
+    return send_of_threads(t, call, kind, peer, data, bytes, ticket);
+}
+
+/* Rank 1 fails in the midst of messages. */
+static bool fail_once(void *user, attn_ctx *ctx, struct attn_transport *transport) {
+    struct trial *t = user;
+    struct attn_cp *cp;
+    struct test_part part;
+    if (fails(ctx, attn_cp_open(ctx, &t->whole.problem, NULL, &t->config, transport, &cp), t->name)) return false;
+    int64_t *token = calloc((size_t)cp->places + 1, sizeof *token);
+    attn_cp_tokens(cp, token);
+    test_part_make(&t->whole, token, cp->places, &part);
+    part.args.workspace_bytes = cp->workspace;
+    part.args.workspace = aligned_alloc(64, cp->workspace + GUARD);
+    if (transport->rank == 1) transport->send = send_no_keys;
+    const attn_status status = attn_cp_forward(cp, &part.args);
+    bool right = status == (transport->rank == 1 ? ATTN_ENOMEM : ATTN_ESYSTEM) && transport->lost;
+    right = right && attn_cp_forward(cp, &part.args) == ATTN_ESYSTEM;
+    attn_cp_close(cp);
+    transport->close(transport); /* messages are under way to what is freed now */
+    free(part.args.workspace);
+    test_part_free(&part);
+    free(token);
+    return right;
+}
+
+static void a_rank_that_fails_between_messages_is_lost(void **state) {
+    attn_ctx *ctx = test_context(1);
+    struct trial t = {.name = "a rank that fails", .config = {.grid = {ATTN_CP_RING, 0, 1, 3, 1, false}}};
+    struct attn_local_world *world;
+    struct attn_transport *transport;
+    attn_problem p;
+    (void)state;
+    assert_int_equal(attn_local_world_open(ctx, 1, 1.0, NULL, &world), ATTN_OK);
+    assert_int_equal(attn_local_open(world, 0, &transport), ATTN_OK);
+    send_of_threads = transport->send;
+    transport->close(transport);
+    attn_local_world_close(world);
+    describe(&p, 50, 2, 2, 8, 8);
+    test_whole_make(ctx, &p, NULL, 3, &t.whole);
+    assert_true(test_on_ranks(3, 60.0, NULL, fail_once, &t));
+    test_whole_free(&t.whole);
+    attn_ctx_destroy(ctx);
+}
+
 static attn_status open_and_run(attn_ctx *ctx) {
     static const struct attn_cp_config config = {.grid = {ATTN_CP_USP, 0, 2, 2, 1, false}, .sharding = ATTN_SHARD_ZIGZAG, .exchanges = 2};
     struct attn_transport transport;
@@ -396,9 +447,11 @@ static void a_failing_allocator_is_reported_and_leaks_nothing(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_mechanism_under_every_mask_equals_one_rank), cmocka_unit_test(any_options_equal_one_rank),
-        cmocka_unit_test(what_ranks_cannot_do_is_refused_with_a_sentence), cmocka_unit_test(hybrid_takes_documents_of_any_length),
-        cmocka_unit_test(a_failing_allocator_is_reported_and_leaks_nothing)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(every_mechanism_under_every_mask_equals_one_rank),
+                                       cmocka_unit_test(any_options_equal_one_rank),
+                                       cmocka_unit_test(what_ranks_cannot_do_is_refused_with_a_sentence),
+                                       cmocka_unit_test(hybrid_takes_documents_of_any_length),
+                                       cmocka_unit_test(a_rank_that_fails_between_messages_is_lost),
+                                       cmocka_unit_test(a_failing_allocator_is_reported_and_leaks_nothing)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

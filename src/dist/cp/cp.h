@@ -47,7 +47,8 @@ void attn_cp_close(struct attn_cp *cp);
 void attn_cp_tokens(const struct attn_cp *cp, int64_t *token);
 
 /* args: arrays of this rank's places ([B, places, H, D] or [B, H, places, D], by the layout and strides). Rows of padding get O = 0, LSE = -inf,
- * gradients 0. lse is needed by backward. */
+ * gradients 0. lse is needed by backward. A mistake in the arguments of one rank is that of all, before anything is written. What fails later is not told
+ * to the others: they miss this rank, and its transport is lost. */
 attn_status attn_cp_forward(struct attn_cp *cp, const attn_args *args);
 attn_status attn_cp_backward(struct attn_cp *cp, const attn_args *args, const attn_gradients *gradients);
 

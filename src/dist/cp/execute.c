@@ -104,6 +104,7 @@ static attn_status execute(struct attn_cp *cp, const attn_args *args, const attn
         pass.stage = &cp->stage[n];
         status = run_stage(&pass, backward);
     }
+    if (status) cp->transport->lost = true; /* whatever it was: messages are under way, and the others wait for more */
     return status;
 }
 

@@ -43,7 +43,8 @@ enum { ATTN_COMPARED = 64 };
 struct attn_transport {
     int rank, count;
     bool counts_only; /* nothing is carried: memory of messages is neither read nor written, and may be NULL */
-    bool lost;        /* a wait has failed: messages may be under way for ever, so their memory must not be freed, except over threads */
+    bool lost; /* a wait has failed, or who began messages has left them: they may be under way for ever, so their memory must not be freed,
+                         over threads not before close */
     struct attn_traffic sent[ATTN_TRAFFIC_KINDS]; /* a message that goes in pieces is one; what a rank sends to itself is none */
 
     /* Begins a message. *ticket >= 0 is then to be given to wait, once. The memory stays as it is until then. Bytes are of any number, 0 too. */
