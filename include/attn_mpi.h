@@ -13,7 +13,8 @@
  *
  * Errors: a mistake on one rank becomes the status of all, with a sentence that names the rank, before anything is written. What cannot be told to
  * the others, as there is no communicator yet, is said at each function; the others then find that nobody answers. A rank that does not come within
- * the deadline is ATTN_ESYSTEM, with its number, the call and how many calls went before. Messages may then be under way still: end the job
+ * the deadline is ATTN_ESYSTEM, with its number, the call and how many calls went before; one that fails in the midst of an execution, for want of
+ * memory, does not come to the others. Messages may then be under way still: end the job
  * (MPI_Abort), and leave arrays and workspace in place until then. Later calls with the same object fail at once.
  *
  * MPI must have been begun by the caller, with MPI_THREAD_FUNNELED or more where a context has more than one thread: libattn's own threads never

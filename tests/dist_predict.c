@@ -149,6 +149,24 @@ static void counters_equal_the_formulas(void **state) {
 
 /* -------------------------------------------------------------------------------------------------- balance */
 
+/* Padding depends on the sharding even where one position has all tokens; hybrid has its own. */
+static void places_are_those_of_the_executor(void **state) {
+    static const enum attn_mechanism mechanisms[] = {ATTN_CP_ULYSSES, ATTN_CP_RING, ATTN_CP_HYBRID};
+    const attn_problem p = problem_of(1001, 8, 2, 16, 16);
+    const struct attn_cp_machine machine = machine_of();
+    (void)state;
+    for (int n = 0; n < 3; n++)
+        for (int sharding = 0; sharding < ATTN_SHARDINGS; sharding++) {
+            const struct attn_cp_config config = {.grid = grid_of(mechanisms[n], 4, 8, 2, 0, 0), .sharding = (enum attn_sharding)sharding};
+            struct attn_transport t;
+            struct attn_cp *cp;
+            attn_count_open(0, 4, &t);
+            if (attn_cp_open(test_ctx, &p, NULL, &config, &t, &cp)) fail_msg("%s", test_sentence());
+            assert_int_equal(predict(&p, NULL, &config, &machine).places, cp->places);
+            attn_cp_close(cp);
+        }
+}
+
 static void zigzag_balances_causal_and_contiguous_does_not(void **state) {
     static const int counts[] = {2, 8, 16, 32, 64, 96};
     const struct attn_cp_machine machine = machine_of();
@@ -368,6 +386,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(volumes_are_the_papers),
         cmocka_unit_test(counters_equal_the_formulas),
+        cmocka_unit_test(places_are_those_of_the_executor),
         cmocka_unit_test(zigzag_balances_causal_and_contiguous_does_not),
         cmocka_unit_test(arithmetic_alone_is_pairs_over_rate),
         cmocka_unit_test(slow_links_set_the_pace),

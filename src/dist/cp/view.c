@@ -94,7 +94,7 @@ static attn_status look_at_all(struct look *l) {
 
 static struct attn_shard_config shard_config(const struct attn_stage_view *v, const attn_mask *mask, const struct attn_document *document,
                                              int64_t documents) {
-    return (struct attn_shard_config){.sharding = v->grid.ring == 1 ? ATTN_SHARD_CONTIGUOUS : v->config->sharding,
+    return (struct attn_shard_config){.sharding = v->grid.mechanism == ATTN_CP_HYBRID ? ATTN_SHARD_ZIGZAG : v->config->sharding,
                                       .ring = v->grid.ring,
                                       .pieces = v->grid.ulysses,
                                       .document = document,
