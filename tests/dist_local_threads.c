@@ -183,12 +183,64 @@ static void without_memory_a_sentence_comes(void **state) {
     test_survives(writes_to_itself, false);
 }
 
+struct counted {
+    int64_t allocations;
+};
+
+static void *count_and_allocate(void *user, size_t bytes, size_t alignment) {
+    ((struct counted *)user)->allocations++;
+    return aligned_alloc(alignment, bytes);
+}
+
+static void count_not_and_free(void *user, void *memory) {
+    (void)user;
+    free(memory);
+}
+
+static void reserved_messages_allocate_nothing(void **state) {
+    enum { MESSAGES = 37 };
+    struct counted counted = {0};
+    struct attn_local_world *world;
+    struct attn_transport *t;
+    int ticket[MESSAGES][2];
+    char in[MESSAGES], out[MESSAGES];
+    attn_ctx_config config;
+    attn_ctx *ctx;
+    (void)state;
+    attn_ctx_config_init(&config);
+    config.allocate = count_and_allocate;
+    config.release = count_not_and_free;
+    config.allocator_user = &counted;
+    assert_int_equal(attn_ctx_create(&config, &ctx, NULL, 0), ATTN_OK);
+    const struct attn_link_call call = {ctx, "reserved", 0};
+    assert_int_equal(attn_local_world_open(ctx, 1, 10.0, NULL, &world), ATTN_OK);
+    assert_int_equal(attn_local_open(world, 0, &t), ATTN_OK);
+    for (int round = 0; round < 3; round++) {
+        const int count = round == 1 ? MESSAGES / 2 : MESSAGES;
+        assert_int_equal(t->reserve(t, &call, 2 * count), ATTN_OK);
+        const int64_t before = counted.allocations;
+        for (int i = 0; i < count; i++) {
+            out[i] = (char)(i + round);
+            assert_int_equal(t->send(t, &call, ATTN_TRAFFIC_KEYS, 0, &out[i], 1, &ticket[i][0]), ATTN_OK);
+            assert_int_equal(t->receive(t, &call, ATTN_TRAFFIC_KEYS, 0, &in[i], 1, &ticket[i][1]), ATTN_OK);
+        }
+        for (int i = 0; i < count; i++) {
+            for (int side = 1; side >= 0; side--) assert_int_equal(t->wait(t, &call, ticket[i][side]), ATTN_OK);
+            assert_int_equal(in[i], i + round);
+        }
+        assert_int_equal(counted.allocations, before);
+    }
+    t->close(t);
+    attn_local_world_close(world);
+    attn_ctx_destroy(ctx);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(messages_come_whole_and_in_order),  cmocka_unit_test(counting_carries_nothing),
         cmocka_unit_test(a_failure_of_one_is_that_of_all),   cmocka_unit_test(without_progress_nothing_moves),
         cmocka_unit_test(a_missing_rank_is_an_error_of_all), cmocka_unit_test(a_message_of_another_size_is_refused),
-        cmocka_unit_test(without_memory_a_sentence_comes),
+        cmocka_unit_test(without_memory_a_sentence_comes),   cmocka_unit_test(reserved_messages_allocate_nothing),
     };
     return cmocka_run_group_tests_name("ranks that are threads", tests, NULL, NULL);
 }

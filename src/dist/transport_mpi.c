@@ -33,7 +33,7 @@ struct mpi_transport {
 /* ------------------------------------------------------------------------------------------------- tickets */
 
 static bool grow(struct mpi_transport *m) {
-    const int room = m->room ? 2 * m->room : 16;
+    const int room = m->room ? (int)attn_min64(2 * (int64_t)m->room, INT32_MAX) : 16;
     MPI_Request *first = attn_alloc(m->ctx, (size_t)room * sizeof *first);
     struct message *message = attn_alloc(m->ctx, (size_t)room * sizeof *message);
     if (!first || !message) {
@@ -65,6 +65,14 @@ static bool make_room(const struct mpi_transport *m, struct message *s, int more
     }
     for (int i = 0; rest && i < more; i++) rest[i] = MPI_REQUEST_NULL;
     return true;
+}
+
+/* But for pieces behind the first one. */
+static attn_status reserve(struct attn_transport *t, const struct attn_link_call *call, int count) {
+    struct mpi_transport *m = (struct mpi_transport *)t;
+    while (m->room < count)
+        if (!grow(m)) return attn_no_memory(call->ctx, call->name, (size_t)count * (sizeof *m->first + sizeof *m->message));
+    return ATTN_OK;
 }
 
 /* A ticket that is taken. False: there is no memory. */
@@ -186,6 +194,7 @@ attn_status attn_mpi_transport_open(attn_ctx *ctx, MPI_Comm comm, double deadlin
     m->link.piece = piece;
     m->transport = (struct attn_transport){.rank = m->link.rank,
                                            .count = m->link.count,
+                                           .reserve = reserve,
                                            .send = send,
                                            .receive = receive,
                                            .progress = progress,

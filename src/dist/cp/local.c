@@ -197,6 +197,21 @@ static struct message *fresh(struct rank *r, const struct attn_link_call *call, 
     return m;
 }
 
+static attn_status reserve(struct attn_transport *t, const struct attn_link_call *call, int count) {
+    struct rank *r = (struct rank *)t;
+    struct message *kept = r->free;
+    attn_status status = ATTN_OK;
+    r->free = NULL;
+    while (r->messages < count && !status) {
+        struct message *m = fresh(r, call, &status);
+        if (!m) break;
+        *m = (struct message){.next = kept, .ticket = m->ticket};
+        kept = m;
+    }
+    r->free = kept;
+    return status;
+}
+
 static struct message *begin(struct rank *r, const struct attn_link_call *call, const struct message *of, attn_status *status) {
     assert(of->peer >= 0 && of->peer < r->world->count);
     *status = r->transport.lost ? lost_before(r, call, of->peer) : ATTN_OK;
@@ -287,8 +302,14 @@ attn_status attn_local_open(struct attn_local_world *world, int rank, struct att
     struct rank *r = &world->rank[rank];
     if (r->open) return attn_fail(world->ctx, ATTN_EINVAL, "ranks of threads: rank %d is open already", rank);
     r->open = true;
-    r->transport = (struct attn_transport){
-        .rank = rank, .count = world->count, .send = send, .receive = receive, .progress = progress, .wait = wait, .close = close_rank};
+    r->transport = (struct attn_transport){.rank = rank,
+                                           .count = world->count,
+                                           .reserve = reserve,
+                                           .send = send,
+                                           .receive = receive,
+                                           .progress = progress,
+                                           .wait = wait,
+                                           .close = close_rank};
     *out = &r->transport;
     return ATTN_OK;
 }

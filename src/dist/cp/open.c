@@ -113,6 +113,19 @@ static void sum_up(struct attn_cp *cp) {
     }
 }
 
+/* Besides those on lists, a ring has some, and ranks that agree two. */
+static attn_status reserve_messages(struct attn_cp *cp) {
+    enum { OTHERS = 10 };
+    const struct attn_link_call call = {cp->ctx, "context parallelism", 0};
+    struct attn_transport *t = cp->transport;
+    int64_t most = 0;
+    for (int64_t n = 0; n < cp->stages; n++) {
+        const struct attn_cp_stage *s = &cp->stage[n];
+        most = attn_max64(most, (int64_t)s->coming[0].capacity + s->coming[1].capacity + s->going.capacity + s->around.capacity);
+    }
+    return t->reserve ? t->reserve(t, &call, (int)attn_min64(most + OTHERS, INT32_MAX)) : ATTN_OK;
+}
+
 /* --------------------------------------------------------------------------------------------------- opened */
 
 /* A plan of this rank's arrays, for its checks. */
@@ -142,6 +155,7 @@ static attn_status open_inside(struct attn_cp *cp, const attn_problem *problem, 
     cp->area = area_of(cp, mask);
     status = open_stages(cp, mask, document, documents);
     if (!status) sum_up(cp);
+    if (!status) status = reserve_messages(cp);
     return status ? status : open_binding(cp);
 }
 

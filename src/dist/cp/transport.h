@@ -47,6 +47,8 @@ struct attn_transport {
                          over threads not before close */
     struct attn_traffic sent[ATTN_TRAFFIC_KINDS]; /* a message that goes in pieces is one; what a rank sends to itself is none */
 
+    /* Room for so many messages under way at once: beginning them allocates nothing then. NULL: there is nothing to allocate. ATTN_ENOMEM. */
+    attn_status (*reserve)(struct attn_transport *t, const struct attn_link_call *call, int count);
     /* Begins a message. *ticket >= 0 is then to be given to wait, once. The memory stays as it is until then. Bytes are of any number, 0 too. */
     attn_status (*send)(struct attn_transport *t, const struct attn_link_call *call, enum attn_traffic_kind kind, int peer,
                         const void *data, size_t bytes, int *ticket);
