@@ -82,7 +82,11 @@ attn_status attn_context_cost(const struct attn_context_parallel *context, struc
     return status;
 }
 
+bool attn_context_refused(const struct attn_context_parallel *context, attn_status status) {
+    return context->transport && (status == ATTN_ENOMEM || status == ATTN_ESYSTEM);
+}
+
 attn_status attn_context_agree(const struct attn_context_parallel *context, attn_ctx *ctx, int64_t step, attn_status status) {
-    if (!context->transport) return status;
+    if (!context->transport || attn_context_refused(context, status)) return status;
     return attn_transport_agree(context->transport, &(struct attn_link_call){ctx, "losses", step}, status);
 }

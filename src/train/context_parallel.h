@@ -27,7 +27,10 @@ void attn_context_split(const struct attn_context_parallel *context, struct attn
 /* attn_job_cost with the group's processes, which must all come: memory is that of a part. */
 attn_status attn_context_cost(const struct attn_context_parallel *context, struct attn_job *job);
 
-/* Any process's failure becomes that of all in its group. */
+/* What the machine refuses one process, or a process that is lost, ends a pass in its midst: the others wait for messages of that pass, so nothing can be
+ * agreed on. Such a process goes, with its sentence. */
+bool attn_context_refused(const struct attn_context_parallel *context, attn_status status);
+/* Any process's failure becomes that of all in its group, but for what attn_context_refused says, which comes back at once. */
 attn_status attn_context_agree(const struct attn_context_parallel *context, attn_ctx *ctx, int64_t step, attn_status status);
 
 #endif

@@ -316,6 +316,7 @@ static attn_status take_step(struct trainer *t, double *loss) {
     const double clip = attn_recipe_number(t->job->recipe, "clip"), rate = attn_schedule_rate(&t->schedule, t->place.step);
     attn_status status = ATTN_OK;
     for (int64_t i = 0; i < t->micros && !status; i++) status = take_micro_batch(t, t->context.number * t->micros + i);
+    if (attn_context_refused(&t->context, status)) return status;
     status = attn_ranks_agree(ranks, t->job->ctx, "micro-batches", t->place.step, status);
     if (status) return status;
     if (t->sum.levels > 0) attn_tape_reset(attn_model_tape(t->job->model));

@@ -11,6 +11,7 @@
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -358,6 +359,64 @@ static void a_step_costs_what_it_costs_one_process(void **state) {
     }
 }
 
+/* ---------------------------------------------------------------------------------------------------------- no memory */
+
+/* Of the second rank alone; the first says then what it has waited for. */
+static atomic_bool refused;
+
+static void *allocate(void *user, size_t bytes, size_t alignment) {
+    void *memory = NULL;
+    (void)user;
+    return atomic_load(&refused) || posix_memalign(&memory, alignment, bytes) ? NULL : memory;
+}
+
+static void release(void *user, void *memory) {
+    (void)user;
+    free(memory);
+}
+
+struct poor {
+    attn_status status[TEST_RANKS];
+    char sentence[TEST_RANKS][1024];
+};
+
+static void cost_without_memory(const struct attn_ranks *ranks, attn_ctx *ctx, void *user) {
+    struct poor *p = user;
+    const int r = ranks->rank;
+    struct attn_recipe *recipe = recipe_of(ctx, &attn_zoology_lm, "length=32 batch=2 width=16 layers=1 context_parallel=ring");
+    struct attn_context_parallel context = {.group = 1};
+    attn_ctx *own = ctx;
+    attn_ctx_config config;
+    struct attn_job job;
+    attn_ctx_config_init(&config);
+    config.threads = 1;
+    config.allocate = allocate;
+    config.release = release;
+    p->status[r] = r == 1 ? attn_ctx_create(&config, &own, NULL, 0) : ATTN_OK;
+    if (!p->status[r]) p->status[r] = attn_job_open(own, &attn_zoology_lm, recipe, NULL, 0, NULL, &job);
+    if (!p->status[r]) p->status[r] = attn_context_open(&job, ranks, &context);
+    if (r == 1) atomic_store(&refused, true);
+    if (!p->status[r]) p->status[r] = attn_context_cost(&context, &job);
+    if (r == 1) atomic_store(&refused, false);
+    attn_ctx_error(own, p->sentence[r], sizeof p->sentence[r]);
+    attn_context_close(&context);
+    attn_job_close(&job);
+    if (own != ctx) attn_ctx_destroy(own);
+    attn_free(ctx, recipe);
+}
+
+static void a_rank_without_memory_says_so_before_the_others_have_waited(void **state) {
+    struct poor p = {.status = {ATTN_OK}};
+    (void)state;
+    test_ranks_deadline = 1;
+    test_ranks_run(2, cost_without_memory, &p);
+    test_ranks_deadline = TEST_RANKS_DEADLINE;
+    assert_int_equal(p.status[0], ATTN_ESYSTEM);
+    assert_int_equal(p.status[1], ATTN_ENOMEM);
+    assert_null(strstr(p.sentence[1], "deadline"));
+    if (!strstr(p.sentence[0], "rank 1: no answer within the deadline")) fail_msg("%s", p.sentence[0]);
+}
+
 /* ----------------------------------------------------------------------------------------------------------- refusals */
 
 static void expect_refusal(const struct attn_task *task, int ranks, const char *words, const char *sentence) {
@@ -410,6 +469,7 @@ int main(void) {
         cmocka_unit_test(tasks_of_recall_are_trained_and_evaluated_over_ranks),
         cmocka_unit_test(groups_share_a_step_and_their_number_changes_no_bit),
         cmocka_unit_test(a_step_costs_what_it_costs_one_process),
+        cmocka_unit_test(a_rank_without_memory_says_so_before_the_others_have_waited),
         cmocka_unit_test(what_cannot_be_split_is_refused),
         cmocka_unit_test(a_loss_that_is_no_number_on_one_rank_ends_the_step_on_all),
     };

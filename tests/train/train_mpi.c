@@ -266,13 +266,13 @@ static void a_killed_process_ends_the_job_which_goes_on(void **state) {
     }
 }
 
-static void a_process_that_hangs_is_named(void **state) {
+/* The sentence that is told of the last of four processes, which does not go on. */
+static void hang(const char *words, const char *sentence) {
     pid_t ranks[8];
     char path[128];
-    (void)state;
     setenv("ATTN_MPI_DEADLINE", "2", 1);
     snprintf(path, sizeof path, "%s/hang", store);
-    const pid_t job = test_start(output, line(4, "hang", "steps=10000 micro_batches=4"));
+    const pid_t job = test_start(output, line(4, "hang", words));
     test_wait_for_step(path, 1, 1);
     const int count = find_ranks(ranks, 8);
     if (count == 4) kill(ranks[3], SIGSTOP);
@@ -287,7 +287,19 @@ static void a_process_that_hangs_is_named(void **state) {
     assert_non_null(file);
     text[fread(text, 1, TEST_OUTPUT - 1, file)] = '\0';
     fclose(file);
-    if (!strstr(text, ": no answer within the deadline") || !strstr(text, " with rank ")) fail_msg("%s", text);
+    if (!strstr(text, ": no answer within the deadline") || !strstr(text, sentence)) fail_msg("%s", text);
+}
+
+static void a_process_that_hangs_is_named(void **state) {
+    (void)state;
+    hang("steps=10000 micro_batches=4", " with rank ");
+}
+
+/* Nothing is agreed on with it: what the others say is what they waited for. */
+static void a_process_that_hangs_is_named_by_those_that_share_its_sequences(void **state) {
+    (void)state;
+    hang("steps=10000 mixer=attention context_parallel=ring", " with rank 3: no answer within the deadline");
+    assert_null(strstr(text, "a rank was lost before"));
 }
 
 static void a_signal_saves_and_stops_all(void **state) {
@@ -316,6 +328,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(divergence_is_told_once_and_kept_in_the_run, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_killed_process_ends_the_job_which_goes_on, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_process_that_hangs_is_named, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_process_that_hangs_is_named_by_those_that_share_its_sequences, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_signal_saves_and_stops_all, set_up, tear_down),
     };
     return cmocka_run_group_tests_name("train: MPI", tests, NULL, NULL);

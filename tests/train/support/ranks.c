@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-static const double deadline = 60; /* seconds */
+double test_ranks_deadline = TEST_RANKS_DEADLINE;
 
 struct world {
     attn_ctx *ctx;
@@ -43,7 +43,7 @@ static attn_status transport(void *user, attn_ctx *ctx, int group, struct attn_t
     attn_status status = ATTN_OK;
     (void)ctx;
     pthread_mutex_lock(&w->lock);
-    if (!w->groups[first]) status = attn_local_world_open(w->ctx, group, deadline, NULL, &w->groups[first]);
+    if (!w->groups[first]) status = attn_local_world_open(w->ctx, group, test_ranks_deadline, NULL, &w->groups[first]);
     pthread_mutex_unlock(&w->lock);
     return status ? status : attn_local_open(w->groups[first], r->ranks.rank - first, out);
 }
@@ -59,7 +59,7 @@ void test_ranks_run(int count, test_rank_fn body, void *user) {
     struct rank rank[TEST_RANKS];
     assert_in_range(count, 1, TEST_RANKS);
     assert_int_equal(pthread_mutex_init(&w.lock, NULL), 0);
-    assert_int_equal(attn_local_world_open(w.ctx, count, deadline, NULL, &w.all), ATTN_OK);
+    assert_int_equal(attn_local_world_open(w.ctx, count, test_ranks_deadline, NULL, &w.all), ATTN_OK);
     for (int i = 0; i < count; i++) {
         rank[i] = (struct rank){.world = &w, .ctx = test_context(1)};
         rank[i].ranks = (struct attn_ranks){.rank = i, .count = count, .user = &rank[i], .exchange = exchange, .transport = transport};
