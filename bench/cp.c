@@ -35,7 +35,7 @@ struct measuring {
 /* Of a number of each rank: the greatest, and the mean. */
 static attn_status gather(struct measuring *m, double own, double *greatest, double *mean) {
     struct attn_transport *t = m->transport;
-    double both[2] = {own, own}, other;
+    double both[2] = {own, own}, other = 0;
     attn_status status = ATTN_OK;
     if (t->rank == 0) {
         for (int r = 1; r < t->count && !status; r++) {
@@ -108,7 +108,7 @@ static attn_status check(struct measuring *m) {
     for (int pass = 0; pass < m->passes && !status; pass++) status = run(m, m->cp, pass);
     double error = status ? 0 : attn_cp_part_differs(&whole, &m->part, m->passes > 1);
     if (!status) status = gather(m, error, &m->f->max_error, NULL);
-    m->f->wrong = !status && !(m->f->max_error <= (s->problem.dtype == ATTN_F32 ? 1e-4 : 5e-2));
+    m->f->wrong = !status && !(m->f->max_error <= (s->problem.dtype == ATTN_F32 ? 1e-5 : 5e-2));
     close_part(m);
     attn_cp_part_close(&whole);
     return status;
@@ -197,7 +197,8 @@ static attn_status time_runs(struct measuring *m) {
                                   at(m, m->mean, (enum kind)kind, pass) + to);
         if (!status && n >= 0) m->f->repeats = n + 1;
         if (!status) status = gather(m, stop, &stop, NULL);
-        if (stop > 0) break;
+        m->f->stopped = !status && stop > 0;
+        if (m->f->stopped) break;
     }
     if (!status && m->f->repeats > 0) sum_up(m);
     return status;

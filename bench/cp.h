@@ -28,6 +28,7 @@ struct attn_cp_spec {
 struct attn_cp_figures {
     char message[1024]; /* why nothing was measured */
     bool wrong;         /* the check failed: nothing was timed */
+    bool stopped;       /* a rank was asked to stop */
     double max_error;   /* over the greatest magnitude of each array */
     int repeats;
     double slowest[2], mean[2];    /* seconds: of the last rank, of the ranks' mean; medians over the runs */

@@ -134,7 +134,8 @@ static void mistakes_are_explained(void **state) {
     expect("", 2, "nothing to run on; expected --local-ranks N");
     expect("--mechanism rings", 2, "--mechanism rings: expected ulysses, ring");
     expect("--protocol full", 2, "--protocol full: expected longca");
-    expect("--simulate --choose", 2, "expected one of --simulate, --choose and --protocol");
+    expect("--simulate --choose", 2, "expected one of --simulate, --choose, --protocol and --measure");
+    expect("--measure cluster.txt", 2, "--measure is of the processes of mpirun");
     expect("--simulate --ranks 8..4", 2, "--ranks 8..4: expected numbers");
     expect("--simulate --ranks 0", 2, "expected numbers from 1 to 1M");
     expect("--simulate --sharding zag", 2, "--sharding zag: expected contiguous, zigzag, stripe or minheap");
@@ -142,6 +143,10 @@ static void mistakes_are_explained(void **state) {
     expect("--local-ranks 2 --delay 5", 2, "--delay 5: expected a latency and a bandwidth");
     expect("--simulate --dtype f64", 2, "--dtype f64: expected f32, bf16 or f16");
     expect("--simulate --pass back", 2, "--pass back: expected fwd, bwd or fwd,bwd");
+    expect("--simulate --local-ranks 2", 2, "--local-ranks and --delay are of what is measured");
+    expect("--local-ranks 2 --ranks 8", 2, "--ranks 8 goes with --simulate, --choose or --protocol");
+    expect("--simulate --figures charts", 2, "--figures charts goes with --protocol");
+    expect("--protocol longca --mask full", 2, "expected neither --mask nor --len");
     expect("--help", 0, "--tokens-per-rank");
 }
 

@@ -95,10 +95,27 @@ static void fill_in(struct attn_bench_cp *b) {
     if (!b->ranks) b->ranks = "8..96";
 }
 
+/* What would do nothing is refused. */
+static int check_together(const struct attn_bench_cp *b) {
+    const bool predicted = b->simulate || b->choose || b->protocol;
+    if (predicted && (b->local_ranks || b->delay))
+        return attn_complain("bench cp: --local-ranks and --delay are of what is measured; expected neither with --simulate, --choose or "
+                             "--protocol");
+    if (b->local_ranks && attn_cli_ranks())
+        return attn_complain("bench cp: --local-ranks %lld and %d processes; expected one of both", (long long)b->local_ranks,
+                             attn_cli_ranks()->count);
+    if (b->ranks && !predicted) return attn_complain("bench cp: --ranks %s goes with --simulate, --choose or --protocol", b->ranks);
+    if (b->figures && !b->protocol) return attn_complain("bench cp: --figures %s goes with --protocol", b->figures);
+    if (b->protocol && (b->len || b->mask.count))
+        return attn_complain("bench cp: --protocol has its masks, and its lengths by --tokens-per-rank; expected neither --mask nor --len");
+    return -1;
+}
+
 static int resolve(struct attn_bench_cp *b) {
     const int how = attn_sharding_find(b->sharding);
+    int status = check_together(b);
     fill_in(b);
-    int status = attn_bench_heads("bench cp", b->heads, b->kv_heads);
+    if (status < 0) status = attn_bench_heads("bench cp", b->heads, b->kv_heads);
     if (status < 0) status = attn_bench_dtype("bench cp", b->dtype, &b->type);
     if (status < 0 && b->type == ATTN_F64) status = attn_complain("bench cp: --dtype f64: expected f32, bf16 or f16");
     if (status < 0 && how < 0)

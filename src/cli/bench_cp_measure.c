@@ -113,7 +113,7 @@ static void print(const struct measured *m, const char *status) {
         attn_record_text(&r, "version", b->out.version);
         attn_report_row(&b->out.report, &r);
     }
-    if (m->f.message[0]) fprintf(stderr, "attn: bench cp: %s\n", m->f.message);
+    if (m->f.message[0]) fprintf(attn_cli_errors(), "attn: bench cp: %s\n", m->f.message);
 }
 
 /* ------------------------------------------------------------------------------------------------------ one mechanism */
@@ -141,7 +141,8 @@ static int run_one(struct measured *m, enum attn_mechanism mechanism, const stru
     if (status) return attn_complain_status(b->ctx, status);
     b->out.surprised = b->out.surprised || m->f.wrong;
     if (m->f.repeats > 0 || m->f.wrong) print(m, m->f.wrong ? ATTN_STATUS_WRONG : ATTN_STATUS_OK);
-    return attn_stop_asked() ? ATTN_EXIT_STOPPED : -1;
+    /* What one process alone was asked, the others do not know. */
+    return m->f.stopped || (!attn_cli_ranks() && attn_stop_asked()) ? ATTN_EXIT_STOPPED : -1;
 }
 
 static attn_status open_sequence(struct attn_bench_cp *b, const char *name, int64_t len, struct attn_bench_cp_mask *mask,

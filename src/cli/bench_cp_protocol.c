@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 
 #include <math.h>
+#include <string.h>
 
 static const char *const masks[] = {"full", "causal", "full_document_long", "causal_document_long"};
 enum { MASKS = 4 };
@@ -83,7 +84,7 @@ static attn_status run_count(struct attn_bench_cp *b, const char *name, int at, 
     attn_problem p;
     attn_status status = attn_bench_cp_problem(b, b->tokens_per_rank * ranks, &p);
     if (!status) status = attn_bench_cp_speed(b, &p);
-    const bool drawn = name[0] != 'f' ? name[6] == '_' : name[4] == '_'; /* full and causal are what they are */
+    const bool drawn = strstr(name, "_long") != NULL; /* full and causal are what they are */
     for (int draw = 0; draw < (drawn ? b->masks : 1) && !status && !attn_stop_asked(); draw++)
         status = predict_draw(b, &p, name, ranks, draw, mean);
     for (int m = 0; m < ATTN_CP_MECHANISMS && !status; m++) {
