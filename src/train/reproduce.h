@@ -24,7 +24,8 @@ attn_status attn_reproduction_open(attn_ctx *ctx, const struct attn_system *syst
 void attn_reproduction_close(attn_ctx *ctx, struct attn_reproduction *r);
 
 /* Recipes that are wanted, those of them that the store has not, and the seconds that these would take one after the other on one thread, by timing a few
- * micro-batches of each arm; apart, those of measurements, which have the machine to themselves. work: its store; where its options.stop says so the rest is left out, and what was counted says nothing. */
+ * micro-batches of each arm; apart, those of measurements, which have the machine to themselves. work: its store; where its options.stop says so the rest
+ * is left out, and what was counted says nothing. */
 struct attn_reproduction_cost {
     int64_t runs, missing;
     double seconds, alone;

@@ -128,7 +128,9 @@ static attn_status measure_in(attn_ctx *ctx, const struct attn_work *work, const
     struct attn_halt halt = {.asked = work->options.stop, .user = work->options.user};
     char folder[ATTN_FILE_PATH];
     uint32_t done = 0;
-    if (ranks_of(work)) return attn_fail(ctx, ATTN_EUNSUPPORTED, "%s is measured by one process, found several", work->task->name);
+    if (ranks_of(work))
+        return attn_fail(ctx, ATTN_EUNSUPPORTED, "%s is measured by one process: found %d; expected no mpirun", work->task->name,
+                         ranks_of(work)->count);
     attn_status status = take_run(ctx, work, recipe, sources, resume, &run, &done, out);
     if (status || done) return status;
     status = attn_measure_run(ctx, work->task, recipe, &run, resume, &halt);

@@ -17,9 +17,9 @@ struct attn_work {
     struct attn_train_options options;
 };
 
-/* Trains one recipe, or measures it where its task is measured; with options.ranks in all processes, the first of which has the run. folder: a run to go on with, which is refused where it was made of
- * something else; NULL: what the store says. run: where it is, before training begins (NULL: not wanted; not
- * called for measurements). */
+/* Trains one recipe, or measures it where its task is measured; with options.ranks in all processes, the first of which has the run. folder: a run to go
+ * on with, which is refused where it was made of something else; NULL: what the store says. begun is told where the run is before training begins (NULL:
+ * not wanted; not called for measurements). */
 typedef void (*attn_work_begun_fn)(void *user, const struct attn_run *run, const struct attn_job *job, bool resumed);
 attn_status attn_work_one(attn_ctx *ctx, const struct attn_work *work, const struct attn_recipe *recipe, const char *folder,
                           attn_work_begun_fn begun, struct attn_run_summary *out);
@@ -36,8 +36,8 @@ struct attn_work_count {
 };
 
 /* Trains the recipes first, first + step, ... of a sweep in `jobs` processes at once, each with `threads` threads; calls ready for each, also for those
- * that the store had. A recipe that fails does not stop the others. No loop may have run on this process's threads. Measurements are made one at a time. Stops when options.stop says so,
- * or options.time_limit is over: processes are asked to save and stop. */
+ * that the store had. A recipe that fails does not stop the others. No loop may have run on this process's threads. Measurements are made one at a time.
+ * Stops when options.stop says so, or options.time_limit is over: processes are asked to save and stop. */
 attn_status attn_work_sweep(attn_ctx *ctx, const struct attn_work *work, const struct attn_sweep *sweep, int64_t first, int64_t step,
                             int jobs, int threads, attn_work_ready_fn ready, void *user, struct attn_work_count *count);
 
