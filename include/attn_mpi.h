@@ -98,7 +98,7 @@ ATTN_API void attn_mpi_machine_init(attn_mpi_machine *machine);
 
 /* Measures the ranks of a communicator: messages between the first two of a node and between the first of two nodes, and the slowest rank's kernels on 1024
  * tokens of the problem (as attn_mpi_plan_create takes it), all ranks at work. A second or two. *out is set, the same on all ranks; memory and links
- * (1) are not measured. Collective.
+ * (1) are not measured, and between nodes, where there is one, the defaults hold, or what is measured within it if that is worse. Collective.
  * Statuses, the same on all ranks: those of attn_plan_create; ATTN_ENOMEM; ATTN_ESYSTEM. Not told to others: as of attn_mpi_plan_create. */
 ATTN_API attn_status attn_mpi_machine_measure(attn_ctx *ctx, MPI_Comm comm, double deadline, const attn_problem *problem,
                                               attn_mpi_machine *out) ATTN_CHECKED;

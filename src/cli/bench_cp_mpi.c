@@ -5,17 +5,9 @@
 #include "cli/ranks.h"
 #include "dist/transport_mpi.h"
 
-#include <stdlib.h>
-
-static double deadline(void) {
-    const char *text = getenv("ATTN_MPI_DEADLINE");
-    const double seconds = text ? strtod(text, NULL) : 0;
-    return seconds > 0 ? seconds : 60;
-}
-
 static attn_status measure(attn_ctx *ctx, const struct attn_cp_spec *spec, struct attn_cp_figures *figures) {
     struct attn_transport *transport = NULL;
-    attn_status status = attn_mpi_transport_open(ctx, MPI_COMM_WORLD, deadline(), 0, &transport);
+    attn_status status = attn_mpi_transport_open(ctx, MPI_COMM_WORLD, attn_cli_deadline(), 0, &transport);
     if (status) return status;
     status = attn_cp_measure(ctx, spec, transport, figures);
     transport->close(transport);
@@ -29,7 +21,7 @@ attn_cp_measure_fn attn_cli_ranks_cp(void) {
 static attn_status measure_machine(attn_ctx *ctx, const attn_problem *problem, const char *path) {
     const struct attn_ranks *ranks = attn_cli_ranks();
     attn_mpi_machine machine;
-    const attn_status status = attn_mpi_machine_measure(ctx, MPI_COMM_WORLD, deadline(), problem, &machine);
+    const attn_status status = attn_mpi_machine_measure(ctx, MPI_COMM_WORLD, attn_cli_deadline(), problem, &machine);
     return status || (ranks && ranks->rank > 0) ? status : attn_mpi_machine_save(ctx, path, &machine);
 }
 

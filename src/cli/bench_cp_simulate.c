@@ -62,6 +62,18 @@ static void record_bytes(struct attn_record *r, const struct attn_cp_prediction 
     attn_record_bool(r, "sampled", o->sampled);
 }
 
+/* A row has the same fields whether the mechanism fits or not. */
+static struct attn_cp_prediction without_figures(const struct attn_cp_prediction *o) {
+    struct attn_cp_prediction none = *o;
+    double *const both[] = {none.seconds, none.mean_seconds, none.compute,    none.communication,
+                            none.exposed, none.bytes,        none.long_bytes, none.total_bytes};
+    double *const one[] = {&none.overlap, &none.useful,  &none.needed, &none.pairs,
+                           &none.balance, &none.padding, &none.memory, &none.arrays};
+    for (size_t i = 0; i < sizeof both / sizeof both[0]; i++) both[i][0] = both[i][1] = (double)NAN;
+    for (size_t i = 0; i < sizeof one / sizeof one[0]; i++) *one[i] = (double)NAN;
+    return none;
+}
+
 void attn_bench_cp_print(struct attn_bench_cp *b, const char *mask, int64_t len, const struct attn_cp_config *config,
                          const struct attn_cp_prediction *o, int place) {
     struct attn_record r = {.count = 0};
@@ -69,7 +81,11 @@ void attn_bench_cp_print(struct attn_bench_cp *b, const char *mask, int64_t len,
     char grid[48];
     const bool known = o->status != ATTN_EUNSUPPORTED;
     if (attn_bench_cp_problem(b, len, &p) != ATTN_OK) return;
-    if (place > 0) attn_record_integer(&r, "place", place);
+    const struct attn_cp_prediction figures = known ? *o : without_figures(o);
+    if (place > 0)
+        attn_record_integer(&r, "place", place);
+    else if (b->choose)
+        attn_record_text(&r, "place", NULL);
     attn_record_text(&r, "mechanism", attn_mechanism_name(config->grid.mechanism));
     attn_record_text(&r, "grid", known ? attn_bench_cp_grid(&config->grid, grid, sizeof grid) : NULL);
     attn_record_integer(&r, "ulysses", config->grid.ulysses);
@@ -88,8 +104,8 @@ void attn_bench_cp_print(struct attn_bench_cp *b, const char *mask, int64_t len,
                      o->status == ATTN_OK       ? ATTN_STATUS_OK
                      : o->status == ATTN_ENOMEM ? ATTN_STATUS_OOM
                                                 : ATTN_STATUS_UNSUPPORTED);
-    if (known) record_seconds(&r, b, &p, o);
-    if (known) record_bytes(&r, o);
+    record_seconds(&r, b, &p, &figures);
+    record_bytes(&r, &figures);
     attn_record_text(&r, "message", o->why[0] ? o->why : NULL);
     attn_record_text(&r, "version", b->out.version);
     attn_report_row(&b->out.report, &r);

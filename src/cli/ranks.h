@@ -28,6 +28,9 @@ attn_cp_measure_fn attn_cli_ranks_cp(void);
 typedef attn_status (*attn_machine_measure_fn)(attn_ctx *ctx, const attn_problem *problem, const char *path);
 attn_machine_measure_fn attn_cli_ranks_machine(void);
 
+/* Seconds that a process waits for another: the environment's ATTN_MPI_DEADLINE. Of a program without MPI: 60. */
+double attn_cli_deadline(void);
+
 /* Where complaints go: those of other processes than the first are kept until it is known that the first has none of its own. */
 FILE *attn_cli_errors(void);
 

@@ -4,6 +4,7 @@
 #include "cli/ranks.h"
 #include "dist/mpi.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -14,20 +15,31 @@ static FILE *kept;
 static char *kept_text;
 static size_t kept_bytes;
 
-static double deadline(void) {
-    const char *text = getenv("ATTN_MPI_DEADLINE");
-    const double seconds = text ? strtod(text, NULL) : 0;
-    return seconds > 0 ? seconds : 60;
+double attn_cli_deadline(void) {
+    return mpi.link.deadline;
+}
+
+/* False: it is no number of seconds above 0. */
+static bool read_deadline(const char *text, double *seconds) {
+    char *end;
+    *seconds = 60;
+    if (!text) return true;
+    *seconds = strtod(text, &end);
+    return end != text && *end == '\0' && *seconds > 0 && isfinite(*seconds);
 }
 
 int attn_cli_ranks_begin(int *argc, char ***argv) {
+    const char *text = getenv("ATTN_MPI_DEADLINE");
     char error[128];
-    const attn_status status = attn_mpi_begin(argc, argv, deadline(), &mpi, error, sizeof error);
+    double deadline;
+    const bool readable = read_deadline(text, &deadline);
+    const attn_status status = attn_mpi_begin(argc, argv, readable ? deadline : 60, &mpi, error, sizeof error);
     if (mpi.ranks.rank > 0) {
         kept = open_memstream(&kept_text, &kept_bytes);
         if (!freopen("/dev/null", "w", stdout)) return attn_complain("standard output cannot be closed");
     }
-    return status ? attn_complain("%s", error) : -1;
+    if (status) return attn_complain("%s", error);
+    return readable ? -1 : attn_complain("ATTN_MPI_DEADLINE is '%.64s'; expected seconds above 0", text);
 }
 
 const struct attn_ranks *attn_cli_ranks(void) {

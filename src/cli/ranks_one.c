@@ -23,6 +23,10 @@ attn_machine_measure_fn attn_cli_ranks_machine(void) {
     return NULL;
 }
 
+double attn_cli_deadline(void) {
+    return 60;
+}
+
 FILE *attn_cli_errors(void) {
     return stderr;
 }

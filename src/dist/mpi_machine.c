@@ -199,6 +199,10 @@ static attn_status measure(struct measuring *m, const attn_problem *problem, att
     const int node = (int)neighbours;
     if (!status && node > 1) status = measure_link(m, 1, &numbers[0], &numbers[2]);
     if (!status && node < t->count) status = measure_link(m, node, &numbers[1], &numbers[3]);
+    if (node > 1 && node == t->count) { /* nothing is known of others: no better than within */
+        numbers[1] = fmax(numbers[1], numbers[0]);
+        numbers[3] = fmin(numbers[3], numbers[2]);
+    }
     if (!status) status = attn_transport_agree(t, &m->call, ATTN_OK); /* all begin together */
     if (!status) status = attn_transport_agree(t, &m->call, measure_kernels(m, problem, &numbers[4]));
     if (!status) status = find_slowest(m, &numbers[4]);

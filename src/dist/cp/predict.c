@@ -195,7 +195,7 @@ static void weigh(const attn_problem *p, const struct attn_topology *t, struct a
     o->arrays = rows * (forward + (p->features & ATTN_BACKWARD ? backward : 0));
     if (o->arrays + o->memory <= t->memory) return;
     o->status = ATTN_ENOMEM;
-    attn_append(o->why, sizeof o->why, "needs %.4g GiB a rank, %.4g of them beside inputs and outputs; there are %.4g",
+    attn_append(o->why, sizeof o->why, "needs %.4g GiB a rank, %.4g of them beside inputs and outputs; there are %.4g GiB",
                 (o->arrays + o->memory) * 0x1p-30, o->memory * 0x1p-30, t->memory * 0x1p-30);
 }
 

@@ -76,9 +76,9 @@ bool attn_noted_line(struct attn_noted_lines *lines) {
         const size_t kept = lines->too_long ? sizeof lines->text - 1 : length;
         memcpy(lines->text, lines->at, kept);
         lines->text[kept] = '\0';
-        /* A 0 inside would hide what is behind it. */
+        /* A 0 inside would hide what is behind it; others would steer a terminal. */
         for (size_t i = 0; i < kept; i++)
-            if (lines->text[i] == '\0') lines->text[i] = '?';
+            if (iscntrl((unsigned char)lines->text[i]) && lines->text[i] != '\t' && lines->text[i] != '\r') lines->text[i] = '?';
         lines->at = newline ? newline + 1 : lines->end;
         char *trimmed = attn_text_trim(lines->text);
         memmove(lines->text, trimmed, strlen(trimmed) + 1);
