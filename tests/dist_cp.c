@@ -158,14 +158,14 @@ static void every_mechanism_under_every_mask_equals_one_rank(void **state) {
                 describe(&p, tokens, 24, 6, 8, 12);
                 attn_mask *m = pattern(ctx, mask, tokens, (uint64_t)(mask + 1), &name);
                 test_whole_make(ctx, &p, m, 7, &t.whole);
-                snprintf(t.name, sizeof t.name, "%s, %s, %d ranks", attn_mechanism_name(mechanism), name, counts[n]);
+                snprintf(t.name, sizeof t.name, "%s, %s, %d ranks", attn_mechanism_name((enum attn_mechanism)mechanism), name, counts[n]);
                 if (mechanism == ATTN_CP_HYBRID) {
                     t.config.grid = (struct attn_grid){ATTN_CP_HYBRID, 0, 1, counts[n], 1, false};
                     t.config.capacity = n ? 64 : 0;
                     assert_int_equal(attn_mask_documents(ctx, m, tokens, &document, &t.config.documents), ATTN_OK);
                     t.config.document = document;
                 } else {
-                    assert_int_equal(attn_grid_make(ctx, mechanism, counts[n], 24, 6,
+                    assert_int_equal(attn_grid_make(ctx, (enum attn_mechanism)mechanism, counts[n], 24, 6,
                                                     mechanism == ATTN_CP_LOONGTRAIN ? counts[n] == 6 ? 3 : 1 : 0,
                                                     mechanism == ATTN_CP_LOONGTRAIN && counts[n] == 8 ? 4 : 0, true, &t.config.grid),
                                      ATTN_OK);
@@ -237,8 +237,9 @@ static void random_config(attn_ctx *ctx, struct attn_random *r, int ranks, const
     const int u = grid ? random_pieces(r, ranks) : 0, ring = grid ? ranks / u : ranks;
     int windows = mechanism == ATTN_CP_LOONGTRAIN ? 1 + pick(r, ring) : 0;
     while (windows && ring % windows) windows--;
-    assert_int_equal(attn_grid_make(ctx, mechanism, ranks, p->heads, p->kv_heads, u, windows, pick(r, 2), &c->grid), ATTN_OK);
-    c->sharding = pick(r, ATTN_SHARDINGS);
+    assert_int_equal(attn_grid_make(ctx, (enum attn_mechanism)mechanism, ranks, p->heads, p->kv_heads, u, windows, pick(r, 2), &c->grid),
+                     ATTN_OK);
+    c->sharding = (enum attn_sharding)pick(r, ATTN_SHARDINGS);
     c->chunks = pick(r, 3);
     c->exchanges = 1 + pick(r, 3);
     c->sparse = pick(r, 2);
