@@ -3,6 +3,11 @@
 
 #include <math.h>
 
+/* The greater one; what is no number is worse than any. */
+static double worse(double worst, double x) {
+    return isnan(worst) || x <= worst ? worst : x;
+}
+
 static const int counts[] = {1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96};
 enum { COUNTS = sizeof counts / sizeof counts[0], DRAWS = 3 };
 
@@ -25,7 +30,7 @@ static attn_status balances(attn_ctx *ctx, enum attn_sharding sharding, double b
 attn_status attn_ranks_check_zigzag(attn_ctx *ctx, double *value) {
     double balance[COUNTS], worst = 0;
     const attn_status status = balances(ctx, ATTN_SHARD_ZIGZAG, balance);
-    for (int n = 0; n < COUNTS && !status; n++) worst = fmax(worst, balance[n]);
+    for (int n = 0; n < COUNTS && !status; n++) worst = worse(worst, balance[n]);
     *value = -worst;
     return status;
 }
@@ -41,7 +46,7 @@ attn_status attn_ranks_check_documents(attn_ctx *ctx, double *value) {
         status = attn_ranks_case_open(ctx, (int64_t)ranks[n % 3] * ATTN_RANKS_TOKENS, ATTN_RANKS_LONG, n + 1, &c);
         if (status) return status;
         status = attn_ranks_balance(&c, ATTN_SHARD_ZIGZAG, ranks[n % 3], &balance, &padding);
-        worst = fmax(worst, balance);
+        worst = worse(worst, balance);
         attn_ranks_case_close(&c);
     }
     *value = -worst;
@@ -51,7 +56,7 @@ attn_status attn_ranks_check_documents(attn_ctx *ctx, double *value) {
 attn_status attn_ranks_check_contiguous(attn_ctx *ctx, double *value) {
     double balance[COUNTS], worst = 0;
     const attn_status status = balances(ctx, ATTN_SHARD_CONTIGUOUS, balance);
-    for (int n = 0; n < COUNTS && !status; n++) worst = fmax(worst, fabs(balance[n] * counts[n] / (2.0 * counts[n] - 1) - 1));
+    for (int n = 0; n < COUNTS && !status; n++) worst = worse(worst, fabs(balance[n] * counts[n] / (2.0 * counts[n] - 1) - 1));
     *value = -worst;
     return status;
 }
@@ -141,7 +146,7 @@ attn_status attn_ranks_check_hybrid(attn_ctx *ctx, double *value) {
             attn_ranks_grid(ctx, ATTN_CP_HYBRID, ranks[n], &hybrid);
             status = attn_ranks_total(&c, &ring, &bytes[0]);
             if (!status) status = attn_ranks_total(&c, &hybrid, &bytes[1]);
-            worst = fmax(worst, bytes[1] / bytes[0]);
+            worst = worse(worst, bytes[1] / bytes[0]);
             attn_ranks_case_close(&c);
         }
     *value = -worst;
