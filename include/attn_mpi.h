@@ -60,7 +60,8 @@ extern "C" {
  * While a kernel computes, the thread that called lets MPI go on between its tasks: messages overlap with arithmetic, where MPI can, without a thread of
  * its own. */
 
-/* How the work is spread. Default ATTN_MPI_AUTO: the plan chooses by a cost model of the machine (config.machine). */
+/* How the work is spread. Default ATTN_MPI_AUTO: the plan chooses by a cost model of the machine (config.machine); hybrid only where no lengths of
+ * documents are given, as then none of the mask's pairs crosses them. */
 typedef enum attn_mpi_mechanism {
     ATTN_MPI_AUTO = -1,
     ATTN_MPI_ULYSSES = 0,

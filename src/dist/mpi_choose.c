@@ -9,7 +9,7 @@
 /* May the caller's other wishes have this? */
 static bool is_allowed(const attn_mpi_plan_config *config, const struct attn_cp_choice *choice) {
     const struct attn_cp_config *c = &choice->config;
-    return choice->prediction.status == ATTN_OK &&
+    return choice->prediction.status == ATTN_OK && (config->documents == 0 || c->grid.mechanism != ATTN_CP_HYBRID) &&
            (config->sharding == ATTN_MPI_SHARD_AUTO || c->grid.ring == 1 || (int)config->sharding == (int)c->sharding) &&
            (config->ulysses == 0 || config->ulysses == c->grid.ulysses) && (config->windows == 0 || config->windows == c->grid.windows);
 }
