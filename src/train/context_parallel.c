@@ -5,6 +5,8 @@
 #include "tape/token_split.h"
 #include "train/cost.h"
 
+#include <assert.h>
+
 attn_status attn_context_groups(attn_ctx *ctx, const struct attn_recipe *recipe, int processes, int *group) {
     const int64_t wanted = attn_recipe_whole(recipe, "context_ranks");
     *group = 1;
@@ -55,6 +57,7 @@ attn_status attn_context_open(struct attn_job *job, const struct attn_ranks *ran
     out->groups = processes / out->group;
     out->number = ranks ? ranks->rank / out->group : 0;
     if (out->group == 1) return ATTN_OK;
+    assert(ranks); /* one process makes groups of one */
     if (!ranks->transport) return attn_fail(job->ctx, ATTN_EUNSUPPORTED, "context_parallel: these processes have no messages for it");
     status = ranks->transport(ranks->user, job->ctx, out->group, &out->transport);
     return status ? status : attn_token_split_open(job->ctx, out->transport, &grid, &out->split);

@@ -19,7 +19,8 @@ static int64_t lines_of(const struct attn_cp_stage *s) {
 /* A line of a slot of `slots`, of elements of so many bytes. */
 static char *line_of(const struct attn_cp_stage *s, char *base, size_t element, int64_t slots, int64_t line, int64_t slot, size_t *bytes) {
     const int64_t half = lines_of(s) / 2, width = line < half ? s->cp->problem.dim : s->cp->problem.v_dim;
-    const int64_t before = line < half ? 0 : attn_cp_k_count(s) * slots, row = (line % half * slots + slot) * s->tokens;
+    const int64_t before = line < half ? 0 : attn_cp_k_count(s) * slots, number = line < half ? line : line - half;
+    const int64_t row = (number * slots + slot) * s->tokens;
     *bytes = (size_t)(s->tokens * width) * element;
     return base ? base + (size_t)(before + row * width) * element : NULL;
 }

@@ -3,6 +3,7 @@
 
 #include "mask/mask.h"
 
+#include <assert.h>
 #include <string.h>
 
 static attn_status check_problem(attn_ctx *ctx, const attn_problem *p) {
@@ -171,6 +172,7 @@ attn_status attn_cp_open(attn_ctx *ctx, const attn_problem *problem, const attn_
         attn_cp_close(cp);
         return status;
     }
+    assert(cp);                /* none has failed: this one has not */
     cp->problem.kernel = NULL; /* the caller's text */
     cp->config.document = NULL;
     cp->config.documents = 0;

@@ -267,8 +267,8 @@ double attn_cp_stage_area(const struct attn_cp_stage *s) {
     for (int i = 0; i < s->steps * s->chunks; i++) {
         const attn_mask *m = s->mask[i];
         const bool stack = m && m->kind == ATTN_MASK_STACK;
-        for (int32_t n = 0; m && n < (stack ? m->heads : 1); n++)
-            area += (double)attn_mask_area(stack ? m->member[n] : m) * (s->heads / (stack ? m->heads : 1));
+        const int32_t members = stack ? m->heads : 1, each = s->heads / members;
+        for (int32_t n = 0; m && n < members; n++) area += (double)attn_mask_area(stack ? m->member[n] : m) * (double)each;
     }
     return area * (double)s->cp->problem.batch;
 }

@@ -41,13 +41,13 @@ static double median(double *x, int count) {
 }
 
 double attn_turns_seconds(const struct attn_turns *turns, int subject) {
-    double x[ATTN_TURN_ROUNDS];
+    double x[ATTN_TURN_ROUNDS] = {0};
     for (int r = 0; r < turns->rounds; r++) x[r] = turns->seconds[r][subject];
     return median(x, turns->rounds);
 }
 
 double attn_turns_ratio(const struct attn_turns *turns, int subject, int other) {
-    double x[ATTN_TURN_ROUNDS];
+    double x[ATTN_TURN_ROUNDS] = {0};
     for (int r = 0; r < turns->rounds; r++) x[r] = turns->seconds[r][subject] / turns->seconds[r][other];
     return median(x, turns->rounds);
 }
