@@ -26,6 +26,7 @@ cmp "$temp/whole" "$temp/parts" || fail "a state that was saved goes on otherwis
 
 head -n 5 "$rows" >"$temp/growing"
 mkfifo "$temp/pipe"
+: >"$temp/live" # looked at before the stream has opened it
 tail -n +1 -f "$temp/growing" >"$temp/pipe" 2>/dev/null &
 tail_process=$!
 "$attn" stream "$model" --quiet <"$temp/pipe" >"$temp/live" 2>&1 &
