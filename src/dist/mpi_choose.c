@@ -69,7 +69,7 @@ attn_status attn_mpi_plan_choose(attn_mpi_plan *plan, const attn_problem *filled
     const enum attn_mechanism mechanism = (enum attn_mechanism)config->mechanism;
     const bool given = config->sharding != ATTN_MPI_SHARD_AUTO;
     *out = (struct attn_cp_config){.chunks = config->chunks,
-                                   .capacity = config->capacity ? config->capacity : 8192,
+                                   .capacity = config->capacity,
                                    .exchanges = config->exchanges,
                                    .sparse = config->sparse != 0,
                                    .keep = config->keep != 0};

@@ -146,7 +146,7 @@ static attn_status measure_kernels(struct measuring *m, const attn_problem *prob
     attn_plan *plan = NULL;
     attn_status status = attn_plan_create(m->ctx, &p, &plan);
     if (status) return status;
-    const size_t wide = (size_t)(p.q_len * p.heads) * (size_t)(p.dim > p.v_dim ? p.dim : p.v_dim) * sizeof(float);
+    const size_t wide = (size_t)(p.q_len * p.heads) * (size_t)(p.dim > p.v_dim ? p.dim : p.v_dim) * sizeof(double); /* of any type */
     const size_t each = attn_round64(wide), bytes = 9 * each + attn_round64(attn_plan_workspace(plan));
     char *memory = attn_alloc(m->ctx, bytes);
     if (!memory) {

@@ -1,8 +1,9 @@
 /* One ring of ranks over some documents, as one of its ranks sees it; and an execution of it.
  *
  * Arrays of the caller are [B, places, heads, width] by strides. Attention is computed on arrays of the stage's own, for a chunk of the heads at a
- * time: [B, tokens, heads of the chunk, width] one after the other, tokens = U t those of a ring position, in order of the pieces. So packing is
- * where head and token exchange their places, and where types change; messages and kernels see plain memory. */
+ * time: [B, heads of the chunk, tokens, width], tokens = U t those of a ring position, in order of the pieces. So packing is where head and token
+ * exchange their places, and where types change; messages and kernels see plain memory, in which a head's rows lie side by side: with many heads
+ * between them they would share a few sets of the cache. */
 #ifndef ATTN_DIST_CP_STAGE_H
 #define ATTN_DIST_CP_STAGE_H
 
