@@ -257,3 +257,15 @@ void attn_file_abort(struct attn_file_writer *writer) {
     writer->number = -1;
     writer->begun = false;
 }
+
+attn_status attn_file_save(attn_ctx *ctx, const struct attn_file_system *system, const char *path, const void *data, size_t bytes) {
+    struct attn_file_writer *writer = attn_alloc(ctx, sizeof(*writer)); /* three paths: too large for a small stack */
+    if (!writer) return attn_no_memory(ctx, path, sizeof(*writer));
+    attn_status status = attn_file_begin(ctx, system, path, writer);
+    if (!status && bytes > 0) status = attn_file_write(ctx, writer, data, bytes);
+    if (!status) status = attn_file_sync(ctx, writer);
+    if (!status) status = attn_file_commit(ctx, writer);
+    attn_file_abort(writer);
+    attn_free(ctx, writer);
+    return status;
+}

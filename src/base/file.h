@@ -75,4 +75,7 @@ attn_status attn_file_commit(attn_ctx *ctx, struct attn_file_writer *writer); /*
 attn_status attn_file_commit_all(attn_ctx *ctx, struct attn_file_writer *writers, int count);
 void attn_file_abort(struct attn_file_writer *writer); /* takes the temporary file away; harmless after commit */
 
+/* All of these: a file with these bytes, or what was there. data is not read where there are none. */
+attn_status attn_file_save(attn_ctx *ctx, const struct attn_file_system *system, const char *path, const void *data, size_t bytes);
+
 #endif

@@ -63,17 +63,6 @@ attn_status attn_mpi_machine_load(attn_ctx *ctx, const char *path, attn_mpi_mach
     return status;
 }
 
-static attn_status write_text(attn_ctx *ctx, const char *path, const char *text) {
-    struct attn_file_writer *writer = attn_alloc(ctx, sizeof *writer); /* three paths: too large for a small stack */
-    attn_status status = writer ? attn_file_begin(ctx, NULL, path, writer) : attn_no_memory(ctx, "machine", sizeof *writer);
-    if (!status) status = attn_file_write(ctx, writer, text, strlen(text));
-    if (!status) status = attn_file_sync(ctx, writer);
-    if (!status) status = attn_file_commit(ctx, writer);
-    if (writer) attn_file_abort(writer);
-    attn_free(ctx, writer);
-    return status;
-}
-
 attn_status attn_mpi_machine_save(attn_ctx *ctx, const char *path, const attn_mpi_machine *machine) {
     struct attn_topology t;
     char text[ATTN_TOPOLOGY_TEXT];
@@ -83,7 +72,7 @@ attn_status attn_mpi_machine_save(attn_ctx *ctx, const char *path, const attn_mp
     const attn_status status = attn_mpi_machine_topology(ctx, machine, &t);
     if (status) return status;
     attn_topology_text(&t, text);
-    return write_text(ctx, path, text);
+    return attn_file_save(ctx, NULL, path, text, strlen(text));
 }
 
 /* ------------------------------------------------------------------------------------------------ measured */

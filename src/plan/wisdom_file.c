@@ -12,13 +12,7 @@ attn_status attn_wisdom_load_from(attn_ctx *ctx, const struct attn_file_system *
 
 attn_status attn_wisdom_save_to(attn_ctx *ctx, const struct attn_file_system *system, const char *path) {
     struct attn_shared_text *wisdom = attn_ctx_wisdom(ctx);
-    struct attn_file_writer *writer = attn_alloc(ctx, sizeof(*writer)); /* three paths: too large for a small stack */
-    attn_status status = writer ? attn_file_begin(ctx, system, path, writer) : attn_no_memory(ctx, "wisdom", sizeof(*writer));
-    if (!status && wisdom) status = attn_file_write(ctx, writer, wisdom->at, wisdom->bytes);
-    if (!status) status = attn_file_sync(ctx, writer);
-    if (!status) status = attn_file_commit(ctx, writer);
-    if (writer) attn_file_abort(writer);
-    attn_free(ctx, writer);
+    const attn_status status = attn_file_save(ctx, system, path, wisdom ? wisdom->at : NULL, wisdom ? wisdom->bytes : 0);
     attn_ctx_wisdom_drop(ctx, wisdom);
     return status;
 }

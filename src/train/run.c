@@ -20,14 +20,7 @@ const char *attn_run_path(const struct attn_run *run, const char *name, char pat
 }
 
 attn_status attn_run_write_text(attn_ctx *ctx, const struct attn_file_system *system, const char *path, const char *text) {
-    struct attn_file_writer writer;
-    attn_status status = attn_file_begin(ctx, system, path, &writer);
-    if (status) return status;
-    status = attn_file_write(ctx, &writer, text, strlen(text));
-    if (!status) status = attn_file_sync(ctx, &writer);
-    if (!status) status = attn_file_commit(ctx, &writer);
-    if (status) attn_file_abort(&writer);
-    return status;
+    return attn_file_save(ctx, system, path, text, strlen(text));
 }
 
 /* A record as one line of JSON; freed by free. NULL: no memory. */
